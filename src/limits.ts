@@ -1,0 +1,45 @@
+/** Every bound of the service in one place. Sizes are bytes of UTF-8, times are milliseconds. All are configurable. */
+export interface Limits {
+  readonly keyBytesMax: number;
+  readonly valueBytesMax: number;
+  /** One request message, in every protocol. */
+  readonly requestBytesMax: number;
+  readonly pageEntriesMax: number;
+  readonly pageBytesMax: number;
+  readonly batchGetKeysMax: number;
+  /** Keys and values in one BatchGet answer; it cannot be cut into pages. */
+  readonly batchGetBytesMax: number;
+  /** Checks and mutations of one Commit. */
+  readonly commitOperationsMax: number;
+  /** Keys, values and `entryOverheadBytes` for each entry. Puts beyond it fail with STORE_FULL. */
+  readonly storeBytesMax: number;
+  /** Writes that wait for the log. More of them are refused with OVERLOADED. */
+  readonly queueBytesMax: number;
+  /** Changes that are kept for watches which start in the past. */
+  readonly watchHistoryEventsMax: number;
+  readonly watchHistoryBytesMax: number;
+  /** What one watcher may have waiting before it is cut off. */
+  readonly watchQueueBytesMax: number;
+  /** Longest wait for `min_revision` when the caller sets no deadline. */
+  readonly revisionWaitMs: number;
+}
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+export const defaultLimits: Limits = {
+  keyBytesMax: KiB,
+  valueBytesMax: MiB,
+  requestBytesMax: 4 * MiB,
+  pageEntriesMax: 1000,
+  pageBytesMax: 3 * MiB,
+  batchGetKeysMax: 1000,
+  batchGetBytesMax: 4 * MiB,
+  commitOperationsMax: 1000,
+  storeBytesMax: 1024 * MiB,
+  queueBytesMax: 64 * MiB,
+  watchHistoryEventsMax: 100_000,
+  watchHistoryBytesMax: 64 * MiB,
+  watchQueueBytesMax: 16 * MiB,
+  revisionWaitMs: 10_000,
+};

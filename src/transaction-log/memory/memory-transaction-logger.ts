@@ -1,0 +1,52 @@
+import { DuetError } from "../../duet-error.ts";
+import { retainLive } from "../retain-live.ts";
+import type { Transaction, TransactionLogger } from "../transaction-logger.ts";
+
+/** Keeps the log in memory: nothing lasts. For tests, and for stores that need not outlive their process. */
+export class MemoryTransactionLogger implements TransactionLogger {
+  readonly fault = undefined;
+  #horizon = 0;
+  #latest = 0;
+  #transactions: Transaction[] = [];
+  #closed = false;
+
+  get horizon(): number {
+    return this.#horizon;
+  }
+
+  async *readTransactions(after: number): AsyncIterable<readonly Transaction[]> {
+    const transactions = this.#transactions.filter((transaction) => transaction.sequence > after);
+    if (transactions.length > 0) yield transactions;
+  }
+
+  async append(basis: number, transactions: readonly Transaction[]): Promise<void> {
+    if (this.#closed) throw new DuetError("LOG_UNAVAILABLE", "the log is closed");
+    if (basis !== this.#latest) {
+      throw new DuetError("LOG_CONFLICT", `the log ends at ${this.#latest}, not at ${basis}`);
+    }
+    this.#transactions.push(...transactions);
+    this.#latest += transactions.length;
+  }
+
+  async *follow(_after: number, signal: AbortSignal): AsyncIterable<readonly Transaction[]> {
+    if (!signal.aborted)
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  }
+
+  async latestSequence(): Promise<number> {
+    return this.#latest;
+  }
+
+  async compact(horizon: number, isLive: (key: string, sequence: number) => boolean): Promise<void> {
+    this.#transactions = this.#transactions.flatMap((transaction) => {
+      if (transaction.sequence > horizon) return [transaction];
+      const retained = retainLive(transaction, isLive);
+      return retained ? [retained] : [];
+    });
+    this.#horizon = horizon;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+}

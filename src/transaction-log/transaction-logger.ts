@@ -1,0 +1,89 @@
+/**
+ * The log that makes the store last, in the words of its only caller, the committer.
+ *
+ * - event: one put or delete of one key
+ * - transaction: events that happen together, all or nothing
+ * - sequence: the number of a transaction in the log, 1, 2, 3 … without gaps. The revision of an entry is the
+ *   sequence of the transaction that last wrote it.
+ * - horizon: compaction may have dropped events at or before this sequence that later ones had superseded by then.
+ *   Replaying the log gives the exact state at every sequence from the horizon on. 0 when nothing was ever dropped.
+ * - torn: an unacknowledged, half-written end
+ * - corrupt: damage before a good end
+ */
+
+/** Text or bytes, kept as it came. */
+export type Value = string | Uint8Array;
+
+/** A put carries all that is known of the entry, so that it can stand alone once older events are compacted away. */
+export interface PutEvent {
+  readonly type: "put";
+  readonly key: string;
+  readonly value: Value;
+  /** Sequence of the transaction that made the key. */
+  readonly createRevision: number;
+  /** Writes since then, from 1. */
+  readonly version: number;
+  /** Milliseconds since 1970 UTC; 0: never. */
+  readonly expireTime: number;
+}
+
+export interface DeleteEvent {
+  readonly type: "delete";
+  readonly key: string;
+  /** Deleted because its time to live had passed. */
+  readonly expired: boolean;
+}
+
+export type TransactionEvent = PutEvent | DeleteEvent;
+
+/** At least one event; no key twice. */
+export interface Transaction {
+  readonly sequence: number;
+  /** When it was committed, milliseconds since 1970 UTC. Never less than that of the transaction before. */
+  readonly time: number;
+  readonly events: readonly TransactionEvent[];
+}
+
+export interface TransactionLogger {
+  /** See the glossary above. Grows with `compact`. */
+  readonly horizon: number;
+
+  /** Why the log takes no writes at the moment; undefined when it does. It heals by itself where that is possible. */
+  readonly fault: Error | undefined;
+
+  /**
+   * Every durable transaction after `after`, oldest first, in batches. Those at or before the horizon hold only the
+   * events that nothing had superseded at the horizon, and are left out when none is left; the others are whole and
+   * without gaps. `after` is 0 or at least the horizon. Throws LOG_CORRUPT or LOG_VERSION rather than skip anything.
+   */
+  readTransactions(after: number): AsyncIterable<readonly Transaction[]>;
+
+  /**
+   * Resolves when all are durable. They are numbered from `basis + 1` without gaps. Called again only after the last
+   * call has settled. Rejects with
+   * - LOG_CONFLICT when the log does not end at `basis`: another writer came first, nothing was written;
+   * - LOG_UNAVAILABLE when nothing was written and nothing of it will ever be read;
+   * - OUTCOME_UNKNOWN when a later start may or may not find the batch, whole or not at all.
+   */
+  append(basis: number, transactions: readonly Transaction[]): Promise<void>;
+
+  /**
+   * What other writers append after `after`, as it becomes durable. Ends only when `signal` aborts. A logger with one
+   * writer yields nothing.
+   */
+  follow(after: number, signal: AbortSignal): AsyncIterable<readonly Transaction[]>;
+
+  /** The newest durable sequence, as of some moment after the call: the read barrier. */
+  latestSequence(): Promise<number>;
+
+  /**
+   * Drops what replay no longer needs and moves the horizon towards `horizon`, which is the newest durable sequence at
+   * the moment of the call, when no append is under way. `isLive` tells whether the put of `key` at `sequence` was the
+   * state of that key at `horizon`. Appends go on meanwhile. A second call while one is running joins it. Rejects when
+   * it could not finish; the log is then as good as before.
+   */
+  compact(horizon: number, isLive: (key: string, sequence: number) => boolean): Promise<void>;
+
+  /** Waits for a running append, stops a compaction, and leaves nothing behind. Later appends are LOG_UNAVAILABLE. */
+  close(): Promise<void>;
+}
