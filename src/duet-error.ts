@@ -6,6 +6,7 @@ export type Reason =
   | "KEY_INVALID"
   | "KEY_REPEATED"
   | "VALUE_AMBIGUOUS"
+  | "VALUE_INVALID"
   | "VALUE_TOO_LARGE"
   | "REQUEST_TOO_LARGE"
   | "RESPONSE_TOO_LARGE"

@@ -1,0 +1,28 @@
+import { type OrderKey, prefixEnd, toOrderKey } from "./key-order.ts";
+
+/** Keys from `start` (inclusive) to `end` (exclusive); undefined `end`: to the last key. */
+export interface KeyRange {
+  readonly start: OrderKey;
+  readonly end: OrderKey | undefined;
+}
+
+/** All keys that begin with `prefix`; empty: all keys. */
+export function prefixRange(prefix: string): KeyRange {
+  const start = toOrderKey(prefix);
+  return { start, end: prefixEnd(start) };
+}
+
+/** Keys from `start` to `end`; empty: unbounded. */
+export function keyRange(start: string, end: string): KeyRange {
+  return { start: toOrderKey(start), end: end === "" ? undefined : toOrderKey(end) };
+}
+
+/** What of the range comes after `key`, which is in it. Keys have no NUL, so there is none between the two. */
+export function afterKey({ end }: KeyRange, key: string): KeyRange {
+  return { start: `${toOrderKey(key)}\0`, end };
+}
+
+/** What of the range comes before `key`, which is in it. */
+export function beforeKey({ start }: KeyRange, key: string): KeyRange {
+  return { start, end: toOrderKey(key) };
+}

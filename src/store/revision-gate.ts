@@ -1,0 +1,41 @@
+import { DuetError } from "../duet-error.ts";
+
+interface Waiting {
+  readonly revision: number;
+  readonly resolve: () => void;
+}
+
+/** Lets readers wait until the store has applied a revision. */
+export class RevisionGate {
+  readonly #waiting = new Set<Waiting>();
+
+  /** Resolves when `revision` is applied. Rejects with REVISION_NOT_REACHED after `timeoutMs`, or when `signal` aborts. */
+  async reached(revision: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    await new Promise<void>((resolve, reject) => {
+      const fail = () => {
+        this.#waiting.delete(waiting);
+        reject(new DuetError("REVISION_NOT_REACHED", `revision ${revision} was not reached in time`));
+      };
+      const waiting: Waiting = {
+        revision,
+        resolve: () => {
+          bounded.removeEventListener("abort", fail);
+          resolve();
+        },
+      };
+      this.#waiting.add(waiting);
+      bounded.addEventListener("abort", fail, { once: true });
+      if (bounded.aborted) fail();
+    });
+  }
+
+  /** Called after the store has applied `revision`. */
+  open(revision: number): void {
+    for (const waiting of this.#waiting) {
+      if (waiting.revision > revision) continue;
+      this.#waiting.delete(waiting);
+      waiting.resolve();
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import type { Transaction } from "../transaction-log/transaction-logger.ts";
+import { createEntry, type Entry, entryBytes } from "./entry.ts";
+import { ExpiryIndex } from "./expiry-index.ts";
+import { KeyIndex } from "./key-index.ts";
+import type { KeyRange } from "./key-range.ts";
+import { Snapshot } from "./snapshot.ts";
+
+/** What one event did to one key. */
+export interface Change {
+  readonly key: string;
+  /** undefined: deleted. */
+  readonly entry: Entry | undefined;
+  /** undefined: there was none. */
+  readonly previous: Entry | undefined;
+  /** Deleted because its time to live had passed. */
+  readonly expired: boolean;
+}
+
+/** What everybody but the committer sees of the store. */
+export interface ReadonlyStore {
+  /** Sequence of the last applied transaction. */
+  readonly revision: number;
+  /** Time of the last applied transaction. */
+  readonly time: number;
+  /** Number of entries. */
+  readonly size: number;
+  /** Their `entryBytes` together. */
+  readonly bytes: number;
+  get(key: string): Entry | undefined;
+  /** Entries in key order, lazily. Ends early, unnoticed, when the store is changed meanwhile: consume it at once. */
+  scan(range: KeyRange, reverse: boolean): Generator<Entry, void>;
+  /** How many keys are in the range. */
+  count(range: KeyRange): number;
+  /** Entries whose time to live has passed at `now` (milliseconds since 1970), the oldest first, `limit` at the most. */
+  expired(now: number, limit: number): readonly Entry[];
+  /** The state as it is now, of the selected keys (all by default), for as long as it is not released. */
+  snapshot(selects?: (key: string) => boolean): Snapshot;
+}
+
+/** All entries in memory: a map for look-ups, an ordered index of the keys for scans. Only the committer changes it. */
+export class Store implements ReadonlyStore {
+  readonly #entries = new Map<string, Entry>();
+  readonly #index = new KeyIndex();
+  readonly #expiries = new ExpiryIndex();
+  readonly #snapshots = new Set<Snapshot>();
+  #revision = 0;
+  #time = 0;
+  #bytes = 0;
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get time(): number {
+    return this.#time;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#entries.get(key);
+  }
+
+  *scan(range: KeyRange, reverse: boolean): Generator<Entry, void> {
+    for (const key of this.#index.scan(range, reverse)) yield this.#entries.get(key) as Entry;
+  }
+
+  count(range: KeyRange): number {
+    return this.#index.count(range);
+  }
+
+  expired(now: number, limit: number): readonly Entry[] {
+    return this.#expiries.expired(now, limit).map((key) => this.#entries.get(key) as Entry);
+  }
+
+  snapshot(selects: (key: string) => boolean = () => true): Snapshot {
+    const snapshot: Snapshot = new Snapshot({
+      revision: this.#revision,
+      index: this.#index.clone(),
+      current: (key) => this.#entries.get(key),
+      selects,
+      onRelease: () => this.#snapshots.delete(snapshot),
+    });
+    this.#snapshots.add(snapshot);
+    return snapshot;
+  }
+
+  /** Applies a durable transaction, later than all before it, and says what it changed. */
+  apply(transaction: Transaction): readonly Change[] {
+    if (transaction.sequence <= this.#revision) {
+      throw new Error(`transaction ${transaction.sequence} applied to a store at ${this.#revision}`);
+    }
+    const changes = transaction.events.map((event): Change => {
+      const { key } = event;
+      const entry = event.type === "put" ? createEntry(transaction, event) : undefined;
+      const previous = this.#replace(key, entry);
+      return { key, entry, previous, expired: event.type === "delete" && event.expired };
+    });
+    this.#revision = transaction.sequence;
+    this.#time = transaction.time;
+    return changes;
+  }
+
+  #replace(key: string, entry: Entry | undefined): Entry | undefined {
+    const previous = this.#entries.get(key);
+    for (const snapshot of this.#snapshots) snapshot.keep(key, previous);
+    if (previous !== undefined) {
+      this.#bytes -= entryBytes(key, previous.value);
+      if (previous.expireTime !== 0) this.#expiries.delete(previous.expireTime, key);
+    }
+    if (entry !== undefined) {
+      this.#entries.set(key, entry);
+      this.#bytes += entryBytes(key, entry.value);
+      if (entry.expireTime !== 0) this.#expiries.add(entry.expireTime, key);
+      if (previous === undefined) this.#index.add(key);
+    } else if (previous !== undefined) {
+      this.#entries.delete(key);
+      this.#index.delete(key);
+    }
+    return previous;
+  }
+}

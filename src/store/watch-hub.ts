@@ -1,0 +1,212 @@
+import { DuetError } from "../duet-error.ts";
+import type { Limits } from "../limits.ts";
+import type { Transaction } from "../transaction-log/transaction-logger.ts";
+import { type Entry, entryBytes } from "./entry.ts";
+import { prefixRange } from "./key-range.ts";
+import type { Snapshot } from "./snapshot.ts";
+import type { Change, ReadonlyStore } from "./store.ts";
+import { type ChangeSet, createChangeSet, WatchHistory } from "./watch-history.ts";
+import { WatchQueue } from "./watch-queue.ts";
+import { type Selector, select, selects, WatchTopics } from "./watch-topics.ts";
+
+export interface WatchOptions {
+  readonly selector: Selector;
+  /** Every change after this revision, also one that is still to come; undefined: from now on. */
+  readonly startRevision: number | undefined;
+  /** The entries that match now come before the changes. Not together with startRevision. */
+  readonly includeExisting: boolean;
+}
+
+/** One message to a watcher. All that matches up to `resumeRevision`, if it is there, has been delivered with it. */
+export interface WatchMessage {
+  readonly revision: number;
+  readonly resumeRevision?: number;
+  readonly set?: ChangeSet;
+  readonly existing?: readonly Entry[];
+  readonly existingEnd?: boolean;
+}
+
+type WatchLimits = Pick<
+  Limits,
+  "watchHistoryEventsMax" | "watchHistoryBytesMax" | "watchQueueBytesMax" | "pageEntriesMax" | "pageBytesMax"
+>;
+
+/** How many transactions of the history are looked through before others get their turn. */
+const historySlice = 1000;
+
+/**
+ * Tells watchers what changes: in revision order, each change once, a transaction never split. A watcher that starts
+ * in the past reads the history at its own pace and then joins those who are told of every change as it happens.
+ */
+export class WatchHub {
+  readonly #store: ReadonlyStore;
+  readonly #limits: WatchLimits;
+  readonly #history: WatchHistory;
+  readonly #topics = new WatchTopics<WatchQueue>();
+  readonly #queues = new Set<WatchQueue>();
+  readonly #heartbeat: NodeJS.Timeout;
+  #closed = false;
+
+  /** Every transaction after `oldest` must be published. Quiet watchers get a sign of life every `heartbeatMs`. */
+  constructor(store: ReadonlyStore, limits: WatchLimits, oldest: number, heartbeatMs: number) {
+    this.#store = store;
+    this.#limits = limits;
+    this.#history = new WatchHistory(limits, oldest);
+    this.#heartbeat = setInterval(() => {
+      for (const queue of this.#queues) queue.wake();
+    }, heartbeatMs).unref();
+  }
+
+  get watchers(): number {
+    return this.#queues.size;
+  }
+
+  /** Called once for each transaction, in order, right after the store has applied it. */
+  publish(transaction: Transaction, changes: readonly Change[]): void {
+    const set = createChangeSet(transaction.sequence, transaction.time, changes);
+    this.#history.add(set);
+    this.#topics.publish(set, (queue, selected) => queue.push(selected));
+  }
+
+  /**
+   * The first message comes at once and carries the store's revision. Ends quietly when the signal aborts. Throws
+   * REVISION_COMPACTED when the history does not reach back to startRevision, WATCHER_TOO_SLOW when the reader is cut
+   * off, and SHUTTING_DOWN; the last two name the revision to resume from.
+   */
+  async *watch(options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchMessage, void> {
+    const { selector, startRevision, includeExisting } = options;
+    const { revision } = this.#store;
+    if (startRevision !== undefined) this.#checkStart(startRevision);
+    const snapshot = includeExisting ? this.#store.snapshot((key) => selects(selector, key)) : undefined;
+    const queue = new WatchQueue(this.#limits.watchQueueBytesMax, () => {
+      this.#topics.delete(selector, queue);
+      snapshot?.release();
+    });
+    const cancel = () => queue.end("canceled");
+    signal.addEventListener("abort", cancel);
+    this.#queues.add(queue);
+    if (signal.aborted) cancel();
+    if (this.#closed) queue.end("closed");
+    try {
+      let resumeRevision = startRevision ?? revision;
+      const past = startRevision !== undefined && startRevision < revision;
+      if (!past) this.#subscribe(selector, queue);
+      yield includeExisting ? { revision } : { revision, resumeRevision };
+      if (past) resumeRevision = yield* this.#past(selector, startRevision, queue);
+      if (snapshot !== undefined) resumeRevision = yield* this.#existing(selector, snapshot, queue);
+      yield* this.#live(resumeRevision, queue);
+    } finally {
+      signal.removeEventListener("abort", cancel);
+      queue.end("canceled");
+      this.#queues.delete(queue);
+    }
+  }
+
+  /** Ends every watch with SHUTTING_DOWN. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#heartbeat);
+    for (const queue of this.#queues) queue.end("closed");
+  }
+
+  #checkStart(startRevision: number): void {
+    const { oldest } = this.#history;
+    if (startRevision >= oldest) return;
+    throw new DuetError(
+      "REVISION_COMPACTED",
+      `changes after revision ${oldest} are kept, older ones are not`,
+      {
+        metadata: { oldest_revision: String(oldest) },
+      },
+    );
+  }
+
+  #subscribe(selector: Selector, queue: WatchQueue): void {
+    if (queue.ended === undefined) this.#topics.add(selector, queue);
+  }
+
+  /** Delivers the history after `revision`, subscribes where it ends, and returns the revision at which that was. */
+  async *#past(
+    selector: Selector,
+    revision: number,
+    queue: WatchQueue,
+  ): AsyncGenerator<WatchMessage, number> {
+    let resumeRevision = revision;
+    for (let looked = 1; resumeRevision < this.#store.revision && queue.ended === undefined; looked++) {
+      const set = this.#history.at(resumeRevision + 1);
+      if (set === undefined) {
+        queue.end("too-slow");
+        break;
+      }
+      resumeRevision = set.revision;
+      const selected = select(selector, set);
+      if (selected !== undefined) yield { revision: resumeRevision, resumeRevision, set: selected };
+      if (looked % historySlice === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.#subscribe(selector, queue);
+    return resumeRevision;
+  }
+
+  /** Delivers the entries of the snapshot, a page at a time, and the end mark; returns the snapshot's revision. */
+  async *#existing(
+    selector: Selector,
+    snapshot: Snapshot,
+    queue: WatchQueue,
+  ): AsyncGenerator<WatchMessage, number> {
+    const { revision } = snapshot;
+    let page: Entry[] = [];
+    let bytes = 0;
+    for (const entry of snapshotEntries(selector, snapshot)) {
+      bytes += entryBytes(entry.key, entry.value);
+      if (
+        page.length === this.#limits.pageEntriesMax ||
+        (page.length > 0 && bytes > this.#limits.pageBytesMax)
+      ) {
+        yield { revision, existing: page };
+        if (queue.ended !== undefined) return 0;
+        page = [];
+        bytes = entryBytes(entry.key, entry.value);
+      }
+      page.push(entry);
+    }
+    if (page.length > 0) yield { revision, existing: page };
+    if (queue.ended !== undefined) return 0;
+    snapshot.release();
+    yield { revision, resumeRevision: revision, existingEnd: true };
+    return revision;
+  }
+
+  /** Delivers what arrives in the queue, until it ends. */
+  async *#live(revision: number, queue: WatchQueue): AsyncGenerator<WatchMessage, void> {
+    let resumeRevision = revision;
+    for (;;) {
+      await queue.wait();
+      const sets = queue.take();
+      for (const set of sets) {
+        if (queue.ended !== undefined) break;
+        if (set.revision <= resumeRevision) continue;
+        resumeRevision = set.revision;
+        yield { revision: resumeRevision, resumeRevision, set };
+      }
+      if (queue.ended === "canceled") return;
+      if (queue.ended !== undefined) throw endError(queue.ended, resumeRevision);
+      if (sets.length === 0) {
+        resumeRevision = Math.max(resumeRevision, this.#store.revision);
+        yield { revision: this.#store.revision, resumeRevision };
+      }
+    }
+  }
+}
+
+function snapshotEntries(selector: Selector, snapshot: Snapshot): Iterable<Entry> {
+  if ("prefix" in selector) return snapshot.scan(prefixRange(selector.prefix));
+  const entry = snapshot.get(selector.key);
+  return entry === undefined ? [] : [entry];
+}
+
+function endError(end: "too-slow" | "closed", lastRevision: number): DuetError {
+  const metadata = { last_revision: String(lastRevision) };
+  return end === "closed"
+    ? new DuetError("SHUTTING_DOWN", "the server is shutting down", { metadata })
+    : new DuetError("WATCHER_TOO_SLOW", "the reader is too slow to keep up with the changes", { metadata });
+}
