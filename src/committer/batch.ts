@@ -1,0 +1,96 @@
+import { DuetError } from "../duet-error.ts";
+import type { Limits } from "../limits.ts";
+import { createEntry, type Entry, entryBytes } from "../store/entry.ts";
+import type { ReadonlyStore } from "../store/store.ts";
+import type { PutEvent, Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
+import type { Check, Mutation, MutationResult, Operation, Outcome } from "./operation.ts";
+
+/** Operations evaluated one after the other against the store and what those before them in the batch will do to it. */
+export class Batch {
+  /** What is to be appended: contiguous after the store's revision. */
+  readonly transactions: Transaction[] = [];
+  readonly #store: ReadonlyStore;
+  readonly #limits: Pick<Limits, "storeBytesMax">;
+  readonly #time: number;
+  readonly #pending = new Map<string, Entry | undefined>();
+  #bytes: number;
+
+  /** `time` (milliseconds since 1970) becomes the time of all its transactions. */
+  constructor(store: ReadonlyStore, limits: Pick<Limits, "storeBytesMax">, time: number) {
+    this.#store = store;
+    this.#limits = limits;
+    this.#time = time;
+    this.#bytes = store.bytes;
+  }
+
+  /** Throws REVISION_MISMATCH, KEY_EXISTS or STORE_FULL; the operation then has no part in the batch. */
+  evaluate({ checks, mutations }: Operation): Outcome {
+    checks.forEach((check, index) => {
+      this.#verify(check, index);
+    });
+    const sequence = this.#revision + 1;
+    const events: TransactionEvent[] = [];
+    const results: MutationResult[] = [];
+    const transaction: Transaction = { sequence, time: this.#time, events };
+    let growth = 0;
+    for (const mutation of mutations) {
+      const previous = this.#get(mutation.key);
+      if (previous !== undefined) growth -= entryBytes(previous.key, previous.value);
+      if (mutation.type === "put") {
+        const event = this.#putEvent(mutation, sequence, previous);
+        growth += entryBytes(event.key, event.value);
+        events.push(event);
+        results.push({ entry: createEntry(transaction, event), previous });
+      } else {
+        if (previous !== undefined) events.push(mutation);
+        results.push({ entry: undefined, previous });
+      }
+    }
+    if (growth > 0 && this.#bytes + growth > this.#limits.storeBytesMax) {
+      throw new DuetError("STORE_FULL", `the store is full: it may hold ${this.#limits.storeBytesMax} bytes`);
+    }
+    if (events.length === 0) return { revision: this.#revision, results };
+    this.#bytes += growth;
+    this.transactions.push(transaction);
+    mutations.forEach(({ key }, index) => {
+      this.#pending.set(key, results[index]?.entry);
+    });
+    return { revision: sequence, results };
+  }
+
+  get #revision(): number {
+    return this.#store.revision + this.transactions.length;
+  }
+
+  #get(key: string): Entry | undefined {
+    return this.#pending.has(key) ? this.#pending.get(key) : this.#store.get(key);
+  }
+
+  #putEvent(put: Mutation & { type: "put" }, sequence: number, previous: Entry | undefined): PutEvent {
+    return {
+      type: "put",
+      key: put.key,
+      value: put.value,
+      createRevision: previous?.createRevision ?? sequence,
+      version: (previous?.version ?? 0) + 1,
+      expireTime: put.ttlMs === 0 ? 0 : this.#time + put.ttlMs,
+    };
+  }
+
+  #verify({ key, condition }: Check, index: number): void {
+    const revision = this.#get(key)?.revision ?? 0;
+    const metadata = { current_revision: String(revision), check: String(index) };
+    if ("revision" in condition) {
+      if (revision !== condition.revision) {
+        const now = revision === 0 ? "there is no such key" : `it is ${revision}`;
+        throw new DuetError("REVISION_MISMATCH", `the revision is not ${condition.revision}: ${now}`, {
+          metadata,
+        });
+      }
+    } else if (condition.exists && revision === 0) {
+      throw new DuetError("REVISION_MISMATCH", "there is no such key", { metadata });
+    } else if (!condition.exists && revision !== 0) {
+      throw new DuetError("KEY_EXISTS", `the key exists, at revision ${revision}`, { metadata });
+    }
+  }
+}

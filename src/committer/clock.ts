@@ -1,0 +1,13 @@
+/** Milliseconds since 1970 UTC, never going back. */
+export type Clock = () => number;
+
+/**
+ * A clock that starts at the wall clock's time and then follows the monotonic clock, so that a wall clock which is
+ * set forth or back while the service runs neither expires an entry early nor keeps it late. It starts no earlier
+ * than `notBefore`, the last time in the log: after a restart with a clock that was set back, time goes on from there.
+ */
+export function createClock(notBefore: number): Clock {
+  const start = Math.max(Date.now(), notBefore);
+  const origin = performance.now();
+  return () => Math.floor(start + performance.now() - origin);
+}

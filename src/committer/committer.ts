@@ -1,0 +1,133 @@
+import { DuetError } from "../duet-error.ts";
+import type { Limits } from "../limits.ts";
+import { valueBytes } from "../store/entry.ts";
+import type { Change, Store } from "../store/store.ts";
+import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
+import { Batch } from "./batch.ts";
+import type { Clock } from "./clock.ts";
+import type { Operation, Outcome } from "./operation.ts";
+
+/** What one append takes at the most; the rest waits for the next. */
+const batchBytesMax = 8 * 1024 * 1024;
+
+interface Waiting {
+  readonly operation: Operation;
+  readonly bytes: number;
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface CommitterOptions {
+  readonly store: Store;
+  readonly logger: TransactionLogger;
+  readonly limits: Pick<Limits, "storeBytesMax" | "queueBytesMax">;
+  readonly clock: Clock;
+  /** Called for each transaction once it is durable and applied, before its caller hears of it. Must not throw. */
+  readonly onApplied: (transaction: Transaction, changes: readonly Change[]) => void;
+  /** Called after each batch, when no append is under way. Must not throw. */
+  readonly onBatch: (transactions: readonly Transaction[]) => void;
+}
+
+/**
+ * The only writer. Operations that wait are evaluated in order and appended together; meanwhile the next ones gather.
+ * An operation is answered only after the log says that its batch is durable, also when it failed or changed nothing:
+ * what it saw may have been part of the batch.
+ */
+export class Committer {
+  readonly #options: CommitterOptions;
+  #queue: Waiting[] = [];
+  #queueBytes = 0;
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes of keys and values that wait for the log. */
+  get queueBytes(): number {
+    return this.#queueBytes;
+  }
+
+  /**
+   * Resolves when the operation is durable and applied. Rejects with REVISION_MISMATCH, KEY_EXISTS, STORE_FULL,
+   * OVERLOADED, SHUTTING_DOWN, LOG_UNAVAILABLE (nothing happened, nothing will) or OUTCOME_UNKNOWN.
+   */
+  commit(operation: Operation): Promise<Outcome> {
+    if (this.#closed) return Promise.reject(new DuetError("SHUTTING_DOWN", "the server is shutting down"));
+    const bytes = operationBytes(operation);
+    if (this.#queueBytes > 0 && this.#queueBytes + bytes > this.#options.limits.queueBytesMax) {
+      return Promise.reject(new DuetError("OVERLOADED", "too many writes are waiting for the log"));
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ operation, bytes, resolve, reject });
+      this.#queueBytes += bytes;
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Refuses new operations and resolves when all that were waiting have been answered. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // Requests that arrived in the same turn of the event loop share the first append.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#queue.length > 0) await this.#commitBatch(this.#takeBatch());
+    this.#running = undefined;
+  }
+
+  #takeBatch(): readonly Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const waiting of this.#queue) {
+      bytes += waiting.bytes;
+      if (bytes > batchBytesMax && count > 0) break;
+      count++;
+    }
+    if (count === this.#queue.length) {
+      const batch = this.#queue;
+      this.#queue = [];
+      return batch;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  async #commitBatch(waiting: readonly Waiting[]): Promise<void> {
+    const { store, logger, limits, clock, onApplied, onBatch } = this.#options;
+    const batch = new Batch(store, limits, Math.max(clock(), store.time));
+    const settlements = waiting.map((each) => settlement(batch, each));
+    try {
+      if (batch.transactions.length > 0) await logger.append(store.revision, batch.transactions);
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+      return;
+    } finally {
+      for (const { bytes } of waiting) this.#queueBytes -= bytes;
+    }
+    for (const transaction of batch.transactions) onApplied(transaction, store.apply(transaction));
+    for (const settle of settlements) settle();
+    onBatch(batch.transactions);
+  }
+}
+
+function settlement(batch: Batch, { operation, resolve, reject }: Waiting): () => void {
+  try {
+    const outcome = batch.evaluate(operation);
+    return () => resolve(outcome);
+  } catch (error) {
+    return () => reject(error);
+  }
+}
+
+function operationBytes({ checks, mutations }: Operation): number {
+  let bytes = 0;
+  for (const { key } of checks) bytes += Buffer.byteLength(key);
+  for (const mutation of mutations) {
+    bytes += Buffer.byteLength(mutation.key) + (mutation.type === "put" ? valueBytes(mutation.value) : 0);
+  }
+  // What each waiting operation costs beside its contents, so that many empty ones are bounded too.
+  return bytes + 256;
+}

@@ -1,0 +1,62 @@
+import { entryBytes, entryOverheadBytes } from "../store/entry.ts";
+import type { Store } from "../store/store.ts";
+import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
+
+export interface CompactorOptions {
+  readonly store: Store;
+  readonly logger: TransactionLogger;
+  /** Compaction waits until this much has been written, and as much as the store holds, since the last one. */
+  readonly bytesMin: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Decides when the log is compacted: when about half of it is no longer needed. */
+export class Compactor {
+  readonly #options: CompactorOptions;
+  /** What has been logged since the last compaction, or, after a start, more than the store needs. */
+  #bytes: number;
+  #running: Promise<void> | undefined;
+
+  /** `replayedBytes`: `loggedBytes` of all transactions that were replayed into the store. */
+  constructor(options: CompactorOptions, replayedBytes: number) {
+    this.#options = options;
+    this.#bytes = Math.max(0, replayedBytes - options.store.bytes);
+  }
+
+  /** Must be called when no append is under way. */
+  onBatch(transactions: readonly Transaction[]): void {
+    for (const transaction of transactions) this.#bytes += loggedBytes(transaction);
+    const { store, bytesMin } = this.#options;
+    if (this.#bytes >= Math.max(bytesMin, store.bytes) && this.#running === undefined) void this.compact();
+  }
+
+  /** Resolves when a compaction is through. Errors go to `onError`; the next one is then tried later. */
+  compact(): Promise<void> {
+    this.#running ??= this.#compact().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #compact(): Promise<void> {
+    const { store, logger, onError } = this.#options;
+    const snapshot = store.snapshot();
+    this.#bytes = 0;
+    try {
+      await logger.compact(snapshot.revision, (key, sequence) => snapshot.get(key)?.revision === sequence);
+    } catch (error) {
+      onError(error);
+    } finally {
+      snapshot.release();
+    }
+  }
+}
+
+/** What a transaction occupies in the log, counted as the store counts its entries. */
+export function loggedBytes({ events }: Transaction): number {
+  let bytes = 0;
+  for (const event of events) {
+    bytes += event.type === "put" ? entryBytes(event.key, event.value) : entryOverheadBytes;
+  }
+  return bytes;
+}

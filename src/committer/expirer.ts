@@ -1,0 +1,61 @@
+import { DuetError } from "../duet-error.ts";
+import type { ReadonlyStore } from "../store/store.ts";
+import type { Clock } from "./clock.ts";
+import type { Committer } from "./committer.ts";
+
+/** How often the index of expiry times is looked at. Entries are deleted at most a second late. */
+const intervalMs = 100;
+/** How many deletes wait for the log at the same time, so that other writes get their turn between them. */
+const sliceLength = 500;
+
+export interface ExpirerOptions {
+  readonly store: ReadonlyStore;
+  readonly committer: Committer;
+  readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Deletes entries whose time to live has passed: each by a logged delete, unless it was put again meanwhile. */
+export class Expirer {
+  readonly #options: ExpirerOptions;
+  readonly #timer: NodeJS.Timeout;
+  #running = false;
+
+  constructor(options: ExpirerOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => void this.#expire(), intervalMs).unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #expire(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      const { store, clock } = this.#options;
+      for (;;) {
+        const entries = store.expired(clock(), sliceLength);
+        await Promise.all(entries.map(({ key, revision }) => this.#delete(key, revision)));
+        if (entries.length < sliceLength) return;
+      }
+    } catch (error) {
+      // Nothing is lost: the entries are still in the index, and the next tick tries again.
+      this.#options.onError(error);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  async #delete(key: string, revision: number): Promise<void> {
+    try {
+      await this.#options.committer.commit({
+        checks: [{ key, condition: { revision } }],
+        mutations: [{ type: "delete", key, expired: true }],
+      });
+    } catch (error) {
+      if (!(error instanceof DuetError && error.reason === "REVISION_MISMATCH")) throw error;
+    }
+  }
+}

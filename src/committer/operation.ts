@@ -1,0 +1,40 @@
+import type { Entry } from "../store/entry.ts";
+import type { Value } from "../transaction-log/transaction-logger.ts";
+
+/** What must hold of an entry: its revision is exactly this, or it exists, or it does not. */
+export type Condition = { readonly revision: number } | { readonly exists: boolean };
+
+export interface Check {
+  readonly key: string;
+  readonly condition: Condition;
+}
+
+export type Mutation =
+  | {
+      readonly type: "put";
+      readonly key: string;
+      readonly value: Value;
+      /** Milliseconds until it expires; 0: never. */
+      readonly ttlMs: number;
+    }
+  | { readonly type: "delete"; readonly key: string; readonly expired: boolean };
+
+/** If all checks hold, all mutations happen at one revision; otherwise none. No key is mutated twice. */
+export interface Operation {
+  readonly checks: readonly Check[];
+  readonly mutations: readonly Mutation[];
+}
+
+/** What became of one mutation. */
+export interface MutationResult {
+  /** After a put. */
+  readonly entry: Entry | undefined;
+  readonly previous: Entry | undefined;
+}
+
+export interface Outcome {
+  /** The revision that the operation made; if it changed nothing, that of the state which it saw. */
+  readonly revision: number;
+  /** One for each mutation. */
+  readonly results: readonly MutationResult[];
+}
