@@ -1,0 +1,50 @@
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import type { Mutation } from "../committer/operation.ts";
+import { DuetError } from "../duet-error.ts";
+import type { Limits } from "../limits.ts";
+import { valueBytes } from "../store/entry.ts";
+import type { Value } from "../transaction-log/transaction-logger.ts";
+import { checkKey } from "./check-key.ts";
+
+/** What PutRequest and PutMutation have in common. */
+interface Put {
+  readonly key: string;
+  readonly value?: string | undefined;
+  readonly bytesValue?: Uint8Array | undefined;
+  readonly ttl?: Duration | undefined;
+}
+
+type PutLimits = Pick<Limits, "keyBytesMax" | "valueBytesMax">;
+
+/** Throws what `checkKey` does, VALUE_AMBIGUOUS, VALUE_INVALID, VALUE_TOO_LARGE or TTL_INVALID. */
+export function checkPut(put: Put, limits: PutLimits): Mutation & { type: "put" } {
+  return {
+    type: "put",
+    key: checkKey(put.key, limits),
+    value: checkValue(put, limits),
+    ttlMs: put.ttl === undefined ? 0 : checkTtl(put.ttl),
+  };
+}
+
+function checkValue({ value, bytesValue }: Put, { valueBytesMax }: PutLimits): Value {
+  if (value !== undefined && bytesValue !== undefined) {
+    throw new DuetError("VALUE_AMBIGUOUS", "both value and bytes_value are set");
+  }
+  if (value?.isWellFormed() === false) throw new DuetError("VALUE_INVALID", "the value is not valid Unicode");
+  const either = bytesValue ?? value ?? "";
+  if (valueBytes(either) > valueBytesMax) {
+    throw new DuetError("VALUE_TOO_LARGE", `the value is larger than ${valueBytesMax} bytes`);
+  }
+  return either;
+}
+
+/** The longest Duration that protobuf allows: about 10,000 years. */
+const ttlSecondsMax = 315_576_000_000n;
+
+/** Milliseconds, rounded up so that nothing expires early. */
+function checkTtl({ seconds, nanos }: Duration): number {
+  if (seconds < 1n || seconds > ttlSecondsMax || nanos < 0 || nanos > 999_999_999) {
+    throw new DuetError("TTL_INVALID", "the ttl is not a duration of at least one second");
+  }
+  return Number(seconds) * 1000 + Math.ceil(nanos / 1_000_000);
+}

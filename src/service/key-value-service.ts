@@ -1,0 +1,135 @@
+import { create } from "@bufbuild/protobuf";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import {
+  BatchGetResponseSchema,
+  type Consistency,
+  CommitResponseSchema,
+  DeleteResponseSchema,
+  GetResponseSchema,
+  type KeyValueService,
+  PutResponseSchema,
+} from "../../gen/duetkv/v1/key_value_pb.ts";
+import type { Committer } from "../committer/committer.ts";
+import type { Entry } from "../store/entry.ts";
+import { entryBytes } from "../store/entry.ts";
+import { DuetError } from "../duet-error.ts";
+import type { Limits } from "../limits.ts";
+import type { RevisionGate } from "../store/revision-gate.ts";
+import type { ReadonlyStore } from "../store/store.ts";
+import type { WatchHub } from "../store/watch-hub.ts";
+import { checkCommit } from "./check-commit.ts";
+import { checkKey } from "./check-key.ts";
+import { checkPrecondition } from "./check-precondition.ts";
+import { checkPut } from "./check-put.ts";
+import { toEntryMessage, toEntryMessageWithoutValue } from "./entry-message.ts";
+import { list } from "./list.ts";
+import { checkWatch, toWatchResponses } from "./watch.ts";
+
+export interface KeyValueServiceOptions {
+  readonly store: ReadonlyStore;
+  readonly committer: Pick<Committer, "commit">;
+  readonly hub: Pick<WatchHub, "watch">;
+  readonly gate: RevisionGate;
+  readonly limits: Limits;
+}
+
+/** The only handler set. Handlers throw DuetError; `intercept` turns it into what is sent. */
+export function createKeyValueService(options: KeyValueServiceOptions): ServiceImpl<typeof KeyValueService> {
+  const { store, committer, hub, gate, limits } = options;
+
+  /** Resolves when the store is as fresh as the read asks for. */
+  function fresh(read: Read, context: HandlerContext): Promise<void> | undefined {
+    if (read.minRevision < 0n) throw new DuetError("REVISION_INVALID", "min_revision is negative");
+    const revision = Number(read.minRevision);
+    if (revision <= store.revision) return undefined;
+    return gate.reached(revision, context.timeoutMs() ?? limits.revisionWaitMs, context.signal);
+  }
+
+  return {
+    async put(request) {
+      const mutation = checkPut(request, limits);
+      const condition = checkPrecondition(request.precondition);
+      const checks = condition === undefined ? [] : [{ key: mutation.key, condition }];
+      const { revision, results } = await committer.commit({ checks, mutations: [mutation] });
+      const entry = toEntryMessageWithoutValue(results[0]?.entry as Entry);
+      return create(PutResponseSchema, { revision: BigInt(revision), entry });
+    },
+
+    async get(request, context) {
+      const key = checkKey(request.key, limits);
+      await fresh(request, context);
+      const entry = store.get(key);
+      if (entry === undefined) {
+        throw new DuetError("NO_SUCH_KEY", "there is no such key", {
+          metadata: { revision: String(store.revision) },
+        });
+      }
+      return create(GetResponseSchema, { revision: BigInt(store.revision), entry: toEntryMessage(entry) });
+    },
+
+    async delete(request) {
+      const key = checkKey(request.key, limits);
+      const condition = checkPrecondition(request.precondition);
+      const { revision, results } = await committer.commit({
+        checks: condition === undefined ? [] : [{ key, condition }],
+        mutations: [{ type: "delete", key, expired: false }],
+      });
+      const deleted = results[0]?.previous !== undefined;
+      return create(DeleteResponseSchema, { revision: BigInt(revision), deleted });
+    },
+
+    async list(request, context) {
+      await fresh(request, context);
+      return list(store, request, limits);
+    },
+
+    async batchGet(request, context) {
+      if (request.keys.length === 0 || request.keys.length > limits.batchGetKeysMax) {
+        throw new DuetError("TOO_MANY_OPERATIONS", `a batch reads 1 to ${limits.batchGetKeysMax} keys`);
+      }
+      for (const key of request.keys) checkKey(key, limits);
+      await fresh(request, context);
+      const response = create(BatchGetResponseSchema, { revision: BigInt(store.revision) });
+      let bytes = 0;
+      for (const key of request.keys) {
+        const entry = store.get(key);
+        if (entry === undefined) {
+          response.missingKeys.push(key);
+          continue;
+        }
+        bytes += entryBytes(key, entry.value);
+        if (bytes > limits.batchGetBytesMax) {
+          throw new DuetError(
+            "RESPONSE_TOO_LARGE",
+            `the entries are larger than ${limits.batchGetBytesMax} bytes`,
+          );
+        }
+        response.entries.push(toEntryMessage(entry));
+      }
+      return response;
+    },
+
+    async commit(request) {
+      const operation = checkCommit(request, limits);
+      const { revision, results } = await committer.commit(operation);
+      return create(CommitResponseSchema, {
+        revision: BigInt(revision),
+        results: results.map(({ entry, previous }) =>
+          entry === undefined
+            ? { deleted: previous !== undefined }
+            : { entry: toEntryMessageWithoutValue(entry) },
+        ),
+      });
+    },
+
+    async *watch(request, context) {
+      const options = checkWatch(request, limits);
+      yield* toWatchResponses(hub.watch(options, context.signal), request.previous);
+    },
+  };
+}
+
+interface Read {
+  readonly consistency: Consistency;
+  readonly minRevision: bigint;
+}

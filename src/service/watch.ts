@@ -1,0 +1,82 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type Event,
+  Event_Type,
+  EventSchema,
+  type WatchRequest,
+  type WatchResponse,
+  WatchResponseSchema,
+} from "../../gen/duetkv/v1/key_value_pb.ts";
+import { DuetError } from "../duet-error.ts";
+import type { Limits } from "../limits.ts";
+import type { Change } from "../store/store.ts";
+import type { ChangeSet } from "../store/watch-history.ts";
+import type { WatchMessage, WatchOptions } from "../store/watch-hub.ts";
+import { checkKey, checkKeyPart } from "./check-key.ts";
+import { toDeletedEntryMessage, toEntryMessage } from "./entry-message.ts";
+
+/** Throws RANGE_INVALID, REVISION_INVALID or what `checkKey` does. */
+export function checkWatch(request: WatchRequest, limits: Pick<Limits, "keyBytesMax">): WatchOptions {
+  const { key, prefix, startRevision, includeExisting } = request;
+  if (key !== undefined && prefix !== "") {
+    throw new DuetError("RANGE_INVALID", "key does not go together with prefix");
+  }
+  if (startRevision !== undefined && startRevision < 0n)
+    throw new DuetError("REVISION_INVALID", "start_revision is negative");
+  if (startRevision !== undefined && includeExisting) {
+    throw new DuetError("RANGE_INVALID", "include_existing does not go together with start_revision");
+  }
+  return {
+    selector: key === undefined ? { prefix: checkKeyPart(prefix, limits) } : { key: checkKey(key, limits) },
+    startRevision: startRevision === undefined ? undefined : Number(startRevision),
+    includeExisting,
+  };
+}
+
+export async function* toWatchResponses(
+  messages: AsyncIterable<WatchMessage>,
+  previous: boolean,
+): AsyncGenerator<WatchResponse, void> {
+  for await (const message of messages) {
+    yield message.set === undefined ? toStateResponse(message) : toChangeResponse(message.set, previous);
+  }
+}
+
+function toStateResponse({ revision, resumeRevision, existing, existingEnd }: WatchMessage): WatchResponse {
+  const response = create(WatchResponseSchema, {
+    revision: BigInt(revision),
+    existing: existing?.map(toEntryMessage) ?? [],
+    existingEnd: existingEnd ?? false,
+  });
+  if (resumeRevision !== undefined) response.resumeRevision = BigInt(resumeRevision);
+  return response;
+}
+
+// One message for all who watch the same: the wire encodes it once as well.
+const withPrevious = new WeakMap<ChangeSet, WatchResponse>();
+const withoutPrevious = new WeakMap<ChangeSet, WatchResponse>();
+
+function toChangeResponse(set: ChangeSet, previous: boolean): WatchResponse {
+  const responses = previous ? withPrevious : withoutPrevious;
+  let response = responses.get(set);
+  if (response === undefined) {
+    response = create(WatchResponseSchema, {
+      revision: BigInt(set.revision),
+      resumeRevision: BigInt(set.revision),
+      events: set.changes.map((change) => toEvent(change, set, previous)),
+    });
+    responses.set(set, response);
+  }
+  return response;
+}
+
+function toEvent(change: Change, { revision, time }: ChangeSet, previous: boolean): Event {
+  const { key, entry, expired } = change;
+  const event = create(EventSchema, {
+    type: entry === undefined ? Event_Type.DELETE : Event_Type.PUT,
+    entry: entry === undefined ? toDeletedEntryMessage(key, revision, time) : toEntryMessage(entry),
+    expired,
+  });
+  if (previous && change.previous !== undefined) event.previous = toEntryMessage(change.previous);
+  return event;
+}
