@@ -20,6 +20,8 @@ export interface Limits {
   readonly watchHistoryBytesMax: number;
   /** What one watcher may have waiting before it is cut off. */
   readonly watchQueueBytesMax: number;
+  /** Compaction waits until this much has been written since the last one, and as much as the store holds. */
+  readonly compactionBytesMin: number;
   /** Longest wait for `min_revision` when the caller sets no deadline. */
   readonly revisionWaitMs: number;
 }
@@ -41,5 +43,6 @@ export const defaultLimits: Limits = {
   watchHistoryEventsMax: 100_000,
   watchHistoryBytesMax: 64 * MiB,
   watchQueueBytesMax: 16 * MiB,
+  compactionBytesMin: 64 * MiB,
   revisionWaitMs: 10_000,
 };

@@ -6,7 +6,7 @@ import type { Entry } from "../store/entry.ts";
 export function toEntryMessage(entry: Entry): EntryMessage {
   const message = toEntryMessageWithoutValue(entry);
   if (typeof entry.value === "string") message.value = entry.value;
-  else message.bytesValue = entry.value as Uint8Array<ArrayBuffer>;
+  else message.bytesValue = entry.value;
   return message;
 }
 

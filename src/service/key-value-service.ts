@@ -123,8 +123,8 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
     },
 
     async *watch(request, context) {
-      const options = checkWatch(request, limits);
-      yield* toWatchResponses(hub.watch(options, context.signal), request.previous);
+      const watch = checkWatch(request, limits);
+      yield* toWatchResponses(hub.watch(watch, context.signal), request.previous);
     },
   };
 }

@@ -8,10 +8,11 @@ interface Waiting {
 /** Lets readers wait until the store has applied a revision. */
 export class RevisionGate {
   readonly #waiting = new Set<Waiting>();
+  readonly #closed = new AbortController();
 
-  /** Resolves when `revision` is applied. Rejects with REVISION_NOT_REACHED after `timeoutMs`, or when `signal` aborts. */
+  /** Resolves when `revision` is applied. Rejects with REVISION_NOT_REACHED otherwise. */
   async reached(revision: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const bounded = AbortSignal.any([this.#closed.signal, signal, AbortSignal.timeout(timeoutMs)]);
     await new Promise<void>((resolve, reject) => {
       const fail = () => {
         this.#waiting.delete(waiting);
@@ -37,5 +38,10 @@ export class RevisionGate {
       this.#waiting.delete(waiting);
       waiting.resolve();
     }
+  }
+
+  /** Nobody needs to wait any longer. */
+  close(): void {
+    this.#closed.abort();
   }
 }

@@ -72,8 +72,7 @@ export class WatchTopics<Subscriber> {
     }
     for (const [topic, changes] of interested) {
       const narrowed = narrow(set, changes) as ChangeSet;
-      // A copy: a subscriber that is cut off leaves the topic.
-      for (const subscriber of [...topic.subscribers]) deliver(subscriber, narrowed);
+      for (const subscriber of topic.subscribers) deliver(subscriber, narrowed);
     }
   }
 

@@ -1,0 +1,67 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Address } from "../config/values.ts";
+import type { Metrics } from "./metrics.ts";
+
+export interface AdminListenerOptions {
+  readonly address: Address;
+  readonly metrics: Pick<Metrics, "render" | "contentType">;
+  /** Why the server is not ready; undefined when it is. Sent as it is. */
+  readonly unready: () => string | undefined;
+}
+
+export interface AdminListener {
+  /** Where it really listens. */
+  readonly address: Address;
+  close(): Promise<void>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly contentType?: string;
+}
+
+/** Opens the port for probes and scrapers: plain HTTP, no client certificate. `/livez`, `/readyz`, `/metrics`. */
+export async function openAdminListener({
+  address,
+  metrics,
+  unready,
+}: AdminListenerOptions): Promise<AdminListener> {
+  const routes: Partial<Record<string, () => Promise<Answer>>> = {
+    "/livez": async () => ({ status: 200, body: "ok\n" }),
+    "/readyz": async () => {
+      const reason = unready();
+      return reason === undefined ? { status: 200, body: "ok\n" } : { status: 503, body: `${reason}\n` };
+    },
+    "/metrics": async () => ({ status: 200, body: await metrics.render(), contentType: metrics.contentType }),
+  };
+
+  async function answer({ url = "", method }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const route = routes[url.split("?", 1)[0] as string];
+    if (route === undefined) {
+      response.writeHead(404).end();
+    } else if (method !== "GET" && method !== "HEAD") {
+      response.writeHead(405, { allow: "GET, HEAD" }).end();
+    } else {
+      const { status, body, contentType = "text/plain; charset=utf-8" } = await route();
+      response.writeHead(status, { "content-type": contentType, "content-length": Buffer.byteLength(body) });
+      response.end(body);
+    }
+  }
+
+  const server = createServer((request, response) => void answer(request, response));
+  server.listen(address.port, address.host);
+  await once(server, "listening");
+  const { address: host, port } = server.address() as AddressInfo;
+  return {
+    address: { host, port },
+    async close() {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import type { Change, Store } from "../store/store.ts";
+import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
+import { loggedBytes } from "./compactor.ts";
+
+/**
+ * Applies what the log holds to an empty store; nothing is logged again. `onApplied` is called as the committer calls
+ * it. Resolves with the `loggedBytes` of all that was replayed.
+ */
+export async function replay(
+  logger: TransactionLogger,
+  store: Store,
+  onApplied: (transaction: Transaction, changes: readonly Change[]) => void,
+): Promise<number> {
+  let bytes = 0;
+  for await (const transactions of logger.readTransactions(0)) {
+    for (const transaction of transactions) {
+      onApplied(transaction, store.apply(transaction));
+      bytes += loggedBytes(transaction);
+    }
+  }
+  return bytes;
+}

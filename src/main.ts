@@ -1,0 +1,84 @@
+#!/usr/bin/env node
+import { parseArgs } from "node:util";
+import type { Logger } from "pino";
+import packageJson from "../package.json" with { type: "json" };
+import { type Configuration, createConfiguration, settingNames } from "./config/configuration.ts";
+import { describeFailure } from "./failure.ts";
+import { createLog } from "./log.ts";
+import { openServer } from "./server.ts";
+import { openFileTransactionLogger } from "./transaction-log/file/file-transaction-logger.ts";
+import { runLogCommand } from "./transaction-log/file/log-command.ts";
+import { MemoryTransactionLogger } from "./transaction-log/memory/memory-transaction-logger.ts";
+import type { TransactionLogger } from "./transaction-log/transaction-logger.ts";
+
+const usage = `duetkv: a key-value store that speaks gRPC and REST
+
+  duetkv [--NAME VALUE …]                      serve
+  duetkv log verify [--log file:DIR]           check the log, change nothing
+  duetkv log repair [--log file:DIR] [--apply] say, or do, what makes a damaged log readable
+
+Settings, each also as an environment variable (--data-dir would be DUETKV_DATA_DIR):
+${settingNames.map((name) => `  --${name}`).join("\n")}
+`;
+
+/** A stop that takes longer than this is given up. */
+const stopMs = 10_000;
+
+/** Resolves with the exit code when there is nothing more to do. */
+async function main(args: readonly string[]): Promise<number> {
+  if (args[0] === "log") return runLogCommand(args.slice(1), (line) => console.log(line));
+  const options = Object.fromEntries(settingNames.map((name) => [name, { type: "string" as const }]));
+  const { values } = parseArgs({
+    args: [...args],
+    options: { ...options, help: { type: "boolean", short: "h" }, version: { type: "boolean" } },
+  });
+  if (values.help) console.log(usage);
+  else if (values.version) console.log(packageJson.version);
+  else return serve(createConfiguration(values as Record<string, string>, process.env));
+  return 0;
+}
+
+async function serve(configuration: Configuration): Promise<number> {
+  const { log, flush } = createLog(configuration.logLevel);
+  try {
+    const server = await openServer(configuration, await openLogger(configuration, log), log);
+    const { address, adminAddress } = server;
+    log.info({ listen: toText(address), admin: toText(adminAddress), version: packageJson.version }, "ready");
+    const signal = await nextSignal();
+    log.info({ signal }, "stopping");
+    void nextSignal().then(() => process.exit(1));
+    setTimeout(() => process.exit(1), stopMs).unref();
+    await server.close();
+    log.info("stopped");
+    return 0;
+  } finally {
+    flush();
+  }
+}
+
+async function openLogger({ log: location }: Configuration, log: Logger): Promise<TransactionLogger> {
+  switch (location.type) {
+    case "file":
+      return openFileTransactionLogger({ directory: location.directory, log });
+    case "memory":
+      log.warn("the log is in memory: everything is lost when this process ends");
+      return new MemoryTransactionLogger();
+  }
+}
+
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
+  });
+}
+
+function toText({ host, port }: { readonly host: string; readonly port: number }): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  console.error(describeFailure(error));
+  process.exitCode = 1;
+}

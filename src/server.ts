@@ -1,0 +1,137 @@
+import { readFile } from "node:fs/promises";
+import { Code } from "@connectrpc/connect";
+import type { Logger } from "pino";
+import { KeyValueService } from "../gen/duetkv/v1/key_value_pb.ts";
+import { openAdminListener } from "./admin/admin-listener.ts";
+import { createMetrics } from "./admin/metrics.ts";
+import { createClock } from "./committer/clock.ts";
+import { Committer } from "./committer/committer.ts";
+import { Compactor } from "./committer/compactor.ts";
+import { Expirer } from "./committer/expirer.ts";
+import { replay } from "./committer/replay.ts";
+import type { Configuration } from "./config/configuration.ts";
+import type { Address } from "./config/values.ts";
+import { intercept } from "./service/intercept.ts";
+import { createKeyValueService } from "./service/key-value-service.ts";
+import { RevisionGate } from "./store/revision-gate.ts";
+import { type Change, Store } from "./store/store.ts";
+import { WatchHub } from "./store/watch-hub.ts";
+import type { Transaction, TransactionLogger } from "./transaction-log/transaction-logger.ts";
+import { openListener } from "./wire/listener.ts";
+import { registerService } from "./wire/method-table.ts";
+import type { TlsFiles } from "./wire/servers.ts";
+import { createWire } from "./wire/wire.ts";
+
+/** How often a quiet watcher hears from the server. */
+const watchHeartbeatMs = 15_000;
+
+/** How long running calls may take to finish once the server stops. */
+const drainMs = 7_000;
+
+export interface Server {
+  /** Where all protocols are served. */
+  readonly address: Address;
+  readonly adminAddress: Address;
+  /** Ends watches, lets running calls finish, and closes the log. Nothing that was acknowledged is lost. */
+  close(): Promise<void>;
+}
+
+/** Replays the log, then opens both ports; resolves when it is ready. The caller closes the logger if it rejects. */
+export async function openServer(
+  configuration: Configuration,
+  logger: TransactionLogger,
+  log: Logger,
+): Promise<Server> {
+  const { limits } = configuration;
+  const tls = await readTlsFiles(configuration);
+  const store = new Store();
+  const hub = new WatchHub(store, limits, logger.horizon, watchHeartbeatMs);
+  const gate = new RevisionGate();
+  const onApplied = (transaction: Transaction, changes: readonly Change[]) => {
+    hub.publish(transaction, changes);
+    gate.open(transaction.sequence);
+  };
+  const replayedBytes = await replay(logger, store, onApplied);
+  log.info({ revision: store.revision, entries: store.size }, "the log is replayed");
+
+  const clock = createClock(store.time);
+  const compactor = new Compactor(
+    {
+      store,
+      logger,
+      bytesMin: limits.compactionBytesMin,
+      onError: (error) => log.warn({ err: error }, "compaction failed; it will be tried again"),
+    },
+    replayedBytes,
+  );
+  const onBatch = (transactions: readonly Transaction[]) => compactor.onBatch(transactions);
+  const committer = new Committer({ store, logger, limits, clock, onApplied, onBatch });
+  const expirer = new Expirer({
+    store,
+    committer,
+    clock,
+    onError: (error) => log.debug({ err: error }, "expired entries are not deleted yet"),
+  });
+
+  let draining = false;
+  const metrics = createMetrics({
+    store,
+    watchers: () => hub.watchers,
+    queueBytes: () => committer.queueBytes,
+    logWritable: () => logger.fault === undefined,
+  });
+  const service = intercept(
+    KeyValueService,
+    createKeyValueService({ store, committer, hub, gate, limits }),
+    (call) => {
+      metrics.observeCall(call);
+      if (call.code === Code.Internal)
+        log.error({ err: call.error, method: call.method }, "a call failed unexpectedly");
+    },
+  );
+  const shutdown = new AbortController();
+  const wire = createWire({
+    services: [registerService(KeyValueService, service)],
+    limits,
+    log,
+    shutdownSignal: shutdown.signal,
+  });
+  const admin = await openAdminListener({
+    address: configuration.adminListen,
+    metrics,
+    unready: () =>
+      draining ? "draining" : logger.fault === undefined ? undefined : "the log takes no writes",
+  });
+  const listener = await openListener({
+    address: configuration.listen,
+    ...(tls && { tls }),
+    handle: (request, response) => wire.handle(request, response),
+    log,
+  });
+
+  return {
+    address: listener.address,
+    adminAddress: admin.address,
+    async close() {
+      draining = true;
+      hub.close();
+      gate.close();
+      await listener.drain(drainMs);
+      shutdown.abort();
+      expirer.close();
+      await committer.close();
+      await logger.close();
+      await admin.close();
+    },
+  };
+}
+
+async function readTlsFiles({ tlsCert, tlsKey, tlsClientCa }: Configuration): Promise<TlsFiles | undefined> {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  const [cert, key, clientCa] = await Promise.all([
+    readFile(tlsCert, "utf8"),
+    readFile(tlsKey, "utf8"),
+    tlsClientCa === undefined ? undefined : readFile(tlsClientCa, "utf8"),
+  ]);
+  return { cert, key, ...(clientCa && { clientCa }) };
+}

@@ -1,0 +1,62 @@
+import type { DescService } from "@bufbuild/protobuf";
+import { Code, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
+import { toConnectError } from "./error-table.ts";
+
+/** Told of every call when it ends; `code` is undefined when it succeeded. `error` is the original one. */
+export type CallObserver = (call: {
+  readonly method: string;
+  readonly milliseconds: number;
+  readonly code: Code | undefined;
+  readonly error: unknown;
+}) => void;
+
+type Unary = (request: never, context: HandlerContext) => unknown;
+type Streaming = (request: never, context: HandlerContext) => AsyncIterable<unknown>;
+
+/**
+ * Wraps all handlers of a service once, for every protocol: errors become what is sent, and each call is reported.
+ */
+export function intercept<Service extends DescService>(
+  service: Service,
+  implementation: ServiceImpl<Service>,
+  observe: CallObserver,
+): ServiceImpl<Service> {
+  const handlers = implementation as Record<string, Unary & Streaming>;
+  const intercepted = service.methods.map(({ localName, methodKind }) => {
+    const handler = handlers[localName] as Unary & Streaming;
+    const call = methodKind === "unary" ? interceptUnary : interceptStreaming;
+    return [localName, call(localName, handler, observe)] as const;
+  });
+  return Object.fromEntries(intercepted) as ServiceImpl<Service>;
+}
+
+function interceptUnary(method: string, handler: Unary, observe: CallObserver): Unary {
+  return async (request, context) => {
+    const start = performance.now();
+    try {
+      const response = await handler(request, context);
+      observe({ method, milliseconds: performance.now() - start, code: undefined, error: undefined });
+      return response;
+    } catch (error) {
+      throw report(method, start, error, observe);
+    }
+  };
+}
+
+function interceptStreaming(method: string, handler: Streaming, observe: CallObserver): Streaming {
+  return async function* (request, context) {
+    const start = performance.now();
+    try {
+      yield* handler(request, context);
+      observe({ method, milliseconds: performance.now() - start, code: undefined, error: undefined });
+    } catch (error) {
+      throw report(method, start, error, observe);
+    }
+  };
+}
+
+function report(method: string, start: number, error: unknown, observe: CallObserver) {
+  const connectError = toConnectError(error);
+  observe({ method, milliseconds: performance.now() - start, code: connectError.code, error });
+  return connectError;
+}
