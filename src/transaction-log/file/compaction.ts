@@ -1,0 +1,77 @@
+import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { DuetError } from "../../duet-error.ts";
+import { retainLive } from "../retain-live.ts";
+import { snapshotName, temporaryName } from "./directory.ts";
+import { closeQuietly, type File, type FileSystem } from "./file-system.ts";
+import type { LogReader } from "./log-reader.ts";
+import { SnapshotOutput } from "./snapshot-output.ts";
+
+/** Small, so that what is done in one go takes well under a millisecond. */
+const readChunkBytes = 32 * 1024;
+const sliceMs = 0.3;
+
+export interface SnapshotRequest {
+  readonly fileSystem: FileSystem;
+  readonly directory: string;
+  readonly logId: Buffer;
+  readonly horizon: number;
+  /** Of the frame that ends at the horizon. */
+  readonly checksum: number;
+  /** The snapshot before and the segments up to the horizon. */
+  readonly source: LogReader;
+  readonly isLive: (key: string, sequence: number) => boolean;
+  /** Asked often; true makes it reject with LOG_UNAVAILABLE. */
+  readonly isStopped: () => boolean;
+}
+
+export interface Snapshot {
+  readonly name: string;
+  readonly horizon: number;
+  readonly bytes: number;
+}
+
+/** Resolves when the snapshot is durably in place; when it rejects, nothing of it is left. */
+export async function writeSnapshot(request: SnapshotRequest): Promise<Snapshot> {
+  const { fileSystem, directory, horizon } = request;
+  const name = snapshotName(horizon);
+  const path = join(directory, name);
+  const temporary = join(directory, temporaryName(name));
+  const file = await fileSystem.open(temporary, "create");
+  try {
+    const bytes = await writeContent(file, request);
+    await file.sync();
+    await fileSystem.rename(temporary, path);
+    await fileSystem.syncDirectory(directory);
+    return { name, horizon, bytes };
+  } catch (error) {
+    // All that it was made from is still there, so it may go even when it had its name already.
+    await fileSystem.remove(temporary).catch(() => fileSystem.remove(path).catch(() => {}));
+    throw error;
+  } finally {
+    await closeQuietly(file);
+  }
+}
+
+async function writeContent(file: File, request: SnapshotRequest): Promise<number> {
+  const { logId, horizon } = request;
+  const output = new SnapshotOutput(file, logId);
+  await output.begin(horizon, request.checksum);
+  let sliceEnd = performance.now() + sliceMs;
+  for await (const frames of request.source.frames(readChunkBytes)) {
+    for (const frame of frames) {
+      for (const transaction of request.source.decode(frame)) {
+        const retained = retainLive(transaction, request.isLive);
+        const flushed = retained && output.add(retained);
+        if (flushed) await flushed;
+        if (performance.now() < sliceEnd) continue;
+        await nextTurn();
+        sliceEnd = performance.now() + sliceMs;
+        if (request.isStopped()) {
+          throw new DuetError("LOG_UNAVAILABLE", "the compaction was stopped because the log closes");
+        }
+      }
+    }
+  }
+  return output.end(horizon);
+}

@@ -1,0 +1,56 @@
+/**
+ * Names in a data directory:
+ *
+ *     lock                            held by the process that has the log open, and says which one
+ *     00000000000000000042.log        segment, by its first sequence
+ *     00000000000000000041.snapshot   by its horizon
+ *     *.tmp                           not yet in use; removed when the log is opened
+ *     *.torn-1, *.corrupt-1           what was cut; never removed
+ */
+export const lockName = "lock";
+const namePattern = /^(\d{20})\.(log|snapshot)$/;
+
+export function segmentName(firstSequence: number): string {
+  return `${String(firstSequence).padStart(20, "0")}.log`;
+}
+
+export function snapshotName(horizon: number): string {
+  return `${String(horizon).padStart(20, "0")}.snapshot`;
+}
+
+export function temporaryName(name: string): string {
+  return `${name}.tmp`;
+}
+
+export interface NamedFile {
+  readonly name: string;
+  /** First sequence of a segment, horizon of a snapshot, by the name. */
+  readonly sequence: number;
+}
+
+export interface DirectoryContent {
+  readonly names: readonly string[];
+  /** In order of sequence. */
+  readonly segments: readonly NamedFile[];
+  readonly snapshots: readonly NamedFile[];
+  readonly temporary: readonly string[];
+}
+
+export function sortDirectory(names: readonly string[]): DirectoryContent {
+  const segments: NamedFile[] = [];
+  const snapshots: NamedFile[] = [];
+  for (const name of [...names].sort()) {
+    const match = namePattern.exec(name);
+    if (!match) continue;
+    (match[2] === "log" ? segments : snapshots).push({ name, sequence: Number(match[1]) });
+  }
+  return { names, segments, snapshots, temporary: names.filter((name) => name.endsWith(".tmp")) };
+}
+
+/** A name beside `name` that nobody has, for what is cut from it. */
+export function nameForCut(names: readonly string[], name: string, why: "torn" | "corrupt"): string {
+  for (let number = 1; ; number++) {
+    const candidate = `${name}.${why}-${number}`;
+    if (!names.includes(candidate) && !names.includes(temporaryName(candidate))) return candidate;
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * What the log asks of a file system. A seam, so that tests can fail the n-th call and cut the power between any two.
+ * Every method rejects with the error of the operating system.
+ */
+export interface FileSystem {
+  open(path: string, mode: OpenMode): Promise<File>;
+  /** Names of what is in a directory, in no order. */
+  list(directory: string): Promise<string[]>;
+  /** Makes a directory and those above it; one that is there is fine. */
+  makeDirectory(directory: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  /** Afterwards the names in the directory outlive a power cut. */
+  syncDirectory(directory: string): Promise<void>;
+}
+
+/**
+ * - read: must be there, is not changed
+ * - update: read and write, made when missing
+ * - create: read and write, empty at first
+ * - createDurable, updateDurable: the same, and where the platform can, every write is durable once it resolves
+ */
+export type OpenMode = "read" | "update" | "create" | "createDurable" | "updateDurable";
+
+export interface File {
+  /** A write that resolved is durable; `sync` adds nothing to it. */
+  readonly durableWrites: boolean;
+  /** Fills as much of `into` as there is; 0 at the end of the file. */
+  read(into: Uint8Array, position: number): Promise<number>;
+  /** Resolves with the number of bytes that were written, which can be fewer. */
+  write(bytes: Uint8Array, position: number): Promise<number>;
+  /** Afterwards data and size outlive a power cut. */
+  sync(): Promise<void>;
+  truncate(size: number): Promise<void>;
+  size(): Promise<number>;
+  /** False when another process, or another open file of this one, holds it. */
+  tryLock(shared: boolean): boolean;
+  /** A second call does nothing. */
+  close(): Promise<void>;
+}
+
+/** Resolves when all bytes are written, however many calls that takes. */
+export async function writeFully(file: File, bytes: Uint8Array, position: number): Promise<void> {
+  let written = await file.write(bytes, position);
+  while (written < bytes.length) {
+    const more = await file.write(bytes.subarray(written), position + written);
+    if (more === 0) throw new Error("the file system wrote nothing and gave no reason");
+    written += more;
+  }
+}
+
+/** Resolves when all bytes are written and outlive a power cut. */
+export async function writeDurably(file: File, bytes: Uint8Array, position: number): Promise<void> {
+  await writeFully(file, bytes, position);
+  if (!file.durableWrites) await file.sync();
+}
+
+/** Reads until `into` is full or the file ends; resolves with the number of bytes. */
+export async function readFully(file: File, into: Uint8Array, position: number): Promise<number> {
+  let filled = 0;
+  while (filled < into.length) {
+    const count = await file.read(into.subarray(filled), position + filled);
+    if (count === 0) break;
+    filled += count;
+  }
+  return filled;
+}
+
+const zeros = Buffer.alloc(1024 * 1024);
+
+/** Writes zeros from `from` to `to`, durable step by step, so that nobody else's sync has to wait for all of them. */
+export async function fillWithZeros(
+  file: File,
+  from: number,
+  to: number,
+  stepBytes: number = zeros.length,
+): Promise<void> {
+  for (let position = from; position < to; position += stepBytes) {
+    await writeDurably(file, zeros.subarray(0, Math.min(stepBytes, to - position)), position);
+  }
+}
+
+/** Runs `use` with the file and closes it, whatever happens. */
+export async function withFile<T>(
+  fileSystem: FileSystem,
+  path: string,
+  mode: OpenMode,
+  use: (file: File) => Promise<T>,
+): Promise<T> {
+  const file = await fileSystem.open(path, mode);
+  try {
+    return await use(file);
+  } finally {
+    await closeQuietly(file);
+  }
+}
+
+/** For files whose data was synced, or is not needed: what close has to say changes nothing. */
+export async function closeQuietly(file: File): Promise<void> {
+  await file.close().catch(() => {});
+}
+
+/** Copies `bytes` bytes from `offset` of one file to the same place, or to `target`, of another one. */
+export async function copyBytes(
+  from: File,
+  to: File,
+  offset: number,
+  bytes: number,
+  target: number = offset,
+): Promise<void> {
+  const chunk = Buffer.allocUnsafe(Math.min(bytes, 256 * 1024));
+  for (let copied = 0; copied < bytes; ) {
+    const part = chunk.subarray(0, Math.min(chunk.length, bytes - copied));
+    const count = await readFully(from, part, offset + copied);
+    if (count < part.length) throw new Error("the file is shorter than it was");
+    await writeFully(to, part, target + copied);
+    copied += count;
+  }
+}

@@ -1,0 +1,71 @@
+import type { Transaction } from "../transaction-logger.ts";
+import {
+  encodeFrameHeader,
+  type FrameKind,
+  frameChecksum,
+  frameHeaderBytes,
+  frameKinds,
+  payloadBytesMax,
+} from "./frame.ts";
+import { TransactionEncoder } from "./transaction-codec.ts";
+
+/** Gathers transactions into a frame. One frame at a time; its bytes are valid until the next one is begun. */
+export class FrameEncoder {
+  readonly #marker: number;
+  readonly #transactions = new TransactionEncoder(frameHeaderBytes);
+  readonly #withSequence: boolean;
+  readonly #kind: FrameKind;
+  #firstSequence = 0;
+  #count = 0;
+  #checksum = 0;
+
+  constructor(marker: number, kind: typeof frameKinds.transactions | typeof frameKinds.snapshot) {
+    this.#marker = marker;
+    this.#kind = kind;
+    this.#withSequence = kind === frameKinds.snapshot;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get payloadBytes(): number {
+    return this.#transactions.offset - frameHeaderBytes;
+  }
+
+  /** Of the frame that was finished last. */
+  get checksum(): number {
+    return this.#checksum;
+  }
+
+  begin(): void {
+    this.#transactions.reset();
+    this.#count = 0;
+  }
+
+  add(transaction: Transaction): void {
+    if (this.#count === 0) this.#firstSequence = transaction.sequence;
+    this.#transactions.encode(transaction, this.#withSequence);
+    this.#count++;
+  }
+
+  /** Throws RangeError when it is longer than any reader would take. */
+  finish(previousChecksum: number): Buffer {
+    const encoder = this.#transactions;
+    const payloadBytes = this.payloadBytes;
+    if (payloadBytes > payloadBytesMax)
+      throw new RangeError(`${payloadBytes} bytes are too many for one frame`);
+    encoder.reserve(4);
+    const { buffer, offset } = encoder;
+    const headerChecksum = encodeFrameHeader(buffer, this.#marker, {
+      kind: this.#kind,
+      payloadBytes,
+      count: this.#count,
+      firstSequence: this.#firstSequence,
+      previousChecksum,
+    });
+    this.#checksum = frameChecksum(headerChecksum, buffer.subarray(frameHeaderBytes, offset));
+    buffer.writeUInt32LE(this.#checksum, offset);
+    return buffer.subarray(0, offset + 4);
+  }
+}

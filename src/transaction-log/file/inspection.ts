@@ -1,0 +1,249 @@
+import { join } from "node:path";
+import { corruptError, type Damage, versionError } from "./damage.ts";
+import { type DirectoryContent, type NamedFile, segmentName, sortDirectory } from "./directory.ts";
+import { decodeFileHeader, type FileHeader, fileHeaderBytes, formatVersion } from "./file-header.ts";
+import { type File, type FileSystem, readFully, withFile } from "./file-system.ts";
+import { frameKinds, frameMarker } from "./frame.ts";
+import { FrameReader } from "./frame-reader.ts";
+import { endOfContent } from "./frame-search.ts";
+import { readLogMark } from "./lock.ts";
+import { examineTail } from "./tail.ts";
+
+/** A file whose header is good, and how far its frames are. */
+export interface InspectedFile {
+  readonly name: string;
+  readonly header: FileHeader;
+  readonly bytes: number;
+  /** Behind the last good frame that holds transactions. */
+  readonly endOffset: number;
+  /** Of that frame, or of the header when there is none: what the next frame of this file chains to. */
+  readonly checksum: number;
+  readonly lastSequence: number;
+  readonly frames: number;
+  readonly transactions: number;
+  /** An end frame is there. */
+  readonly ended: boolean;
+}
+
+export interface Cut {
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** All that is known of a log from reading it once. */
+export interface Inspection {
+  readonly content: DirectoryContent;
+  /** Undefined when there is no log yet. */
+  logId: Buffer | undefined;
+  snapshot: InspectedFile | undefined;
+  /** Good ones in order; the last of them may be good only up to its `endOffset`. */
+  readonly segments: InspectedFile[];
+  /** What a compaction had yet to delete, oldest first. */
+  readonly leftovers: string[];
+  horizon: number;
+  lastSequence: number;
+  /** Of the last frame that holds transactions. */
+  checksum: number;
+  torn: Cut | undefined;
+  /** A crash came between making the last segment, which is empty, and ending this one. */
+  unended: InspectedFile | undefined;
+  /** The first damage; nothing beyond it was read. */
+  damage: Damage | undefined;
+}
+
+/** Reads the whole log and changes nothing. Rejects with LOG_VERSION; damage is in the result. */
+export async function inspectLog(fileSystem: FileSystem, directory: string): Promise<Inspection> {
+  const content = sortDirectory(await fileSystem.list(directory));
+  const inspection: Inspection = {
+    content,
+    logId: undefined,
+    snapshot: undefined,
+    segments: [],
+    leftovers: [],
+    horizon: 0,
+    lastSequence: 0,
+    checksum: 0,
+    torn: undefined,
+    unended: undefined,
+    damage: undefined,
+  };
+  try {
+    await inspectSnapshots(fileSystem, directory, inspection);
+    await inspectSegments(fileSystem, directory, inspection);
+  } catch (error) {
+    if (!(error instanceof FoundDamage)) throw error;
+    inspection.damage = error.damage;
+  }
+  return inspection;
+}
+
+/** Rejects with LOG_CORRUPT when the log is damaged. */
+export function assertSound(directory: string, inspection: Inspection): void {
+  if (inspection.damage) throw corruptError(directory, inspection.damage);
+}
+
+/** Ends the inspection; never leaves this file. */
+class FoundDamage extends Error {
+  readonly damage: Damage;
+
+  constructor(damage: Damage) {
+    super(damage.what);
+    this.damage = damage;
+  }
+}
+
+async function inspectSnapshots(fileSystem: FileSystem, directory: string, inspection: Inspection) {
+  const { snapshots, segments } = inspection.content;
+  const newest = snapshots.at(-1);
+  if (!newest) return;
+  await withFile(fileSystem, join(directory, newest.name), "read", async (file) => {
+    const header = await checkHeader(directory, file, newest, "snapshot", inspection);
+    const inspected = await inspectFrames(file, newest.name, header, 1);
+    inspection.snapshot = inspected.file;
+    if (!inspected.file.ended) {
+      throw new FoundDamage({
+        file: newest.name,
+        offset: inspected.reader.offset,
+        lastGoodSequence: inspected.file.lastSequence,
+        what: "a bad frame in the snapshot",
+      });
+    }
+    inspection.horizon = inspection.lastSequence = header.sequence;
+    inspection.checksum = header.previousChecksum;
+  });
+  inspection.leftovers.push(...snapshots.slice(0, -1).map(({ name }) => name));
+  for (const [index, { name }] of segments.entries()) {
+    const next = segments[index + 1];
+    if (next && next.sequence <= inspection.horizon + 1) inspection.leftovers.push(name);
+  }
+}
+
+async function inspectSegments(fileSystem: FileSystem, directory: string, inspection: Inspection) {
+  const named = inspection.content.segments.filter(({ name }) => !inspection.leftovers.includes(name));
+  if (named.length === 0 && !inspection.snapshot) {
+    const marked = await readLogMark(fileSystem, directory);
+    if (marked === undefined) return;
+    throw new FoundDamage({
+      file: segmentName(1),
+      offset: 0,
+      lastGoodSequence: 0,
+      what: `log ${marked} was here, and none of its files is left`,
+    });
+  }
+  for (const [index, { name }] of named.entries()) {
+    await withFile(fileSystem, join(directory, name), "read", (file) =>
+      inspectSegment(directory, file, name, named, index, inspection),
+    );
+  }
+  const last = inspection.segments.at(-1);
+  if (!last || last.ended) {
+    throw new FoundDamage({
+      file: segmentName(inspection.lastSequence + 1),
+      offset: 0,
+      lastGoodSequence: inspection.lastSequence,
+      what: "the segment is missing",
+    });
+  }
+}
+
+async function inspectSegment(
+  directory: string,
+  file: File,
+  name: string,
+  named: readonly NamedFile[],
+  index: number,
+  inspection: Inspection,
+): Promise<void> {
+  const damaged = (offset: number, what: string, where = name) =>
+    new FoundDamage({ file: where, offset, lastGoodSequence: inspection.lastSequence, what });
+  const isLast = index === named.length - 1;
+  const previous = inspection.segments.at(-1);
+  const header = await checkHeader(directory, file, named[index] as NamedFile, "segment", inspection);
+  if (header.sequence !== inspection.lastSequence + 1 || header.previousChecksum !== inspection.checksum) {
+    // Without its end frame the segment before may have lost some; with it, something between is gone.
+    if (previous && !previous.ended) throw damaged(previous.endOffset, "a bad frame", previous.name);
+    throw damaged(0, `the segment does not follow sequence ${inspection.lastSequence}`);
+  }
+  const { file: inspected, reader } = await inspectFrames(file, name, header, header.sequence);
+  if (previous && !previous.ended) {
+    const isEmpty =
+      reader.frames === 0 && (await endOfContent(file, fileHeaderBytes, inspected.bytes)) === fileHeaderBytes;
+    if (!isLast || !isEmpty) throw damaged(previous.endOffset, "a bad frame", previous.name);
+    inspection.unended = previous;
+  }
+  inspection.segments.push(inspected);
+  inspection.lastSequence = inspected.lastSequence;
+  if (inspected.transactions > 0) inspection.checksum = inspected.checksum;
+  if (inspected.ended || index === named.length - 2) return;
+  if (!isLast) throw damaged(reader.offset, "a bad frame");
+  const tail = await examineTail(file, frameMarker(header.logId), reader, inspected.bytes);
+  if (tail.verdict === "corrupt") {
+    throw damaged(reader.offset, `a bad frame, with a good one behind it at ${tail.laterFrameOffset}`);
+  }
+  if (tail.verdict === "torn") inspection.torn = { file: name, offset: reader.offset, bytes: tail.bytes };
+}
+
+async function checkHeader(
+  directory: string,
+  file: File,
+  named: NamedFile,
+  kind: FileHeader["kind"],
+  inspection: Inspection,
+): Promise<FileHeader> {
+  const damaged = (what: string) =>
+    new FoundDamage({ file: named.name, offset: 0, lastGoodSequence: inspection.lastSequence, what });
+  const decoded = await readFileHeader(file);
+  if (decoded.verdict === "newer") throw versionError(directory, named.name, decoded.version, formatVersion);
+  if (decoded.verdict === "bad") throw damaged("a bad file header");
+  const { header } = decoded;
+  inspection.logId ??= header.logId;
+  if (!header.logId.equals(inspection.logId)) throw damaged("the file belongs to another log");
+  if (header.kind !== kind || header.sequence !== named.sequence) {
+    throw damaged(`the file is the ${header.kind} of sequence ${header.sequence} under another name`);
+  }
+  return header;
+}
+
+export async function readFileHeader(file: File) {
+  const bytes = Buffer.alloc(fileHeaderBytes);
+  const filled = await readFully(file, bytes, 0);
+  return decodeFileHeader(bytes.subarray(0, filled));
+}
+
+/** Reads all frames that are good; the reader then stands behind them. */
+async function inspectFrames(file: File, name: string, header: FileHeader, nextSequence: number) {
+  const bytes = await file.size();
+  const reader = new FrameReader(file, {
+    kind: header.kind,
+    marker: frameMarker(header.logId),
+    offset: fileHeaderBytes,
+    end: bytes,
+    checksum: header.checksum,
+    nextSequence,
+  });
+  let endOffset = fileHeaderBytes;
+  let { checksum } = header;
+  for (;;) {
+    const frame = reader.take();
+    if (frame) {
+      if (frame.kind !== frameKinds.transactions && frame.kind !== frameKinds.snapshot) continue;
+      endOffset = reader.offset;
+      checksum = reader.checksum;
+    } else if (!(await reader.more())) {
+      break;
+    }
+  }
+  const inspected: InspectedFile = {
+    name,
+    header,
+    bytes,
+    endOffset,
+    checksum,
+    lastSequence: reader.nextSequence - 1,
+    frames: reader.frames,
+    transactions: reader.count,
+    ended: reader.ended,
+  };
+  return { file: inspected, reader };
+}

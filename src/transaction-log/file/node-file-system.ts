@@ -1,0 +1,100 @@
+import fs from "node:fs";
+import { tryLock } from "fs-native-extensions";
+import type { File, FileSystem, OpenMode } from "./file-system.ts";
+
+const { O_CREAT, O_DSYNC, O_RDONLY, O_RDWR, O_TRUNC } = fs.constants;
+
+// One call instead of two for each append. Elsewhere O_DSYNC promises less than fdatasync does: on macOS it leaves the
+// data in the cache of the disk.
+const durableFlag = process.platform === "linux" ? O_DSYNC : 0;
+
+const flags: Record<OpenMode, number> = {
+  read: O_RDONLY,
+  update: O_RDWR | O_CREAT,
+  create: O_RDWR | O_CREAT | O_TRUNC,
+  createDurable: O_RDWR | O_CREAT | O_TRUNC | durableFlag,
+  updateDurable: O_RDWR | O_CREAT | durableFlag,
+};
+
+// Beyond any content, because a lock on Windows keeps others from reading what it covers.
+const lockOffset = 2 ** 30;
+
+/** The file system of this machine, by plain descriptors: a FileHandle costs an append twice the time in JavaScript. */
+export const nodeFileSystem: FileSystem = {
+  async open(path, mode) {
+    const descriptor = await call<number>((done) => fs.open(path, flags[mode], 0o600, done));
+    return new NodeFile(descriptor, durableFlag !== 0 && mode.endsWith("Durable"));
+  },
+
+  list: (directory) => call((done) => fs.readdir(directory, done)),
+
+  async makeDirectory(directory) {
+    await fs.promises.mkdir(directory, { recursive: true, mode: 0o700 });
+  },
+
+  rename: (from, to) => call((done) => fs.rename(from, to, done)),
+
+  remove: (path) => call((done) => fs.unlink(path, done)),
+
+  async syncDirectory(directory) {
+    // Windows cannot open directories, and keeps names in a journal of its own.
+    if (process.platform === "win32") return;
+    const descriptor = await call<number>((done) => fs.open(directory, O_RDONLY, done));
+    try {
+      await call((done) => fs.fsync(descriptor, done));
+    } finally {
+      await call((done) => fs.close(descriptor, done));
+    }
+  },
+};
+
+class NodeFile implements File {
+  readonly durableWrites: boolean;
+  readonly #descriptor: number;
+  #closed = false;
+
+  constructor(descriptor: number, durableWrites: boolean) {
+    this.#descriptor = descriptor;
+    this.durableWrites = durableWrites;
+  }
+
+  read(into: Uint8Array, position: number): Promise<number> {
+    return call((done) => fs.read(this.#descriptor, into, 0, into.length, position, done));
+  }
+
+  write(bytes: Uint8Array, position: number): Promise<number> {
+    return call((done) => fs.write(this.#descriptor, bytes, 0, bytes.length, position, done));
+  }
+
+  sync(): Promise<void> {
+    return call((done) => fs.fdatasync(this.#descriptor, done));
+  }
+
+  truncate(size: number): Promise<void> {
+    return call((done) => fs.ftruncate(this.#descriptor, size, done));
+  }
+
+  async size(): Promise<number> {
+    return (await call<fs.Stats>((done) => fs.fstat(this.#descriptor, done))).size;
+  }
+
+  tryLock(shared: boolean): boolean {
+    return tryLock(this.#descriptor, lockOffset, 1, { shared });
+  }
+
+  async close(): Promise<void> {
+    // The number may belong to another file by then.
+    if (this.#closed) return;
+    this.#closed = true;
+    await call((done) => fs.close(this.#descriptor, done));
+  }
+}
+
+function call<T>(start: (done: (error: Error | null, result?: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((error, result) => {
+      if (error) reject(error);
+      else resolve(result as T);
+    });
+  });
+}

@@ -1,0 +1,35 @@
+const twoTo32 = 2 ** 32;
+
+/** Eight bytes, little-endian, for whole numbers up to 2^53 - 1. */
+export function writeUint53(bytes: Buffer, value: number, offset: number): void {
+  bytes.writeUInt32LE(value % twoTo32, offset);
+  bytes.writeUInt32LE(Math.floor(value / twoTo32), offset + 4);
+}
+
+export function readUint53(bytes: Buffer, offset: number): number {
+  return bytes.readUInt32LE(offset + 4) * twoTo32 + bytes.readUInt32LE(offset);
+}
+
+/** Eight varint bytes hold 56 bits. */
+export const varintBytesMax = 8;
+
+/** Seven bits in a byte, the lowest first; the top bit says that more follow. Returns the offset behind it. */
+export function writeVarint(bytes: Buffer, value: number, offset: number): number {
+  // Bitwise operators know only 32 bits.
+  while (value > 0x7fffffff) {
+    bytes[offset++] = (value % 128) | 128;
+    value = Math.floor(value / 128);
+  }
+  while (value > 127) {
+    bytes[offset++] = (value & 127) | 128;
+    value >>>= 7;
+  }
+  bytes[offset++] = value;
+  return offset;
+}
+
+export function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let limit = 128; value >= limit; limit *= 128) bytes++;
+  return bytes;
+}

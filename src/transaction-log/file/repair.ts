@@ -1,0 +1,224 @@
+import { join, resolve } from "node:path";
+import { saveCut, truncateDurably } from "./cut.ts";
+import { nameForCut } from "./directory.ts";
+import { closeQuietly, type FileSystem, withFile } from "./file-system.ts";
+import { frameKinds, frameMarker } from "./frame.ts";
+import { endOfContent, findFrames } from "./frame-search.ts";
+import { type Cut, type InspectedFile, type Inspection, inspectLog } from "./inspection.ts";
+import { type DirectoryLock, lockDirectory, lockDirectoryForReading } from "./lock.ts";
+import { nodeFileSystem } from "./node-file-system.ts";
+import { applySalvage, planSalvage } from "./salvage.ts";
+import { createSegment } from "./segment.ts";
+import { SpareSegment } from "./spare-segment.ts";
+
+export interface RepairReport {
+  /** False when the log opens as it is. */
+  readonly damaged: boolean;
+  /** What was done, or would be. */
+  readonly actions: readonly string[];
+  /** Transactions that can still be recognised in what is cut off, and that the log will not have. */
+  readonly lostTransactions: number;
+  /** The newest sequence that is kept. */
+  readonly lastSequence: number;
+}
+
+/** Far more than there are kinds of damage that can hide behind each other. */
+const roundsMax = 100;
+
+/** One damage, and what is to be done about it. */
+interface Repair {
+  readonly actions: readonly string[];
+  readonly lostTransactions: number;
+  apply(lock: DirectoryLock): Promise<void>;
+}
+
+/**
+ * Cuts the log at its first damage so that it opens again, and keeps everything that it cuts beside it. A damaged
+ * snapshot is replaced by what is good of it. Without `apply` nothing is changed. A repair that is cut short is
+ * completed by the next one. Rejects with LOG_LOCKED and LOG_VERSION.
+ */
+export async function repairLog(
+  directory: string,
+  options: { readonly apply: boolean },
+  fileSystem: FileSystem = nodeFileSystem,
+): Promise<RepairReport> {
+  const path = resolve(directory);
+  if (!options.apply) {
+    const unlock = await lockDirectoryForReading(fileSystem, path);
+    try {
+      const inspection = await inspectLog(fileSystem, path);
+      const repair = await planRepair(fileSystem, path, inspection);
+      return {
+        damaged: repair !== undefined,
+        actions: repair?.actions ?? [],
+        lostTransactions: repair?.lostTransactions ?? 0,
+        lastSequence: inspection.lastSequence,
+      };
+    } finally {
+      await unlock();
+    }
+  }
+  const lock = await lockDirectory(fileSystem, path);
+  try {
+    return await repairAll(fileSystem, path, lock);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function repairAll(
+  fileSystem: FileSystem,
+  directory: string,
+  lock: DirectoryLock,
+): Promise<RepairReport> {
+  const actions: string[] = [];
+  let lostTransactions = 0;
+  for (let round = 0; round < roundsMax; round++) {
+    const inspection = await inspectLog(fileSystem, directory);
+    const repair = await planRepair(fileSystem, directory, inspection);
+    if (!repair) {
+      return {
+        damaged: actions.length > 0,
+        actions,
+        lostTransactions,
+        lastSequence: inspection.lastSequence,
+      };
+    }
+    await repair.apply(lock);
+    actions.push(...repair.actions);
+    lostTransactions += repair.lostTransactions;
+  }
+  throw new Error(`the log in ${directory} is still damaged after ${roundsMax} repairs`);
+}
+
+async function planRepair(
+  fileSystem: FileSystem,
+  directory: string,
+  inspection: Inspection,
+): Promise<Repair | undefined> {
+  const { damage, content } = inspection;
+  if (!damage) return undefined;
+  const snapshot = content.snapshots.find(({ name }) => name === damage.file);
+  return snapshot
+    ? planSnapshotRepair(fileSystem, directory, inspection, snapshot.name)
+    : planSegmentRepair(fileSystem, directory, inspection);
+}
+
+async function planSnapshotRepair(
+  fileSystem: FileSystem,
+  directory: string,
+  { content }: Inspection,
+  name: string,
+): Promise<Repair> {
+  const snapshot = content.snapshots.find((file) => file.name === name);
+  const salvage = snapshot && (await planSalvage(fileSystem, directory, content, snapshot));
+  if (!salvage) {
+    return {
+      actions: [`move ${name} aside: it is not known what it belongs to`],
+      lostTransactions: 0,
+      apply: () => moveAside(fileSystem, directory, [name]),
+    };
+  }
+  const lost = salvage.lost === undefined ? "an unknown number" : String(salvage.lost);
+  return {
+    actions: [
+      `copy ${name} aside and replace it by the ${salvage.kept} transactions in it that are good; ${lost} are lost`,
+    ],
+    lostTransactions: salvage.lost ?? 0,
+    apply: async () => {
+      await applySalvage(fileSystem, directory, salvage);
+    },
+  };
+}
+
+async function planSegmentRepair(
+  fileSystem: FileSystem,
+  directory: string,
+  inspection: Inspection,
+): Promise<Repair> {
+  const { segments, snapshot, leftovers, content, logId } = inspection;
+  const last = segments.at(-1);
+  const cut = last && (await contentBehind(fileSystem, directory, last));
+  const kept = new Set([...segments.map(({ name }) => name), ...leftovers]);
+  const moved = content.segments.map(({ name }) => name).filter((name) => !kept.has(name));
+  const actions = [
+    ...(cut ? [`copy ${cut.bytes} bytes at ${cut.offset} of ${cut.file} aside and cut them off`] : []),
+    ...moved.map((name) => `move ${name} aside`),
+    ...(last ? [] : [snapshot ? `make a new segment after ${snapshot.name}` : "begin a new, empty log"]),
+  ];
+  return {
+    actions,
+    lostTransactions: logId ? await countLost(fileSystem, directory, inspection, logId, cut, moved) : 0,
+    // In this order: until the later files are gone the gap before them tells that the repair is not finished.
+    async apply(lock) {
+      if (cut) {
+        await saveCut(fileSystem, directory, cut, "corrupt");
+        await truncateDurably(fileSystem, join(directory, cut.file), cut.offset);
+      }
+      await moveAside(fileSystem, directory, moved);
+      if (last) return;
+      if (snapshot) await createSegmentAfter(fileSystem, directory, snapshot);
+      else await lock.markLog(undefined);
+    },
+  };
+}
+
+async function contentBehind(
+  fileSystem: FileSystem,
+  directory: string,
+  { name, endOffset, bytes }: InspectedFile,
+): Promise<Cut | undefined> {
+  const end = await withFile(fileSystem, join(directory, name), "read", (file) =>
+    endOfContent(file, endOffset, bytes),
+  );
+  return end === endOffset ? undefined : { file: name, offset: endOffset, bytes: end - endOffset };
+}
+
+async function countLost(
+  fileSystem: FileSystem,
+  directory: string,
+  { lastSequence }: Inspection,
+  logId: Buffer,
+  cut: Cut | undefined,
+  moved: readonly string[],
+): Promise<number> {
+  const places = [
+    ...(cut ? [{ file: cut.file, offset: cut.offset }] : []),
+    ...moved.map((file) => ({ file, offset: 0 })),
+  ];
+  const counted = new Set<number>();
+  let lost = 0;
+  for (const { file: name, offset } of places) {
+    await withFile(fileSystem, join(directory, name), "read", async (file) => {
+      for await (const { header } of findFrames(file, frameMarker(logId), offset, await file.size())) {
+        if (header.kind !== frameKinds.transactions || header.firstSequence <= lastSequence) continue;
+        if (!counted.has(header.firstSequence)) lost += header.count;
+        counted.add(header.firstSequence);
+      }
+    });
+  }
+  return lost;
+}
+
+async function moveAside(fileSystem: FileSystem, directory: string, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  for (const name of [...names].reverse()) {
+    const target = nameForCut(await fileSystem.list(directory), name, "corrupt");
+    await fileSystem.rename(join(directory, name), join(directory, target));
+  }
+  await fileSystem.syncDirectory(directory);
+}
+
+async function createSegmentAfter(
+  fileSystem: FileSystem,
+  directory: string,
+  { header }: InspectedFile,
+): Promise<void> {
+  const spare = new SpareSegment(fileSystem, directory, 0);
+  const { file } = await createSegment(fileSystem, directory, spare, {
+    logId: header.logId,
+    firstSequence: header.sequence + 1,
+    previousChecksum: header.previousChecksum,
+  });
+  await closeQuietly(file);
+}

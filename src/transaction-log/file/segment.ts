@@ -1,0 +1,124 @@
+import { join } from "node:path";
+import { corruptError } from "./damage.ts";
+import { segmentName, temporaryName } from "./directory.ts";
+import { encodeFileHeader, fileHeaderBytes } from "./file-header.ts";
+import {
+  closeQuietly,
+  copyBytes,
+  type File,
+  type FileSystem,
+  fillWithZeros,
+  withFile,
+  writeDurably,
+} from "./file-system.ts";
+import { frameMarker } from "./frame.ts";
+import { FrameReader } from "./frame-reader.ts";
+import { readFileHeader } from "./inspection.ts";
+import type { SpareSegment } from "./spare-segment.ts";
+
+/** The segment that takes appends. */
+export interface ActiveSegment {
+  readonly name: string;
+  readonly firstSequence: number;
+  file: File;
+  /** Behind the last durable frame: where the next one goes. */
+  offset: number;
+  /** What the next frame chains to. */
+  checksum: number;
+}
+
+export interface SegmentStart {
+  readonly logId: Buffer;
+  readonly firstSequence: number;
+  /** Of the last frame before it; 0 when there is none. */
+  readonly previousChecksum: number;
+}
+
+/** Puts a new segment durably in place, made from the spare. Leaves no open file behind when it fails. */
+export async function createSegment(
+  fileSystem: FileSystem,
+  directory: string,
+  spare: SpareSegment,
+  start: SegmentStart,
+): Promise<ActiveSegment> {
+  const { path, file } = await spare.take();
+  try {
+    const name = segmentName(start.firstSequence);
+    const header = encodeFileHeader({
+      kind: "segment",
+      logId: start.logId,
+      sequence: start.firstSequence,
+      previousChecksum: start.previousChecksum,
+    });
+    await writeDurably(file, header, 0);
+    await fileSystem.rename(path, join(directory, name));
+    await fileSystem.syncDirectory(directory);
+    return {
+      name,
+      firstSequence: start.firstSequence,
+      file,
+      offset: fileHeaderBytes,
+      checksum: header.readUInt32LE(fileHeaderBytes - 4),
+    };
+  } catch (error) {
+    await closeQuietly(file);
+    await fileSystem.remove(path).catch(() => {});
+    throw error;
+  }
+}
+
+/**
+ * Replaces a segment whose descriptor failed by a new file with its acknowledged frames, as they are on disk, and
+ * nothing else. Resolves with the new file when that is durably in place. Rejects with LOG_CORRUPT when the
+ * acknowledged frames cannot be read back.
+ */
+export async function rewriteSegment(
+  fileSystem: FileSystem,
+  directory: string,
+  segment: Omit<ActiveSegment, "file">,
+  segmentBytes: number,
+): Promise<File> {
+  const path = join(directory, segment.name);
+  const temporary = join(directory, temporaryName(segment.name));
+  const copy = await fileSystem.open(temporary, "createDurable");
+  try {
+    await withFile(fileSystem, path, "read", async (original) => {
+      await assertAcknowledged(directory, original, segment);
+      await copyBytes(original, copy, 0, segment.offset);
+    });
+    await fillWithZeros(copy, segment.offset, segmentBytes);
+    await copy.sync();
+    await fileSystem.rename(temporary, path);
+    await fileSystem.syncDirectory(directory);
+    return copy;
+  } catch (error) {
+    await closeQuietly(copy);
+    await fileSystem.remove(temporary).catch(() => {});
+    throw error;
+  }
+}
+
+async function assertAcknowledged(
+  directory: string,
+  file: File,
+  segment: Omit<ActiveSegment, "file">,
+): Promise<void> {
+  const decoded = await readFileHeader(file);
+  const header = decoded.verdict === "good" ? decoded.header : undefined;
+  const reader = new FrameReader(file, {
+    kind: "segment",
+    marker: header ? frameMarker(header.logId) : 0,
+    offset: fileHeaderBytes,
+    end: segment.offset,
+    checksum: header?.checksum ?? 0,
+    nextSequence: segment.firstSequence,
+  });
+  while (header && (reader.take() !== undefined || (await reader.more())));
+  if (header && reader.offset === segment.offset && reader.checksum === segment.checksum) return;
+  throw corruptError(directory, {
+    file: segment.name,
+    offset: header ? reader.offset : 0,
+    lastGoodSequence: reader.nextSequence - 1,
+    what: "an acknowledged frame cannot be read back",
+  });
+}

@@ -1,0 +1,169 @@
+import type { Transaction, TransactionEvent, Value } from "../transaction-logger.ts";
+import { varintBytes, varintBytesMax, writeVarint } from "./numbers.ts";
+
+/**
+ * A transaction in the payload of a frame. Numbers are varints.
+ *
+ *     [sequence]       in snapshots only, where sequences have gaps
+ *     time
+ *     count of events, then each of them:
+ *       tag            1 byte: bit 0 delete; bit 1 put: value is bytes, delete: expired; bit 2 has an expire time
+ *       key            length, UTF-8
+ *     and of a put:
+ *       value          length, bytes
+ *       createRevision, version, [expireTime]
+ */
+const tags = { delete: 1, bytes: 2, expired: 2, expireTime: 4 } as const;
+
+/** Most bytes that the numbers of a transaction, or of an event, take up. */
+const numbersBytesMax = 6 * varintBytesMax;
+
+/** Encodes transactions one after the other into a buffer that grows and is used again. */
+export class TransactionEncoder {
+  /** Encoded bytes are those from `start` to `offset`. */
+  buffer: Buffer;
+  offset: number;
+  readonly #start: number;
+
+  /** Leaves `start` bytes free in front. */
+  constructor(start: number) {
+    this.#start = start;
+    this.buffer = Buffer.allocUnsafeSlow(64 * 1024);
+    this.offset = start;
+  }
+
+  reset(): void {
+    // One big batch must not keep its memory for good.
+    if (this.buffer.length > 4 * 1024 * 1024) this.buffer = Buffer.allocUnsafeSlow(64 * 1024);
+    this.offset = this.#start;
+  }
+
+  /** Makes room for `bytes` more. */
+  reserve(bytes: number): void {
+    if (this.buffer.length - this.offset >= bytes) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.offset + bytes));
+    this.buffer.copy(larger, 0, 0, this.offset);
+    this.buffer = larger;
+  }
+
+  encode(transaction: Transaction, withSequence: boolean): void {
+    this.reserve(numbersBytesMax);
+    if (withSequence) this.#number(transaction.sequence);
+    this.#number(transaction.time);
+    this.#number(transaction.events.length);
+    for (const event of transaction.events) this.#event(event);
+  }
+
+  #event(event: TransactionEvent): void {
+    this.reserve(numbersBytesMax + event.key.length * 3);
+    if (event.type === "delete") {
+      this.buffer[this.offset++] = tags.delete | (event.expired ? tags.expired : 0);
+      this.#text(event.key);
+      return;
+    }
+    const { value, expireTime } = event;
+    this.buffer[this.offset++] =
+      (typeof value === "string" ? 0 : tags.bytes) | (expireTime === 0 ? 0 : tags.expireTime);
+    this.#text(event.key);
+    this.#value(value);
+    this.#number(event.createRevision);
+    this.#number(event.version);
+    if (expireTime !== 0) this.#number(expireTime);
+  }
+
+  #value(value: Value): void {
+    if (typeof value === "string") {
+      this.reserve(numbersBytesMax + value.length * 3);
+      this.#text(value);
+    } else {
+      this.reserve(numbersBytesMax + value.length);
+      this.#number(value.length);
+      this.buffer.set(value, this.offset);
+      this.offset += value.length;
+    }
+  }
+
+  #text(text: string): void {
+    // The length stands in front; where it takes the same bytes in any case, the text is written in one pass.
+    const lengthBytes = varintBytes(text.length);
+    if (varintBytes(text.length * 3) === lengthBytes) {
+      const length = this.buffer.write(text, this.offset + lengthBytes, "utf8");
+      this.offset = writeVarint(this.buffer, length, this.offset) + length;
+    } else {
+      this.#number(Buffer.byteLength(text));
+      this.offset += this.buffer.write(text, this.offset, "utf8");
+    }
+  }
+
+  #number(value: number): void {
+    this.offset = writeVarint(this.buffer, value, this.offset);
+  }
+}
+
+/** Decodes the payload of one frame. Throws RangeError when it is not what an encoder wrote. */
+export class TransactionDecoder {
+  readonly #bytes: Buffer;
+  #offset = 0;
+
+  constructor(payload: Buffer) {
+    this.#bytes = payload;
+  }
+
+  get done(): boolean {
+    return this.#offset === this.#bytes.length;
+  }
+
+  /** `sequence` is undefined where it stands in the payload. Nothing in the result points into the payload. */
+  decode(sequence: number | undefined): Transaction {
+    const ownSequence = sequence ?? this.#number();
+    const time = this.#number();
+    const count = this.#number();
+    if (count === 0 || count > this.#bytes.length - this.#offset) throw new RangeError("bad count of events");
+    const events: TransactionEvent[] = [];
+    for (let index = 0; index < count; index++) events.push(this.#event());
+    return { sequence: ownSequence, time, events };
+  }
+
+  #event(): TransactionEvent {
+    const tag = this.#bytes[this.#offset++] ?? 255;
+    if (tag > 7) throw new RangeError("bad tag");
+    const key = this.#text();
+    if (tag & tags.delete) return { type: "delete", key, expired: (tag & tags.expired) !== 0 };
+    const value = tag & tags.bytes ? this.#copy() : this.#text();
+    const createRevision = this.#number();
+    const version = this.#number();
+    const expireTime = tag & tags.expireTime ? this.#number() : 0;
+    return { type: "put", key, value, createRevision, version, expireTime };
+  }
+
+  #text(): string {
+    const length = this.#length();
+    const start = this.#offset;
+    this.#offset = start + length;
+    return this.#bytes.toString("utf8", start, this.#offset);
+  }
+
+  #copy(): Uint8Array {
+    const length = this.#length();
+    const start = this.#offset;
+    this.#offset = start + length;
+    return new Uint8Array(this.#bytes.subarray(start, this.#offset));
+  }
+
+  #length(): number {
+    const length = this.#number();
+    if (length > this.#bytes.length - this.#offset) throw new RangeError("bad length");
+    return length;
+  }
+
+  #number(): number {
+    let value = 0;
+    for (let shift = 0, unit = 1; shift < varintBytesMax; shift++, unit *= 128) {
+      const byte = this.#bytes[this.#offset++];
+      if (byte === undefined) throw new RangeError("number beyond the end");
+      value += (byte & 127) * unit;
+      if (byte < 128) return value;
+    }
+    throw new RangeError("number too long");
+  }
+}

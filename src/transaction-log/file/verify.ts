@@ -1,0 +1,81 @@
+import { resolve } from "node:path";
+import type { FileSystem } from "./file-system.ts";
+import { type Inspection, inspectLog } from "./inspection.ts";
+import { lockDirectoryForReading } from "./lock.ts";
+import { nodeFileSystem } from "./node-file-system.ts";
+
+export interface Finding {
+  /**
+   * - corrupt: the log does not open; `repairLog` helps
+   * - torn, unended, leftover: what a crash leaves; the next start puts it right by itself
+   */
+  readonly kind: "corrupt" | "torn" | "unended" | "leftover";
+  readonly file: string;
+  readonly offset: number;
+  readonly what: string;
+}
+
+export interface LogReport {
+  readonly files: number;
+  readonly frames: number;
+  readonly transactions: number;
+  /** The last good one, when the log is damaged. */
+  readonly lastSequence: number;
+  readonly horizon: number;
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Reads the whole log and changes nothing. Rejects with LOG_LOCKED while a process has it open, since what is being
+ * written cannot be told from what is torn, and with LOG_VERSION.
+ */
+export async function verifyLog(
+  directory: string,
+  fileSystem: FileSystem = nodeFileSystem,
+): Promise<LogReport> {
+  const path = resolve(directory);
+  const unlock = await lockDirectoryForReading(fileSystem, path);
+  try {
+    return reportOf(await inspectLog(fileSystem, path));
+  } finally {
+    await unlock();
+  }
+}
+
+export function reportOf(inspection: Inspection): LogReport {
+  const files = [...(inspection.snapshot ? [inspection.snapshot] : []), ...inspection.segments];
+  const sum = (what: "frames" | "transactions") => files.reduce((total, file) => total + file[what], 0);
+  return {
+    files: files.length,
+    frames: sum("frames"),
+    transactions: sum("transactions"),
+    lastSequence: inspection.lastSequence,
+    horizon: inspection.horizon,
+    findings: findingsOf(inspection),
+  };
+}
+
+function findingsOf(inspection: Inspection): Finding[] {
+  const { damage, torn, unended, leftovers, content } = inspection;
+  const findings: Finding[] = [];
+  if (damage) {
+    findings.push({ kind: "corrupt", file: damage.file, offset: damage.offset, what: damage.what });
+  }
+  if (torn) {
+    const what = `${torn.bytes} bytes of an append that was never acknowledged`;
+    findings.push({ kind: "torn", file: torn.file, offset: torn.offset, what });
+  }
+  if (unended && !damage) {
+    const what = "the segment has a successor and no end frame yet";
+    findings.push({ kind: "unended", file: unended.name, offset: unended.endOffset, what });
+  }
+  for (const file of [...leftovers, ...content.temporary]) {
+    findings.push({
+      kind: "leftover",
+      file,
+      offset: 0,
+      what: "a file that is no longer, or not yet, in use",
+    });
+  }
+  return findings;
+}
