@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+
+const main = new URL("../../src/main.ts", import.meta.url).pathname;
+
+export interface ServerProcess {
+  /** HOST:PORT of the service. */
+  readonly address: string;
+  /** HOST:PORT of the admin listener. */
+  readonly adminAddress: string;
+  readonly pid: number;
+  /** Every line that it has logged so far. */
+  readonly lines: readonly string[];
+  /** Sends the signal and resolves with the exit code, or the signal that ended it. */
+  stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
+}
+
+/** Starts the real process on free ports; resolves when it says that it is ready, rejects when it ends before. */
+export async function startServerProcess(
+  flags: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<ServerProcess> {
+  const child = spawn(
+    process.execPath,
+    [main, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", ...flags],
+    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } },
+  );
+  let errors = "";
+  child.stderr.on("data", (chunk) => {
+    errors += chunk;
+  });
+  const lines: string[] = [];
+  const ready = Promise.withResolvers<{ listen: string; admin: string }>();
+  createInterface(child.stdout).on("line", (line) => {
+    lines.push(line);
+    const message = JSON.parse(line);
+    if (message.msg === "ready") ready.resolve(message);
+  });
+  child.once("exit", (code, signal) => ready.reject(new Error(`the server ended with ${code ?? signal}: ${errors}`)));
+  const { listen, admin } = await ready.promise;
+  return {
+    address: listen,
+    adminAddress: admin,
+    pid: child.pid as number,
+    lines,
+    stop: (signal = "SIGTERM") => stop(child, signal),
+  };
+}
+
+async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode ?? child.signalCode;
+  const exit = once(child, "exit");
+  child.kill(signal);
+  const [code, signalCode] = await exit;
+  return code ?? signalCode;
+}
