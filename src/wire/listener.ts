@@ -1,0 +1,123 @@
+import { once } from "node:events";
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import type { AddressInfo, Socket } from "node:net";
+import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
+import { widenSession } from "./http2-settings.ts";
+import { createCleartextServers, createTlsServers, type ListenerLimits, type TlsFiles } from "./servers.ts";
+import type { WireLog } from "./wire-log.ts";
+
+export interface ListenerOptions {
+  /** Port 0 picks a free one. */
+  readonly address: { readonly host: string; readonly port: number };
+  readonly tls?: TlsFiles;
+  /** Answers a request. What it throws is logged and answered with 500. */
+  readonly handle: (request: HttpRequest, response: HttpResponse) => void;
+  /**
+   * Sees every HTTP/2 stream first. True: it answers the stream. False: it has consumed nothing, and `handle` gets the
+   * stream as a request.
+   */
+  readonly handleStream?: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => boolean;
+  readonly limits?: Partial<ListenerLimits>;
+  readonly log: WireLog;
+}
+
+export interface Listener {
+  /** Where it really listens. */
+  readonly address: { readonly host: string; readonly port: number };
+  /**
+   * Stops accepting, closes idle connections at once and lets running calls finish, telling peers that no more are
+   * taken. Resolves when all connections are closed; those that still are not after `graceMs` are destroyed.
+   */
+  drain(graceMs: number): Promise<void>;
+}
+
+const defaultLimits: ListenerLimits = {
+  prefaceMs: 10_000,
+  headersMs: 15_000,
+  requestMs: 300_000,
+  // Longer than the idle time of common proxies, so that they close first and never send into a closing connection.
+  keepAliveMs: 75_000,
+  headerBytesMax: 32 * 1024,
+};
+
+const drainPollMs = 20;
+
+/** Opens one port for HTTP/1.1 and HTTP/2. Resolves when it accepts connections; rejects when it cannot listen. */
+export async function openListener(options: ListenerOptions): Promise<Listener> {
+  const { handle, handleStream, log } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  let draining = false;
+  const isDraining = (): boolean => draining;
+  const servers =
+    options.tls === undefined
+      ? createCleartextServers(limits, isDraining)
+      : createTlsServers(options.tls, limits, isDraining);
+  const sockets = new Set<Socket>();
+  const sessions = new Set<ServerHttp2Session>();
+
+  function onRequest(request: HttpRequest, response: HttpResponse): void {
+    try {
+      handle(request, response);
+    } catch (error) {
+      log.error({ err: error }, "a request handler threw");
+      if (!response.headersSent) response.writeHead(500);
+      response.end();
+    }
+  }
+
+  servers.port.prependListener("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  servers.http2.on("session", (session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+    if (draining) session.close();
+    else widenSession(session);
+  });
+  for (const server of servers.requests) {
+    server.on("request", onRequest);
+    server.on("checkContinue", onRequest);
+  }
+  servers.http2.on("sessionError", (error) => log.debug({ err: error }, "an HTTP/2 session failed"));
+  if (handleStream !== undefined) {
+    // Node's own listener, which makes requests of streams, came with the first listener for requests.
+    const requestMakers = servers.http2.listeners("stream");
+    servers.http2.removeAllListeners("stream");
+    servers.http2.on("stream", (stream, headers, ...rest) => {
+      try {
+        if (handleStream(stream, headers)) return;
+      } catch (error) {
+        log.error({ err: error }, "a stream handler threw");
+        stream.destroy();
+        return;
+      }
+      for (const makeRequest of requestMakers) makeRequest.call(servers.http2, stream, headers, ...rest);
+    });
+  }
+
+  servers.port.listen(options.address.port, options.address.host);
+  await once(servers.port, "listening");
+  servers.port.on("error", (error) => log.error({ err: error }, "the listener failed"));
+  const { address, port } = servers.port.address() as AddressInfo;
+
+  return {
+    address: { host: address, port },
+    async drain(graceMs) {
+      if (draining) return;
+      draining = true;
+      const closed = once(servers.port, "close");
+      servers.port.close();
+      for (const session of sessions) session.close();
+      // Connections that have said nothing yet have no call to wait for.
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+      const idle = setInterval(() => servers.closeIdleConnections(), drainPollMs);
+      const grace = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, graceMs);
+      await closed;
+      clearInterval(idle);
+      clearTimeout(grace);
+    },
+  };
+}
