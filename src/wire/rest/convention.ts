@@ -1,0 +1,36 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
+import type { Message } from "@bufbuild/protobuf";
+import type { ConnectError } from "@connectrpc/connect";
+import type { WireReason } from "../wire-error.ts";
+
+/** An answer, ready to be written. `content-length` is added to it. */
+export interface RestAnswer {
+  readonly status: number;
+  readonly headers: OutgoingHttpHeaders;
+  readonly body: string | Uint8Array;
+}
+
+/**
+ * What one method does otherwise than google.api.http says, as long as it is reached by REST. Every part may be left out.
+ * What a part throws is answered as an error of the call.
+ */
+export interface RestConvention<Request extends Message = Message, Response extends Message = Message> {
+  /** The reason given when a variable of the path is not percent-encoded UTF-8. Default: REQUEST_MALFORMED. */
+  readonly pathReason?: WireReason;
+  /** Added to the message when a JSON body is not understood. */
+  readonly jsonHint?: string;
+  /** Whether the body is to be given to `readRawBody`, and query parameters are allowed beside it. */
+  readonly takesRawBody?: (headers: IncomingHttpHeaders) => boolean;
+  readonly readRawBody?: (request: Request, body: Buffer, headers: IncomingHttpHeaders) => void;
+  /** Sees the request last, when path, query and body are in it. */
+  readonly readHeaders?: (request: Request, headers: IncomingHttpHeaders) => void;
+  /** Makes the answer. `json` writes the response as it would be without a convention. */
+  readonly answer?: (response: Response, headers: IncomingHttpHeaders, json: () => string) => RestAnswer;
+  /** Another status than the table's; undefined: the table's. */
+  readonly errorStatus?: (error: ConnectError, headers: IncomingHttpHeaders) => number | undefined;
+  /** The `id:` of a message in an event stream; undefined: none. */
+  readonly eventId?: (response: Response) => string | undefined;
+}
+
+/** Conventions by method: `package.Service.Method`. */
+export type RestConventions = ReadonlyMap<string, RestConvention>;

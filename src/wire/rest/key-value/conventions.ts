@@ -1,0 +1,146 @@
+import { isUtf8 } from "node:buffer";
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
+import type { Message } from "@bufbuild/protobuf";
+import { Code, type ConnectError } from "@connectrpc/connect";
+import {
+  type DeleteRequest,
+  type DeleteResponse,
+  type Entry,
+  type GetResponse,
+  KeyValueService,
+  type PutRequest,
+  type PutResponse,
+  type WatchRequest,
+  type WatchResponse,
+} from "../../../../gen/duetkv/v1/key_value_pb.ts";
+import { wireError } from "../../wire-error.ts";
+import type { RestAnswer, RestConvention, RestConventions } from "../convention.ts";
+import { prefersJson } from "./accept.ts";
+import { hasPreconditionHeader, isNotModified, readPrecondition, toEntityTag } from "./entity-tags.ts";
+import { mediaTypeOf } from "./media-type.ts";
+import { parseRevision } from "./revision.ts";
+
+const jsonHint = "To store a JSON document as it is, send it with another content type, such as text/plain";
+
+/** Values travel as themselves, not wrapped in JSON, unless a client asks for JSON. */
+const put: RestConvention<PutRequest, PutResponse> = {
+  pathReason: "KEY_INVALID",
+  jsonHint,
+  takesRawBody: (headers) => mediaTypeOf(headers["content-type"]) !== "application/json",
+  readRawBody(request, body, headers) {
+    const isText = mediaTypeOf(headers["content-type"]) !== "application/octet-stream" && isUtf8(body);
+    if (isText) request.value = body.toString();
+    // A copy, so that a stored value does not keep the whole block alive that the socket read into.
+    else request.bytesValue = new Uint8Array(body);
+  },
+  readHeaders: readWriteHeaders,
+  errorStatus: preconditionStatus,
+  answer(response, headers, json) {
+    const extra = response.entry === undefined ? {} : { etag: toEntityTag(response.entry.revision) };
+    return answerWrite(201, response.revision, extra, headers, json);
+  },
+};
+
+const remove: RestConvention<DeleteRequest, DeleteResponse> = {
+  pathReason: "KEY_INVALID",
+  readHeaders: readWriteHeaders,
+  errorStatus: preconditionStatus,
+  answer: (response, headers, json) => answerWrite(200, response.revision, {}, headers, json),
+};
+
+const get: RestConvention<Message, GetResponse> = {
+  pathReason: "KEY_INVALID",
+  answer({ entry, revision }, requestHeaders, json) {
+    const headers: OutgoingHttpHeaders = { "duetkv-revision": String(revision), vary: "Accept" };
+    if (entry !== undefined) {
+      headers["etag"] = toEntityTag(entry.revision);
+      if (isNotModified(requestHeaders["if-none-match"], entry.revision)) {
+        return { status: 304, headers, body: "" };
+      }
+    }
+    if (prefersJson(requestHeaders.accept)) return withJson(200, headers, json);
+    return { status: 200, headers, body: rawValue(entry, headers) };
+  },
+};
+
+/** List, BatchGet and Commit: JSON, and the store's revision as every answer has it. */
+const jsonOnly: RestConvention<Message, Message & { revision: bigint }> = {
+  answer: (response, _headers, json) => withJson(200, { "duetkv-revision": String(response.revision) }, json),
+};
+
+const watch: RestConvention<WatchRequest, WatchResponse> = {
+  readHeaders(request, headers) {
+    const lastEventId = headers["last-event-id"];
+    if (lastEventId === undefined || lastEventId === "") return;
+    const revision = parseRevision(String(lastEventId));
+    if (revision === undefined) {
+      throw wireError(
+        Code.InvalidArgument,
+        "REVISION_INVALID",
+        "Last-Event-ID must be the id of an event of ours",
+      );
+    }
+    // An EventSource repeats its URL when it connects again; what it has seen already goes before what that says.
+    request.startRevision = revision;
+    request.includeExisting = false;
+  },
+  eventId: ({ revision }) => (revision > 0n ? String(revision) : undefined),
+};
+
+const byMethod = {
+  Put: put,
+  Get: get,
+  Delete: remove,
+  List: jsonOnly,
+  BatchGet: jsonOnly,
+  Commit: jsonOnly,
+  Watch: watch,
+};
+
+/** How REST speaks of keys and values: raw bodies, entity tags, preconditions in headers, resumable watches. */
+export const keyValueConventions: RestConventions = new Map(
+  Object.entries(byMethod).map(([name, convention]) => [
+    `${KeyValueService.typeName}.${name}`,
+    convention as RestConvention,
+  ]),
+);
+
+function readWriteHeaders(request: PutRequest | DeleteRequest, headers: IncomingHttpHeaders): void {
+  const precondition = readPrecondition(headers);
+  if (precondition === undefined) return;
+  if (request.precondition !== undefined) {
+    const message = "a precondition stands in the headers and in the request: only one can count";
+    throw wireError(Code.InvalidArgument, "PRECONDITION_INVALID", message);
+  }
+  request.precondition = precondition;
+}
+
+/** HTTP has a status of its own for conditions in headers that do not hold. */
+function preconditionStatus(error: ConnectError, headers: IncomingHttpHeaders): number | undefined {
+  const failed = error.code === Code.Aborted || error.code === Code.AlreadyExists;
+  return failed && hasPreconditionHeader(headers) ? 412 : undefined;
+}
+
+function answerWrite(
+  status: number,
+  revision: bigint,
+  extra: OutgoingHttpHeaders,
+  requestHeaders: IncomingHttpHeaders,
+  json: () => string,
+): RestAnswer {
+  const headers = { "duetkv-revision": String(revision), vary: "Accept", ...extra };
+  return prefersJson(requestHeaders.accept) ? withJson(status, headers, json) : { status, headers, body: "" };
+}
+
+function withJson(status: number, headers: OutgoingHttpHeaders, json: () => string): RestAnswer {
+  headers["content-type"] = "application/json";
+  return { status, headers, body: json() };
+}
+
+/** The value of an entry as a body; says in the headers what it is. */
+function rawValue(entry: Entry | undefined, headers: OutgoingHttpHeaders): string | Uint8Array {
+  headers["x-content-type-options"] = "nosniff";
+  headers["content-type"] =
+    entry?.bytesValue === undefined ? "text/plain; charset=utf-8" : "application/octet-stream";
+  return entry?.bytesValue ?? entry?.value ?? "";
+}

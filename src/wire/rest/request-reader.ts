@@ -1,0 +1,148 @@
+import {
+  create,
+  type DescMessage,
+  fromJsonString,
+  type Message,
+  mergeFromJson,
+  type Registry,
+} from "@bufbuild/protobuf";
+import { isFieldError } from "@bufbuild/protobuf/reflect";
+import { Code, type ConnectError } from "@connectrpc/connect";
+import type { HttpRequest } from "../http-exchange.ts";
+import { wireError } from "../wire-error.ts";
+import { type FieldPath, setFieldFromText } from "./field-path.ts";
+import { decodePercent } from "./percent-decoding.ts";
+import { setFieldsFromQuery } from "./query-parameters.ts";
+import { readBody } from "./request-body.ts";
+import type { RestRoute } from "./rest-route.ts";
+import type { RouteMatch } from "./route-tree.ts";
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * Builds the request message from body, path, query and headers. Throws or rejects with an error of the wire when one of
+ * them is not what the HTTP rule says. At once when there is no body to wait for.
+ */
+export function readRequest(
+  match: RouteMatch<RestRoute>,
+  http: HttpRequest,
+  path: string,
+  query: string,
+  bytesMax: number,
+  registry: Registry,
+): Message | Promise<Message> {
+  const { route } = match;
+  const { headers } = http;
+  const { convention, body } = route;
+  const raw = body !== undefined && convention.takesRawBody?.(headers) === true;
+  if (body === undefined) return complete(create(route.entry.spec.method.input));
+  const bytes = readBody(http, bytesMax);
+  return bytes instanceof Promise ? bytes.then(fromBody) : fromBody(bytes);
+
+  function fromBody(content: Buffer): Message {
+    if (!raw) return complete(readJsonBody(route, content, headers["content-type"], registry));
+    const message = create(route.entry.spec.method.input);
+    convention.readRawBody?.(message, content, headers);
+    return complete(message);
+  }
+
+  function complete(message: Message): Message {
+    bindPath(match, message, path);
+    if (query !== "") bindQuery(route, message, query, raw);
+    convention.readHeaders?.(message, headers);
+    return message;
+  }
+}
+
+function bindPath({ route, starts }: RouteMatch<RestRoute>, message: Message, path: string): void {
+  for (const { path: fields, from, to } of route.variables) {
+    const end = to < starts.length ? (starts[to] as number) - 1 : path.length - route.verbLength;
+    const text = decodePercent(path.slice(starts[from], end));
+    if (text === undefined) {
+      const reason = route.convention.pathReason ?? "REQUEST_MALFORMED";
+      throw wireError(
+        Code.InvalidArgument,
+        reason,
+        `${dotted(fields)} in the path is not percent-encoded UTF-8`,
+      );
+    }
+    setFromPath(route.entry.spec.method.input, message, fields, text);
+  }
+}
+
+function setFromPath(input: DescMessage, message: Message, fields: FieldPath, text: string): void {
+  const before = fields.length === 1 ? singularString(message, fields) : undefined;
+  if (before !== undefined && before !== "" && before !== text) {
+    throw malformed(`${dotted(fields)} is given by the path and must not differ in the body`);
+  }
+  if (before !== undefined) {
+    (message as unknown as Record<string, unknown>)[fields[0]?.localName ?? ""] = text;
+    return;
+  }
+  try {
+    setFieldFromText(input, message, fields, text);
+  } catch {
+    throw malformed(`${dotted(fields)} in the path is not valid`);
+  }
+}
+
+/** The value of a field that is a plain string of the message itself: by far the most common variable. */
+function singularString(message: Message, fields: FieldPath): string | undefined {
+  const field = fields[0];
+  if (field === undefined || field.fieldKind !== "scalar" || field.oneof !== undefined) return undefined;
+  const value = (message as unknown as Record<string, unknown>)[field.localName];
+  return typeof value === "string" ? value : undefined;
+}
+
+function bindQuery(route: RestRoute, message: Message, query: string, raw: boolean): void {
+  if (route.body === "all" && !raw) {
+    throw malformed("the body carries every field of this request: query parameters are not taken beside it");
+  }
+  const bound = route.body === undefined || route.body === "all" ? [] : [[route.body]];
+  setFieldsFromQuery(route.entry.spec.method.input, message, query, [...route.variablePaths, ...bound]);
+}
+
+function readJsonBody(
+  route: RestRoute,
+  content: Buffer,
+  contentType: string | undefined,
+  registry: Registry,
+): Message {
+  const { input } = route.entry.spec.method;
+  // `curl -X POST` on a request without fields sends nothing at all.
+  if (content.length === 0 && contentType === undefined) return create(input);
+  let text: string;
+  try {
+    text = strictUtf8.decode(content);
+  } catch {
+    throw malformed(`the body is not UTF-8${hint(route)}`);
+  }
+  try {
+    if (route.body === "all") return fromJsonString(input, text, { registry });
+    const field = (route.body as { name: string }).name;
+    return mergeFromJson(input, create(input), { [field]: JSON.parse(text) }, { registry });
+  } catch (error) {
+    throw malformed(`the body is not JSON of ${input.typeName}: ${describe(error)}${hint(route)}`);
+  }
+}
+
+function hint(route: RestRoute): string {
+  return route.convention.jsonHint === undefined ? "" : `. ${route.convention.jsonHint}`;
+}
+
+/** What is wrong with JSON, without the values that protobuf and V8 quote in their messages. */
+function describe(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  if (isFieldError(cause)) return `${cause.field().name} is not valid`;
+  if (cause instanceof SyntaxError) return "it is no JSON at all";
+  const unknown = /: key "(.{1,64})" is unknown$/s.exec(error instanceof Error ? error.message : "");
+  return unknown === null ? "it has another shape" : `there is no field ${JSON.stringify(unknown[1])}`;
+}
+
+function dotted(fields: FieldPath): string {
+  return fields.map((field) => field.name).join(".");
+}
+
+function malformed(message: string): ConnectError {
+  return wireError(Code.InvalidArgument, "REQUEST_MALFORMED", message);
+}

@@ -1,0 +1,29 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { type ErrorInfo, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import type { Reason } from "../duet-error.ts";
+
+/** Reasons that only the wire knows, beside those of the service. */
+export type WireReason = Reason | "ENCODING_UNSUPPORTED" | "DEADLINE_EXCEEDED" | "CLIENT_GONE" | "INTERNAL";
+
+/** An error that the wire itself found, in the shape of those of the service. `message` names no key and no value. */
+export function wireError(code: Code, reason: WireReason, message: string, cause?: unknown): ConnectError {
+  const info = { desc: ErrorInfoSchema, value: { reason, domain: "duetkv" } };
+  return new ConnectError(message, code, undefined, [info], cause);
+}
+
+/** The reason and metadata of an error; undefined when it has none. */
+export function findErrorInfo(error: ConnectError): ErrorInfo | undefined {
+  return error.findDetails(ErrorInfoSchema)[0];
+}
+
+/**
+ * What a caller may see of anything that was thrown. A ConnectError stays as it is; the rest becomes "internal error",
+ * with the original as `cause`, which is for the log and never sent.
+ */
+export function toConnectError(thrown: unknown): ConnectError {
+  if (thrown instanceof ConnectError) return thrown;
+  if (thrown instanceof Error && thrown.name === "AbortError") {
+    return wireError(Code.Canceled, "CLIENT_GONE", "the call was canceled", thrown);
+  }
+  return wireError(Code.Internal, "INTERNAL", "internal error", thrown);
+}

@@ -1,0 +1,62 @@
+import { setMaxListeners } from "node:events";
+import { createRegistry } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import type { Limits } from "../limits.ts";
+import { hasValidAuthority } from "./authority.ts";
+import { createConnectMount } from "./connect/connect-mount.ts";
+import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
+import { createMethodTable, type MethodEntry, type ServiceRegistration } from "./method-table.ts";
+import { splitRequestTarget } from "./request-target.ts";
+import type { RestConventions } from "./rest/convention.ts";
+import { answerError } from "./rest/error-answer.ts";
+import type { Heartbeat } from "./rest/event-stream.ts";
+import { keyValueConventions } from "./rest/key-value/conventions.ts";
+import { createRestHandler } from "./rest/rest-handler.ts";
+import { wireError } from "./wire-error.ts";
+import type { WireLog } from "./wire-log.ts";
+
+export interface WireOptions {
+  readonly services: readonly ServiceRegistration[];
+  readonly limits: Limits;
+  readonly log: WireLog;
+  /** Aborts the signal of every running call, with its own reason: a ConnectError reaches the client. */
+  readonly shutdownSignal: AbortSignal;
+  /** What REST does otherwise than the HTTP rules say. Default: those of the key-value service. */
+  readonly conventions?: RestConventions;
+  /** For tests. Default: every 15 s. */
+  readonly heartbeat?: Heartbeat;
+}
+
+export interface Wire {
+  /** Every method that is served, by its path `/package.Service/Method`. */
+  readonly methods: ReadonlyMap<string, MethodEntry>;
+  /** Answers a request of any protocol. */
+  handle(request: HttpRequest, response: HttpResponse): void;
+}
+
+/** Serves the services in every protocol. Throws when their HTTP rules make no sense. */
+export function createWire(options: WireOptions): Wire {
+  const { services, shutdownSignal } = options;
+  // Each running call listens; their number is bounded by the connections, and more than ten are no leak.
+  setMaxListeners(0, shutdownSignal);
+  const registry = createRegistry(...services.map(({ service }) => service.file));
+  const methods = createMethodTable(services);
+  const connect = createConnectMount({ ...options, registry });
+  const conventions = options.conventions ?? keyValueConventions;
+  const rest = createRestHandler({ ...options, conventions, methods: methods.values(), registry });
+
+  return {
+    methods,
+    handle(request, response) {
+      const target = hasValidAuthority(request) ? splitRequestTarget(request.url ?? "") : undefined;
+      if (target === undefined) {
+        const message = "the request must name a host and a target that can be ones";
+        answerError(request, response, wireError(Code.InvalidArgument, "REQUEST_MALFORMED", message));
+      } else if (methods.has(target.path)) {
+        connect(request, response, target.path, target.query);
+      } else {
+        rest(request, response, target);
+      }
+    },
+  };
+}

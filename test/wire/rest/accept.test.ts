@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import { prefersJson } from "../../../src/wire/rest/key-value/accept.ts";
+
+test.each([
+  [undefined, false],
+  ["", false],
+  ["*/*", false],
+  ["application/json", true],
+  ["APPLICATION/JSON", true],
+  ["application/json; charset=utf-8", true],
+  ["application/json, */*", false],
+  ["application/json, */*;q=0.9", true],
+  ["application/json;q=0.5, text/plain", false],
+  ["application/json;q=0.5, text/plain;q=0.4", true],
+  ["application/json;q=0.9, application/octet-stream", false],
+  ["text/html, application/json", true],
+  ["application/*", false],
+  ["application/*, text/*;q=0.1", false],
+  ["application/*, application/octet-stream;q=0.1", true],
+  ["*/*, text/plain;q=0, application/octet-stream;q=0", false],
+  ["application/json;q=0", false],
+  ["application/json;q=0.000, image/png", false],
+  ["application/json;q=2", false],
+  ["application/json;q=abc", false],
+  ["application/json;q=1.000", true],
+  ["application/json ; q=0.8 , text/plain ; q=0.7", true],
+  ['text/plain;x="a,application/json", */*;q=0.1', false],
+  ["image/png", false],
+  ["application/jsonx", false],
+  ["application", false],
+  [",,;;,application/json", true],
+])("Accept %j prefers JSON: %j", (accept, json) => expect(prefersJson(accept)).toBe(json));
