@@ -25,7 +25,10 @@ export interface KeyValueClient {
   batchGet(request: MessageInitShape<typeof BatchGetRequestSchema>): Promise<BatchGetResponse>;
   commit(request: MessageInitShape<typeof CommitRequestSchema>): Promise<CommitResponse>;
   /** Ends when the signal aborts. */
-  watch(request: MessageInitShape<typeof WatchRequestSchema>, signal: AbortSignal): AsyncIterable<WatchResponse>;
+  watch(
+    request: MessageInitShape<typeof WatchRequestSchema>,
+    signal: AbortSignal,
+  ): AsyncIterable<WatchResponse>;
   close(): void;
 }
 

@@ -37,7 +37,9 @@ export async function startServerProcess(
     const message = JSON.parse(line);
     if (message.msg === "ready") ready.resolve(message);
   });
-  child.once("exit", (code, signal) => ready.reject(new Error(`the server ended with ${code ?? signal}: ${errors}`)));
+  child.once("exit", (code, signal) =>
+    ready.reject(new Error(`the server ended with ${code ?? signal}: ${errors}`)),
+  );
   const { listen, admin } = await ready.promise;
   return {
     address: listen,

@@ -1,0 +1,440 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Entry, WatchResponse } from "../../gen/duetkv/v1/key_value_pb.ts";
+import type { CallFailure, KeyValueClient } from "../support/key-value-client.ts";
+import { acceptedKeys, acceptedValues, refusedKeys } from "./verdicts.ts";
+
+/** What every protocol must do alike. Keys of one run begin with a prefix of its own. */
+export function keyValueSuite(name: string, connect: () => KeyValueClient): void {
+  describe(name, () => {
+    const prefix = `suite/${name}/`;
+    let client: KeyValueClient;
+    beforeAll(() => {
+      client = connect();
+    });
+    afterAll(() => client.close());
+
+    async function failure(call: Promise<unknown>): Promise<CallFailure> {
+      try {
+        await call;
+      } catch (error) {
+        return error as CallFailure;
+      }
+      throw new Error("the call succeeded");
+    }
+
+    describe("put, get and delete", () => {
+      it("reads what was written, and what is known about it", async () => {
+        const key = `${prefix}known`;
+        const first = await client.put({ key, value: "one" });
+        const second = await client.put({ key, value: "two" });
+        const { entry, revision } = await client.get({ key });
+        expect(second.revision).toBeGreaterThan(first.revision);
+        expect(revision).toBeGreaterThanOrEqual(second.revision);
+        expect(entry).toMatchObject({
+          key,
+          value: "two",
+          revision: second.revision,
+          createRevision: first.revision,
+          version: 2n,
+        });
+        expect(entry?.bytesValue).toBeUndefined();
+        expect(entry?.expireTime).toBeUndefined();
+        expect(Math.abs(Number(entry?.updateTime?.seconds) - Date.now() / 1000)).toBeLessThan(60);
+      });
+
+      it("answers a put with the entry as stored, without its value", async () => {
+        const { entry, revision } = await client.put({ key: `${prefix}stored`, value: "x" });
+        expect(entry).toMatchObject({
+          key: `${prefix}stored`,
+          revision,
+          createRevision: revision,
+          version: 1n,
+        });
+        expect(entry?.value).toBeUndefined();
+      });
+
+      it("deletes, says whether there was anything, and starts anew", async () => {
+        const key = `${prefix}deleted`;
+        const { revision } = await client.put({ key, value: "x" });
+        const gone = await client.delete({ key });
+        expect(gone.deleted).toBe(true);
+        expect(gone.revision).toBeGreaterThan(revision);
+        const again = await client.delete({ key });
+        expect(again.deleted).toBe(false);
+        expect(again.revision).toBeGreaterThanOrEqual(gone.revision);
+        expect(await failure(client.get({ key }))).toMatchObject({
+          code: "not_found",
+          reason: "NO_SUCH_KEY",
+        });
+        const { entry } = await client.put({ key, value: "y" });
+        expect(entry).toMatchObject({ version: 1n, createRevision: entry?.revision });
+      });
+
+      it("stores the empty text when no value is given", async () => {
+        await client.put({ key: `${prefix}empty` });
+        expect((await client.get({ key: `${prefix}empty` })).entry?.value).toBe("");
+      });
+
+      it("refuses a minimum revision that is not reached in time", async () => {
+        const { revision } = await client.put({ key: `${prefix}fresh`, value: "x" });
+        expect((await client.get({ key: `${prefix}fresh`, minRevision: revision })).entry?.value).toBe("x");
+        expect(await failure(client.get({ key: `${prefix}fresh`, minRevision: -1n }))).toMatchObject({
+          code: "invalid_argument",
+          reason: "REVISION_INVALID",
+        });
+        expect(
+          await failure(client.get({ key: `${prefix}fresh`, minRevision: revision + 1_000_000n })),
+        ).toMatchObject({ code: "unavailable", reason: "REVISION_NOT_REACHED" });
+      });
+    });
+
+    describe("keys", () => {
+      it.each(acceptedKeys(prefix))("accepts $name and returns it byte for byte", async ({ key }) => {
+        const { revision } = await client.put({ key, value: `value of ${key}` });
+        const { entry } = await client.get({ key });
+        expect(entry).toMatchObject({ key, value: `value of ${key}`, revision });
+        const { entries, missingKeys } = await client.batchGet({ keys: [key] });
+        expect(entries.map((each) => each.key)).toEqual([key]);
+        expect(missingKeys).toEqual([]);
+        expect((await client.delete({ key })).deleted).toBe(true);
+      });
+
+      it.each(refusedKeys)("refuses $name everywhere", async ({ key, reason }) => {
+        const refusal = { code: "invalid_argument", reason };
+        expect(await failure(client.put({ key, value: "x" }))).toMatchObject(refusal);
+        expect(await failure(client.get({ key }))).toMatchObject(refusal);
+        expect(await failure(client.delete({ key }))).toMatchObject(refusal);
+        expect(await failure(client.batchGet({ keys: ["fine", key] }))).toMatchObject(refusal);
+        const put = { kind: { case: "put", value: { key, value: "x" } } } as const;
+        expect(await failure(client.commit({ mutations: [put] }))).toMatchObject(refusal);
+      });
+    });
+
+    describe("values", () => {
+      it.each(acceptedValues)("returns $name as it was written", async ({ value }) => {
+        const key = `${prefix}value`;
+        await client.put({ key, ...(typeof value === "string" ? { value } : { bytesValue: value }) });
+        const { entry } = await client.get({ key });
+        if (typeof value === "string") {
+          expect(entry?.value).toBe(value);
+          expect(entry?.bytesValue).toBeUndefined();
+        } else {
+          expect(Buffer.from(entry?.bytesValue ?? []).equals(value)).toBe(true);
+          expect(entry?.value).toBeUndefined();
+        }
+      });
+
+      it("refuses a value one byte over the limit", async () => {
+        const refusal = { code: "resource_exhausted", reason: "VALUE_TOO_LARGE" };
+        const key = `${prefix}large`;
+        expect(await failure(client.put({ key, value: "x".repeat(1024 * 1024 + 1) }))).toMatchObject(refusal);
+        const bytesValue = new Uint8Array(1024 * 1024 + 1).fill(0xff);
+        expect(await failure(client.put({ key, bytesValue }))).toMatchObject(refusal);
+      });
+    });
+
+    describe("preconditions", () => {
+      it("puts only at the revision that is asked for", async () => {
+        const key = `${prefix}cas`;
+        const { revision } = await client.put({ key, value: "1" });
+        const at = (value: bigint) => ({ condition: { case: "revision", value } }) as const;
+        const next = await client.put({ key, value: "2", precondition: at(revision) });
+        expect(await failure(client.put({ key, value: "3", precondition: at(revision) }))).toMatchObject({
+          code: "aborted",
+          reason: "REVISION_MISMATCH",
+          metadata: { current_revision: String(next.revision) },
+        });
+        expect(await failure(client.delete({ key, precondition: at(revision) }))).toMatchObject({
+          code: "aborted",
+          reason: "REVISION_MISMATCH",
+        });
+        expect((await client.get({ key })).entry?.value).toBe("2");
+        expect((await client.delete({ key, precondition: at(next.revision) })).deleted).toBe(true);
+      });
+
+      it("puts only what exists, or only what does not", async () => {
+        const key = `${prefix}exists`;
+        const exists = (value: boolean) => ({ condition: { case: "exists", value } }) as const;
+        expect(await failure(client.put({ key, value: "x", precondition: exists(true) }))).toMatchObject({
+          code: "aborted",
+          reason: "REVISION_MISMATCH",
+          metadata: { current_revision: "0" },
+        });
+        const { revision } = await client.put({ key, value: "x", precondition: exists(false) });
+        expect(await failure(client.put({ key, value: "y", precondition: exists(false) }))).toMatchObject({
+          code: "already_exists",
+          reason: "KEY_EXISTS",
+          metadata: { current_revision: String(revision) },
+        });
+        await client.put({ key, value: "z", precondition: exists(true) });
+        expect((await client.delete({ key, precondition: exists(true) })).deleted).toBe(true);
+        expect(await failure(client.delete({ key, precondition: exists(true) }))).toMatchObject({
+          code: "aborted",
+        });
+      });
+    });
+
+    describe("list", () => {
+      const names = ["a", "a/1", "a/2", "b", "é", "\uffee", "\u{1f600}"];
+      const keys = names.map((each) => `${prefix}list/${each}`);
+      const keysOf = (entries: readonly Entry[]) => entries.map(({ key }) => key);
+
+      beforeAll(async () => {
+        for (const key of keys) await client.put({ key, value: key });
+      });
+
+      it("gives the entries of a prefix in the byte order of UTF-8, either way round", async () => {
+        const forward = await client.list({ prefix: `${prefix}list/` });
+        expect(keysOf(forward.entries)).toEqual(keys);
+        expect(forward.entries.map(({ value }) => value)).toEqual(keys);
+        expect(forward.nextPageToken).toBe("");
+        const backward = await client.list({ prefix: `${prefix}list/`, reverse: true });
+        expect(keysOf(backward.entries)).toEqual([...keys].reverse());
+      });
+
+      it("gives the keys from a start to before an end", async () => {
+        const range = { start: `${prefix}list/a/1`, end: `${prefix}list/é` };
+        expect(keysOf((await client.list(range)).entries)).toEqual(keys.slice(1, 4));
+        expect(keysOf((await client.list({ ...range, reverse: true })).entries)).toEqual(
+          keys.slice(1, 4).reverse(),
+        );
+        expect((await client.list({ start: range.end, end: range.start })).entries).toEqual([]);
+      });
+
+      it.each([false, true])("gives every key once, page by page (reverse: %s)", async (reverse) => {
+        const seen: string[] = [];
+        let pageToken = "";
+        do {
+          const page = await client.list({ prefix: `${prefix}list/`, reverse, pageSize: 2, pageToken });
+          expect(page.entries.length).toBeLessThanOrEqual(2);
+          seen.push(...keysOf(page.entries));
+          pageToken = page.nextPageToken;
+        } while (pageToken !== "");
+        expect(seen).toEqual(reverse ? [...keys].reverse() : keys);
+      });
+
+      it("leaves out values, or everything but the count", async () => {
+        const { entries } = await client.list({ prefix: `${prefix}list/`, keysOnly: true });
+        expect(keysOf(entries)).toEqual(keys);
+        expect(entries.every(({ value, revision }) => value === undefined && revision > 0n)).toBe(true);
+        const counted = await client.list({ prefix: `${prefix}list/`, countOnly: true });
+        expect(counted).toMatchObject({ count: BigInt(keys.length), entries: [] });
+      });
+
+      it("bounds a page in bytes", async () => {
+        const value = "x".repeat(1024 * 1024);
+        for (const each of "abcd") await client.put({ key: `${prefix}heavy/${each}`, value });
+        const first = await client.list({ prefix: `${prefix}heavy/` });
+        expect(first.entries.length).toBe(2);
+        const { nextPageToken: pageToken } = first;
+        const second = await client.list({ prefix: `${prefix}heavy/`, pageToken });
+        expect(keysOf([...first.entries, ...second.entries])).toEqual(
+          [..."abcd"].map((each) => `${prefix}heavy/${each}`),
+        );
+        for (const each of "abcd") await client.delete({ key: `${prefix}heavy/${each}` });
+      });
+
+      it("refuses what makes no sense", async () => {
+        const { nextPageToken } = await client.list({ prefix: `${prefix}list/`, pageSize: 1 });
+        const refused = [
+          [{ prefix: "a", start: "b" }, "RANGE_INVALID"],
+          [{ prefix: "a", end: "b" }, "RANGE_INVALID"],
+          [{ pageSize: -1 }, "PAGE_SIZE_INVALID"],
+          [{ pageToken: "no token" }, "PAGE_TOKEN_INVALID"],
+          [{ pageToken: nextPageToken }, "PAGE_TOKEN_INVALID"],
+          [{ prefix: `${prefix}list/`, reverse: true, pageToken: nextPageToken }, "PAGE_TOKEN_INVALID"],
+          [{ prefix: "x".repeat(1025) }, "KEY_TOO_LONG"],
+        ] as const;
+        for (const [request, reason] of refused) {
+          expect(await failure(client.list(request))).toMatchObject({ code: "invalid_argument", reason });
+        }
+      });
+    });
+
+    describe("batchGet", () => {
+      it("reads many keys at one revision, in the order asked for", async () => {
+        const keys = ["x", "y", "z"].map((each) => `${prefix}batch/${each}`);
+        await client.put({ key: keys[0] as string, value: "0" });
+        const { revision } = await client.put({ key: keys[2] as string, bytesValue: new Uint8Array([0xff]) });
+        const answer = await client.batchGet({ keys: [...keys].reverse() });
+        expect(answer.entries.map(({ key }) => key)).toEqual([keys[2], keys[0]]);
+        expect(answer.missingKeys).toEqual([keys[1]]);
+        expect(answer.revision).toBeGreaterThanOrEqual(revision);
+      });
+
+      it("refuses none, and more than a thousand", async () => {
+        for (const keys of [[], Array.from({ length: 1001 }, (_, index) => `k${index}`)]) {
+          expect(await failure(client.batchGet({ keys }))).toMatchObject({
+            code: "invalid_argument",
+            reason: "TOO_MANY_OPERATIONS",
+          });
+        }
+      });
+
+      it("refuses to answer with more than four mebibytes", async () => {
+        const keys = [..."abcde"].map((each) => `${prefix}batch/heavy/${each}`);
+        for (const key of keys) await client.put({ key, value: "x".repeat(1024 * 1024) });
+        expect(await failure(client.batchGet({ keys }))).toMatchObject({
+          code: "resource_exhausted",
+          reason: "RESPONSE_TOO_LARGE",
+        });
+        for (const key of keys) await client.delete({ key });
+      });
+    });
+
+    describe("commit", () => {
+      const put = (key: string, value: string) => ({ kind: { case: "put", value: { key, value } } }) as const;
+      const remove = (key: string) => ({ kind: { case: "delete", value: { key } } }) as const;
+      const exists = (key: string, value: boolean) => ({
+        key,
+        precondition: { condition: { case: "exists", value } } as const,
+      });
+
+      it("makes all changes at one revision", async () => {
+        const [a, b, c] = [`${prefix}commit/a`, `${prefix}commit/b`, `${prefix}commit/c`];
+        await client.put({ key: b, value: "old" });
+        const answer = await client.commit({
+          checks: [exists(a, false), exists(b, true)],
+          mutations: [put(a, "1"), remove(b), remove(c)],
+        });
+        expect(answer.results[0]?.entry).toMatchObject({ key: a, revision: answer.revision, version: 1n });
+        expect(answer.results.map(({ deleted }) => deleted)).toEqual([false, true, false]);
+        const { entries, missingKeys } = await client.batchGet({ keys: [a, b, c] });
+        expect(entries.map(({ key, value, revision }) => ({ key, value, revision }))).toEqual([
+          { key: a, value: "1", revision: answer.revision },
+        ]);
+        expect(missingKeys).toEqual([b, c]);
+      });
+
+      it("changes nothing when one check fails, and says which", async () => {
+        const [a, b] = [`${prefix}failed/a`, `${prefix}failed/b`];
+        const { revision } = await client.put({ key: b, value: "b" });
+        const checks = [exists(a, false), exists(b, false)];
+        expect(await failure(client.commit({ checks, mutations: [put(a, "1"), remove(b)] }))).toMatchObject({
+          code: "already_exists",
+          reason: "KEY_EXISTS",
+          metadata: { check: "1", current_revision: String(revision) },
+        });
+        const { entries } = await client.batchGet({ keys: [a, b] });
+        expect(entries.map(({ key }) => key)).toEqual([b]);
+      });
+
+      it("refuses what makes no sense", async () => {
+        const many = Array.from({ length: 1001 }, (_, index) => remove(`k${index}`));
+        const refused = [
+          [{ mutations: [put("a", "1"), remove("a")] }, "KEY_REPEATED"],
+          [{ mutations: many }, "TOO_MANY_OPERATIONS"],
+          [{}, "REQUEST_MALFORMED"],
+          [{ mutations: [{}] }, "REQUEST_MALFORMED"],
+          [{ checks: [{ key: "a" }] }, "PRECONDITION_INVALID"],
+        ] as const;
+        for (const [request, reason] of refused) {
+          expect(await failure(client.commit(request as Parameters<typeof client.commit>[0]))).toMatchObject({
+            code: "invalid_argument",
+            reason,
+          });
+        }
+      });
+    });
+
+    describe("time to live", () => {
+      it("deletes the entry after its time, and says when that is", async () => {
+        const key = `${prefix}ttl`;
+        const { entry } = await client.put({ key, value: "x", ttl: { seconds: 1n } });
+        const milliseconds =
+          Number((entry?.expireTime?.seconds ?? 0n) - (entry?.updateTime?.seconds ?? 0n)) * 1000 +
+          ((entry?.expireTime?.nanos ?? 0) - (entry?.updateTime?.nanos ?? 0)) / 1e6;
+        expect(milliseconds).toBe(1000);
+        await expect
+          .poll(() => failure(client.get({ key })).catch(() => undefined), { timeout: 30_000 })
+          .toMatchObject({ reason: "NO_SUCH_KEY" });
+      });
+
+      it("refuses less than a second", async () => {
+        for (const ttl of [{ seconds: 0n, nanos: 999_000_000 }, { seconds: -1n }, {}]) {
+          expect(await failure(client.put({ key: `${prefix}short`, value: "x", ttl }))).toMatchObject({
+            code: "invalid_argument",
+            reason: "TTL_INVALID",
+          });
+        }
+      });
+    });
+
+    describe("watch", () => {
+      it("delivers a first message at once, then what happens to a prefix", async () => {
+        const abort = new AbortController();
+        const watch = client
+          .watch({ prefix: `${prefix}watch/`, previous: true }, abort.signal)
+          [Symbol.asyncIterator]();
+        const first = await next(watch);
+        expect(first.events).toEqual([]);
+        const a = await client.put({ key: `${prefix}watch/a`, value: "1" });
+        await client.put({ key: `${prefix}unwatched`, value: "1" });
+        const b = await client.put({ key: `${prefix}watch/a`, value: "2" });
+        const c = await client.delete({ key: `${prefix}watch/a` });
+        expect(first.revision).toBeLessThan(a.revision);
+        const messages = [await next(watch), await next(watch), await next(watch)];
+        expect(messages.map(({ revision }) => revision)).toEqual([a.revision, b.revision, c.revision]);
+        expect(messages.map(({ resumeRevision }) => resumeRevision)).toEqual(
+          messages.map((each) => each.revision),
+        );
+        expect(messages.map(({ events }) => events[0]?.entry?.value)).toEqual(["1", "2", undefined]);
+        expect(messages.map(({ events }) => events[0]?.previous?.value)).toEqual([undefined, "1", "2"]);
+        abort.abort();
+        expect((await watch.next()).done).toBe(true);
+      });
+
+      it("starts where it is told to, and goes on from there", async () => {
+        const key = `${prefix}resumed`;
+        const one = await client.put({ key, value: "1" });
+        const two = await client.put({ key, value: "2" });
+        const abort = new AbortController();
+        const watch = client
+          .watch({ key, startRevision: one.revision }, abort.signal)
+          [Symbol.asyncIterator]();
+        expect(await next(watch)).toMatchObject({ events: [], resumeRevision: one.revision });
+        expect(await next(watch)).toMatchObject({
+          revision: two.revision,
+          events: [{ entry: { value: "2" } }],
+        });
+        const three = await client.put({ key, value: "3" });
+        expect(await next(watch)).toMatchObject({ revision: three.revision });
+        abort.abort();
+      });
+
+      it("delivers what is there before what changes", async () => {
+        for (const each of "ab") await client.put({ key: `${prefix}there/${each}`, value: each });
+        const abort = new AbortController();
+        const request = { prefix: `${prefix}there/`, includeExisting: true };
+        const watch = client.watch(request, abort.signal)[Symbol.asyncIterator]();
+        const first = await next(watch);
+        expect(first.resumeRevision).toBeUndefined();
+        const { existing } = await next(watch);
+        expect(existing.map(({ value }) => value)).toEqual(["a", "b"]);
+        expect(await next(watch)).toMatchObject({ existingEnd: true, resumeRevision: first.revision });
+        const { revision } = await client.put({ key: `${prefix}there/c`, value: "c" });
+        expect(await next(watch)).toMatchObject({ revision, events: [{ entry: { value: "c" } }] });
+        abort.abort();
+      });
+
+      it("refuses what makes no sense", async () => {
+        const signal = AbortSignal.timeout(30_000);
+        for (const [request, reason] of [
+          [{ key: "" }, "KEY_EMPTY"],
+          [{ key: "a", prefix: "b" }, "RANGE_INVALID"],
+          [{ startRevision: -1n }, "REVISION_INVALID"],
+          [{ startRevision: 1n, includeExisting: true }, "RANGE_INVALID"],
+        ] as const) {
+          const watch = client.watch(request, signal)[Symbol.asyncIterator]();
+          expect(await failure(watch.next())).toMatchObject({ code: "invalid_argument", reason });
+        }
+      });
+    });
+  });
+}
+
+async function next(watch: AsyncIterator<WatchResponse>): Promise<WatchResponse> {
+  const { done, value } = await watch.next();
+  if (done) throw new Error("the watch has ended");
+  return value;
+}

@@ -1,0 +1,166 @@
+import {
+  create,
+  type DescMessage,
+  fromJson,
+  fromJsonString,
+  type JsonObject,
+  type MessageInitShape,
+  type MessageShape,
+  toJson,
+} from "@bufbuild/protobuf";
+import {
+  BatchGetRequestSchema,
+  BatchGetResponseSchema,
+  CommitRequestSchema,
+  CommitResponseSchema,
+  DeleteRequestSchema,
+  DeleteResponseSchema,
+  EntrySchema,
+  GetRequestSchema,
+  GetResponseSchema,
+  ListRequestSchema,
+  ListResponseSchema,
+  type Precondition,
+  PutRequestSchema,
+  PutResponseSchema,
+  WatchRequestSchema,
+  WatchResponseSchema,
+} from "../../gen/duetkv/v1/key_value_pb.ts";
+import { CallFailure, type KeyValueClient } from "./key-value-client.ts";
+import { type Answer, openResponse, request as sendRequest } from "./rest-request.ts";
+import { readEvents } from "./server-sent-events.ts";
+
+/** How single values and their conditions travel: in JSON, or as raw bodies and headers. */
+export type RestStyle = "json" | "raw";
+
+const json = { accept: "application/json" };
+
+/** REST as a person would use it, with nothing of ours but the message types. */
+export function createRestClient(origin: string, style: RestStyle): KeyValueClient {
+  async function send(method: string, target: string, headers = {}, body: string | Uint8Array = "") {
+    const answer = await sendRequest(origin, method, target, headers, body);
+    if (answer.status >= 400) throw toCallFailure(answer.body);
+    return answer;
+  }
+
+  async function post<Input extends DescMessage, Output extends DescMessage>(
+    target: string,
+    input: Input,
+    output: Output,
+    init: MessageInitShape<Input>,
+  ): Promise<MessageShape<Output>> {
+    const body = JSON.stringify(toJson(input, create(input, init)));
+    const answer = await send("POST", target, { "content-type": "application/json" }, body);
+    return fromJsonString(output, answer.body.toString());
+  }
+
+  return {
+    async put(init) {
+      const put = create(PutRequestSchema, init);
+      const { key: _key, ...fields } = toJson(PutRequestSchema, put) as JsonObject;
+      const target = keyTarget(put.key);
+      if (style === "json") {
+        const headers = { ...json, "content-type": "application/json" };
+        const answer = await send("PUT", target, headers, JSON.stringify(fields));
+        return fromJsonString(PutResponseSchema, answer.body.toString());
+      }
+      const headers = {
+        "content-type": put.bytesValue === undefined ? "text/plain" : "application/octet-stream",
+        ...conditionHeaders(put.precondition),
+      };
+      const query = put.ttl === undefined ? "" : `?ttl=${fields.ttl as string}`;
+      const answer = await send("PUT", `${target}${query}`, headers, put.bytesValue ?? put.value ?? "");
+      const { value: _value, bytesValue: _bytesValue, ...entry } = await getEntry(target);
+      if (answer.headers.etag !== `"${entry.revision}"`)
+        throw new Error("the entity tag is not the revision");
+      return create(PutResponseSchema, { revision: storeRevision(answer), entry });
+    },
+
+    async get(init) {
+      const get = create(GetRequestSchema, init);
+      const { key: _key, ...fields } = toJson(GetRequestSchema, get) as JsonObject;
+      const target = `${keyTarget(get.key)}${toQuery(fields)}`;
+      if (style === "json") {
+        const answer = await send("GET", target, json);
+        const entry = fromJsonString(EntrySchema, answer.body.toString());
+        return create(GetResponseSchema, { revision: storeRevision(answer), entry });
+      }
+      const answer = await send("GET", target);
+      const { value: _value, bytesValue: _bytesValue, ...entry } = await getEntry(target);
+      if (answer.headers.etag !== `"${entry.revision}"`)
+        throw new Error("the entity tag is not the revision");
+      const isText = answer.headers["content-type"] === "text/plain; charset=utf-8";
+      const value = isText ? { value: answer.body.toString() } : { bytesValue: new Uint8Array(answer.body) };
+      return create(GetResponseSchema, { revision: storeRevision(answer), entry: { ...entry, ...value } });
+    },
+
+    async delete(init) {
+      const request = create(DeleteRequestSchema, init);
+      const { key: _key, ...fields } = toJson(DeleteRequestSchema, request) as JsonObject;
+      const headers = style === "raw" ? conditionHeaders(request.precondition) : {};
+      const query = style === "raw" ? "" : toQuery(fields);
+      const answer = await send("DELETE", `${keyTarget(request.key)}${query}`, { ...json, ...headers });
+      return fromJsonString(DeleteResponseSchema, answer.body.toString());
+    },
+
+    async list(init) {
+      const query = toQuery(toJson(ListRequestSchema, create(ListRequestSchema, init)) as JsonObject);
+      return fromJsonString(ListResponseSchema, (await send("GET", `/v1/key${query}`)).body.toString());
+    },
+
+    batchGet: (init) => post("/v1/key:batchGet", BatchGetRequestSchema, BatchGetResponseSchema, init),
+    commit: (init) => post("/v1/key:commit", CommitRequestSchema, CommitResponseSchema, init),
+
+    async *watch(init, signal) {
+      const query = toQuery(toJson(WatchRequestSchema, create(WatchRequestSchema, init)) as JsonObject);
+      try {
+        const response = await openResponse(origin, "GET", `/v1/key:watch${query}`, {}, "", signal);
+        if (response.statusCode !== 200) throw toCallFailure(Buffer.concat(await Array.fromAsync(response)));
+        for await (const { event, data } of readEvents(response)) {
+          if (event === "end") throw toCallFailure(Buffer.from(data));
+          yield fromJsonString(WatchResponseSchema, data);
+        }
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+    },
+
+    close() {},
+  };
+
+  async function getEntry(target: string) {
+    const answer = await send("GET", target, json);
+    return fromJson(EntrySchema, JSON.parse(answer.body.toString()));
+  }
+}
+
+function keyTarget(key: string): string {
+  return `/v1/key/${encodeURIComponent(key)}`;
+}
+
+/** Nested fields are written with dots. */
+function toQuery(fields: JsonObject, path = ""): string {
+  const parameters = Object.entries(fields).flatMap(([name, value]): string[] =>
+    typeof value === "object" && value !== null
+      ? [toQuery(value as JsonObject, `${path}${name}.`).slice(1)]
+      : [`${path}${name}=${encodeURIComponent(String(value))}`],
+  );
+  return parameters.length === 0 ? "" : `?${parameters.join("&")}`;
+}
+
+function conditionHeaders(precondition: Precondition | undefined): Record<string, string> {
+  const condition = precondition?.condition;
+  if (condition?.case === "revision") return { "if-match": `"${condition.value}"` };
+  if (condition?.case === "exists") return condition.value ? { "if-match": "*" } : { "if-none-match": "*" };
+  return {};
+}
+
+function storeRevision({ headers }: Answer): bigint {
+  return BigInt(String(headers["duetkv-revision"]));
+}
+
+function toCallFailure(body: Buffer): CallFailure {
+  const error = JSON.parse(body.toString());
+  const info = error.details?.[0]?.debug;
+  return new CallFailure(error.code, info?.reason ?? "", info?.metadata ?? {}, error);
+}
