@@ -1,0 +1,150 @@
+import { describe, expect, it } from "vitest";
+import { repairLog } from "../../../src/transaction-log/file/repair.ts";
+import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
+import { LogModel, simple, simples } from "../log-model.ts";
+import { createRandom, seed } from "../random.ts";
+import { directory, expectOpens, flipByte, makeLog, openIn } from "./damaged-log.ts";
+import { MemoryFileSystem } from "./memory-file-system.ts";
+
+/** Far longer than it takes, so that a slow machine does not decide. */
+const timeout = 120_000;
+
+interface Life {
+  /** What was acknowledged before the crash. */
+  readonly model: LogModel;
+  /** What was being appended when it came. */
+  readonly inFlight: readonly Transaction[];
+}
+
+/** Opens, appends with rotations, compacts beside appends twice, closes; or dies in between. */
+async function live(fileSystem: MemoryFileSystem): Promise<Life> {
+  const random = createRandom(2);
+  const model = new LogModel();
+  let inFlight: Transaction[] = [];
+  let log: Awaited<ReturnType<typeof openIn>> | undefined;
+  try {
+    log = await openIn(fileSystem);
+    for (let round = 0; round < 2; round++) {
+      for (let index = 0; index < 8; index++) {
+        inFlight = model.nextBatch(random);
+        await log.append(model.lastSequence, inFlight);
+        model.transactions.push(...inFlight);
+        inFlight = [];
+      }
+      const compacting = log.compact(model.lastSequence, model.isLiveAt(model.lastSequence));
+      compacting.catch(() => {});
+      inFlight = model.nextBatch(random);
+      await log.append(model.lastSequence, inFlight);
+      model.transactions.push(...inFlight);
+      inFlight = [];
+      await compacting;
+    }
+  } catch {
+    // The crash.
+  }
+  await log?.close();
+  return { model, inFlight };
+}
+
+async function expectSurvived(image: MemoryFileSystem, { model, inFlight }: Life): Promise<void> {
+  const log = await openIn(image);
+  const latest = await log.latestSequence();
+  const expected = new LogModel();
+  expected.transactions.push(...model.transactions);
+  if (latest !== model.lastSequence) expected.transactions.push(...inFlight);
+  await expected.expectIn(log);
+  await log.append(latest, [simple(latest + 1)]);
+  expected.transactions.push(simple(latest + 1));
+  await log.close();
+  const reopened = await openIn(image);
+  await expected.expectIn(reopened);
+  await reopened.close();
+  expect(image.names().filter((name) => name.endsWith(".tmp"))).toEqual([]);
+}
+
+describe("a crash between any two calls", { timeout }, () => {
+  for (const durableWrites of [true, false]) {
+    const mode = durableWrites ? "durable writes" : "writes and syncs";
+
+    it(`loses nothing that was acknowledged: ${mode} (SEED=${seed})`, async () => {
+      const random = createRandom(seed);
+      let number = 0;
+      for (let died = true; died; ) {
+        number++;
+        died = false;
+        const fileSystem = new MemoryFileSystem({ durableWrites });
+        fileSystem.intercept = (call) => {
+          if (call.number === number) {
+            died = true;
+            fileSystem.kill();
+          }
+          return undefined;
+        };
+        const life = await live(fileSystem);
+        const images = [
+          () => fileSystem.afterKill(),
+          () => fileSystem.afterPowerCut(),
+          () => fileSystem.afterPowerCut(() => random.chance(0.5)),
+          () => fileSystem.afterPowerCut(() => random.chance(0.9)),
+        ];
+        for (const image of images) await expectSurvived(image(), life);
+        const image = random.pick(images)();
+        await expectSurvived(await crashInOpen(image, 1 + random.below(25), random.chance(0.5)), life);
+      }
+      expect(number).toBeGreaterThan(100);
+    });
+  }
+
+  async function crashInOpen(
+    fileSystem: MemoryFileSystem,
+    number: number,
+    power: boolean,
+  ): Promise<MemoryFileSystem> {
+    fileSystem.intercept = (call) => {
+      if (call.number === number) fileSystem.kill();
+      return undefined;
+    };
+    const log = await openIn(fileSystem).catch(() => undefined);
+    await log?.close();
+    return power ? fileSystem.afterPowerCut() : fileSystem.afterKill();
+  }
+});
+
+describe("a crash between any two calls of a repair", { timeout }, () => {
+  const batches = simples(1, 30).map((one) => [one]);
+
+  const damages: readonly (readonly [string, (names: readonly string[], fs: MemoryFileSystem) => void])[] = [
+    ["in the first segment", (names, fileSystem) => flipByte(fileSystem, names[0] as string, 700)],
+    ["in a later segment", (names, fileSystem) => flipByte(fileSystem, names[1] as string, 300)],
+    ["in a header", (names, fileSystem) => flipByte(fileSystem, names[1] as string, 20)],
+    ["a missing segment", (names, fileSystem) => fileSystem.delete(`${directory}/${names[1]}`)],
+    ["a missing first segment", (names, fileSystem) => fileSystem.delete(`${directory}/${names[0]}`)],
+  ];
+  it.each(damages)("leaves what the next repair can complete: %s", async (_where, damage) => {
+    const made = await makeLog(batches);
+    damage(
+      made.files.map(({ name }) => name),
+      made.fileSystem,
+    );
+    const { lastSequence } = await repairLog(directory, { apply: false }, made.fileSystem.copy());
+    let number = 0;
+    for (let died = true; died; ) {
+      number++;
+      died = false;
+      const fileSystem = made.fileSystem.copy();
+      fileSystem.intercept = (call) => {
+        if (call.number === number) {
+          died = true;
+          fileSystem.kill();
+        }
+        return undefined;
+      };
+      await repairLog(directory, { apply: true }, fileSystem).catch(() => {});
+      for (const image of [fileSystem.afterKill(), fileSystem.afterPowerCut()]) {
+        await repairLog(directory, { apply: true }, image);
+        await expectOpens(image, simples(1, lastSequence));
+      }
+    }
+    expect(number).toBeGreaterThan(10);
+  });
+});

@@ -1,0 +1,247 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { formatVersion } from "../../../src/transaction-log/file/file-header.ts";
+import { put, simple, simples, transaction } from "../log-model.ts";
+import {
+  cutAt,
+  expectOpens,
+  expectRefused,
+  fixHeaderChecksum,
+  flipByte,
+  type MadeLog,
+  makeLog,
+  openIn,
+  pathOf,
+} from "./damaged-log.ts";
+import type { MemoryFileSystem } from "./memory-file-system.ts";
+
+/** Far longer than it takes, so that a slow machine does not decide. */
+const timeout = 120_000;
+
+const oneEach = (count: number) => simples(1, count).map((one) => [one]);
+
+describe("a log with a damaged end", { timeout }, () => {
+  let made: MadeLog;
+  beforeAll(async () => {
+    made = await makeLog([...oneEach(4), simples(5, 3)]);
+  });
+
+  it("loses only the torn last frame, wherever it was cut", async () => {
+    const [file] = made.files as [{ name: string; end: number }];
+    for (let offset = made.lastFrame; offset < file.end; offset++) {
+      for (const how of ["short", "zeros"] as const) {
+        const fileSystem = made.fileSystem.copy();
+        const cut = fileSystem.content(pathOf(file.name)).subarray(made.lastFrame, offset);
+        cutAt(fileSystem, file.name, offset, how);
+        await expectOpens(fileSystem, simples(1, 4));
+        const kept = fileSystem.names().filter((name) => name.includes(".torn-"));
+        expect(kept).toHaveLength(offset > made.lastFrame ? 1 : 0);
+        const saved = kept[0] === undefined ? Buffer.alloc(0) : fileSystem.content(pathOf(kept[0]));
+        // Zeros at its end cannot be told from space that was never used.
+        expect(cut.subarray(0, saved.length).equals(saved)).toBe(true);
+        expect(cut.subarray(saved.length).every((byte) => byte === 0)).toBe(true);
+      }
+    }
+  });
+
+  it("loses only the last frame, whichever byte of it is wrong", async () => {
+    const [file] = made.files as [{ name: string; end: number }];
+    for (let offset = made.lastFrame; offset < file.end; offset++) {
+      for (const mask of [0xff, 1 << (offset % 8)]) {
+        const fileSystem = made.fileSystem.copy();
+        flipByte(fileSystem, file.name, offset, mask);
+        await expectOpens(fileSystem, simples(1, 4));
+      }
+    }
+  });
+
+  it("cuts garbage behind the last frame off", async () => {
+    const [file] = made.files as [{ name: string; end: number }];
+    for (const garbage of [[1], [0, 0, 7], Array.from({ length: 100 }, (_, index) => index)]) {
+      const fileSystem = made.fileSystem.copy();
+      const content = Buffer.from(fileSystem.content(pathOf(file.name)));
+      Buffer.from(garbage).copy(content, file.end);
+      fileSystem.replace(pathOf(file.name), content);
+      await expectOpens(fileSystem, simples(1, 7));
+      expect([...fileSystem.content(pathOf(`${file.name}.torn-1`))]).toEqual(garbage);
+    }
+  });
+
+  it("takes a second copy of the last frame for garbage", async () => {
+    const [file] = made.files as [{ name: string; end: number }];
+    const fileSystem = made.fileSystem.copy();
+    const content = Buffer.from(fileSystem.content(pathOf(file.name)));
+    content.copy(content, file.end, made.lastFrame, file.end);
+    fileSystem.replace(pathOf(file.name), content);
+    await expectOpens(fileSystem, simples(1, 7));
+  });
+
+  it("is torn also when the frame holds older frames of this very log", async () => {
+    const [file] = made.files as [{ name: string; end: number }];
+    const old = Uint8Array.from(made.fileSystem.content(pathOf(file.name)).subarray(0, file.end));
+    await expectTornWith(old, true);
+  });
+
+  it("is torn also when the frame holds frames that the log would have later", async () => {
+    const fileSystem = made.fileSystem.copy();
+    const log = await openIn(fileSystem);
+    await log.append(7, [simple(8)]);
+    await log.append(8, [simple(9)]);
+    await log.close();
+    const [file] = made.files as [{ name: string; end: number }];
+    await expectTornWith(Uint8Array.from(fileSystem.content(pathOf(file.name)).subarray(file.end)), false);
+  });
+
+  async function expectTornWith(value: Uint8Array, flipHeader: boolean): Promise<void> {
+    const grown = made.fileSystem.copy();
+    const [file] = made.files as [{ name: string; end: number }];
+    const log = await openIn(grown);
+    const begin = file.end;
+    await log.append(7, [transaction(8, put("log", value))]);
+    const end = log.bytes;
+    await log.close();
+    // It moved to a segment of its own when it did not fit.
+    const name = grown.names().findLast((one) => one.endsWith(".log")) as string;
+    const frame = name === file.name ? begin : 40;
+    const frameEnd = name === file.name ? end : end - begin;
+    for (let offset = frame; offset < frameEnd; offset++) {
+      const cut = grown.copy();
+      cutAt(cut, name, offset, "short");
+      await expectOpens(cut, simples(1, 7));
+      if (offset < frame + 32 && !flipHeader) continue;
+      const flipped = grown.copy();
+      flipByte(flipped, name, offset);
+      await expectOpens(flipped, simples(1, 7));
+    }
+  }
+});
+
+describe("a log with damage before its end", { timeout }, () => {
+  let made: MadeLog;
+  beforeAll(async () => {
+    made = await makeLog(
+      simples(1, 70)
+        .map((one) => [one])
+        .concat([[transaction(71, put("last", "x"))]]),
+      [20],
+    );
+  });
+
+  it("has a snapshot and several segments", () => {
+    expect(made.files.map(({ name }) => name.slice(-4))).toEqual(["shot", ".log", ".log", ".log", ".log"]);
+  });
+
+  it("is refused, whichever byte is wrong", async () => {
+    for (const [index, { name, end }] of made.files.entries()) {
+      const to = index === made.files.length - 1 ? made.lastFrame : end;
+      for (let offset = 0; offset < to; offset++) {
+        const fileSystem = made.fileSystem.copy();
+        flipByte(fileSystem, name, offset, offset % 2 ? 0xff : 1 << (offset % 8));
+        await expectRefused(fileSystem);
+      }
+    }
+  });
+
+  it("is refused when any file but the last is cut, at whichever byte", async () => {
+    for (const { name, end } of made.files.slice(0, -1)) {
+      for (let offset = 0; offset < end; offset++) {
+        const fileSystem = made.fileSystem.copy();
+        cutAt(fileSystem, name, offset, offset % 2 ? "zeros" : "short");
+        await expectRefused(fileSystem);
+      }
+    }
+  });
+
+  it("says where it is damaged, what is good and what helps", async () => {
+    const fileSystem = made.fileSystem.copy();
+    const { name } = made.files[2] as { name: string };
+    flipByte(fileSystem, name, 60);
+    const first = Number(name.slice(0, 20));
+    await expect(openIn(fileSystem)).rejects.toThrow(
+      new RegExp(
+        `${name} at offset 40: .*last good sequence is ${first - 1}.*duetkv log repair --log file:/data`,
+      ),
+    );
+  });
+
+  it("is refused without any one of its files", async () => {
+    for (const { name } of made.files) {
+      const fileSystem = made.fileSystem.copy();
+      fileSystem.delete(pathOf(name));
+      await expectRefused(fileSystem);
+    }
+  });
+
+  it("is refused without all of its files", async () => {
+    const fileSystem = made.fileSystem.copy();
+    for (const { name } of made.files) fileSystem.delete(pathOf(name));
+    await expectRefused(fileSystem);
+  });
+
+  it("is refused when the last segment is empty and gone", async () => {
+    const { fileSystem, files } = await makeLog([...oneEach(3)], [2]);
+    fileSystem.delete(pathOf((files.at(-1) as { name: string }).name));
+    await expectRefused(fileSystem);
+  });
+
+  it("is refused when two files are swapped, or one stands in the place of another", async () => {
+    for (const one of made.files) {
+      for (const other of made.files) {
+        if (one === other) continue;
+        const copied = made.fileSystem.copy();
+        copied.replace(pathOf(other.name), made.fileSystem.content(pathOf(one.name)));
+        await expectRefused(copied);
+        const swapped = copied.copy();
+        swapped.replace(pathOf(one.name), made.fileSystem.content(pathOf(other.name)));
+        await expectRefused(swapped);
+      }
+    }
+  });
+
+  it("is refused when a segment is there twice", async () => {
+    for (const { name } of made.files) {
+      if (!name.endsWith(".log")) continue;
+      for (const number of [22, 40, 500]) {
+        const fileSystem = made.fileSystem.copy();
+        const copy = `${String(number).padStart(20, "0")}.log`;
+        if (fileSystem.names().includes(copy)) continue;
+        fileSystem.replace(pathOf(copy), fileSystem.content(pathOf(name)));
+        await expectRefused(fileSystem);
+      }
+    }
+  });
+
+  it("is refused when a file belongs to another log", async () => {
+    const other = await makeLog(
+      simples(1, 70)
+        .map((one) => [one])
+        .concat([[transaction(71, put("last", "x"))]]),
+      [20],
+    );
+    expect(other.files).toEqual(made.files);
+    for (const { name } of made.files) {
+      const fileSystem = made.fileSystem.copy();
+      fileSystem.replace(pathOf(name), other.fileSystem.content(pathOf(name)));
+      await expectRefused(fileSystem);
+    }
+  });
+
+  it("is refused, and left as it is, when a newer release wrote any file", async () => {
+    for (const { name } of made.files) {
+      const fileSystem = made.fileSystem.copy();
+      const content = Buffer.from(fileSystem.content(pathOf(name)));
+      content.writeUInt32LE(formatVersion + 1, 8);
+      fixHeaderChecksum(content);
+      fileSystem.replace(pathOf(name), content);
+      const before = contents(fileSystem);
+      await expectRefused(fileSystem, "LOG_VERSION");
+      expect(contents(fileSystem)).toEqual(before);
+    }
+  });
+
+  function contents(fileSystem: MemoryFileSystem): (readonly [string, string])[] {
+    return fileSystem
+      .names()
+      .filter((name) => name !== "lock")
+      .map((name) => [name, fileSystem.content(pathOf(name)).toString("latin1")]);
+  }
+});

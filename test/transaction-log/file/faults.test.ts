@@ -1,0 +1,200 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import type { FileTransactionLogger } from "../../../src/transaction-log/file/file-transaction-logger.ts";
+import { LogModel, readAll, simple, simples } from "../log-model.ts";
+import { createRandom, seed } from "../random.ts";
+import { openIn, pathOf } from "./damaged-log.ts";
+import { type Failure, MemoryFileSystem } from "./memory-file-system.ts";
+
+/** Far longer than it takes, so that a slow machine does not decide. */
+const timeout = 120_000;
+
+/** Waits, however long it takes, until the log takes writes again. */
+async function healed(log: FileTransactionLogger): Promise<void> {
+  while (log.fault) await pause(1);
+}
+
+/** Tries again once: just one call fails. */
+async function twice<T>(work: () => Promise<T>): Promise<T> {
+  return work().catch(work);
+}
+
+/** Opens, appends with rotations, compacts beside appends, reads and closes; every append is tried until it succeeds. */
+async function live(fileSystem: MemoryFileSystem): Promise<LogModel> {
+  const random = createRandom(1);
+  const model = new LogModel();
+  const log = await twice(() => openIn(fileSystem));
+  const append = async () => {
+    for (;;) {
+      const batch = model.nextBatch(random);
+      try {
+        await log.append(model.lastSequence, batch);
+        model.transactions.push(...batch);
+        return;
+      } catch (error) {
+        expect(["OUTCOME_UNKNOWN", "LOG_UNAVAILABLE"]).toContain((error as { reason?: string }).reason);
+        expect(log.fault).toBeDefined();
+        await expect(log.append(model.lastSequence, batch)).rejects.toMatchObject({
+          reason: "LOG_UNAVAILABLE",
+        });
+        expect(await log.latestSequence()).toBe(model.lastSequence);
+        await healed(log);
+      }
+    }
+  };
+  for (let index = 0; index < 9; index++) await append();
+  const horizon = model.lastSequence;
+  const compacting = log.compact(horizon, model.isLiveAt(horizon)).catch(() => {});
+  for (let index = 0; index < 4; index++) await append();
+  await compacting;
+  await twice(() => model.expectIn(log));
+  await log.close();
+  return model;
+}
+
+const failures: readonly (Failure | "short")[] = [
+  "short",
+  { code: "EIO", after: "nothing" },
+  { code: "EIO", after: "half" },
+  { code: "EIO", after: "all" },
+  { code: "ENOSPC", after: "half" },
+];
+
+describe("a file system call that fails once", { timeout }, () => {
+  for (const durableWrites of [true, false]) {
+    const mode = durableWrites ? "durable writes" : "writes and syncs";
+    for (const failure of failures) {
+      const name = failure === "short" ? "writes less" : `${failure.code} after doing ${failure.after}`;
+      it(`loses nothing, at whichever call: ${name}, ${mode}`, async () => {
+        let number = 0;
+        for (let failed = true; failed; ) {
+          number++;
+          failed = false;
+          const fileSystem = new MemoryFileSystem({ durableWrites });
+          fileSystem.intercept = (call) => {
+            if (call.number !== number) return undefined;
+            failed = true;
+            // Only writes can be short.
+            return failure !== "short" || call.operation === "write" ? failure : undefined;
+          };
+          const model = await live(fileSystem);
+          fileSystem.intercept = () => undefined;
+          expect(fileSystem.openFiles).toBe(0);
+          // Also what was synced must be enough.
+          for (const image of [fileSystem, fileSystem.afterPowerCut()]) {
+            const log = await openIn(image);
+            await model.expectIn(log);
+            await log.append(model.lastSequence, [simple(model.lastSequence + 1)]);
+            await log.close();
+            expect(image.names().filter((file) => file.endsWith(".tmp"))).toEqual([]);
+          }
+        }
+        expect(number).toBeGreaterThan(50);
+      });
+    }
+  }
+});
+
+describe("a file system call that fails", { timeout }, () => {
+  it("leaves a refused append whole or absent when the power goes before it has healed", async () => {
+    for (const durableWrites of [true, false]) {
+      for (const after of ["nothing", "half", "all"] as const) {
+        const random = createRandom(seed);
+        const fileSystem = new MemoryFileSystem({ durableWrites });
+        const log = await openIn(fileSystem);
+        await log.append(0, simples(1, 3));
+        fileSystem.intercept = ({ operation }) =>
+          operation === "write" || operation === "sync" ? { code: "EIO", after } : undefined;
+        await expect(log.append(3, simples(4, 2))).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+        for (const keep of [() => true, () => false, () => random.chance(0.5)]) {
+          const image = fileSystem.afterPowerCut(keep);
+          const reopened = await openIn(image);
+          const read = await readAll(reopened);
+          expect([3, 5]).toContain(read.length);
+          expect(read).toEqual(simples(1, read.length));
+          await reopened.close();
+        }
+        await log.close();
+      }
+    }
+  });
+
+  it("acknowledges nothing of a failed sync when a later one succeeds", async () => {
+    const fileSystem = new MemoryFileSystem({ durableWrites: false });
+    const log = await openIn(fileSystem);
+    await log.append(0, [simple(1)]);
+    let failed = false;
+    fileSystem.intercept = ({ operation }) => {
+      if (operation !== "sync" || failed) return undefined;
+      failed = true;
+      return { code: "EIO", after: "nothing" };
+    };
+    const lost = { ...simple(2), time: 99 };
+    await expect(log.append(1, [lost])).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+    await healed(log);
+    expect(await log.latestSequence()).toBe(1);
+    await log.append(1, [simple(2)]);
+    expect(await readAll(log)).toEqual(simples(1, 2));
+    await log.close();
+    const reopened = await openIn(fileSystem.afterPowerCut());
+    expect(await readAll(reopened)).toEqual(simples(1, 2));
+    await reopened.close();
+  });
+
+  it("heals by itself when a full disk has room again, and reads meanwhile", async () => {
+    const fileSystem = new MemoryFileSystem({ durableWrites: true });
+    const log = await openIn(fileSystem);
+    await log.append(0, simples(1, 5));
+    let full = true;
+    let refused = 0;
+    fileSystem.intercept = ({ operation }) => {
+      if (!full || operation !== "write") return undefined;
+      refused++;
+      return { code: "ENOSPC", after: "half" };
+    };
+    await expect(log.append(5, [simple(6)])).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+    while (refused < 4) await pause(1);
+    expect(log.fault).toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    expect(await readAll(log)).toEqual(simples(1, 5));
+    await expect(log.compact(5, () => true)).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    full = false;
+    await healed(log);
+    await log.append(5, [simple(6)]);
+    expect(await readAll(log)).toEqual(simples(1, 6));
+    await log.close();
+    expect(fileSystem.openFiles).toBe(0);
+  });
+
+  it("stays at fault and says so when what was acknowledged cannot be read back", async () => {
+    const fileSystem = new MemoryFileSystem({ durableWrites: true });
+    const log = await openIn(fileSystem);
+    await log.append(0, simples(1, 5));
+    const name = `${"1".padStart(20, "0")}.log`;
+    const good = Buffer.from(fileSystem.content(pathOf(name)));
+    fileSystem.intercept = ({ operation }) =>
+      operation === "write" ? { code: "EIO", after: "nothing" } : undefined;
+    await expect(log.append(5, [simple(6)])).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+    fileSystem.intercept = () => undefined;
+    const bad = Buffer.from(good);
+    bad[60] = (bad[60] as number) ^ 1;
+    fileSystem.replace(pathOf(name), bad);
+    while ((log.fault?.cause as { reason?: string }).reason !== "LOG_CORRUPT") await pause(1);
+    await expect(log.append(5, [simple(6)])).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    fileSystem.replace(pathOf(name), good);
+    await healed(log);
+    await log.append(5, [simple(6)]);
+    await log.close();
+  });
+
+  it("stops to heal when the log is closed", async () => {
+    const fileSystem = new MemoryFileSystem({ durableWrites: true });
+    const log = await openIn(fileSystem);
+    fileSystem.intercept = () => ({ code: "EIO", after: "nothing" });
+    await expect(log.append(0, [simple(1)])).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+    await log.close();
+    const { calls } = fileSystem;
+    await pause(5);
+    expect(fileSystem.calls).toBe(calls);
+    expect(fileSystem.openFiles).toBe(0);
+  });
+});

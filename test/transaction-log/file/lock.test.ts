@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openFileTransactionLogger } from "../../../src/transaction-log/file/file-transaction-logger.ts";
+import { repairLog } from "../../../src/transaction-log/file/repair.ts";
+import { verifyLog } from "../../../src/transaction-log/file/verify.ts";
+import { readAll, simple, simples } from "../log-model.ts";
+
+/** Far longer than it takes, so that a slow machine does not decide. */
+const timeout = 120_000;
+
+const segmentBytes = 64 * 1024;
+const module = new URL("../../../src/transaction-log/file/file-transaction-logger.ts", import.meta.url).href;
+
+/** Opens the log in the directory that it is given, appends one transaction, says so, and stays. */
+const holder = `
+  const { openFileTransactionLogger } = await import(${JSON.stringify(module)});
+  const log = await openFileTransactionLogger({ directory: process.argv[1], segmentBytes: ${segmentBytes} });
+  await log.append(await log.latestSequence(), [${JSON.stringify(simple(1))}]);
+  process.stdout.write("holding");
+  setInterval(() => {}, 1000);
+`;
+
+describe("the lock of a data directory", { timeout }, () => {
+  let directory: string;
+  let child: ChildProcess | undefined;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "duetkv-lock-"));
+  });
+  afterEach(async () => {
+    if (child?.exitCode === null && child.signalCode === null) {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    }
+    child = undefined;
+    await rm(directory, { recursive: true });
+  });
+
+  it("keeps a second process out, says who holds it, and goes with its process", async () => {
+    child = spawn(process.execPath, ["--input-type=module", "--eval", holder, directory], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [said] = (await once(child.stdout as NodeJS.ReadableStream, "data")) as [Buffer];
+    expect(said.toString()).toBe("holding");
+    const refused = {
+      reason: "LOG_LOCKED",
+      message: expect.stringContaining(`process ${child.pid}`),
+      metadata: { pid: String(child.pid) },
+    };
+    await expect(openFileTransactionLogger({ directory, segmentBytes })).rejects.toMatchObject(refused);
+    await expect(verifyLog(directory)).rejects.toMatchObject(refused);
+    await expect(repairLog(directory, { apply: false })).rejects.toMatchObject(refused);
+    await expect(repairLog(directory, { apply: true })).rejects.toMatchObject(refused);
+
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const log = await openFileTransactionLogger({ directory, segmentBytes });
+    expect(await readAll(log)).toEqual([simple(1)]);
+    await log.append(1, [simple(2)]);
+    await log.close();
+  });
+
+  it("keeps a second logger of the same process out", async () => {
+    const log = await openFileTransactionLogger({ directory, segmentBytes });
+    await expect(openFileTransactionLogger({ directory, segmentBytes })).rejects.toMatchObject({
+      reason: "LOG_LOCKED",
+      message: expect.stringContaining(`this process (pid ${process.pid})`),
+    });
+    await log.append(0, simples(1, 2));
+    await log.close();
+    const reopened = await openFileTransactionLogger({ directory, segmentBytes });
+    expect(await readAll(reopened)).toEqual(simples(1, 2));
+    await reopened.close();
+  });
+});

@@ -1,0 +1,284 @@
+import { afterEach, describe, expect, it } from "vitest";
+import type { Transaction, TransactionLogger } from "../../src/transaction-log/transaction-logger.ts";
+import { LogModel, put, readAll, simple, simples, transaction } from "./log-model.ts";
+import { createRandom, seed } from "./random.ts";
+
+/** One place where a log lives. */
+export interface LogHarness {
+  /** Opens the log there, with what was appended before; a new one at first. */
+  open(): Promise<TransactionLogger>;
+  /** Called after all that it opened was closed. Asserts that nothing is left over, and removes the place. */
+  dispose(): Promise<void>;
+}
+
+export interface TransactionLoggerSuiteOptions {
+  readonly name: string;
+  /** A new, empty place. */
+  readonly create: () => Promise<LogHarness>;
+  /** False for logs that do not outlive `close`. */
+  readonly lasts: boolean;
+}
+
+/** What every transaction logger must do, whatever it is made of. */
+export function transactionLoggerSuite({ name, create, lasts }: TransactionLoggerSuiteOptions): void {
+  // The timeout is far longer than it takes, so that a slow machine does not decide.
+  describe(`${name}: the contract of a transaction logger`, { timeout: 120_000 }, () => {
+    const harnesses: LogHarness[] = [];
+    const opened: TransactionLogger[] = [];
+
+    async function place() {
+      const harness = await create();
+      harnesses.push(harness);
+      const open = async () => {
+        const log = await harness.open();
+        opened.push(log);
+        return log;
+      };
+      let current = await open();
+      return {
+        get log() {
+          return current;
+        },
+        async reopen() {
+          if (!lasts) return current;
+          await current.close();
+          current = await open();
+          return current;
+        },
+      };
+    }
+
+    afterEach(async () => {
+      for (const log of opened.splice(0)) await log.close();
+      for (const harness of harnesses.splice(0)) await harness.dispose();
+    });
+
+    it("is empty at first", async () => {
+      const { log } = await place();
+      expect(await log.latestSequence()).toBe(0);
+      expect(log.horizon).toBe(0);
+      expect(log.fault).toBeUndefined();
+      expect(await readAll(log)).toEqual([]);
+    });
+
+    it("gives back what was appended, in order, also after it was reopened", async () => {
+      const there = await place();
+      const all = simples(1, 10);
+      await there.log.append(0, all.slice(0, 1));
+      await there.log.append(1, all.slice(1, 7));
+      await there.log.append(7, all.slice(7));
+      expect(await there.log.latestSequence()).toBe(10);
+      expect(await readAll(there.log)).toEqual(all);
+      const reopened = await there.reopen();
+      expect(await reopened.latestSequence()).toBe(10);
+      expect(await readAll(reopened)).toEqual(all);
+      await reopened.append(10, [simple(11)]);
+      expect(await readAll(await there.reopen())).toEqual([...all, simple(11)]);
+    });
+
+    it("reads after any sequence", async () => {
+      const { log } = await place();
+      const all = simples(1, 9);
+      for (let index = 0; index < 9; index += 3) await log.append(index, all.slice(index, index + 3));
+      for (let after = 0; after <= 10; after++) expect(await readAll(log, after)).toEqual(all.slice(after));
+    });
+
+    it("refuses to append anywhere but at the end", async () => {
+      const { log } = await place();
+      await expect(log.append(1, [simple(2)])).rejects.toMatchObject({ reason: "LOG_CONFLICT" });
+      await log.append(0, simples(1, 2));
+      await expect(log.append(0, [simple(1)])).rejects.toMatchObject({ reason: "LOG_CONFLICT" });
+      await expect(log.append(1, [simple(2)])).rejects.toMatchObject({ reason: "LOG_CONFLICT" });
+      await expect(log.append(3, [simple(4)])).rejects.toMatchObject({ reason: "LOG_CONFLICT" });
+      expect(await readAll(log)).toEqual(simples(1, 2));
+      await log.append(2, [simple(3)]);
+    });
+
+    const big = Number.MAX_SAFE_INTEGER;
+    const everyByte = new Uint8Array(256).map((_, index) => index);
+    const cases: readonly (readonly [string, Omit<Transaction, "sequence">])[] = [
+      ["an empty text", { time: 1, events: [put("k", "")] }],
+      ["no bytes", { time: 1, events: [put("k", new Uint8Array())] }],
+      ["every byte", { time: 1, events: [put("k", everyByte)] }],
+      ["text of every width", { time: 1, events: [put("clé 鍵 🗝 \t\n", "a é 鍵 🗝 \u0000 \uffff")] }],
+      ["names of Object", { time: 1, events: [put("__proto__", "constructor")] }],
+      ["text at the edge of its length", { time: 1, events: [put("k", "x".repeat(127) + "é".repeat(42))] }],
+      ["wide text of 1,024 bytes as key", { time: 1, events: [put("é".repeat(512), "v")] }],
+      ["1 MiB of text", { time: 1, events: [put("k", "0123456789abcdé".repeat(65_536))] }],
+      ["1 MiB of bytes", { time: 1, events: [put("k", new Uint8Array(1024 * 1024).fill(255))] }],
+      [
+        "the largest numbers",
+        { time: big, events: [put("k", "v", { createRevision: big, version: big, expireTime: big })] },
+      ],
+      [
+        "numbers at 32 bits",
+        {
+          time: 2 ** 32,
+          events: [put("k", "v", { createRevision: 2 ** 31, version: 2 ** 31 - 1, expireTime: 2 ** 32 - 1 })],
+        },
+      ],
+      [
+        "many events",
+        {
+          time: 5,
+          events: [
+            put("a", "1"),
+            { type: "delete", key: "b", expired: false },
+            { type: "delete", key: "c", expired: true },
+            put("d", everyByte, { expireTime: 7 }),
+            ...Array.from({ length: 1000 }, (_, index) => put(`key ${index}`, "v")),
+          ],
+        },
+      ],
+    ];
+    it.each(cases)("keeps %s as it is", async (_what, content) => {
+      const there = await place();
+      const expected = [simple(1), { sequence: 2, ...content }, simple(3)];
+      await there.log.append(0, expected);
+      expect(await readAll(there.log)).toEqual(expected);
+      const read = await readAll(await there.reopen());
+      expect(read).toEqual(expected);
+      for (const event of read.flatMap(({ events }) => events)) {
+        if (event.type === "put" && typeof event.value !== "string") {
+          expect(event.value.constructor).toBe(Uint8Array);
+        }
+      }
+    });
+
+    it("follows nobody when it is the only writer, until the signal aborts", async () => {
+      const { log } = await place();
+      const controller = new AbortController();
+      const seen: unknown[] = [];
+      const following = (async () => {
+        for await (const batch of log.follow(0, controller.signal)) seen.push(batch);
+      })();
+      await log.append(0, [simple(1)]);
+      controller.abort();
+      await following;
+      expect(seen).toEqual([]);
+      for await (const batch of log.follow(0, AbortSignal.abort())) seen.push(batch);
+      expect(seen).toEqual([]);
+    });
+
+    it("refuses appends once it is closed, and can be closed twice", async () => {
+      const { log } = await place();
+      await log.append(0, [simple(1)]);
+      await Promise.all([log.close(), log.close()]);
+      await expect(log.append(1, [simple(2)])).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    });
+
+    it("finishes a running append before it closes", async () => {
+      const there = await place();
+      const appending = there.log.append(0, [simple(1)]);
+      await Promise.all([appending, there.log.close()]);
+      if (lasts) expect(await readAll(await there.reopen())).toEqual([simple(1)]);
+    });
+
+    it("drops by compaction only what nothing needs", async () => {
+      const there = await place();
+      const model = new LogModel();
+      model.transactions.push(
+        transaction(1, put("a", "1"), put("b", "1")),
+        transaction(2, put("a", "2")),
+        transaction(3, put("c", "3")),
+        transaction(4, { type: "delete", key: "c", expired: false }),
+        transaction(5, put("d", new Uint8Array([5]))),
+      );
+      await there.log.append(0, model.transactions);
+      await there.log.compact(5, model.isLiveAt(5));
+      expect(there.log.horizon).toBe(5);
+      const compacted = [
+        transaction(1, put("b", "1")),
+        transaction(2, put("a", "2")),
+        transaction(5, put("d", new Uint8Array([5]))),
+      ];
+      expect(await readAll(there.log)).toEqual(compacted);
+      expect(await readAll(there.log, 5)).toEqual([]);
+      const reopened = await there.reopen();
+      expect(reopened.horizon).toBe(5);
+      expect(await reopened.latestSequence()).toBe(5);
+      expect(await readAll(reopened)).toEqual(compacted);
+      await reopened.append(5, [transaction(6, put("a", "6"))]);
+      expect(await readAll(await there.reopen())).toEqual([...compacted, transaction(6, put("a", "6"))]);
+    });
+
+    it("compacts an empty log, and one that holds nothing any more", async () => {
+      const there = await place();
+      await there.log.compact(0, () => true);
+      await there.log.append(0, simples(1, 3));
+      await there.log.compact(3, () => false);
+      expect(await readAll(await there.reopen())).toEqual([]);
+      expect(there.log.horizon).toBe(3);
+      await there.log.append(3, [simple(4)]);
+      expect(await readAll(await there.reopen())).toEqual([simple(4)]);
+    });
+
+    it("takes appends and reads while it compacts, and a second call joins the first", async () => {
+      const there = await place();
+      const model = new LogModel();
+      const random = createRandom(seed);
+      for (let index = 0; index < 30; index++) {
+        const batch = model.nextBatch(random, 50);
+        await there.log.append(model.lastSequence, batch);
+        model.transactions.push(...batch);
+      }
+      const horizon = model.lastSequence;
+      const isLive = model.isLiveAt(horizon);
+      let done = false;
+      const compacting = Promise.all([
+        there.log.compact(horizon, isLive),
+        there.log.compact(horizon, isLive),
+      ]).finally(() => {
+        done = true;
+      });
+      for (let index = 0; index < 20 || !done; index++) {
+        const batch = model.nextBatch(random);
+        await there.log.append(model.lastSequence, batch);
+        model.transactions.push(...batch);
+        if (index % 5 === 0) {
+          const read = await readAll(there.log, horizon);
+          expect(read).toEqual(model.transactions.slice(horizon));
+        }
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await compacting;
+      expect(there.log.horizon).toBe(horizon);
+      await model.expectIn(there.log);
+      await model.expectIn(await there.reopen());
+    });
+
+    it(`is the same as a list through random work (SEED=${seed})`, async () => {
+      const there = await place();
+      const model = new LogModel();
+      const random = createRandom(seed);
+      for (let step = 0; step < 150; step++) {
+        if (random.chance(0.05)) {
+          await there.log.compact(model.lastSequence, model.isLiveAt(model.lastSequence));
+        } else if (random.chance(0.05)) {
+          await model.expectIn(await there.reopen());
+        } else {
+          const batch = model.nextBatch(random);
+          await there.log.append(model.lastSequence, batch);
+          model.transactions.push(...batch);
+        }
+      }
+      await model.expectIn(there.log);
+      await model.expectIn(await there.reopen());
+    });
+
+    it("reads a log of 100,000 transactions in batches", async () => {
+      const there = await place();
+      for (let basis = 0; basis < 100_000; basis += 5000)
+        await there.log.append(basis, simples(basis + 1, 5000));
+      const log = await there.reopen();
+      let next = 1;
+      for await (const batch of log.readTransactions(0)) {
+        for (const { sequence, events } of batch) {
+          if (sequence !== next || events[0]?.key !== `key ${next % 7}`) expect(sequence).toBe(next);
+          next++;
+        }
+      }
+      expect(next).toBe(100_001);
+    });
+  });
+}
