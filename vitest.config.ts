@@ -7,5 +7,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: "forks",
+    // CommonJS packages as Node itself imports them.
+    deps: { interopDefault: false },
   },
 });

@@ -38,6 +38,8 @@ export class KeyIndex {
   /** How many keys are in the range. */
   count({ start, end }: KeyRange): number {
     if (start === "" && end === undefined) return this.#keys.size;
+    // The tree would count backwards.
+    if (end !== undefined && end <= start) return 0;
     return this.#keys.forRange(start, end ?? maxOrderKey, false);
   }
 
