@@ -39,7 +39,7 @@ export interface DirectoryContent {
 export function sortDirectory(names: readonly string[]): DirectoryContent {
   const segments: NamedFile[] = [];
   const snapshots: NamedFile[] = [];
-  for (const name of [...names].sort()) {
+  for (const name of names.toSorted()) {
     const match = namePattern.exec(name);
     if (!match) continue;
     (match[2] === "log" ? segments : snapshots).push({ name, sequence: Number(match[1]) });

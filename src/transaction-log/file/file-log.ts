@@ -120,8 +120,10 @@ export class FileLog implements TransactionLogger {
   }
 
   async *follow(_after: number, signal: AbortSignal): AsyncIterable<readonly Transaction[]> {
-    if (signal.aborted) return;
-    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    if (!signal.aborted) {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    }
+    yield* [];
   }
 
   async latestSequence(): Promise<number> {

@@ -202,7 +202,7 @@ async function countLost(
 
 async function moveAside(fileSystem: FileSystem, directory: string, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
-  for (const name of [...names].reverse()) {
+  for (const name of names.toReversed()) {
     const target = nameForCut(await fileSystem.list(directory), name, "corrupt");
     await fileSystem.rename(join(directory, name), join(directory, target));
   }

@@ -104,21 +104,22 @@ async function assertAcknowledged(
   segment: Omit<ActiveSegment, "file">,
 ): Promise<void> {
   const decoded = await readFileHeader(file);
-  const header = decoded.verdict === "good" ? decoded.header : undefined;
+  const damaged = (offset: number, lastGoodSequence: number) => {
+    const what = "what was acknowledged cannot be read back";
+    return corruptError(directory, { file: segment.name, offset, lastGoodSequence, what });
+  };
+  if (decoded.verdict !== "good") throw damaged(0, segment.firstSequence - 1);
+  const { header } = decoded;
   const reader = new FrameReader(file, {
     kind: "segment",
-    marker: header ? frameMarker(header.logId) : 0,
+    marker: frameMarker(header.logId),
     offset: fileHeaderBytes,
     end: segment.offset,
-    checksum: header?.checksum ?? 0,
+    checksum: header.checksum,
     nextSequence: segment.firstSequence,
   });
-  while (header && (reader.take() !== undefined || (await reader.more())));
-  if (header && reader.offset === segment.offset && reader.checksum === segment.checksum) return;
-  throw corruptError(directory, {
-    file: segment.name,
-    offset: header ? reader.offset : 0,
-    lastGoodSequence: reader.nextSequence - 1,
-    what: "an acknowledged frame cannot be read back",
-  });
+  while (reader.take() !== undefined || (await reader.more()));
+  if (reader.offset !== segment.offset || reader.checksum !== segment.checksum) {
+    throw damaged(reader.offset, reader.nextSequence - 1);
+  }
 }

@@ -29,8 +29,10 @@ export class MemoryTransactionLogger implements TransactionLogger {
   }
 
   async *follow(_after: number, signal: AbortSignal): AsyncIterable<readonly Transaction[]> {
-    if (!signal.aborted)
+    if (!signal.aborted) {
       await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    }
+    yield* [];
   }
 
   async latestSequence(): Promise<number> {

@@ -62,6 +62,20 @@ async function expectSurvived(image: MemoryFileSystem, { model, inFlight }: Life
   expect(image.names().filter((name) => name.endsWith(".tmp"))).toEqual([]);
 }
 
+async function crashInOpen(
+  fileSystem: MemoryFileSystem,
+  number: number,
+  power: boolean,
+): Promise<MemoryFileSystem> {
+  fileSystem.intercept = (call) => {
+    if (call.number === number) fileSystem.kill();
+    return undefined;
+  };
+  const log = await openIn(fileSystem).catch(() => undefined);
+  await log?.close();
+  return power ? fileSystem.afterPowerCut() : fileSystem.afterKill();
+}
+
 describe("a crash between any two calls", { timeout }, () => {
   for (const durableWrites of [true, false]) {
     const mode = durableWrites ? "durable writes" : "writes and syncs";
@@ -93,20 +107,6 @@ describe("a crash between any two calls", { timeout }, () => {
       }
       expect(number).toBeGreaterThan(100);
     });
-  }
-
-  async function crashInOpen(
-    fileSystem: MemoryFileSystem,
-    number: number,
-    power: boolean,
-  ): Promise<MemoryFileSystem> {
-    fileSystem.intercept = (call) => {
-      if (call.number === number) fileSystem.kill();
-      return undefined;
-    };
-    const log = await openIn(fileSystem).catch(() => undefined);
-    await log?.close();
-    return power ? fileSystem.afterPowerCut() : fileSystem.afterKill();
   }
 });
 

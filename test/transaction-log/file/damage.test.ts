@@ -115,6 +115,13 @@ describe("a log with a damaged end", { timeout }, () => {
   }
 });
 
+function contents(fileSystem: MemoryFileSystem): (readonly [string, string])[] {
+  return fileSystem
+    .names()
+    .filter((name) => name !== "lock")
+    .map((name) => [name, fileSystem.content(pathOf(name)).toString("latin1")]);
+}
+
 describe("a log with damage before its end", { timeout }, () => {
   let made: MadeLog;
   beforeAll(async () => {
@@ -237,11 +244,4 @@ describe("a log with damage before its end", { timeout }, () => {
       expect(contents(fileSystem)).toEqual(before);
     }
   });
-
-  function contents(fileSystem: MemoryFileSystem): (readonly [string, string])[] {
-    return fileSystem
-      .names()
-      .filter((name) => name !== "lock")
-      .map((name) => [name, fileSystem.content(pathOf(name)).toString("latin1")]);
-  }
 });

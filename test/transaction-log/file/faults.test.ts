@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import type { DuetError } from "../../../src/duet-error.ts";
 import type { FileTransactionLogger } from "../../../src/transaction-log/file/file-transaction-logger.ts";
 import { LogModel, readAll, simple, simples } from "../log-model.ts";
 import { createRandom, seed } from "../random.ts";
@@ -12,6 +13,10 @@ const timeout = 120_000;
 /** Waits, however long it takes, until the log takes writes again. */
 async function healed(log: FileTransactionLogger): Promise<void> {
   while (log.fault) await pause(1);
+}
+
+function reasonOf(error: unknown): string {
+  return (error as DuetError).reason;
 }
 
 /** Tries again once: just one call fails. */
@@ -32,7 +37,7 @@ async function live(fileSystem: MemoryFileSystem): Promise<LogModel> {
         model.transactions.push(...batch);
         return;
       } catch (error) {
-        expect(["OUTCOME_UNKNOWN", "LOG_UNAVAILABLE"]).toContain((error as { reason?: string }).reason);
+        expect(["OUTCOME_UNKNOWN", "LOG_UNAVAILABLE"]).toContain(reasonOf(error));
         expect(log.fault).toBeDefined();
         await expect(log.append(model.lastSequence, batch)).rejects.toMatchObject({
           reason: "LOG_UNAVAILABLE",
@@ -146,14 +151,12 @@ describe("a file system call that fails", { timeout }, () => {
     const log = await openIn(fileSystem);
     await log.append(0, simples(1, 5));
     let full = true;
-    let refused = 0;
     fileSystem.intercept = ({ operation }) => {
-      if (!full || operation !== "write") return undefined;
-      refused++;
-      return { code: "ENOSPC", after: "half" };
+      return full && operation === "write" ? { code: "ENOSPC", after: "half" } : undefined;
     };
     await expect(log.append(5, [simple(6)])).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
-    while (refused < 4) await pause(1);
+    const { calls } = fileSystem;
+    while (fileSystem.calls < calls + 30) await pause(1);
     expect(log.fault).toMatchObject({ reason: "LOG_UNAVAILABLE" });
     expect(await readAll(log)).toEqual(simples(1, 5));
     await expect(log.compact(5, () => true)).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
@@ -178,7 +181,7 @@ describe("a file system call that fails", { timeout }, () => {
     const bad = Buffer.from(good);
     bad[60] = (bad[60] as number) ^ 1;
     fileSystem.replace(pathOf(name), bad);
-    while ((log.fault?.cause as { reason?: string }).reason !== "LOG_CORRUPT") await pause(1);
+    while (reasonOf(log.fault?.cause) !== "LOG_CORRUPT") await pause(1);
     await expect(log.append(5, [simple(6)])).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
     fileSystem.replace(pathOf(name), good);
     await healed(log);

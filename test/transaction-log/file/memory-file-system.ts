@@ -120,7 +120,7 @@ export class MemoryFileSystem implements FileSystem {
   // For tests to look and to damage with.
 
   names(): string[] {
-    return [...this.#names.keys()].map((path) => path.slice(path.lastIndexOf("/") + 1)).sort();
+    return [...this.#names.keys()].map((path) => path.slice(path.lastIndexOf("/") + 1)).toSorted();
   }
 
   content(path: string): Buffer {

@@ -193,7 +193,7 @@ describe("duetkv log", { timeout }, () => {
     const log = await openFileTransactionLogger({ directory: place, segmentBytes: 4096 });
     for (const one of simples(1, 200)) await log.append(one.sequence - 1, [one]);
     await log.close();
-    const names = (await readdir(place)).filter((name) => name.endsWith(".log")).sort();
+    const names = (await readdir(place)).filter((name) => name.endsWith(".log")).toSorted();
     return join(place, names[1] as string);
   }
 
