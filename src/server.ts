@@ -106,6 +106,7 @@ export async function openServer(
     address: configuration.listen,
     ...(tls && { tls }),
     handle: (request, response) => wire.handle(request, response),
+    handleStream: (stream, headers) => wire.handleStream(stream, headers),
     log,
   });
 

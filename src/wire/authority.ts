@@ -5,8 +5,10 @@ import type { HttpRequest } from "./http-exchange.ts";
 const authorityPattern = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-fA-F:.]+(?:%25[\w.~-]+)?\])(?::\d{0,5})?$/;
 
 /** Whether a request names the host that it is for, in a form that can be one: `:authority` or `Host`. */
-export function hasValidAuthority(request: HttpRequest): boolean {
-  const { headers } = request;
-  const authority = (headers[":authority"] as string | undefined) ?? headers.host;
+export function hasValidAuthority({ headers }: HttpRequest): boolean {
+  return isValidAuthority((headers[":authority"] as string | undefined) ?? headers.host);
+}
+
+export function isValidAuthority(authority: string | undefined): boolean {
   return authority !== undefined && authorityPattern.test(authority);
 }

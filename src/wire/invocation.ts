@@ -96,6 +96,11 @@ export class Invocation implements HandlerContext {
     return this.#responseHeader;
   }
 
+  /** The response trailers that the handler has set; undefined when it never looked at them. */
+  get responseTrailerIfAny(): Headers | undefined {
+    return this.#responseTrailer;
+  }
+
   /** The outcome of `pending`, or deadline_exceeded if that comes first. One at a time. */
   untilDeadline<Result>(pending: PromiseLike<Result>): PromiseLike<Result> {
     if (this.#deadlineMs === undefined) return pending;

@@ -1,10 +1,12 @@
 import { setMaxListeners } from "node:events";
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { createRegistry } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import type { Limits } from "../limits.ts";
 import { hasValidAuthority } from "./authority.ts";
 import { createConnectMount } from "./connect/connect-mount.ts";
 import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
+import { createLane } from "./lane/lane.ts";
 import { createMethodTable, type MethodEntry, type ServiceRegistration } from "./method-table.ts";
 import { splitRequestTarget } from "./request-target.ts";
 import type { RestConventions } from "./rest/convention.ts";
@@ -30,6 +32,8 @@ export interface WireOptions {
 export interface Wire {
   /** Every method that is served, by its path `/package.Service/Method`. */
   readonly methods: ReadonlyMap<string, MethodEntry>;
+  /** Answers an HTTP/2 stream if it is one for the direct lane; false: nothing was consumed, `handle` is to take it. */
+  handleStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean;
   /** Answers a request of any protocol. */
   handle(request: HttpRequest, response: HttpResponse): void;
 }
@@ -45,14 +49,18 @@ export function createWire(options: WireOptions): Wire {
   const conventions = options.conventions ?? keyValueConventions;
   const rest = createRestHandler({ ...options, conventions, methods: methods.values(), registry });
 
+  const lane = createLane({ ...options, methods, registry });
+
   return {
     methods,
+    handleStream: (stream, headers) => lane.handleStream(stream, headers),
     handle(request, response) {
       const target = hasValidAuthority(request) ? splitRequestTarget(request.url ?? "") : undefined;
       if (target === undefined) {
         const message = "the request must name a host and a target that can be ones";
         answerError(request, response, wireError(Code.InvalidArgument, "REQUEST_MALFORMED", message));
       } else if (methods.has(target.path)) {
+        if (lane.handleRequest(request, response, target.path)) return;
         connect(request, response, target.path, target.query);
       } else {
         rest(request, response, target);

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { Code, type ConnectError } from "@connectrpc/connect";
+import { Code } from "@connectrpc/connect";
+import { bodyTooLarge, collectBody } from "../body.ts";
 import type { HttpRequest } from "../http-exchange.ts";
 import { wireError } from "../wire-error.ts";
 
@@ -21,34 +22,9 @@ function hasBody(request: HttpRequest): boolean {
 export function readBody(request: HttpRequest, bytesMax: number): Promise<Buffer> | Buffer {
   const { headers } = request;
   checkEncoding(headers);
-  if (Number(headers["content-length"] ?? 0) > bytesMax) throw tooLarge(bytesMax);
+  if (Number(headers["content-length"] ?? 0) > bytesMax) throw bodyTooLarge(bytesMax);
   if (!hasBody(request)) return empty;
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    let settled = false;
-    request.on("data", (chunk: Buffer) => {
-      if (settled) return;
-      bytes += chunk.length;
-      if (bytes > bytesMax) {
-        settled = true;
-        reject(tooLarge(bytesMax));
-      } else {
-        chunks.push(chunk);
-      }
-    });
-    request.on("end", () => {
-      settled = true;
-      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes));
-    });
-    const leave = (): void => {
-      if (settled) return;
-      settled = true;
-      reject(wireError(Code.Canceled, "CLIENT_GONE", "the client went away"));
-    };
-    request.on("error", leave);
-    request.on("close", leave);
-  });
+  return collectBody(request, bytesMax);
 }
 
 function checkEncoding(headers: IncomingHttpHeaders): void {
@@ -58,13 +34,5 @@ function checkEncoding(headers: IncomingHttpHeaders): void {
     Code.InvalidArgument,
     "ENCODING_UNSUPPORTED",
     "a request body must come without content-encoding",
-  );
-}
-
-function tooLarge(bytesMax: number): ConnectError {
-  return wireError(
-    Code.ResourceExhausted,
-    "REQUEST_TOO_LARGE",
-    `a request body may have at most ${bytesMax} bytes`,
   );
 }

@@ -2,6 +2,7 @@ import { type Message, type Registry, toJson } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import type { Limits } from "../../limits.ts";
 import { parseConnectTimeout } from "../deadline.ts";
+import { HttpCall } from "../http-call.ts";
 import { type HttpRequest, type HttpResponse, isGone } from "../http-exchange.ts";
 import { Invocation, invokeUnary } from "../invocation.ts";
 import type { MethodEntry } from "../method-table.ts";
@@ -12,7 +13,6 @@ import type { RestAnswer, RestConventions } from "./convention.ts";
 import { answerError } from "./error-answer.ts";
 import { answerWithEvents, everyFifteenSeconds, type Heartbeat } from "./event-stream.ts";
 import { readRequest } from "./request-reader.ts";
-import { RestCall } from "./rest-call.ts";
 import { createRestRoutes, type RestRoute } from "./rest-route.ts";
 import type { RouteMatch } from "./route-tree.ts";
 
@@ -82,7 +82,7 @@ export function createRestHandler(options: RestOptions): RestHandler {
     let invocation: Invocation | undefined;
     try {
       const timeoutMs = parseConnectTimeout(request.headers["connect-timeout-ms"] as string | undefined);
-      const rest = new RestCall(request, response);
+      const rest = new HttpCall(request, response, "rest");
       invocation = new Invocation(route.entry, rest, shutdownSignal, timeoutMs);
       const reading = readRequest(match, request, path, query, limits.requestBytesMax, registry);
       const message = reading instanceof Promise ? await invocation.untilDeadline(reading) : reading;

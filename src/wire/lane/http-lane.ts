@@ -1,0 +1,68 @@
+import type { OutgoingHttpHeaders } from "node:http";
+import { collectBody } from "../body.ts";
+import { HttpCall } from "../http-call.ts";
+import { type HttpRequest, type HttpResponse, isGone } from "../http-exchange.ts";
+import { Invocation, invokeUnary } from "../invocation.ts";
+import type { MethodEntry } from "../method-table.ts";
+import { toConnectError } from "../wire-error.ts";
+import type { HttpProtocol } from "./http-protocol.ts";
+import type { LaneOptions } from "./lane.ts";
+
+/**
+ * Answers unary calls of Connect and gRPC-Web. False, with nothing consumed, for whatever it does not know: streaming
+ * methods, GET, compressed requests, unusual headers.
+ */
+export function createHttpLane(
+  { methods, limits, shutdownSignal, log }: LaneOptions,
+  protocols: ReadonlyMap<string, HttpProtocol>,
+): (request: HttpRequest, response: HttpResponse, path: string) => boolean {
+  return (request, response, path) => {
+    const { headers } = request;
+    const protocol = protocols.get(headers["content-type"] ?? "");
+    const entry = methods.get(path);
+    if (protocol === undefined || entry?.spec.kind !== "unary" || request.method !== "POST") return false;
+    if (headers.expect !== undefined || !protocol.knows(headers)) return false;
+    const timeoutMs = protocol.readTimeout(headers);
+    if (timeoutMs === "odd") return false;
+    const caller = new HttpCall(request, response, protocol.name);
+    void answer(caller, entry, protocol, new Invocation(entry, caller, shutdownSignal, timeoutMs));
+    return true;
+  };
+
+  async function answer(
+    { request, response }: HttpCall,
+    entry: MethodEntry,
+    protocol: HttpProtocol,
+    invocation: Invocation,
+  ): Promise<void> {
+    const { input, output } = entry.spec.method;
+    try {
+      const bytesMax = limits.requestBytesMax + protocol.envelopeBytes;
+      const body = await invocation.untilDeadline(collectBody(request, bytesMax));
+      const message = protocol.decode(input, body, limits.requestBytesMax);
+      const result = await invokeUnary(entry, message, invocation);
+      write(request, response, protocol.encode(output, result, invocation));
+    } catch (thrown) {
+      invocation.finish();
+      const error = toConnectError(thrown);
+      if (error !== thrown) log.error({ err: thrown, path: entry.path }, "a call failed unexpectedly");
+      write(request, response, protocol.encodeError(error, invocation));
+    }
+  }
+}
+
+/** What a protocol makes of an answer. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: OutgoingHttpHeaders;
+  readonly body: Uint8Array;
+}
+
+function write(request: HttpRequest, response: HttpResponse, { status, headers, body }: HttpAnswer): void {
+  if (isGone(response) || response.headersSent) return;
+  headers["content-length"] = body.length;
+  // What the peer is still sending is not read: the connection cannot be used for another request.
+  if (!request.complete && request.httpVersionMajor === 1) headers["connection"] = "close";
+  response.writeHead(status, headers);
+  response.end(body);
+}

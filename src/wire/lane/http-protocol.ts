@@ -1,0 +1,93 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { type ConnectError } from "@connectrpc/connect";
+import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
+import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
+import type { Invocation } from "../invocation.ts";
+import { decodeOnlyEnvelope, encodeEnvelope, envelopeHeaderBytes } from "./envelope.ts";
+import type { HttpAnswer } from "./http-lane.ts";
+import type { MessageCodec } from "./message-codec.ts";
+import { parseConnectTimeout, parseGrpcTimeout, type Timeout } from "./timeouts.ts";
+
+/** How one protocol writes a unary call into an HTTP exchange, for one content type. */
+export interface HttpProtocol {
+  readonly name: string;
+  /** What its envelope adds to a message. */
+  readonly envelopeBytes: number;
+  /** Whether all headers that matter to the protocol are ones that it handles. */
+  knows(headers: IncomingHttpHeaders): boolean;
+  readTimeout(headers: IncomingHttpHeaders): Timeout;
+  /** Throws REQUEST_MALFORMED or REQUEST_TOO_LARGE. */
+  decode(message: DescMessage, body: Buffer, bytesMax: number): Message;
+  encode(message: DescMessage, result: Message, invocation: Invocation): HttpAnswer;
+  encodeError(error: ConnectError, invocation: Invocation): HttpAnswer;
+}
+
+export function createConnectProtocol(contentType: string, codec: MessageCodec): HttpProtocol {
+  return {
+    name: "connect",
+    envelopeBytes: 0,
+    knows: (headers) =>
+      isIdentity(headers["content-encoding"]) && (headers["connect-protocol-version"] ?? "1") === "1",
+    readTimeout: (headers) => parseConnectTimeout(headers["connect-timeout-ms"]),
+    decode: (message, body) => codec.decode(message, body),
+    encode: (message, result, invocation) => ({
+      status: 200,
+      headers: { ...handlerHeaders(invocation), "content-type": contentType },
+      body: codec.encode(message, result),
+    }),
+    encodeError: (error, invocation) => ({
+      status: codeToHttpStatus(error.code),
+      headers: {
+        ...handlerHeaders(invocation),
+        ...Object.fromEntries(error.metadata),
+        "content-type": "application/json",
+      },
+      body: errorToJsonBytes(error, undefined),
+    }),
+  };
+}
+
+export function createGrpcWebProtocol(contentType: string, codec: MessageCodec): HttpProtocol {
+  const trailersOk = encodeEnvelope(trailerSerialize(new Headers({ "grpc-status": "0" })), trailerFlag);
+
+  function trailers(invocation: Invocation, error: ConnectError | undefined): Buffer {
+    if (error === undefined && invocation.responseTrailerIfAny === undefined) return trailersOk;
+    const trailer = setTrailerStatus(new Headers(invocation.responseTrailerIfAny), error);
+    return encodeEnvelope(trailerSerialize(trailer), trailerFlag);
+  }
+
+  function headers({ responseHeaderIfAny }: Invocation) {
+    return { ...Object.fromEntries(responseHeaderIfAny ?? []), "content-type": contentType };
+  }
+
+  return {
+    name: "grpc-web",
+    envelopeBytes: envelopeHeaderBytes,
+    knows: (requestHeaders) => isIdentity(requestHeaders["grpc-encoding"]),
+    readTimeout: (requestHeaders) => parseGrpcTimeout(requestHeaders["grpc-timeout"]),
+    decode: (message, body, bytesMax) => codec.decode(message, decodeOnlyEnvelope(body, bytesMax)),
+    encode: (message, result, invocation) => ({
+      status: 200,
+      headers: headers(invocation),
+      body: Buffer.concat([encodeEnvelope(codec.encode(message, result)), trailers(invocation, undefined)]),
+    }),
+    encodeError: (error, invocation) => ({
+      status: 200,
+      headers: headers(invocation),
+      body: trailers(invocation, error),
+    }),
+  };
+}
+
+function isIdentity(encoding: string | string[] | undefined): boolean {
+  return encoding === undefined || encoding === "identity";
+}
+
+/** What the handler has set: Connect's unary calls carry trailers as headers. */
+function handlerHeaders({ responseHeaderIfAny, responseTrailerIfAny }: Invocation): Record<string, string> {
+  const headers = Object.fromEntries(responseHeaderIfAny ?? []);
+  for (const [name, value] of responseTrailerIfAny ?? []) headers[`trailer-${name}`] = value;
+  return headers;
+}

@@ -1,0 +1,109 @@
+import { Code, type ConnectError } from "@connectrpc/connect";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
+import { DuetError, type Reason } from "../../duet-error.ts";
+import { toConnectError } from "../../service/error-table.ts";
+import { toHttpStatus } from "../rest/error-status.ts";
+import { type WireReason, wireError } from "../wire-error.ts";
+import type { Header, Response, Schema } from "./document.ts";
+
+const codes = Object.values(Code).filter((code): code is Code => typeof code === "number");
+
+/** The body of every error: Connect's JSON, with google.rpc.ErrorInfo among the details. */
+export const errorSchema: Schema = {
+  type: "object",
+  description: "An error. Codes and reasons are for programs, messages for people.",
+  required: ["code"],
+  properties: {
+    code: { type: "string", enum: codes.map(codeToString) },
+    message: { type: "string" },
+    details: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["type", "value"],
+        properties: {
+          type: { type: "string", examples: ["google.rpc.ErrorInfo"] },
+          value: {
+            type: "string",
+            contentEncoding: "base64",
+            description: "The detail in protobuf's binary form.",
+          },
+          debug: {
+            type: "object",
+            description: "The detail as JSON.",
+            properties: {
+              reason: { type: "string" },
+              domain: { type: "string" },
+              metadata: { type: "object", additionalProperties: { type: "string" } },
+            },
+          },
+        },
+      },
+    },
+  },
+};
+
+/** A status and why it is given. */
+export interface Failure {
+  readonly status: number;
+  readonly code: Code;
+  readonly reason: WireReason;
+}
+
+/** A failure that the service or the wire knows by a reason of the error table. */
+export function failureFor(reason: Reason): Failure {
+  return toFailure(toConnectError(new DuetError(reason, "")), reason);
+}
+
+function wireFailure(code: Code, reason: WireReason): Failure {
+  return toFailure(wireError(code, reason, ""), reason);
+}
+
+function toFailure(error: ConnectError, reason: WireReason): Failure {
+  return { status: toHttpStatus(error), code: error.code, reason };
+}
+
+/** How every call can fail, whatever it does. */
+export function commonFailures(hasBody: boolean): readonly Failure[] {
+  return [
+    failureFor("REQUEST_MALFORMED"),
+    ...(hasBody
+      ? [failureFor("REQUEST_TOO_LARGE"), wireFailure(Code.InvalidArgument, "ENCODING_UNSUPPORTED")]
+      : []),
+    wireFailure(Code.Internal, "INTERNAL"),
+    failureFor("SHUTTING_DOWN"),
+    wireFailure(Code.DeadlineExceeded, "DEADLINE_EXCEEDED"),
+  ];
+}
+
+const retryAfter: Header = {
+  description: "Seconds after which it is worth trying again.",
+  schema: { type: "integer" },
+};
+
+const currentTag: Header = {
+  description: "The revision that the entry has now, in quotes; not there when there is no entry.",
+  schema: { type: "string", pattern: '^"\\d+"$' },
+};
+
+const content = { "application/json": { schema: { $ref: "#/components/schemas/Error" } } };
+
+/** Responses by status, each saying with which codes and reasons. */
+export function errorResponses(failures: readonly Failure[]): Record<string, Response> {
+  const byStatus = Object.groupBy(failures, ({ status }) => String(status));
+  return Object.fromEntries(
+    Object.entries(byStatus).map(([status, group = []]) => {
+      const byCode = Object.groupBy(group, ({ code }) => codeToString(code));
+      const description = Object.entries(byCode)
+        .map(
+          ([code, same = []]) => `\`${code}\`: ${[...new Set(same.map(({ reason }) => reason))].join(", ")}`,
+        )
+        .join("; ");
+      const headers = {
+        ...(status === "503" && { "Retry-After": retryAfter }),
+        ...(group.some(({ reason }) => reason === "REVISION_MISMATCH") && { ETag: currentTag }),
+      };
+      return [status, { description, headers, content }];
+    }),
+  );
+}

@@ -1,0 +1,160 @@
+import { type DescEnum, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import { FeatureSet_FieldPresence as Presence, isWrapperDesc } from "@bufbuild/protobuf/wkt";
+import type { Schema } from "./document.ts";
+
+/** Which way messages travel: requests may leave fields out and name no others, responses name all that have no presence. */
+export type Direction = "request" | "response";
+
+/** What a contract says of its parts, by full name. */
+export type Comments = ReadonlyMap<string, string>;
+
+/** Makes JSON Schemas of protobuf types, as protobuf JSON writes them; those with a name are collected as components. */
+export class JsonSchemas {
+  readonly components: Record<string, Schema> = {};
+  readonly #comments: Comments;
+  readonly #names = new Map<string, string>();
+
+  constructor(comments: Comments) {
+    this.#comments = comments;
+  }
+
+  /** A reference to the schema of a message; the schema itself where JSON knows the message as something simpler. */
+  message(message: DescMessage, direction: Direction): Schema {
+    const known = wellKnown(message, direction);
+    if (known !== undefined) return known;
+    return this.#component(`${message.typeName} ${direction}`, message, () => this.body(message, direction));
+  }
+
+  /** The schema of a message without some of its fields. */
+  body(message: DescMessage, direction: Direction, omit: readonly DescField[] = []): Schema {
+    const fields = message.fields.filter((field) => !omit.includes(field));
+    const required = fields.filter(({ presence }) => presence === Presence.IMPLICIT);
+    return {
+      type: "object",
+      ...describe(this.#comments.get(message.typeName)),
+      properties: Object.fromEntries(fields.map((field) => [field.jsonName, this.field(field, direction)])),
+      ...(direction === "request"
+        ? { additionalProperties: false }
+        : required.length > 0 && { required: required.map(({ jsonName }) => jsonName) }),
+      ...exclusions(message),
+    };
+  }
+
+  field(field: DescField, direction: Direction): Schema {
+    return { ...this.type(field, direction), ...describe(this.comment(field)) };
+  }
+
+  comment(field: DescField): string | undefined {
+    return this.#comments.get(`${field.parent.typeName}.${field.name}`);
+  }
+
+  /** The schema of a field without what is said of it. */
+  type(field: DescField, direction: Direction): Schema {
+    const single = this.#single(field, direction);
+    if (field.fieldKind === "list") return { type: "array", items: single };
+    return field.fieldKind === "map" ? { type: "object", additionalProperties: single } : single;
+  }
+
+  #single(
+    type: { readonly message?: unknown; readonly enum?: unknown; readonly scalar?: unknown },
+    direction: Direction,
+  ): Schema {
+    if (type.message !== undefined) return this.message(type.message as DescMessage, direction);
+    if (type.enum !== undefined) return this.#enumeration(type.enum as DescEnum);
+    return scalarSchema(type.scalar as ScalarType, direction);
+  }
+
+  #enumeration(enumeration: DescEnum): Schema {
+    return this.#component(enumeration.typeName, enumeration, () => {
+      const values = enumeration.values.map((value) => {
+        const comment = this.#comments.get(`${enumeration.typeName}.${value.name}`);
+        return comment === undefined ? value.name : `${value.name}: ${comment}`;
+      });
+      return {
+        type: "string",
+        description: [this.#comments.get(enumeration.typeName), ...values].filter(Boolean).join("\n"),
+        enum: enumeration.values.map(({ name }) => name),
+      };
+    });
+  }
+
+  #component(id: string, type: DescMessage | DescEnum, make: () => Schema): Schema {
+    let name = this.#names.get(id);
+    if (name === undefined) {
+      const short = type.typeName.slice(
+        type.file.proto.package === "" ? 0 : type.file.proto.package.length + 1,
+      );
+      // The same message may travel both ways, and two packages may use one name.
+      name = [short, type.typeName, id.replace(" ", ".")].find(
+        (candidate) => !(candidate in this.components),
+      );
+      if (name === undefined) throw new Error(`${type.typeName} has no name left`);
+      this.#names.set(id, name);
+      // Taken before it is made, since messages may contain themselves.
+      this.components[name] = {};
+      this.components[name] = make();
+    }
+    return { $ref: `#/components/schemas/${name}` };
+  }
+}
+
+/** Of the members of a oneof at most one is there. */
+function exclusions(message: DescMessage): Schema {
+  const pairs = message.oneofs.flatMap(({ fields }) =>
+    fields.flatMap((one, index) => fields.slice(index + 1).map((other) => [one.jsonName, other.jsonName])),
+  );
+  return pairs.length === 0 ? {} : { allOf: pairs.map((pair) => ({ not: { required: pair } })) };
+}
+
+const wellKnownSchemas: Readonly<Record<string, Schema>> = {
+  "google.protobuf.Timestamp": { type: "string", format: "date-time" },
+  "google.protobuf.Duration": { type: "string", pattern: "^-?\\d+(\\.\\d{1,9})?s$", examples: ["60s"] },
+  "google.protobuf.FieldMask": { type: "string" },
+  "google.protobuf.Empty": { type: "object" },
+  "google.protobuf.Any": { type: "object", properties: { "@type": { type: "string" } } },
+  "google.protobuf.Struct": { type: "object" },
+  "google.protobuf.ListValue": { type: "array" },
+  "google.protobuf.Value": {},
+};
+
+function wellKnown(message: DescMessage, direction: Direction): Schema | undefined {
+  if (!isWrapperDesc(message)) return wellKnownSchemas[message.typeName];
+  return { anyOf: [scalarSchema(message.fields[0].scalar, direction), { type: "null" }] };
+}
+
+function scalarSchema(scalar: ScalarType, direction: Direction): Schema {
+  switch (scalar) {
+    case ScalarType.BOOL:
+      return { type: "boolean" };
+    case ScalarType.STRING:
+      return { type: "string" };
+    case ScalarType.BYTES:
+      return { type: "string", contentEncoding: "base64" };
+    case ScalarType.DOUBLE:
+    case ScalarType.FLOAT:
+      return { anyOf: [{ type: "number" }, { enum: ["NaN", "Infinity", "-Infinity"] }] };
+    case ScalarType.INT32:
+    case ScalarType.SINT32:
+    case ScalarType.SFIXED32:
+      return { type: "integer", format: "int32" };
+    case ScalarType.UINT32:
+    case ScalarType.FIXED32:
+      return { type: "integer", format: "uint32", minimum: 0 };
+    // JSON numbers are exact only up to 2^53.
+    case ScalarType.INT64:
+    case ScalarType.SINT64:
+    case ScalarType.SFIXED64:
+      return { ...longType(direction), format: "int64", pattern: "^-?\\d+$" };
+    case ScalarType.UINT64:
+    case ScalarType.FIXED64:
+      return { ...longType(direction), format: "uint64", pattern: "^\\d+$" };
+  }
+}
+
+function longType(direction: Direction): Schema {
+  return { type: direction === "request" ? ["string", "integer"] : "string" };
+}
+
+function describe(description: string | undefined): Schema {
+  return description === undefined ? {} : { description };
+}
