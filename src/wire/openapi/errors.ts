@@ -103,7 +103,7 @@ export function errorResponses(failures: readonly Failure[]): Record<string, Res
         ...(status === "503" && { "Retry-After": retryAfter }),
         ...(group.some(({ reason }) => reason === "REVISION_MISMATCH") && { ETag: currentTag }),
       };
-      return [status, { description, headers, content }];
+      return [status, { description, ...(Object.keys(headers).length > 0 && { headers }), content }];
     }),
   );
 }
