@@ -53,8 +53,8 @@ function fullName(proto: FileDescriptorProto, path: readonly number[]): string |
   const names = [proto.package];
   let node: unknown = proto;
   for (let at = 0; at < path.length; at += 2) {
-    const list = childList(node as { $typeName: string }, path[at] as number);
-    node = list?.[path[at + 1] as number];
+    const [fieldNumber = 0, index = 0] = path.slice(at);
+    node = childList(node as { $typeName: string }, fieldNumber)?.[index];
     if (node === undefined) return undefined;
     names.push((node as Node).name);
   }
