@@ -82,10 +82,17 @@ export async function ask(
 /** One request over h2c on a connection of its own. */
 export async function askHttp2(port: number, method: string, path: string, ask: Ask = {}): Promise<Answer> {
   const session = http2.connect(`http://127.0.0.1:${port}`);
+  // The stream fails with it.
+  session.on("error", () => {});
   try {
     const stream = session.request({ ":method": method, ":path": path, ...ask.headers });
     stream.end(ask.body);
-    const [headers] = (await once(stream, "response")) as [IncomingHttpHeaders & { ":status": number }];
+    // A connection that just ends closes the stream without an error.
+    const closed = once(stream, "close").then(() => Promise.reject(new Error("closed without an answer")));
+    const [headers] = (await Promise.race([once(stream, "response"), closed])) as [
+      IncomingHttpHeaders & { ":status": number },
+    ];
+    closed.catch(() => {});
     return toAnswer(headers[":status"], headers, Buffer.concat(await stream.toArray()));
   } finally {
     session.close();
