@@ -80,5 +80,6 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   console.error(describeFailure(error));
-  process.exitCode = 1;
+  // What a failed start has opened would keep the process alive.
+  process.exit(1);
 }
