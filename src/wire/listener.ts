@@ -77,7 +77,11 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   });
   for (const server of servers.requests) {
     server.on("request", onRequest);
-    server.on("checkContinue", onRequest);
+    server.on("checkContinue", (request: HttpRequest, response: HttpResponse) => {
+      onRequest(request, response);
+      // What its headers alone have refused is answered by now, and its body need not come.
+      if (!response.headersSent) response.writeContinue();
+    });
   }
   servers.http2.on("sessionError", (error) => log.debug({ err: error }, "an HTTP/2 session failed"));
   if (handleStream !== undefined) {
