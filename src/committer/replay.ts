@@ -12,11 +12,14 @@ export async function replay(
   onApplied: (transaction: Transaction, changes: readonly Change[]) => void,
 ): Promise<number> {
   let bytes = 0;
+  const { horizon } = logger;
   for await (const transactions of logger.readTransactions(0)) {
     for (const transaction of transactions) {
       onApplied(transaction, store.apply(transaction));
       bytes += loggedBytes(transaction);
     }
   }
+  // Of the last transactions nothing may be left; their numbers stay taken.
+  store.advance(horizon);
   return bytes;
 }

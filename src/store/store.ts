@@ -107,6 +107,11 @@ export class Store implements ReadonlyStore {
     return changes;
   }
 
+  /** Transactions up to `revision` were applied as far as compaction has left anything of them. */
+  advance(revision: number): void {
+    this.#revision = Math.max(this.#revision, revision);
+  }
+
   #replace(key: string, entry: Entry | undefined): Entry | undefined {
     const previous = this.#entries.get(key);
     for (const snapshot of this.#snapshots) snapshot.keep(key, previous);

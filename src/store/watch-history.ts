@@ -43,6 +43,8 @@ export class WatchHistory {
   }
 
   add(set: ChangeSet): void {
+    // Before that there are gaps: a replay also goes through what compaction has left.
+    if (set.revision <= this.#oldest) return;
     this.#sets.push(set);
     this.#events += set.changes.length;
     this.#bytes += set.bytes;

@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import { entryBytes } from "../../src/store/entry.ts";
+import { Store } from "../../src/store/store.ts";
+import { createChangeSet, WatchHistory } from "../../src/store/watch-history.ts";
+import type { TransactionEvent } from "../../src/transaction-log/transaction-logger.ts";
+import { applyNext, put, remove } from "./store-model.ts";
+
+const unbounded = { watchHistoryEventsMax: 1_000_000, watchHistoryBytesMax: 1_000_000_000 };
+
+/** Writes to a store and tells the history, as the hub does. */
+function createWriter(history: WatchHistory): (...events: TransactionEvent[]) => void {
+  const store = new Store();
+  return (...events) => {
+    const changes = applyNext(store, ...events);
+    history.add(createChangeSet(store.revision, store.time, changes));
+  };
+}
+
+test("keeps the latest transactions, by the number of their events", () => {
+  const history = new WatchHistory({ ...unbounded, watchHistoryEventsMax: 5 }, 0);
+  const write = createWriter(history);
+  for (let count = 0; count < 5; count++) write(put(`${count}`));
+  expect(history.oldest).toBe(0);
+  write(put("a"), put("b"));
+  expect(history.oldest).toBe(2);
+  expect(history.at(2)).toBeUndefined();
+  expect(history.at(3)?.changes[0]?.key).toBe("2");
+  expect(history.at(6)?.changes).toHaveLength(2);
+  expect(history.at(7)).toBeUndefined();
+});
+
+test("keeps the latest transactions, by the bytes of keys, values and previous values", () => {
+  const bytes = entryBytes("key", "x".repeat(1000));
+  const history = new WatchHistory({ ...unbounded, watchHistoryBytesMax: 6 * bytes }, 0);
+  const write = createWriter(history);
+  // The first has no previous value: 1 + 2 + 2 fit, another 2 do not.
+  for (let count = 0; count < 3; count++) write(put("key", "x".repeat(1000)));
+  expect(history.oldest).toBe(0);
+  write(put("key", "x".repeat(1000)));
+  expect(history.oldest).toBe(1);
+  write(remove("key"));
+  expect(history.at(5)?.bytes).toBe(bytes + entryBytes("key", ""));
+});
+
+test("keeps nothing of a transaction that is larger than the whole history", () => {
+  const history = new WatchHistory({ ...unbounded, watchHistoryEventsMax: 2 }, 0);
+  const write = createWriter(history);
+  write(put("a"));
+  write(put("a"), put("b"), put("c"));
+  expect(history.oldest).toBe(2);
+  write(put("a"));
+  expect(history.at(3)?.revision).toBe(3);
+});
+
+test("finds every kept transaction, however many have been dropped", () => {
+  const history = new WatchHistory({ ...unbounded, watchHistoryEventsMax: 700 }, 0);
+  const write = createWriter(history);
+  for (let revision = 1; revision <= 10_000; revision++) {
+    write(put("key"));
+    const oldest = Math.max(0, revision - 700);
+    if (history.oldest !== oldest || history.at(oldest + 1)?.revision !== oldest + 1) break;
+    if (history.at(oldest) !== undefined || history.at(revision)?.revision !== revision) break;
+  }
+  expect(history.oldest).toBe(9300);
+});
+
+test("begins after what compaction has gone through", () => {
+  const history = new WatchHistory(unbounded, 10);
+  const write = (revision: number) => history.add(createChangeSet(revision, 0, []));
+  for (const revision of [3, 7, 11, 12]) write(revision);
+  expect(history.oldest).toBe(10);
+  expect([history.at(7), history.at(10)]).toEqual([undefined, undefined]);
+  expect(history.at(11)?.revision).toBe(11);
+  expect(history.at(12)?.revision).toBe(12);
+});

@@ -1,0 +1,184 @@
+import { setMaxListeners } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
+import { Committer } from "../../src/committer/committer.ts";
+import { Compactor } from "../../src/committer/compactor.ts";
+import { replay } from "../../src/committer/replay.ts";
+import { DuetError } from "../../src/duet-error.ts";
+import { defaultLimits, type Limits } from "../../src/limits.ts";
+import { Store } from "../../src/store/store.ts";
+import { WatchHub, type WatchMessage, type WatchOptions } from "../../src/store/watch-hub.ts";
+import type { Selector } from "../../src/store/watch-topics.ts";
+import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
+import type { Random } from "../transaction-log/random.ts";
+import { type SeenBy, type SeenMessage, type Session, Truth } from "./watch-validator.ts";
+
+/** Everything below the service, on a log in memory that outlives restarts, and a clock of its own. */
+export class WatchWorld {
+  readonly truth = new Truth();
+  readonly limits: Limits;
+  readonly #logger = new MemoryTransactionLogger();
+  time = 1_000_000;
+  store!: Store;
+  hub!: WatchHub;
+  committer!: Committer;
+  #compactor!: Compactor;
+
+  private constructor(limits: Partial<Limits>) {
+    this.limits = { ...defaultLimits, ...limits };
+  }
+
+  static async start(limits: Partial<Limits> = {}): Promise<WatchWorld> {
+    const world = new WatchWorld(limits);
+    await world.#open();
+    return world;
+  }
+
+  /** Ends all watches and starts again from the log. */
+  async restart(): Promise<void> {
+    await this.close();
+    await this.#open();
+  }
+
+  async close(): Promise<void> {
+    this.hub.close();
+    await this.committer.close();
+  }
+
+  compact(): Promise<void> {
+    return this.#compactor.compact();
+  }
+
+  /** Moves the clock and deletes what has expired, each entry at its own revision. */
+  async expire(milliseconds: number): Promise<void> {
+    this.time += milliseconds;
+    const entries = this.store.expired(this.time, 1000);
+    const deletes = entries.map(({ key, revision }) =>
+      this.committer.commit({
+        checks: [{ key, condition: { revision } }],
+        mutations: [{ type: "delete", key, expired: true }],
+      }),
+    );
+    await Promise.allSettled(deletes);
+  }
+
+  async #open(): Promise<void> {
+    const logger = this.#logger;
+    const store = new Store();
+    const hub = new WatchHub(store, this.limits, logger.horizon, 5);
+    const { revision } = this.truth;
+    const replayedBytes = await replay(logger, store, (...applied) => hub.publish(...applied));
+    expect(store.revision, "a restart keeps the revision").toBe(revision);
+    const compactor = new Compactor({ store, logger, bytesMin: Infinity, onError: failTest }, replayedBytes);
+    this.store = store;
+    this.hub = hub;
+    this.#compactor = compactor;
+    this.committer = new Committer({
+      store,
+      logger,
+      limits: this.limits,
+      clock: () => this.time,
+      onApplied: (transaction, changes) => {
+        this.truth.add(transaction);
+        hub.publish(transaction, changes);
+      },
+      onBatch: (transactions) => compactor.onBatch(transactions),
+    });
+  }
+}
+
+function failTest(error: unknown): never {
+  throw error;
+}
+
+export function toSeenMessage(message: WatchMessage, previous: boolean): SeenMessage {
+  return {
+    revision: message.revision,
+    resumeRevision: message.resumeRevision,
+    events: (message.set?.changes ?? []).map((change) =>
+      previous ? change : { ...change, previous: undefined },
+    ),
+    existing: message.existing ?? [],
+    existingEnd: message.existingEnd ?? false,
+  };
+}
+
+/** A watcher that goes away and comes back, reads fast and slowly, and writes down all that it sees. */
+export class RandomWatcher implements SeenBy {
+  readonly selector: Selector;
+  readonly previous = true;
+  readonly sessions: Session[] = [];
+  /** How often each kind of end was seen. */
+  readonly ends = new Map<string, number>();
+  readonly #world: WatchWorld;
+  readonly #random: Random;
+  #resumeRevision: number | undefined;
+
+  constructor(world: WatchWorld, selector: Selector, random: Random) {
+    this.#world = world;
+    this.selector = selector;
+    this.#random = random;
+  }
+
+  /** Watches until it knows everything up to `until()`, which is undefined as long as there will be more. */
+  async run(until: () => number | undefined): Promise<void> {
+    for (;;) {
+      const isAtEnd = () => {
+        const last = until();
+        return last !== undefined && this.#resumeRevision !== undefined && this.#resumeRevision >= last;
+      };
+      if (isAtEnd()) return;
+      await this.#session(isAtEnd);
+    }
+  }
+
+  async #session(isAtEnd: () => boolean): Promise<void> {
+    const { hub, store } = this.#world;
+    const controller = new AbortController();
+    setMaxListeners(0, controller.signal);
+    const options: WatchOptions = {
+      selector: this.selector,
+      startRevision: this.#resumeRevision,
+      includeExisting: this.#resumeRevision === undefined,
+    };
+    const { startRevision, includeExisting } = options;
+    const session: Session = { startRevision, includeExisting, messages: [] };
+    this.sessions.push(session);
+    // It leaves after so many messages, by an abort or by itself.
+    let left = this.#random.chance(0.3) ? Number.POSITIVE_INFINITY : this.#random.below(200);
+    const aborts = this.#random.chance(0.5);
+    try {
+      for await (const message of hub.watch(options, controller.signal)) {
+        session.messages.push(toSeenMessage(message, true));
+        this.#resumeRevision = message.resumeRevision ?? this.#resumeRevision;
+        if (isAtEnd()) return;
+        if (--left < 0) {
+          if (!aborts) break;
+          controller.abort();
+        }
+        if (this.#random.chance(0.02)) await sleep(this.#random.below(8));
+      }
+      this.#count("left");
+    } catch (error) {
+      if (!(error instanceof DuetError)) throw error;
+      this.#count(error.reason);
+      if (error.reason === "REVISION_COMPACTED") {
+        expect(Number(error.metadata["oldest_revision"])).toBeGreaterThan(startRevision as number);
+        expect(session.messages).toEqual([]);
+        this.#resumeRevision = undefined;
+      } else {
+        expect(["WATCHER_TOO_SLOW", "SHUTTING_DOWN"]).toContain(error.reason);
+        const known = session.messages.findLast((message) => message.resumeRevision !== undefined);
+        // What did not match may have been passed over since the last message.
+        expect(Number(error.metadata["last_revision"])).toBeGreaterThanOrEqual(known?.resumeRevision ?? 0);
+        expect(Number(error.metadata["last_revision"])).toBeLessThanOrEqual(store.revision);
+        // The server that comes next is not up yet.
+        if (error.reason === "SHUTTING_DOWN") while (this.#world.hub === hub) await sleep(1);
+      }
+    }
+  }
+
+  #count(end: string): void {
+    this.ends.set(end, (this.ends.get(end) ?? 0) + 1);
+  }
+}
