@@ -9,6 +9,7 @@ export class WatchQueue {
   readonly #onEnd: () => void;
   #sets: ChangeSet[] = [];
   #bytes = 0;
+  #checking = false;
   #ended: WatchEnd | undefined;
   #wake: (() => void) | undefined;
 
@@ -23,14 +24,16 @@ export class WatchQueue {
   }
 
   push(set: ChangeSet): void {
-    // A reader that has nothing waiting is not slow, however large one transaction is.
-    if (this.#sets.length > 0 && this.#bytes + set.bytes > this.#bytesMax) {
-      this.end("too-slow");
-      return;
-    }
     this.#sets.push(set);
     this.#bytes += set.bytes;
     this.wake();
+    if (this.#checking || !this.#tooMuchWaits()) return;
+    // A batch is applied in one go. Its reader must have had a turn before it is called slow.
+    this.#checking = true;
+    setImmediate(() => {
+      this.#checking = false;
+      if (this.#tooMuchWaits()) this.end("too-slow");
+    });
   }
 
   /** What waits is dropped. */
@@ -61,5 +64,10 @@ export class WatchQueue {
   wake(): void {
     this.#wake?.();
     this.#wake = undefined;
+  }
+
+  /** One transaction alone is never too much, however large it is. */
+  #tooMuchWaits(): boolean {
+    return this.#sets.length > 1 && this.#bytes > this.#bytesMax;
   }
 }

@@ -1,0 +1,331 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { DuetError } from "../../src/duet-error.ts";
+import { defaultLimits, type Limits } from "../../src/limits.ts";
+import { Store } from "../../src/store/store.ts";
+import { WatchHub, type WatchMessage, type WatchOptions } from "../../src/store/watch-hub.ts";
+import type { Selector } from "../../src/store/watch-topics.ts";
+import type { TransactionEvent } from "../../src/transaction-log/transaction-logger.ts";
+import { put, remove } from "./store-model.ts";
+
+let store: Store;
+let hub: WatchHub;
+
+function open(limits: Partial<Limits> = {}, heartbeatMs = 3_600_000): void {
+  store = new Store();
+  hub = new WatchHub(store, { ...defaultLimits, ...limits }, 0, heartbeatMs);
+}
+
+beforeEach(() => open());
+afterEach(() => {
+  expect(hub.watchers, "nobody stays behind").toBe(0);
+  hub.close();
+});
+
+function write(...events: TransactionEvent[]): void {
+  const transaction = { sequence: store.revision + 1, time: 1, events };
+  hub.publish(transaction, store.apply(transaction));
+}
+
+interface Watcher {
+  next(): Promise<WatchMessage>;
+  /** Revision and keys of each of the next messages. */
+  nextKeys(count: number): Promise<unknown[]>;
+  /** The error that ends the watch. */
+  failure(): Promise<DuetError>;
+  leave(): Promise<void>;
+}
+
+function watch(
+  selector: Selector,
+  options: Partial<WatchOptions> = {},
+  signal = new AbortController().signal,
+): Watcher {
+  const messages = hub.watch(
+    { selector, startRevision: undefined, includeExisting: false, ...options },
+    signal,
+  );
+  const next = async () => (await messages.next()).value as WatchMessage;
+  return {
+    next,
+    async nextKeys(count) {
+      const seen: unknown[] = [];
+      while (seen.length < count) {
+        const { revision, set } = await next();
+        seen.push([revision, ...(set?.changes ?? []).map(({ key }) => key)]);
+      }
+      return seen;
+    },
+    async failure() {
+      for (;;) {
+        const result = await messages.next().catch((error: unknown) => error as DuetError);
+        if (result instanceof DuetError) return result;
+        if (result.done === true) expect.fail("the watch ended quietly");
+      }
+    },
+    async leave() {
+      await messages.return();
+    },
+  };
+}
+
+/** Events in a watch of everything. */
+const everything: Selector = { prefix: "" };
+
+test("says at once where it begins", async () => {
+  write(put("a"));
+  const watcher = watch(everything);
+  expect(await watcher.next()).toEqual({ revision: 1, resumeRevision: 1 });
+  write(put("b"));
+  expect(await watcher.nextKeys(1)).toEqual([[2, "b"]]);
+  await watcher.leave();
+});
+
+test("delivers the past from a revision on, then what comes", async () => {
+  for (const key of ["a", "b", "a", "b"]) write(put(key));
+  const watcher = watch({ key: "a" }, { startRevision: 1 });
+  expect(await watcher.next()).toEqual({ revision: 4, resumeRevision: 1 });
+  expect(await watcher.nextKeys(1)).toEqual([[3, "a"]]);
+  write(put("a"), put("b"));
+  expect(await watcher.nextKeys(1)).toEqual([[5, "a"]]);
+  await watcher.leave();
+});
+
+test("waits for a revision that is still to come", async () => {
+  write(put("a"));
+  const watcher = watch(everything, { startRevision: 3 });
+  expect(await watcher.next()).toEqual({ revision: 1, resumeRevision: 3 });
+  for (const key of ["b", "c", "d", "e"]) write(put(key));
+  expect(await watcher.nextKeys(2)).toEqual([
+    [4, "d"],
+    [5, "e"],
+  ]);
+  await watcher.leave();
+});
+
+test("never splits a transaction, and leaves out what does not match", async () => {
+  const watcher = watch({ prefix: "a/" });
+  await watcher.next();
+  write(put("a/1"), put("b/1"), remove("a/2"), put("a/3"));
+  write(put("b/2"));
+  write(put("a/4"));
+  expect(await watcher.nextKeys(2)).toEqual([
+    [1, "a/1", "a/2", "a/3"],
+    [3, "a/4"],
+  ]);
+  await watcher.leave();
+});
+
+test("refuses to begin before the history, and says how far it goes back", async () => {
+  open({ watchHistoryEventsMax: 3 });
+  for (let count = 0; count < 10; count++) write(put("key"));
+  const { reason, metadata } = await watch(everything, { startRevision: 6 }).failure();
+  expect([reason, metadata]).toEqual(["REVISION_COMPACTED", { oldest_revision: "7" }]);
+  const watcher = watch(everything, { startRevision: 7 });
+  await watcher.next();
+  expect(await watcher.nextKeys(3)).toEqual([8, 9, 10].map((revision) => [revision, "key"]));
+  await watcher.leave();
+});
+
+test("cuts off a reader of the past that the history has overtaken", async () => {
+  open({ watchHistoryEventsMax: 3 });
+  for (let count = 0; count < 3; count++) write(put("key"));
+  const watcher = watch(everything, { startRevision: 0 });
+  await watcher.next();
+  expect(await watcher.nextKeys(1)).toEqual([[1, "key"]]);
+  for (let count = 0; count < 4; count++) write(put("key"));
+  const { reason, metadata } = await watcher.failure();
+  expect([reason, metadata]).toEqual(["WATCHER_TOO_SLOW", { last_revision: "1" }]);
+});
+
+test("delivers what exists page by page, and every change since, without a gap", async () => {
+  open({ pageEntriesMax: 2 });
+  for (const key of ["a/1", "a/2", "a/3", "b"]) write(put(key, "old"));
+  const watcher = watch({ prefix: "a/" }, { includeExisting: true });
+  expect(await watcher.next()).toEqual({ revision: 4 });
+  write(put("a/3", "new"), remove("a/1"), put("a/0"));
+  const first = await watcher.next();
+  write(remove("a/2"));
+  const second = await watcher.next();
+  expect(first).toMatchObject({ revision: 4, existing: [{ key: "a/1" }, { key: "a/2" }] });
+  expect(second).toMatchObject({ revision: 4, existing: [{ key: "a/3", value: "old" }] });
+  expect([first.resumeRevision, second.resumeRevision]).toEqual([undefined, undefined]);
+  expect(await watcher.next()).toEqual({ revision: 4, resumeRevision: 4, existingEnd: true });
+  expect(await watcher.nextKeys(2)).toEqual([
+    [5, "a/3", "a/1", "a/0"],
+    [6, "a/2"],
+  ]);
+  await watcher.leave();
+});
+
+test("cuts existing entries into pages by their bytes", async () => {
+  open({ pageBytesMax: 3000 });
+  for (let key = 0; key < 5; key++) write(put(`${key}`, "x".repeat(1000)));
+  const watcher = watch(everything, { includeExisting: true });
+  await watcher.next();
+  const pages: (number | undefined)[] = [];
+  for (let message = await watcher.next(); !message.existingEnd; message = await watcher.next()) {
+    pages.push(message.existing?.length);
+  }
+  expect(pages).toEqual([2, 2, 1]);
+  await watcher.leave();
+});
+
+test("moves the revision to resume from with every sign of life", async () => {
+  open({}, 1);
+  const watcher = watch({ key: "quiet" });
+  expect(await watcher.next()).toEqual({ revision: 0, resumeRevision: 0 });
+  write(put("a"));
+  write(put("b"));
+  expect(await watcher.next()).toEqual({ revision: 2, resumeRevision: 2 });
+  expect(await watcher.next()).toEqual({ revision: 2, resumeRevision: 2 });
+  await watcher.leave();
+});
+
+test("does not take a sign of life for having reached a future revision", async () => {
+  open({}, 1);
+  const watcher = watch(everything, { startRevision: 5 });
+  await watcher.next();
+  expect(await watcher.next()).toEqual({ revision: 0, resumeRevision: 5 });
+  await watcher.leave();
+});
+
+test("cuts off a reader that leaves too much waiting, and says what it got; others get everything", async () => {
+  open({ watchQueueBytesMax: 10_000 });
+  const slow = watch(everything);
+  const fast = watch(everything);
+  await Promise.all([slow.next(), fast.next()]);
+  write(put("0"));
+  expect(await slow.nextKeys(1)).toEqual([[1, "0"]]);
+  const received = fast.nextKeys(31);
+  for (let count = 1; count <= 30; count++) {
+    write(put(`${count}`, "x".repeat(1000)));
+    await turn();
+  }
+  expect(await received).toEqual(Array.from({ length: 31 }, (_, index) => [index + 1, `${index}`]));
+  const { reason, metadata } = await slow.failure();
+  expect([reason, metadata]).toEqual(["WATCHER_TOO_SLOW", { last_revision: "1" }]);
+  await fast.leave();
+});
+
+test("does not call a reader slow that had no turn to read", async () => {
+  open({ watchQueueBytesMax: 10_000 });
+  const watcher = watch(everything);
+  await watcher.next();
+  // One batch of the committer, which is applied in one go: large values give way to small ones.
+  write(...Array.from({ length: 100 }, (_, index) => put(`${index}`, "x".repeat(1000))));
+  const received = watcher.nextKeys(101);
+  await turn();
+  for (let index = 0; index < 100; index++) write(remove(`${index}`));
+  expect(await received).toHaveLength(101);
+  await watcher.leave();
+});
+
+test("delivers a single transaction that is larger than the bound", async () => {
+  open({ watchQueueBytesMax: 1000 });
+  const watcher = watch(everything);
+  await watcher.next();
+  write(put("key", "x".repeat(10_000)));
+  await turn();
+  await turn();
+  expect(await watcher.nextKeys(1)).toEqual([[1, "key"]]);
+  await watcher.leave();
+});
+
+test("cuts off a reader that stops among the existing entries", async () => {
+  open({ watchQueueBytesMax: 10_000, pageEntriesMax: 1 });
+  write(put("a"), put("b"));
+  const watcher = watch(everything, { includeExisting: true });
+  await watcher.next();
+  await watcher.next();
+  for (let count = 0; count < 20; count++) write(put("c", "x".repeat(1000)));
+  await turn();
+  await turn();
+  const { reason, metadata } = await watcher.failure();
+  // Nothing can be resumed from: it does not have all entries.
+  expect([reason, metadata]).toEqual(["WATCHER_TOO_SLOW", { last_revision: "0" }]);
+});
+
+test("ends every watch at shutdown with the revision to resume from", async () => {
+  const waiting = watch(everything);
+  const behind = watch(everything, { startRevision: 0 });
+  const existing = watch(everything, { includeExisting: true });
+  write(put("a"));
+  write(put("b"));
+  await Promise.all([waiting.next(), behind.next(), existing.next()]);
+  expect(await behind.nextKeys(1)).toEqual([[1, "a"]]);
+  const end = waiting.failure();
+  hub.close();
+  const failures = await Promise.all([end, behind.failure(), existing.failure()]);
+  expect(failures.map(({ reason }) => reason)).toEqual(Array(3).fill("SHUTTING_DOWN"));
+  expect(failures.map(({ metadata }) => metadata["last_revision"])).toEqual(["2", "1", "0"]);
+  const late = watch(everything);
+  expect(await late.next()).toEqual({ revision: 2, resumeRevision: 2 });
+  expect((await late.failure()).reason).toBe("SHUTTING_DOWN");
+});
+
+test("ends quietly when it is canceled, whatever it is doing", async () => {
+  for (let count = 0; count < 10; count++) write(put(`${count}`));
+  for (const options of [{}, { startRevision: 0 }, { startRevision: 99 }, { includeExisting: true }]) {
+    for (const read of [0, 1, 2]) {
+      const controller = new AbortController();
+      const selector = everything;
+      const messages = hub.watch(
+        { selector, startRevision: undefined, includeExisting: false, ...options },
+        controller.signal,
+      );
+      for (let count = 0; count < read; count++) {
+        const isQuiet = count === 1 && !("includeExisting" in options) && options.startRevision !== 0;
+        if (!isQuiet) await messages.next();
+      }
+      const rest = Array.fromAsync(messages);
+      controller.abort();
+      expect((await rest).length).toBeLessThan(12);
+      expect(hub.watchers).toBe(0);
+    }
+  }
+});
+
+test("a watch that begins canceled takes no place", async () => {
+  expect(
+    await Array.fromAsync(
+      hub.watch(
+        { selector: everything, startRevision: undefined, includeExisting: true },
+        AbortSignal.abort(),
+      ),
+    ),
+  ).toHaveLength(1);
+});
+
+test("a thousand watchers of one key and a thousand of different prefixes each get exactly theirs", async () => {
+  const ofKey = Array.from({ length: 1000 }, () => watch({ key: "17/x" }));
+  const ofPrefix = Array.from({ length: 1000 }, (_, index) => watch({ prefix: `${index}/` }));
+  await Promise.all([...ofKey, ...ofPrefix].map((watcher) => watcher.next()));
+  expect(hub.watchers).toBe(2000);
+  for (let index = 0; index < 1000; index++) write(put(`${index}/x`), put(`${(index + 1) % 1000}/y`));
+  write(put("17/x"));
+
+  const messages = await Promise.all(ofKey.map((watcher) => watcher.nextKeys(2)));
+  for (const seen of messages) expect(seen).toEqual([18, 1001].map((revision) => [revision, "17/x"]));
+  await Promise.all(
+    ofPrefix.map(async (watcher, index) => {
+      // Two transactions, in the order in which they came.
+      const events = [
+        [index === 0 ? 1000 : index, `${index}/y`],
+        [index + 1, `${index}/x`],
+      ].toSorted(([a], [b]) => Number(a) - Number(b));
+      expect(await watcher.nextKeys(2)).toEqual(events);
+      if (index === 17) expect(await watcher.nextKeys(1)).toEqual([[1001, "17/x"]]);
+    }),
+  );
+  await Promise.all([...ofKey, ...ofPrefix].map((watcher) => watcher.leave()));
+});
+
+test("watchers of the same get the same object, so that it is encoded once", async () => {
+  const watchers = [watch({ prefix: "a" }), watch({ prefix: "a" })];
+  for (const watcher of watchers) await watcher.next();
+  write(put("a"), put("b"));
+  const [first, second] = await Promise.all(watchers.map((watcher) => watcher.next()));
+  expect(first?.set).toBe(second?.set);
+  for (const watcher of watchers) await watcher.leave();
+});
