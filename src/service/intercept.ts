@@ -43,14 +43,39 @@ function interceptUnary(method: string, handler: Unary, observe: CallObserver): 
   };
 }
 
+/** Not an async generator: with many watchers that would double the cost of a message. */
 function interceptStreaming(method: string, handler: Streaming, observe: CallObserver): Streaming {
-  return async function* (request, context) {
+  return (request, context) => {
     const start = performance.now();
-    try {
-      yield* handler(request, context);
-      observe({ method, milliseconds: performance.now() - start, code: undefined, error: undefined });
-    } catch (error) {
+    let over = false;
+    // Also when the reader leaves: it has got what it wanted.
+    const succeed = () => {
+      if (!over)
+        observe({ method, milliseconds: performance.now() - start, code: undefined, error: undefined });
+      over = true;
+    };
+    const fail = (error: unknown): never => {
+      over = true;
       throw report(method, start, error, observe);
+    };
+    const pass = (result: IteratorResult<unknown>) => {
+      if (result.done === true) succeed();
+      return result;
+    };
+    try {
+      const messages = handler(request, context)[Symbol.asyncIterator]();
+      return {
+        [Symbol.asyncIterator]: () => ({
+          next: () => messages.next().then(pass, fail),
+          async return() {
+            succeed();
+            await messages.return?.();
+            return { done: true, value: undefined };
+          },
+        }),
+      };
+    } catch (error) {
+      return fail(error);
     }
   };
 }

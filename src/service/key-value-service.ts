@@ -2,18 +2,18 @@ import { create } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
   BatchGetResponseSchema,
-  type Consistency,
   CommitResponseSchema,
+  type Consistency,
   DeleteResponseSchema,
   GetResponseSchema,
   type KeyValueService,
   PutResponseSchema,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { Committer } from "../committer/committer.ts";
-import type { Entry } from "../store/entry.ts";
-import { entryBytes } from "../store/entry.ts";
 import { DuetError } from "../duet-error.ts";
 import type { Limits } from "../limits.ts";
+import type { Entry } from "../store/entry.ts";
+import { entryBytes } from "../store/entry.ts";
 import type { RevisionGate } from "../store/revision-gate.ts";
 import type { ReadonlyStore } from "../store/store.ts";
 import type { WatchHub } from "../store/watch-hub.ts";
@@ -122,9 +122,9 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
       });
     },
 
-    async *watch(request, context) {
+    watch(request, context) {
       const watch = checkWatch(request, limits);
-      yield* toWatchResponses(hub.watch(watch, context.signal), request.previous);
+      return toWatchResponses(hub.watch(watch, context.signal), request.previous);
     },
   };
 }

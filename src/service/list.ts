@@ -1,6 +1,6 @@
+import { create } from "@bufbuild/protobuf";
 import type { ListRequest, ListResponse } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { ListResponseSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
-import { create } from "@bufbuild/protobuf";
 import { DuetError } from "../duet-error.ts";
 import type { Limits } from "../limits.ts";
 import { type Entry, entryBytes } from "../store/entry.ts";

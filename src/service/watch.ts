@@ -33,13 +33,23 @@ export function checkWatch(request: WatchRequest, limits: Pick<Limits, "keyBytes
   };
 }
 
-export async function* toWatchResponses(
-  messages: AsyncIterable<WatchMessage>,
+/** Each message as a response. Not an async generator: with many watchers that would double the cost of a message. */
+export function toWatchResponses(
+  messages: AsyncGenerator<WatchMessage, void>,
   previous: boolean,
-): AsyncGenerator<WatchResponse, void> {
-  for await (const message of messages) {
-    yield message.set === undefined ? toStateResponse(message) : toChangeResponse(message.set, previous);
-  }
+): AsyncIterable<WatchResponse> {
+  const toResult = (result: IteratorResult<WatchMessage, void>): IteratorResult<WatchResponse, void> =>
+    result.done === true ? result : { done: false, value: toWatchResponse(result.value, previous) };
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => messages.next().then(toResult),
+      return: () => messages.return().then(toResult),
+    }),
+  };
+}
+
+function toWatchResponse(message: WatchMessage, previous: boolean): WatchResponse {
+  return message.set === undefined ? toStateResponse(message) : toChangeResponse(message.set, previous);
 }
 
 function toStateResponse({ revision, resumeRevision, existing, existingEnd }: WatchMessage): WatchResponse {

@@ -94,7 +94,23 @@ export class WatchHub {
       yield includeExisting ? { revision } : { revision, resumeRevision };
       if (past) resumeRevision = yield* this.#past(selector, startRevision, queue);
       if (snapshot !== undefined) resumeRevision = yield* this.#existing(selector, snapshot, queue);
-      yield* this.#live(resumeRevision, queue);
+      // Not in a generator of its own: each one that a message passes through costs as much as all the rest.
+      for (;;) {
+        await queue.wait();
+        const sets = queue.take();
+        for (const set of sets) {
+          if (queue.ended !== undefined) break;
+          if (set.revision <= resumeRevision) continue;
+          resumeRevision = set.revision;
+          yield { revision: resumeRevision, resumeRevision, set };
+        }
+        if (queue.ended === "canceled") return;
+        if (queue.ended !== undefined) throw endError(queue.ended, resumeRevision);
+        if (sets.length === 0) {
+          resumeRevision = Math.max(resumeRevision, this.#store.revision);
+          yield { revision: this.#store.revision, resumeRevision };
+        }
+      }
     } finally {
       signal.removeEventListener("abort", cancel);
       queue.end("canceled");
@@ -174,27 +190,6 @@ export class WatchHub {
     snapshot.release();
     yield { revision, resumeRevision: revision, existingEnd: true };
     return revision;
-  }
-
-  /** Delivers what arrives in the queue, until it ends. */
-  async *#live(revision: number, queue: WatchQueue): AsyncGenerator<WatchMessage, void> {
-    let resumeRevision = revision;
-    for (;;) {
-      await queue.wait();
-      const sets = queue.take();
-      for (const set of sets) {
-        if (queue.ended !== undefined) break;
-        if (set.revision <= resumeRevision) continue;
-        resumeRevision = set.revision;
-        yield { revision: resumeRevision, resumeRevision, set };
-      }
-      if (queue.ended === "canceled") return;
-      if (queue.ended !== undefined) throw endError(queue.ended, resumeRevision);
-      if (sets.length === 0) {
-        resumeRevision = Math.max(resumeRevision, this.#store.revision);
-        yield { revision: this.#store.revision, resumeRevision };
-      }
-    }
   }
 }
 
