@@ -69,12 +69,10 @@ test("Last-Event-ID resumes after it and leaves out what exists", async () => {
 test("an error before the first message is an answer of its own, a later one an event", async () => {
   const { port, memory } = await serve();
   const failure = serviceError(Code.OutOfRange, "REVISION_COMPACTED", { oldest_revision: "5" });
-  // biome-ignore lint/correctness/useYield: it fails before it could.
-  memory.watch = async function* () {
-    throw failure;
-  };
+  memory.failure = failure;
   const early = await ask(port, "GET", "/v1/key:watch");
   expect([early.status, reasonOf(early)]).toEqual([400, "REVISION_COMPACTED"]);
+  memory.failure = undefined;
   memory.watch = async function* () {
     yield { revision: 1n };
     throw failure;
@@ -86,7 +84,7 @@ test("an error before the first message is an answer of its own, a later one an 
 });
 
 test("a comment is sent at every beat, until the stream ends", async () => {
-  let beat = (): void => {};
+  let beat: (() => void) | undefined;
   let stopped = false;
   const heartbeat: Heartbeat = (callback) => {
     beat = callback;
@@ -101,7 +99,7 @@ test("a comment is sent at every beat, until the stream ends", async () => {
   };
   const [request, response] = await openStream(port, "/v1/key:watch");
   await once(response, "data");
-  beat();
+  beat?.();
   expect((await once(response, "data"))[0]).toBe(":\n\n");
   request.destroy();
   await expect.poll(() => stopped).toBe(true);

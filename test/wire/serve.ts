@@ -42,7 +42,12 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
     ...(options.heartbeat === undefined ? {} : { heartbeat: options.heartbeat }),
   });
   const address = { host: "127.0.0.1", port: 0 };
-  const listener = await openListener({ address, handle: wire.handle, log, ...options.listener });
+  const listener = await openListener({
+    address,
+    handle: (request, response) => wire.handle(request, response),
+    log,
+    ...options.listener,
+  });
   onTestFinished(() => listener.drain(0));
   return { port: listener.address.port, listener, memory, shutdown, errors };
 }
@@ -80,20 +85,25 @@ export async function ask(
 }
 
 /** One request over h2c on a connection of its own. */
-export async function askHttp2(port: number, method: string, path: string, ask: Ask = {}): Promise<Answer> {
+export async function askHttp2(
+  port: number,
+  method: string,
+  path: string,
+  { headers, body }: Ask = {},
+): Promise<Answer> {
   const session = http2.connect(`http://127.0.0.1:${port}`);
   // The stream fails with it.
   session.on("error", () => {});
   try {
-    const stream = session.request({ ":method": method, ":path": path, ...ask.headers });
-    stream.end(ask.body);
+    const stream = session.request({ ":method": method, ":path": path, ...headers });
+    stream.end(body);
     // A connection that just ends closes the stream without an error.
     const closed = once(stream, "close").then(() => Promise.reject(new Error("closed without an answer")));
-    const [headers] = (await Promise.race([once(stream, "response"), closed])) as [
+    const [responseHeaders] = (await Promise.race([once(stream, "response"), closed])) as [
       IncomingHttpHeaders & { ":status": number },
     ];
     closed.catch(() => {});
-    return toAnswer(headers[":status"], headers, Buffer.concat(await stream.toArray()));
+    return toAnswer(responseHeaders[":status"], responseHeaders, Buffer.concat(await stream.toArray()));
   } finally {
     session.close();
   }
