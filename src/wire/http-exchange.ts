@@ -14,6 +14,6 @@ export type HttpResponse = Omit<ServerResponse | Http2ServerResponse, "writeHead
 /** Whether nobody can receive this response any more. */
 export function isGone(response: HttpResponse): boolean {
   return "stream" in response
-    ? (response as unknown as Http2ServerResponse).stream?.destroyed !== false
+    ? ((response as unknown as Http2ServerResponse).stream?.destroyed ?? true)
     : (response as unknown as ServerResponse).closed;
 }

@@ -12,8 +12,7 @@ export function registerService<Service extends DescService>(
   service: Service,
   implementation: Partial<ServiceImpl<Service>>,
 ): ServiceRegistration {
-  // Handlers take the messages of their own method, which no type of "any service" can say.
-  return { service, implementation: implementation as Partial<ServiceImpl<DescService>> };
+  return { service, implementation };
 }
 
 /** One method of a registered service: its descriptor, its kind and the handler, bound. */

@@ -1,4 +1,4 @@
-import { type Message, type Registry, toJson } from "@bufbuild/protobuf";
+import { type Message, type Registry, toJson as toJsonValue } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import type { Limits } from "../../limits.ts";
 import { parseConnectTimeout } from "../deadline.ts";
@@ -41,9 +41,9 @@ export function createRestHandler(options: RestOptions): RestHandler {
     const { output } = entry.spec.method;
     if (responseBody?.fieldKind === "message" && responseBody.oneof === undefined) {
       const part = (message as unknown as Record<string, Message | undefined>)[responseBody.localName];
-      return JSON.stringify(part === undefined ? null : toJson(responseBody.message, part, jsonOptions));
+      return JSON.stringify(part === undefined ? null : toJsonValue(responseBody.message, part, jsonOptions));
     }
-    const json = toJson(output, message, jsonOptions);
+    const json = toJsonValue(output, message, jsonOptions);
     if (responseBody === undefined) return JSON.stringify(json);
     return JSON.stringify((json as Record<string, unknown>)[responseBody.jsonName] ?? null);
   }

@@ -54,7 +54,7 @@ export class RouteTree<Route> {
       return undefined;
     });
     if (methods.has("GET")) methods.add("HEAD");
-    return [...methods].sort();
+    return [...methods].toSorted();
   }
 
   #search(
