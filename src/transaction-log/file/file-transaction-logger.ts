@@ -53,6 +53,7 @@ async function openLocked(
   const { fileSystem, directory, segmentBytes = 16 * 1024 * 1024, log: sink = silentSink } = options;
   const inspection = await inspectLog(fileSystem, directory);
   assertSound(directory, inspection);
+  await syncParent(fileSystem, directory);
   await settleLog(fileSystem, directory, inspection, sink);
   const logId = inspection.logId ?? randomBytes(8);
   const spare = new SpareSegment(fileSystem, directory, segmentBytes);
@@ -102,18 +103,7 @@ async function createFirstSegment(
   logId: Buffer,
 ): Promise<ActiveSegment> {
   await spare.prepared();
-  const active = await createSegment(fileSystem, directory, spare, {
-    logId,
-    firstSequence: 1,
-    previousChecksum: 0,
-  });
-  try {
-    await syncParent(fileSystem, directory);
-    return active;
-  } catch (error) {
-    await closeQuietly(active.file);
-    throw error;
-  }
+  return createSegment(fileSystem, directory, spare, { logId, firstSequence: 1, previousChecksum: 0 });
 }
 
 /** The directory itself may be new, and its name is in the one above, which need not be ours to open. */

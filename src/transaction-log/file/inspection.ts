@@ -16,6 +16,8 @@ export interface InspectedFile {
   readonly bytes: number;
   /** Behind the last good frame that holds transactions. */
   readonly endOffset: number;
+  /** Where that frame begins; `endOffset` when there is none. */
+  readonly lastFrameOffset: number;
   /** Of that frame, or of the header when there is none: what the next frame of this file chains to. */
   readonly checksum: number;
   readonly lastSequence: number;
@@ -46,7 +48,7 @@ export interface Inspection {
   /** Of the last frame that holds transactions. */
   checksum: number;
   torn: Cut | undefined;
-  /** A crash came between making the last segment, which is empty, and ending this one. */
+  /** A crash came between making the last segment, which is empty, and ending the one before. */
   unended: InspectedFile | undefined;
   /** The first damage; nothing beyond it was read. */
   damage: Damage | undefined;
@@ -223,11 +225,13 @@ async function inspectFrames(file: File, name: string, header: FileHeader, nextS
     nextSequence,
   });
   let endOffset = fileHeaderBytes;
+  let lastFrameOffset = fileHeaderBytes;
   let { checksum } = header;
   for (;;) {
     const frame = reader.take();
     if (frame) {
       if (frame.kind !== frameKinds.transactions && frame.kind !== frameKinds.snapshot) continue;
+      lastFrameOffset = frame.offset;
       endOffset = reader.offset;
       checksum = reader.checksum;
     } else if (!(await reader.more())) {
@@ -239,6 +243,7 @@ async function inspectFrames(file: File, name: string, header: FileHeader, nextS
     header,
     bytes,
     endOffset,
+    lastFrameOffset,
     checksum,
     lastSequence: reader.nextSequence - 1,
     frames: reader.frames,

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { saveCut, truncateDurably } from "./cut.ts";
-import { type FileSystem, withFile, writeDurably } from "./file-system.ts";
+import { copyBytes, type FileSystem, withFile, writeDurably } from "./file-system.ts";
 import { encodeEndFrame, frameKinds, frameMarker } from "./frame.ts";
 import type { InspectedFile, Inspection } from "./inspection.ts";
 import type { LogSink } from "./log-sink.ts";
@@ -15,8 +15,9 @@ export async function settleLog(
   inspection: Inspection,
   sink: LogSink,
 ): Promise<void> {
+  // A process that was killed may have renamed and not yet synced.
+  await fileSystem.syncDirectory(directory);
   await removeFiles(fileSystem, directory, [...inspection.content.temporary, ...inspection.leftovers]);
-  if (inspection.unended) await endSegment(fileSystem, directory, inspection.unended);
   if (inspection.torn) {
     const { torn } = inspection;
     const kept = await saveCut(fileSystem, directory, torn, "torn");
@@ -32,6 +33,30 @@ export async function settleLog(
       "the log ended in an append that was never acknowledged; it was cut off",
     );
   }
+  await makeEndDurable(fileSystem, directory, inspection);
+}
+
+/**
+ * What was read at the end may be in the cache only: the process before was killed in the middle of a write, or its sync
+ * failed, after which the cache and the disk differ and no sync will tell. So the last thing written is written again.
+ */
+async function makeEndDurable(
+  fileSystem: FileSystem,
+  directory: string,
+  { segments }: Inspection,
+): Promise<void> {
+  const last = segments.at(-1);
+  if (!last) return;
+  const { name, lastFrameOffset, endOffset } = last;
+  const before = segments.at(-2);
+  if (endOffset === lastFrameOffset) {
+    if (before) await endSegment(fileSystem, directory, before);
+    return;
+  }
+  await withFile(fileSystem, join(directory, name), "update", async (file) => {
+    await copyBytes(file, file, lastFrameOffset, endOffset - lastFrameOffset);
+    await file.sync();
+  });
 }
 
 /** In the given order; resolves when they are gone for good. One that is gone already is fine. */

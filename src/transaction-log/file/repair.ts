@@ -151,10 +151,9 @@ async function planSegmentRepair(
     lostTransactions: logId ? await countLost(fileSystem, directory, inspection, logId, cut, moved) : 0,
     // In this order: until the later files are gone the gap before them tells that the repair is not finished.
     async apply(lock) {
-      if (cut) {
-        await saveCut(fileSystem, directory, cut, "corrupt");
-        await truncateDurably(fileSystem, join(directory, cut.file), cut.offset);
-      }
+      if (cut) await saveCut(fileSystem, directory, cut, "corrupt");
+      // Also when there is nothing to cut: a repair that was cut short may have done it, and not yet synced.
+      if (last) await truncateDurably(fileSystem, join(directory, last.name), last.endOffset);
       await moveAside(fileSystem, directory, moved);
       if (last) return;
       if (snapshot) await createSegmentAfter(fileSystem, directory, snapshot);

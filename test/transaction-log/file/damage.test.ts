@@ -204,6 +204,25 @@ describe("a log with damage before its end", { timeout }, () => {
     }
   });
 
+  it("is refused when it goes on as a copy of it did that was written to on its own", async () => {
+    const one = await makeLog(oneEach(3));
+    const [{ name, end: begin }] = one.files as [{ name: string; end: number }];
+    const ends: Buffer[] = [];
+    for (const value of ["one", "two"]) {
+      const fileSystem = one.fileSystem.copy();
+      const log = await openIn(fileSystem);
+      await log.append(3, [transaction(4, put("k", value))]);
+      await log.append(4, [transaction(5, put("k", "same"))]);
+      await log.close();
+      ends.push(Buffer.from(fileSystem.content(pathOf(name))));
+    }
+    const [first, second] = ends as [Buffer, Buffer];
+    const frameBytes = 36 + first.readUInt32LE(begin + 8);
+    second.copy(first, begin + frameBytes, begin + frameBytes);
+    one.fileSystem.replace(pathOf(name), first);
+    await expectRefused(one.fileSystem);
+  });
+
   it("is refused when a segment is there twice", async () => {
     for (const { name } of made.files) {
       if (!name.endsWith(".log")) continue;

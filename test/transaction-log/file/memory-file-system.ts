@@ -69,20 +69,27 @@ export class MemoryFileSystem implements FileSystem {
     this.#dead = true;
   }
 
+  /** The next process: it sees all that the dead one wrote, of which not all need be durable. */
+  revive(): void {
+    this.#dead = false;
+    this.#locks.clear();
+    this.openFiles = 0;
+    this.intercept = () => undefined;
+  }
+
   /** What the next process finds after this one died: every write that was made. */
   afterKill(): MemoryFileSystem {
     return this.#image((inode) => inode.current, this.#names);
   }
 
   /**
-   * What is found after the power went. Of what was not synced, all is lost, or `keep` decides: for each change of
-   * names up to which one they came, for each sector of a write whether it came.
+   * What is found after the power went. Of what was not synced, all is lost, or `keep` decides for each
+   * change of names, and for each sector of each write, whether it came.
    */
   afterPowerCut(keep: () => boolean = () => false): MemoryFileSystem {
     const names = new Map(this.#durableNames);
     for (const change of this.#pendingNames) {
-      if (!keep()) break;
-      change.apply(names);
+      if (keep()) change.apply(names);
     }
     return this.#image((inode) => {
       let content = inode.durable;
