@@ -5,6 +5,9 @@ import type { ReadonlyStore } from "../store/store.ts";
 import type { PutEvent, Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
 import type { Check, Mutation, MutationResult, Operation, Outcome } from "./operation.ts";
 
+/** The last second of the year 9999: JSON has no later timestamps. */
+const expireTimeMax = Date.UTC(9999, 11, 31, 23, 59, 59);
+
 /** Operations evaluated one after the other against the store and what those before them in the batch will do to it. */
 export class Batch {
   /** What is to be appended: contiguous after the store's revision. */
@@ -73,7 +76,7 @@ export class Batch {
       value: put.value,
       createRevision: previous?.createRevision ?? sequence,
       version: (previous?.version ?? 0) + 1,
-      expireTime: put.ttlMs === 0 ? 0 : this.#time + put.ttlMs,
+      expireTime: put.ttlMs === 0 ? 0 : Math.min(this.#time + put.ttlMs, expireTimeMax),
     };
   }
 

@@ -1,0 +1,40 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, expect, test, vi } from "vitest";
+import { createClock } from "../../src/committer/clock.ts";
+
+const hour = 3_600_000;
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+test("starts at the wall clock's time and goes on", async () => {
+  const before = Date.now();
+  const clock = createClock(0);
+  const start = clock();
+  expect(start).toBeGreaterThanOrEqual(before - 1);
+  expect(start).toBeLessThanOrEqual(Date.now());
+  while (clock() < start + 5) await sleep(1);
+  expect(clock()).toBeLessThan(Date.now() + 2);
+});
+
+test.for([hour, -hour])("does not follow a wall clock that is set by %i ms", (difference) => {
+  const clock = createClock(0);
+  const now = Date.now();
+  vi.spyOn(Date, "now").mockImplementation(() => now + difference);
+  expect(Math.abs(clock() - now)).toBeLessThan(hour / 2);
+});
+
+test("after a start with a clock that was set back, goes on from the last time in the log", () => {
+  const last = Date.now() + hour;
+  const clock = createClock(last);
+  expect(clock()).toBeGreaterThanOrEqual(last);
+  expect(clock()).toBeLessThan(last + hour);
+});
+
+test("gives whole milliseconds that never go back", () => {
+  const clock = createClock(0);
+  const times = Array.from({ length: 100_000 }, () => clock());
+  expect(times.every(Number.isInteger)).toBe(true);
+  expect(times).toEqual(times.toSorted((a, b) => a - b));
+});

@@ -1,0 +1,63 @@
+import { Committer } from "../../src/committer/committer.ts";
+import type { Check, Condition, Mutation, Operation } from "../../src/committer/operation.ts";
+import { defaultLimits, type Limits } from "../../src/limits.ts";
+import { prefixRange } from "../../src/store/key-range.ts";
+import { Store } from "../../src/store/store.ts";
+import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
+import { FakeLogger } from "./fake-logger.ts";
+
+/** A committer on an empty store, and what it did. */
+export interface Committing {
+  readonly store: Store;
+  readonly logger: FakeLogger;
+  readonly committer: Committer;
+  /** Every transaction, in the order in which it was applied. */
+  readonly applied: Transaction[];
+  /** Milliseconds since 1970; may be set. */
+  time: number;
+}
+
+export function startCommitting(limits: Partial<Limits> = {}): Committing {
+  const store = new Store();
+  const logger = new FakeLogger();
+  const applied: Transaction[] = [];
+  const committer = new Committer({
+    store,
+    logger,
+    limits: { ...defaultLimits, ...limits },
+    clock: () => committing.time,
+    onApplied: (transaction) => applied.push(transaction),
+    onBatch: () => {},
+  });
+  const committing: Committing = { store, logger, committer, applied, time: 1_000_000 };
+  return committing;
+}
+
+export function put(key: string, value = "", ttlMs = 0): Mutation {
+  return { type: "put", key, value, ttlMs };
+}
+
+export function remove(key: string): Mutation {
+  return { type: "delete", key, expired: false };
+}
+
+export function check(key: string, condition: Condition): Check {
+  return { key, condition };
+}
+
+export function operation(mutations: readonly Mutation[], ...checks: readonly Check[]): Operation {
+  return { checks, mutations };
+}
+
+/** "OK", or the reason of the failure. */
+export function outcomeOf(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => "OK",
+    (error: unknown) => (error as { readonly reason?: string }).reason ?? String(error),
+  );
+}
+
+/** Key to value. */
+export function contents(store: Store): Record<string, unknown> {
+  return Object.fromEntries(Array.from(store.scan(prefixRange(""), false), ({ key, value }) => [key, value]));
+}

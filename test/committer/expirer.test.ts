@@ -1,0 +1,106 @@
+import { expect, onTestFinished, test, vi } from "vitest";
+import { Expirer } from "../../src/committer/expirer.ts";
+import { DuetError } from "../../src/duet-error.ts";
+import { type Committing, check, operation, outcomeOf, put, startCommitting } from "./committing.ts";
+
+function startExpiring(): Committing & { readonly errors: unknown[] } {
+  const committing = startCommitting();
+  const errors: unknown[] = [];
+  const { store, committer } = committing;
+  const expirer = new Expirer({
+    store,
+    committer,
+    clock: () => committing.time,
+    onError: (error) => errors.push(error),
+  });
+  onTestFinished(() => expirer.close());
+  return Object.assign(committing, { errors });
+}
+
+const generously = { timeout: 60_000, interval: 5 };
+
+test("deletes what has expired, each at its own revision, and nothing before its time", async () => {
+  const committing = startExpiring();
+  const { committer, store, applied, errors } = committing;
+  await committer.commit(operation([put("early", "", 1000), put("late", "", 2000), put("never")]));
+  committing.time += 999;
+  await committer.commit(operation([put("other")]));
+  // Two rounds at least have gone by when a later key is gone.
+  committing.time += 1;
+  await vi.waitFor(() => expect(store.get("early")).toBeUndefined(), generously);
+  expect(store.get("late")).toBeDefined();
+  committing.time += 5000;
+  await vi.waitFor(() => expect(store.get("late")).toBeUndefined(), generously);
+  expect(store.get("never")).toBeDefined();
+  const deletes = applied.flatMap(({ sequence, time, events }) =>
+    events.filter(({ type }) => type === "delete").map((event) => ({ sequence, time, event })),
+  );
+  expect(deletes).toEqual([
+    { sequence: 3, time: 1_001_000, event: { type: "delete", key: "early", expired: true } },
+    { sequence: 4, time: 1_006_000, event: { type: "delete", key: "late", expired: true } },
+  ]);
+  expect(errors).toEqual([]);
+});
+
+test("leaves an entry that was put again while its delete was waiting", async () => {
+  const committing = startExpiring();
+  const { committer, store, logger, errors } = committing;
+  await committer.commit(operation([put("key", "old", 1000), put("witness", "", 1000)]));
+  const release = logger.hold();
+  const blocking = committer.commit(operation([put("other")]));
+  await vi.waitFor(() => expect(logger.appends).toHaveLength(2), generously);
+  const again = committer.commit(operation([put("key", "new")]));
+  committing.time += 1000;
+  const { queueBytes } = committer;
+  await vi.waitFor(() => expect(committer.queueBytes).toBeGreaterThan(queueBytes), generously);
+  release();
+  await Promise.all([blocking, again]);
+  await vi.waitFor(() => expect(store.get("witness")).toBeUndefined(), generously);
+  expect(store.get("key")?.value).toBe("new");
+  expect(errors).toEqual([]);
+});
+
+test("tries again when the log could not be written", async () => {
+  const committing = startExpiring();
+  const { committer, store, logger, errors } = committing;
+  await committer.commit(operation([put("a", "", 1000), put("b", "", 1000)]));
+  logger.failNext(new DuetError("LOG_UNAVAILABLE", "no"));
+  logger.failNext(new DuetError("OUTCOME_UNKNOWN", "no"));
+  committing.time += 1000;
+  await vi.waitFor(() => expect(store.size).toBe(0), generously);
+  expect(errors.map((error) => (error as DuetError).reason)).toEqual(["LOG_UNAVAILABLE", "OUTCOME_UNKNOWN"]);
+});
+
+test("ten thousand that expire at once let other writes through between them", async () => {
+  const committing = startExpiring();
+  const { committer, store, applied, logger } = committing;
+  const keys = Array.from({ length: 10_000 }, (_, index) => `key ${index}`);
+  await Promise.all(keys.map((key) => committer.commit(operation([put(key, "", 1000)]))));
+  const { revision } = store;
+  committing.time += 1000;
+  let writes = 0;
+  while (store.size > (writes > 0 ? 1 : 0)) {
+    expect(await outcomeOf(committer.commit(operation([put("other", `${writes}`)])))).toBe("OK");
+    writes++;
+  }
+  const expiries = applied.slice(revision).filter(({ events }) => events[0]?.type === "delete");
+  expect(new Set(expiries.map(({ sequence }) => sequence)).size).toBe(10_000);
+  expect(new Set(expiries.map(({ events }) => events[0]?.key)).size).toBe(10_000);
+  // No batch is so long that a write would have to wait for all of them.
+  const batches = logger.appends.filter(([first]) => (first as number) > revision);
+  expect(Math.max(...batches.map((sequences) => sequences.length))).toBeLessThanOrEqual(501);
+  expect(writes).toBeGreaterThan(10);
+});
+
+test("an expired entry is there until its delete is durable", async () => {
+  const committing = startExpiring();
+  const { committer, store, logger } = committing;
+  await committer.commit(operation([put("key", "", 1000)]));
+  const release = logger.hold();
+  committing.time += 1000;
+  await vi.waitFor(() => expect(logger.appends).toHaveLength(2), generously);
+  expect(store.get("key")).toBeDefined();
+  const late = committer.commit(operation([put("key", "again")], check("key", { exists: false })));
+  release();
+  expect((await late).revision).toBe(3);
+});
