@@ -35,7 +35,8 @@ function checkValue({ value, bytesValue }: Put, { valueBytesMax }: PutLimits): V
   if (valueBytes(either) > valueBytesMax) {
     throw new DuetError("VALUE_TOO_LARGE", `the value is larger than ${valueBytesMax} bytes`);
   }
-  return either;
+  // A copy: the bytes may be part of a whole request, which would stay in memory with them.
+  return typeof either === "string" ? either : new Uint8Array(either);
 }
 
 /** The longest Duration that protobuf allows: about 10,000 years. */

@@ -21,8 +21,9 @@ export function checkWatch(request: WatchRequest, limits: Pick<Limits, "keyBytes
   if (key !== undefined && prefix !== "") {
     throw new DuetError("RANGE_INVALID", "key does not go together with prefix");
   }
-  if (startRevision !== undefined && startRevision < 0n)
-    throw new DuetError("REVISION_INVALID", "start_revision is negative");
+  if (startRevision !== undefined && (startRevision < 0n || startRevision > Number.MAX_SAFE_INTEGER)) {
+    throw new DuetError("REVISION_INVALID", "start_revision is none that a store could have");
+  }
   if (startRevision !== undefined && includeExisting) {
     throw new DuetError("RANGE_INVALID", "include_existing does not go together with start_revision");
   }

@@ -5,6 +5,9 @@ interface Waiting {
   readonly resolve: () => void;
 }
 
+/** The longest delay that a timer of Node keeps; a longer one would fire after a millisecond. */
+const timerMsMax = 2 ** 31 - 1;
+
 /** Lets readers wait until the store has applied a revision. */
 export class RevisionGate {
   readonly #waiting = new Set<Waiting>();
@@ -12,7 +15,9 @@ export class RevisionGate {
 
   /** Resolves when `revision` is applied. Rejects with REVISION_NOT_REACHED otherwise. */
   async reached(revision: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    const bounded = AbortSignal.any([this.#closed.signal, signal, AbortSignal.timeout(timeoutMs)]);
+    // A deadline that has just passed is in the past.
+    const timeout = AbortSignal.timeout(Math.min(Math.max(timeoutMs, 0), timerMsMax));
+    const bounded = AbortSignal.any([this.#closed.signal, signal, timeout]);
     await new Promise<void>((resolve, reject) => {
       const fail = () => {
         this.#waiting.delete(waiting);

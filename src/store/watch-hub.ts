@@ -57,6 +57,7 @@ export class WatchHub {
     }, heartbeatMs).unref();
   }
 
+  /** Watches that have not ended. */
   get watchers(): number {
     return this.#queues.size;
   }
@@ -79,12 +80,14 @@ export class WatchHub {
     if (startRevision !== undefined) this.#checkStart(startRevision);
     const snapshot = includeExisting ? this.#store.snapshot((key) => selects(selector, key)) : undefined;
     const queue = new WatchQueue(this.#limits.watchQueueBytesMax, () => {
+      // Here and not in the end of the generator: one that nobody reads any more may never get there.
+      this.#queues.delete(queue);
       this.#topics.delete(selector, queue);
       snapshot?.release();
     });
+    this.#queues.add(queue);
     const cancel = () => queue.end("canceled");
     signal.addEventListener("abort", cancel);
-    this.#queues.add(queue);
     if (signal.aborted) cancel();
     if (this.#closed) queue.end("closed");
     try {
@@ -114,7 +117,6 @@ export class WatchHub {
     } finally {
       signal.removeEventListener("abort", cancel);
       queue.end("canceled");
-      this.#queues.delete(queue);
     }
   }
 

@@ -286,6 +286,14 @@ test("ends quietly when it is canceled, whatever it is doing", async () => {
   }
 });
 
+test("a watch that nobody reads any more takes no place once it is canceled", async () => {
+  const controller = new AbortController();
+  const watcher = watch(everything, {}, controller.signal);
+  await watcher.next();
+  controller.abort();
+  expect(hub.watchers).toBe(0);
+});
+
 test("a watch that begins canceled takes no place", async () => {
   expect(
     await Array.fromAsync(
