@@ -97,7 +97,15 @@ test("a client that leaves a stream aborts the signal, and nobody calls that an 
 });
 
 test("a timeout that no timer can keep is none", async () => {
-  const { port } = await serve();
+  const { port, memory } = await serve();
+  const endless = [{ "connect-timeout-ms": "9999999999" }, { "grpc-timeout": "99999999H" }] as const;
+  for (const [index, which] of [clients[4], clients[0]].entries()) {
+    const [, make] = which as (typeof clients)[number];
+    const headers = endless[index] as (typeof endless)[number];
+    const watching = make(`http://127.0.0.1:${port}`).watch({}, { headers });
+    await watching[Symbol.asyncIterator]().next();
+    expect(memory.contexts[index]?.timeoutMs()).toBeUndefined();
+  }
   const path = "/duetkv.v1.KeyValueService/Put";
   const body = '{"key":"a","value":"x"}';
   const headers = { "content-type": "application/json", "connect-timeout-ms": "9999999999" };

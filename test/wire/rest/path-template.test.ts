@@ -76,6 +76,7 @@ describe("a route", () => {
     ["/v1/shelves/a/books/", "/{any=**}"],
     ["/", "/{any=**}"],
     ["/v1/key:nothing", "/{any=**}"],
+    ["/v1/key:", "/{any=**}"],
   ])("%s leads to %s", (path, route) => expect(tree.find("GET", path)?.route).toBe(route));
 
   test("is none for a path without a slash", () => expect(tree.find("GET", "*")).toBeUndefined());
