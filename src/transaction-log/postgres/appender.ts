@@ -1,0 +1,116 @@
+import { randomUUID } from "node:crypto";
+import { DuetError } from "../../duet-error.ts";
+import type { Transaction } from "../transaction-logger.ts";
+import { type AppendBatch, tryAppend } from "./append.ts";
+import { backoffMs } from "./backoff.ts";
+import { type Connections, NotConnectedError } from "./connections.ts";
+import { isRefusal, withoutDetails } from "./database-error.ts";
+import { Doorbell } from "./doorbell.ts";
+import { refreshHead } from "./head.ts";
+import type { History } from "./history.ts";
+import { resolveOutcome } from "./outcome.ts";
+import type { OwnAppends } from "./own-appends.ts";
+
+export interface AppenderOptions {
+  readonly connections: Connections;
+  readonly history: History;
+  readonly own: OwnAppends;
+  /** How long to look for the outcome of an append that was not answered. */
+  readonly outcomeMs: number;
+  readonly onTrouble: (error: unknown) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Appends batches, and finds out what became of those whose answer was lost. */
+export class Appender {
+  readonly #options: AppenderOptions;
+
+  constructor(options: AppenderOptions) {
+    this.#options = options;
+  }
+
+  /** As `TransactionLogger.append`. A conflict says in its metadata where the log ends: `latest_sequence`. */
+  async append(basis: number, transactions: readonly Transaction[]): Promise<void> {
+    const { history } = this.#options;
+    const until = performance.now() + this.#options.outcomeMs;
+    for (;;) {
+      if (basis > history.seen.sequence) await this.#refresh();
+      if (basis !== history.seen.sequence) throw conflict(basis, history.seen.sequence);
+      if (transactions.length === 0) return;
+      const batch: AppendBatch = {
+        basis: history.seen,
+        sequence: basis + transactions.length,
+        batch: randomUUID(),
+        transactions,
+      };
+      const appended = await this.#attempt(batch, until);
+      if (appended === true) return;
+      if (appended === false) await this.#refresh();
+      if (performance.now() > until) throw unavailable(new Error("the database keeps losing the connection"));
+    }
+  }
+
+  /**
+   * True when the batch is in the log, false when something else is there. Undefined when it did not happen for other
+   * reasons, and may be tried again.
+   */
+  async #attempt(batch: AppendBatch, until: number): Promise<boolean | undefined> {
+    const { connections, history, own, onTrouble } = this.#options;
+    const settle = own.begin(batch.basis.sequence, batch.sequence);
+    let appended: boolean | undefined = false;
+    try {
+      appended = await connections.withConnection((connection) => tryAppend(connection, batch));
+    } catch (error) {
+      onTrouble(error);
+      if (error instanceof NotConnectedError || isRefusal(error)) throw unavailable(error);
+      appended = (await this.#resolve(batch, until, error)) ? true : undefined;
+    } finally {
+      settle(appended === true);
+      if (appended === true) history.advance(batch);
+    }
+    return appended;
+  }
+
+  /** Asks, on new connections, until there is an answer. Rejects with OUTCOME_UNKNOWN when there is none in time. */
+  async #resolve(batch: AppendBatch, until: number, cause: unknown): Promise<boolean> {
+    const { connections, history, signal, onTrouble } = this.#options;
+    for (let failures = 0; ; failures++) {
+      try {
+        return await connections.withConnection((connection) => resolveOutcome(connection, history, batch), {
+          fresh: true,
+        });
+      } catch (error) {
+        onTrouble(error);
+        const left = until - performance.now();
+        if (left <= 0 || signal.aborted || history.fault) {
+          throw new DuetError("OUTCOME_UNKNOWN", "the database was lost while it appended", {
+            cause: withoutDetails(cause),
+          });
+        }
+        await new Doorbell().wait(Math.min(left, backoffMs(failures)), signal);
+      }
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    const { connections, history, onTrouble } = this.#options;
+    try {
+      await connections.withConnection((connection) => refreshHead(connection, history));
+    } catch (error) {
+      if (!history.fault) onTrouble(error);
+      throw unavailable(history.fault ?? error);
+    }
+  }
+}
+
+function conflict(basis: number, latest: number): DuetError {
+  return new DuetError("LOG_CONFLICT", `the log ends at ${latest}, not at ${basis}`, {
+    metadata: { latest_sequence: String(latest) },
+  });
+}
+
+function unavailable(error: unknown): DuetError {
+  if (error instanceof DuetError) return new DuetError("LOG_UNAVAILABLE", error.message);
+  const cause = withoutDetails(error instanceof NotConnectedError ? error.cause : error);
+  return new DuetError("LOG_UNAVAILABLE", "the database of the log does not take the write", { cause });
+}

@@ -1,0 +1,121 @@
+import { Socket } from "node:net";
+import { Client, type QueryArrayResult, type QueryResult } from "pg";
+
+export interface Statement {
+  /** Prepared under this name, once for each connection. */
+  readonly name?: string;
+  readonly text: string;
+  readonly values?: readonly unknown[];
+}
+
+export interface ConnectionOptions {
+  readonly url: string;
+  readonly connectTimeoutMs: number;
+  readonly statementTimeoutMs: number;
+}
+
+/** How much longer than the server's own limit a statement may take before the server counts as hung. */
+const answerMarginMs = 2_000;
+
+/**
+ * What every session needs, whatever the defaults of the role and the database are. All access is by index, and a
+ * plan that was made before there were statistics must use it too.
+ */
+const setupSession = `
+  SELECT pg_catalog.pg_is_in_recovery() AS standby,
+    pg_catalog.current_setting('server_encoding') AS encoding,
+    (SELECT pg_catalog.count(pg_catalog.set_config(name, value, false)) FROM (VALUES
+      ('search_path', 'pg_catalog'),
+      ('default_transaction_isolation', 'read committed'),
+      ('statement_timeout', $1),
+      ('idle_in_transaction_session_timeout', '0'),
+      ('jit', 'off'),
+      ('enable_seqscan', 'off'),
+      ('enable_bitmapscan', 'off')
+    ) AS setting (name, value)) AS settings,
+    CASE WHEN pg_catalog.current_setting('synchronous_commit') = 'off'
+      THEN pg_catalog.set_config('synchronous_commit', 'on', false) END AS synchronous`;
+
+/** One session of the database, and the socket under it. */
+export class Connection {
+  readonly client: Client;
+  readonly #socket: Socket;
+  readonly #queryTimeoutMs: number;
+  #usable = true;
+
+  private constructor(client: Client, socket: Socket, queryTimeoutMs: number) {
+    this.client = client;
+    this.#socket = socket;
+    this.#queryTimeoutMs = queryTimeoutMs;
+    // Without a listener the loss of an idle connection would end the process. Whoever uses it hears of it by itself.
+    client.on("error", () => this.kill());
+    client.on("end", () => {
+      this.#usable = false;
+    });
+  }
+
+  /** Resolves when the session is set up. Rejects with the driver's error, or when the server takes no writes. */
+  static async open({ url, connectTimeoutMs, statementTimeoutMs }: ConnectionOptions): Promise<Connection> {
+    const socket = new Socket();
+    const client = new Client({
+      connectionString: url,
+      fallback_application_name: "duetkv",
+      connectionTimeoutMillis: connectTimeoutMs,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      stream: () => socket,
+    });
+    const connection = new Connection(client, socket, statementTimeoutMs + answerMarginMs);
+    try {
+      await client.connect();
+      const { rows } = await connection.query({ text: setupSession, values: [String(statementTimeoutMs)] });
+      if (rows[0]?.["standby"]) throw new Error("the database is a standby and takes no writes");
+      if (rows[0]?.["encoding"] !== "UTF8") throw new Error("the encoding of the database is not UTF8");
+      return connection;
+    } catch (error) {
+      connection.kill();
+      throw error;
+    }
+  }
+
+  /** False once it is known to be lost. */
+  get usable(): boolean {
+    return this.#usable;
+  }
+
+  /** Rejects with the driver's error. One statement at a time. */
+  query(statement: Statement): Promise<QueryResult> {
+    return this.client.query(this.#limited(statement));
+  }
+
+  /** The same with arrays for rows, which is faster. */
+  queryArrays(statement: Statement): Promise<QueryArrayResult> {
+    return this.client.query({ ...this.#limited(statement), rowMode: "array" });
+  }
+
+  /** Says goodbye. Resolves when the socket is closed. */
+  async end(): Promise<void> {
+    this.#usable = false;
+    const timer = setTimeout(() => this.kill(), 1_000);
+    await this.client.end().catch(() => this.kill());
+    clearTimeout(timer);
+    this.kill();
+    await this.closed();
+  }
+
+  /** Drops it at once; what it was doing may have happened or not. */
+  kill(): void {
+    this.#usable = false;
+    this.#socket.destroy();
+  }
+
+  async closed(): Promise<void> {
+    if (!this.#socket.closed) await new Promise((resolve) => this.#socket.once("close", resolve));
+  }
+
+  #limited({ name, text, values = [] }: Statement) {
+    // The driver knows this setting, its types do not.
+    const config = { text, values: [...values], query_timeout: this.#queryTimeoutMs };
+    return name === undefined ? config : { ...config, name };
+  }
+}

@@ -1,0 +1,108 @@
+import { Connection, type ConnectionOptions } from "./connection.ts";
+import { isRefusal } from "./database-error.ts";
+
+/** How many stay open while nobody uses them. */
+const idleMax = 3;
+
+/** The error of an attempt that sent nothing: there was no connection. */
+export class NotConnectedError extends Error {
+  constructor(cause: unknown) {
+    super("there is no connection to the database", { cause });
+    this.name = "NotConnectedError";
+  }
+}
+
+/** Lends connections, and takes them back only while they are known to be good. */
+export class Connections {
+  readonly #options: ConnectionOptions;
+  readonly #open = new Set<Connection>();
+  readonly #opening = new Set<Promise<unknown>>();
+  #idle: Connection[] = [];
+  #closed = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Lends one to `work` until that settles. Rejects with NotConnectedError when there is none to be had, or with the
+   * error of `work`; a connection is not used again after an error, unless it only refused a statement.
+   */
+  async withConnection<T>(work: (connection: Connection) => Promise<T>, { fresh = false } = {}): Promise<T> {
+    const connection = await this.take(fresh);
+    try {
+      const result = await work(connection);
+      this.giveBack(connection);
+      return result;
+    } catch (error) {
+      if (isRefusal(error)) this.giveBack(connection);
+      else this.drop(connection);
+      throw error;
+    }
+  }
+
+  /** Like `withConnection`, in a transaction. After any error the connection is dropped, and the transaction with it. */
+  async transact<T>(begin: string, work: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = await this.take();
+    try {
+      await connection.query({ text: begin });
+      const result = await work(connection);
+      await connection.query({ text: "COMMIT" });
+      this.giveBack(connection);
+      return result;
+    } catch (error) {
+      this.drop(connection);
+      throw error;
+    }
+  }
+
+  /** The caller gives it back, or drops it. `fresh`: one that nobody has used before. */
+  async take(fresh = false): Promise<Connection> {
+    const idle = fresh ? undefined : this.#takeIdle();
+    if (idle) return idle;
+    if (this.#closed) throw new NotConnectedError(new Error("the log is closed"));
+    const opening = Connection.open(this.#options);
+    this.#opening.add(opening);
+    try {
+      const connection = await opening;
+      this.#open.add(connection);
+      if (!this.#closed) return connection;
+      this.drop(connection);
+      throw new Error("the log is closed");
+    } catch (error) {
+      throw new NotConnectedError(error);
+    } finally {
+      this.#opening.delete(opening);
+    }
+  }
+
+  #takeIdle(): Connection | undefined {
+    for (let connection = this.#idle.pop(); connection; connection = this.#idle.pop()) {
+      if (connection.usable) return connection;
+      this.drop(connection);
+    }
+    return undefined;
+  }
+
+  giveBack(connection: Connection): void {
+    if (connection.usable && !this.#closed && this.#idle.length < idleMax) this.#idle.push(connection);
+    else if (connection.usable) void connection.end().then(() => this.#open.delete(connection));
+    else this.drop(connection);
+  }
+
+  drop(connection: Connection): void {
+    connection.kill();
+    void connection.closed().then(() => this.#open.delete(connection));
+  }
+
+  /** Ends the idle ones and drops those that are lent. Resolves when every socket is closed. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const connection of this.#open) if (!idle.includes(connection)) connection.kill();
+    await Promise.all(idle.map((connection) => connection.end()));
+    await Promise.allSettled(this.#opening);
+    await Promise.all([...this.#open].map((connection) => connection.closed()));
+  }
+}

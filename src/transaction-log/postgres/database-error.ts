@@ -1,0 +1,36 @@
+import { DatabaseError } from "pg";
+
+/**
+ * True when the database said that it did not do the statement: nothing of it happened, and the connection is good.
+ * Only classes of errors that end a statement are in it. After any other error the statement may have happened.
+ * (The severity would tell too, but it comes in the language of the server.)
+ */
+export function isRefusal(error: unknown): boolean {
+  const code = sqlState(error);
+  return code !== undefined && /^(?:0A|21|22|23|25[0-9]|28|42|44|54|55|57014|40001|40P01)/.test(code);
+}
+
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof DatabaseError ? error.code : undefined;
+}
+
+/** The names of errors that are told apart. https://www.postgresql.org/docs/current/errcodes-appendix.html */
+export const sqlStates = {
+  noSuchDatabase: "3D000",
+  databaseExists: "42P04",
+  uniqueViolation: "23505",
+  insufficientPrivilege: "42501",
+  undefinedTable: "42P01",
+} as const;
+
+/**
+ * What may be logged of an error of the database or its driver: the message and the code. Details, context and the
+ * driver's own fields can hold keys, values and settings of the connection, and stay out.
+ */
+export function withoutDetails(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  const { code } = error as NodeJS.ErrnoException;
+  const inner = error instanceof AggregateError ? error.errors.map((each) => String(each?.message)) : [];
+  const message = [error.message, ...inner].filter((text) => text !== "").join("; ");
+  return Object.assign(new Error(message), code === undefined ? {} : { code });
+}

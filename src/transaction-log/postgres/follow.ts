@@ -1,0 +1,120 @@
+import type { LogSink } from "../file/log-sink.ts";
+import type { Transaction } from "../transaction-logger.ts";
+import { backoffMs } from "./backoff.ts";
+import type { Connections } from "./connections.ts";
+import { withoutDetails } from "./database-error.ts";
+import { Doorbell } from "./doorbell.ts";
+import type { History } from "./history.ts";
+import type { OwnAppends } from "./own-appends.ts";
+import { type PageLimits, readPage } from "./page.ts";
+import { TransactionAssembler } from "./transaction-assembler.ts";
+
+export interface FollowOptions {
+  readonly connections: Connections;
+  readonly history: History;
+  readonly own: OwnAppends;
+  readonly limits: PageLimits;
+  readonly log: LogSink;
+  /** The newest sequence that anybody has told of. */
+  readonly newest: () => number;
+  /** What the owner has applied, by whatever way it came there. */
+  readonly applied: () => number;
+  readonly pollMs: () => number;
+}
+
+/** One reader of what others append. */
+export class Follower {
+  readonly bell = new Doorbell();
+  readonly #options: FollowOptions;
+  /** Everything up to it was delivered, or is none of the follower's business. */
+  #position: number;
+
+  constructor(options: FollowOptions, after: number) {
+    this.#options = options;
+    this.#position = after;
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  /**
+   * Ends when `signal` aborts; `closed` too ends it. Failures of the database are waited out. Throws LOG_CORRUPT when
+   * it cannot go on without skipping something.
+   */
+  async *read(signal: AbortSignal): AsyncGenerator<readonly Transaction[]> {
+    const { history, log } = this.#options;
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        const { transactions, complete } = await this.#next();
+        failures = 0;
+        if (transactions.length > 0 && !signal.aborted) yield transactions;
+        if (complete) await this.#wait(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (history.fault) throw history.fault;
+        if (isDamage(error)) throw error;
+        failures++;
+        if (failures === 3)
+          log.warn({ err: withoutDetails(error) }, "the database cannot be followed; trying on");
+        await new Doorbell().wait(backoffMs(failures), signal);
+      }
+    }
+  }
+
+  /** Reads on until there is at least one whole transaction, or nothing more. */
+  async #next(): Promise<{ readonly transactions: readonly Transaction[]; readonly complete: boolean }> {
+    const { connections, history, own, limits } = this.#options;
+    const start = own.skip(this.#position);
+    const assembler = new TransactionAssembler(start, 0);
+    for (;;) {
+      const anchor = history.seen;
+      const page = await connections.withConnection((connection) =>
+        readPage(connection, assembler, anchor, limits),
+      );
+      if (!history.learn(page.header, anchor)) continue;
+      if (page.header.horizon > start) return this.#passed(start, page.header.horizon);
+      const transactions = assembler.add(page.rows);
+      if (page.complete) {
+        transactions.push(...assembler.finish());
+        assembler.expectEnd(page.header.sequence);
+      }
+      const last = transactions.at(-1)?.sequence;
+      if (last !== undefined) {
+        await own.settled(last);
+        this.#position = last;
+      } else if (!page.complete) continue;
+      return {
+        transactions: transactions.filter(({ sequence }) => !own.includes(sequence)),
+        complete: page.complete,
+      };
+    }
+  }
+
+  /** Compaction has dropped what comes after `start`: good if the owner has it all the same. */
+  #passed(start: number, horizon: number) {
+    const { history, own, applied } = this.#options;
+    const position = Math.max(own.skip(start), applied());
+    if (position < horizon) throw history.outrun(start, horizon);
+    this.#position = position;
+    return { transactions: [], complete: false };
+  }
+
+  /** Waits until there is something that is not this logger's own, or it is time to look. */
+  async #wait(signal: AbortSignal): Promise<void> {
+    const { own, newest, pollMs } = this.#options;
+    const until = performance.now() + pollMs();
+    for (;;) {
+      const left = until - performance.now();
+      if (left <= 0 || signal.aborted) return;
+      await own.settled(newest());
+      this.#position = own.skip(this.#position);
+      if (newest() > this.#position) return;
+      await this.bell.wait(left, signal);
+    }
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof Error && "reason" in error && error.reason === "LOG_CORRUPT";
+}

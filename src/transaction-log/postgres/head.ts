@@ -1,0 +1,64 @@
+import type { Connection } from "./connection.ts";
+import type { Connections } from "./connections.ts";
+import {
+  decodeHeader,
+  type Header,
+  type HeaderRow,
+  type History,
+  headerColumns,
+  headerTables,
+  type Position,
+} from "./history.ts";
+
+const anyPosition: Position = { sequence: 0, batch: "00000000-0000-0000-0000-000000000000" };
+
+/** One look at the end of the log. */
+export async function readHeader(connection: Connection, anchor = anyPosition): Promise<Header> {
+  const { rows } = await connection.queryArrays({
+    name: "duetkv-header",
+    text: `SELECT ${headerColumns("$1", "$2")} FROM ${headerTables}`,
+    values: [anchor.sequence, anchor.batch],
+  });
+  return decodeHeader(rows[0] as unknown as HeaderRow);
+}
+
+/** Looks at the end of the log and learns from it. Rejects with the driver's error or the fault of `history`. */
+export async function refreshHead(connection: Connection, history: History): Promise<Header> {
+  for (;;) {
+    const anchor = history.seen;
+    const header = await readHeader(connection, anchor);
+    if (history.learn(header, anchor)) return header;
+  }
+}
+
+/**
+ * The newest durable sequence, for any number of callers. All who wait when a query is sent share its answer, and
+ * nobody gets the answer to a query that was sent before the call: a write that was acknowledged before the call is in.
+ */
+export class Head {
+  readonly #connections: Connections;
+  readonly #history: History;
+  #running: Promise<number> | undefined;
+  #next: Promise<number> | undefined;
+
+  constructor(connections: Connections, history: History) {
+    this.#connections = connections;
+    this.#history = history;
+  }
+
+  latestSequence(): Promise<number> {
+    this.#next ??= this.#start();
+    return this.#next;
+  }
+
+  async #start(): Promise<number> {
+    // Whoever calls in the same turn of the event loop is in time as well.
+    await (this.#running?.catch(() => {}) ?? new Promise((resolve) => setImmediate(resolve)));
+    this.#running = this.#next;
+    this.#next = undefined;
+    const { sequence } = await this.#connections.withConnection((connection) =>
+      refreshHead(connection, this.#history),
+    );
+    return sequence;
+  }
+}

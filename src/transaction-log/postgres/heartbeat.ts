@@ -1,0 +1,125 @@
+import { DuetError } from "../../duet-error.ts";
+import type { LogSink } from "../file/log-sink.ts";
+import { backoffMs } from "./backoff.ts";
+import { type Connections, NotConnectedError } from "./connections.ts";
+import { withoutDetails } from "./database-error.ts";
+import { Doorbell } from "./doorbell.ts";
+import { refreshHead } from "./head.ts";
+import type { History } from "./history.ts";
+
+export interface HeartbeatOptions {
+  readonly connections: Connections;
+  readonly history: History;
+  readonly log: LogSink;
+  readonly replica: { readonly id: string; readonly name: string };
+  readonly intervalMs: number;
+}
+
+/**
+ * Tells the other replicas that this one lives and how far its owner has come, by the clock of the database. Because it
+ * writes, it is also the probe of whether the log takes writes.
+ */
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
+  readonly #closed = new AbortController();
+  readonly #due = new Doorbell();
+  #applied = 0;
+  #fault: DuetError | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the others know of this replica; from then on it beats until it is closed. */
+  async start(): Promise<void> {
+    await this.#beat();
+    this.#running = this.#run();
+  }
+
+  /** LOG_UNAVAILABLE while the database does not take writes. */
+  get fault(): DuetError | undefined {
+    return this.#fault;
+  }
+
+  /** Compaction may drop what replicas need that have not come as far. */
+  get applied(): number {
+    return this.#applied;
+  }
+
+  setApplied(sequence: number): void {
+    if (sequence > this.#applied) this.#applied = sequence;
+  }
+
+  /** Something went wrong with the database: from now on there is a fault, until a beat succeeds. */
+  suspect(error: unknown): void {
+    if (this.#fault === undefined) this.#due.ring();
+    this.#fail(error);
+  }
+
+  /** Beats at once. */
+  async now(): Promise<void> {
+    await this.#beat();
+  }
+
+  /** Takes the replica out of the list, if the database can be reached. */
+  async close(): Promise<void> {
+    this.#closed.abort();
+    await this.#running;
+    if (this.#fault) return;
+    const { connections, replica } = this.#options;
+    try {
+      await connections.withConnection((connection) =>
+        connection.query({ text: "DELETE FROM duetkv.replicas WHERE id = $1::uuid", values: [replica.id] }),
+      );
+    } catch {
+      // It will count as dead before long.
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { intervalMs, history, log } = this.#options;
+    const { signal } = this.#closed;
+    let failures = 0;
+    while (!signal.aborted) {
+      await this.#due.wait(failures === 0 ? intervalMs : backoffMs(failures), signal);
+      if (signal.aborted) return;
+      try {
+        await this.#beat();
+        failures = 0;
+        if (this.#fault) log.info({ sequence: history.seen.sequence }, "the database answers again");
+        this.#fault = undefined;
+      } catch (error) {
+        if (history.fault) {
+          log.error({ err: history.fault }, "the log is given up");
+          return;
+        }
+        failures++;
+        this.#fail(error);
+      }
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#closed.signal.aborted) return;
+    const cause = withoutDetails(error instanceof NotConnectedError ? error.cause : error);
+    if (this.#fault === undefined) {
+      this.#options.log.warn({ err: cause }, "the database fails; the log takes no writes until it answers");
+    }
+    this.#fault = new DuetError("LOG_UNAVAILABLE", "the database of the log does not answer", { cause });
+  }
+
+  async #beat(): Promise<void> {
+    const { connections, history, replica } = this.#options;
+    await connections.withConnection(async (connection) => {
+      await connection.query({
+        name: "duetkv-heartbeat",
+        text: `INSERT INTO duetkv.replicas (id, name, applied, seen)
+          VALUES ($1::uuid, $2, $3::bigint, clock_timestamp())
+          ON CONFLICT (id) DO UPDATE SET applied = EXCLUDED.applied, seen = EXCLUDED.seen`,
+        values: [replica.id, replica.name, this.#applied],
+      });
+      await refreshHead(connection, history);
+    });
+  }
+}

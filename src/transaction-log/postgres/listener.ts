@@ -1,0 +1,83 @@
+import type { LogSink } from "../file/log-sink.ts";
+import { channel } from "./append.ts";
+import { backoffMs } from "./backoff.ts";
+import { Connection, type ConnectionOptions } from "./connection.ts";
+import { withoutDetails } from "./database-error.ts";
+import { Doorbell } from "./doorbell.ts";
+
+/** How often a silent connection is asked whether it is still there. */
+const checkMs = 5_000;
+
+/**
+ * Hears of new transactions sooner than polling would. It is a convenience: while it does not work (a connection pooler
+ * in between, a server that lacks it, a broken connection) nothing is missed, only found later.
+ */
+export class Listener {
+  readonly #options: ConnectionOptions;
+  readonly #log: LogSink;
+  readonly #onSequence: (sequence: number) => void;
+  readonly #closed = new AbortController();
+  #connection: Connection | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: ConnectionOptions, log: LogSink, onSequence: (sequence: number) => void) {
+    this.#options = options;
+    this.#log = log;
+    this.#onSequence = onSequence;
+  }
+
+  /** True while notifications can be expected. */
+  get listening(): boolean {
+    return this.#connection?.usable === true;
+  }
+
+  /** Starts to listen, and does so until it is closed. */
+  start(): void {
+    if (!this.#closed.signal.aborted) this.#running ??= this.#run();
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closed;
+    for (let failures = 0; !signal.aborted; failures++) {
+      try {
+        await this.#listen(() => {
+          failures = 0;
+        });
+      } catch (error) {
+        if (failures === 1) {
+          this.#log.warn(
+            { err: withoutDetails(error) },
+            "the database cannot be listened to; polling goes on",
+          );
+        }
+      }
+      await new Doorbell().wait(backoffMs(failures), signal);
+    }
+  }
+
+  async #listen(onListening: () => void): Promise<void> {
+    const connection = await Connection.open(this.#options);
+    const lost = new Doorbell();
+    try {
+      connection.client.on("notification", ({ payload }) => this.#onSequence(Number(payload)));
+      connection.client.on("end", () => lost.ring());
+      await connection.query({ text: `LISTEN ${channel}` });
+      this.#connection = connection;
+      onListening();
+      while (connection.usable && !this.#closed.signal.aborted) {
+        await lost.wait(checkMs, this.#closed.signal);
+        if (!this.#closed.signal.aborted) await connection.query({ text: "SELECT 1" });
+      }
+    } finally {
+      this.#connection = undefined;
+      if (connection.usable) await connection.end();
+      connection.kill();
+      await connection.closed();
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import { DuetError } from "../../duet-error.ts";
+import type { Connection } from "./connection.ts";
+import type { Connections } from "./connections.ts";
+import { sqlState, sqlStates } from "./database-error.ts";
+
+/**
+ * The tables, in the schema `duetkv`.
+ *
+ * - log: one row. `history` is made once and tells this log from any other; `horizon` is that of the interface.
+ * - batches: one row for each append. It names the sequence that it stands on, its basis, and no two name the same:
+ *   of two writers that append after the same batch, one fails. It is inserted only if the batch that ends at its basis
+ *   is there, so the batches are one chain, they become visible in its order, and its end is the head of the log.
+ *   (A head row that is updated each time would do the same, but its dead versions pile up behind any long transaction
+ *   in the database and every append has to walk over them.) A row without basis voids its id: an append that was given
+ *   up can no longer happen.
+ * - transactions: one row for each event; see event-rows.ts. It stands alone, so that older ones can be dropped.
+ * - replicas: one row for each open logger, and how far its owner has come.
+ */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE duetkv.log (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    history uuid NOT NULL DEFAULT gen_random_uuid(),
+    horizon bigint NOT NULL DEFAULT 0
+  );
+  INSERT INTO duetkv.log DEFAULT VALUES;
+
+  CREATE TABLE duetkv.batches (
+    id uuid PRIMARY KEY,
+    basis bigint UNIQUE,
+    last bigint,
+    written timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CHECK (basis < last)
+  );
+  INSERT INTO duetkv.batches (id, basis, last) VALUES (gen_random_uuid(), -1, 0);
+
+  CREATE TABLE duetkv.transactions (
+    sequence bigint NOT NULL,
+    position integer NOT NULL,
+    kind smallint NOT NULL,
+    time bigint NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    text text COLLATE "C",
+    bytes bytea,
+    create_revision bigint NOT NULL,
+    version bigint NOT NULL,
+    expire_time bigint NOT NULL,
+    PRIMARY KEY (sequence, position)
+  );
+
+  CREATE TABLE duetkv.replicas (
+    id uuid PRIMARY KEY,
+    name text NOT NULL,
+    applied bigint NOT NULL,
+    seen timestamptz NOT NULL
+  );`,
+];
+
+/** Advisory locks are known by two numbers in the whole database; the first says that they are ours. */
+export const lockSpace = 0x6475_6574;
+const migrationLock = 1;
+
+/**
+ * Resolves when the tables are those of this version. May run in many processes at once. Rejects with LOG_VERSION when
+ * they are those of a later one.
+ */
+export async function migrate(connections: Connections): Promise<void> {
+  const version = await connections.withConnection(readVersion);
+  if (version > migrations.length) {
+    throw new DuetError("LOG_VERSION", "the log in the database was made by a later version of Duet KV");
+  }
+  for (let next = version + 1; next <= migrations.length; next++) {
+    await connections.transact("BEGIN", (connection) => applyMigration(connection, next));
+  }
+}
+
+/** 0 when there is nothing yet. */
+async function readVersion(connection: Connection): Promise<number> {
+  try {
+    const { rows } = await connection.query({
+      text: "SELECT max(version) AS version FROM duetkv.migrations",
+    });
+    return rows[0]?.["version"] ?? 0;
+  } catch (error) {
+    if (sqlState(error) === sqlStates.undefinedTable) return 0;
+    throw error;
+  }
+}
+
+/** Whoever comes second waits here and then finds it done. */
+async function applyMigration(connection: Connection, version: number): Promise<void> {
+  await connection.query({ text: `SELECT pg_advisory_xact_lock(${lockSpace}, ${migrationLock})` });
+  // Asked first, because a role that may use the schema need not be allowed to create one.
+  const { rows } = await connection.query({ text: "SELECT to_regnamespace('duetkv') IS NULL AS missing" });
+  if (rows[0]?.["missing"]) await connection.query({ text: "CREATE SCHEMA duetkv" });
+  await connection.query({
+    text: `CREATE TABLE IF NOT EXISTS duetkv.migrations (
+      version integer PRIMARY KEY, applied timestamptz NOT NULL DEFAULT clock_timestamp())`,
+  });
+  const { rowCount } = await connection.query({
+    text: "INSERT INTO duetkv.migrations (version) VALUES ($1) ON CONFLICT DO NOTHING",
+    values: [version],
+  });
+  if (rowCount === 1) await connection.query({ text: migrations[version - 1] as string });
+}

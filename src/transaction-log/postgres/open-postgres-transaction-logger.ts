@@ -1,0 +1,76 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { DuetError } from "../../duet-error.ts";
+import type { LogSink } from "../file/log-sink.ts";
+import type { ConnectionOptions } from "./connection.ts";
+import { Connections, NotConnectedError } from "./connections.ts";
+import { ensureDatabase } from "./database-creation.ts";
+import { withoutDetails } from "./database-error.ts";
+import { readHeader } from "./head.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { History } from "./history.ts";
+import { migrate } from "./migrations.ts";
+import type { PageLimits } from "./page.ts";
+import { PostgresTransactionLogger } from "./postgres-transaction-logger.ts";
+
+const defaults = {
+  connectTimeoutMs: 5_000,
+  /** What the server allows a statement; it counts as hung two seconds later. */
+  statementTimeoutMs: 5_000,
+  /** How often followers look when they cannot listen. */
+  pollMs: 100,
+  /** How often they look all the same when they can. */
+  listenPollMs: 1_000,
+  listen: true,
+  heartbeatMs: 1_000,
+  /** A replica that was not heard of for so long holds compaction back no more. */
+  replicaTimeoutMs: 60_000,
+  /** How long a compaction waits for replicas that have not come to its horizon. */
+  compactionWaitMs: 30_000,
+  /** How long the outcome of an append is looked for when its answer was lost. */
+  outcomeMs: 10_000,
+  pageLimits: { rows: 2_000, bytes: 4 * 1024 * 1024 } as PageLimits,
+};
+
+export interface PostgresTransactionLoggerOptions extends Partial<typeof defaults> {
+  /** As `pg` understands it; what is not in it comes from PGHOST, PGPASSWORD, PGPASSFILE and so on. */
+  readonly url: string;
+  readonly log: LogSink;
+  /** What this replica is called in the list of replicas. */
+  readonly name?: string;
+}
+
+export type OpenOptions = typeof defaults & ConnectionOptions & { readonly log: LogSink };
+
+/**
+ * Resolves when the database and its tables are there, and the other replicas know of this one. Rejects with
+ * LOG_UNAVAILABLE when the database cannot be reached or used, and with LOG_VERSION when its tables are later ones.
+ */
+export async function openPostgresTransactionLogger(
+  given: PostgresTransactionLoggerOptions,
+): Promise<PostgresTransactionLogger> {
+  const { name = `${hostname()}:${process.pid}`, ...rest } = given;
+  const options: OpenOptions = { ...defaults, ...rest };
+  const connections = new Connections(options);
+  try {
+    await ensureDatabase(options);
+    await migrate(connections);
+    const history = new History(await connections.withConnection((connection) => readHeader(connection)));
+    const heartbeat = new Heartbeat({
+      connections,
+      history,
+      log: options.log,
+      replica: { id: randomUUID(), name },
+      intervalMs: options.heartbeatMs,
+    });
+    await heartbeat.start();
+    return new PostgresTransactionLogger(options, connections, history, heartbeat);
+  } catch (error) {
+    await connections.close();
+    if (error instanceof DuetError) throw error;
+    const cause = withoutDetails(error instanceof NotConnectedError ? error.cause : error);
+    throw new DuetError("LOG_UNAVAILABLE", `the database of the log cannot be opened: ${cause.message}`, {
+      cause,
+    });
+  }
+}

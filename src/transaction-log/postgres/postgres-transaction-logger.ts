@@ -1,0 +1,199 @@
+import { DuetError } from "../../duet-error.ts";
+import type { LogSink } from "../file/log-sink.ts";
+import type { Transaction, TransactionLogger } from "../transaction-logger.ts";
+import { Appender } from "./appender.ts";
+import { compact } from "./compaction.ts";
+import type { Connections } from "./connections.ts";
+import { withoutDetails } from "./database-error.ts";
+import { Follower } from "./follow.ts";
+import { Head } from "./head.ts";
+import type { Heartbeat } from "./heartbeat.ts";
+import type { History } from "./history.ts";
+import { Listener } from "./listener.ts";
+import type { OpenOptions } from "./open-postgres-transaction-logger.ts";
+import { OwnAppends } from "./own-appends.ts";
+import { replay } from "./replay.ts";
+
+/**
+ * A log in a PostgreSQL database that any number of replicas share. Made by `openPostgresTransactionLogger`; see
+ * docs/replicas.md. Beyond the interface, its owner tells it what it has applied.
+ */
+export class PostgresTransactionLogger implements TransactionLogger {
+  readonly #options: OpenOptions;
+  readonly #connections: Connections;
+  readonly #history: History;
+  readonly #heartbeat: Heartbeat;
+  readonly #log: LogSink;
+  readonly #head: Head;
+  readonly #appender: Appender;
+  readonly #listener: Listener;
+  readonly #own = new OwnAppends();
+  readonly #followers = new Set<Follower>();
+  readonly #closed = new AbortController();
+  /** The newest sequence that a notification told of. */
+  #notified = 0;
+  #appending: Promise<void> | undefined;
+  #compaction: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: OpenOptions, connections: Connections, history: History, heartbeat: Heartbeat) {
+    this.#options = options;
+    this.#connections = connections;
+    this.#history = history;
+    this.#heartbeat = heartbeat;
+    this.#log = options.log;
+    this.#head = new Head(connections, history);
+    this.#appender = new Appender({
+      connections,
+      history,
+      own: this.#own,
+      outcomeMs: options.outcomeMs,
+      onTrouble: (error) => heartbeat.suspect(error),
+      signal: this.#closed.signal,
+    });
+    this.#listener = new Listener(options, options.log, (sequence) => {
+      this.#notified = Math.max(this.#notified, sequence);
+      this.#wakeFollowers();
+    });
+    history.onAdvance = () => this.#wakeFollowers();
+  }
+
+  get horizon(): number {
+    return this.#history.horizon;
+  }
+
+  get fault(): Error | undefined {
+    return this.#history.fault ?? this.#heartbeat.fault;
+  }
+
+  async *readTransactions(after: number): AsyncGenerator<readonly Transaction[]> {
+    this.#assertOpen();
+    const { pageLimits } = this.#options;
+    try {
+      yield* replay(this.#connections, this.#history, after, pageLimits);
+    } catch (error) {
+      throw this.#translate(error);
+    }
+  }
+
+  async append(basis: number, transactions: readonly Transaction[]): Promise<void> {
+    this.#assertOpen();
+    transactions.forEach(({ sequence }, index) => {
+      if (sequence === basis + 1 + index) return;
+      throw new Error(`sequence ${sequence} stands where ${basis + 1 + index} should`);
+    });
+    const appending = this.#appender.append(basis, transactions);
+    this.#appending = appending;
+    await appending;
+  }
+
+  async *follow(after: number, signal: AbortSignal): AsyncGenerator<readonly Transaction[]> {
+    this.#assertOpen();
+    const { pageLimits, pollMs, listenPollMs, listen } = this.#options;
+    const follower = new Follower(
+      {
+        connections: this.#connections,
+        history: this.#history,
+        own: this.#own,
+        limits: pageLimits,
+        log: this.#log,
+        newest: () => Math.max(this.#notified, this.#history.seen.sequence),
+        applied: () => this.#heartbeat.applied,
+        pollMs: () => (this.#listener.listening ? listenPollMs : pollMs),
+      },
+      after,
+    );
+    this.#followers.add(follower);
+    if (listen) this.#listener.start();
+    try {
+      for await (const transactions of follower.read(AbortSignal.any([signal, this.#closed.signal]))) {
+        yield transactions;
+        this.#forgetOwn();
+      }
+    } finally {
+      this.#followers.delete(follower);
+    }
+  }
+
+  async latestSequence(): Promise<number> {
+    this.#assertOpen();
+    try {
+      return await this.#head.latestSequence();
+    } catch (error) {
+      throw this.#translate(error, "LOG_UNAVAILABLE");
+    }
+  }
+
+  /**
+   * The owner has applied everything up to `sequence`. Compaction, on whatever replica, keeps what replicas need that
+   * have not come as far; one that never says so holds it back.
+   */
+  applied(sequence: number): void {
+    this.#heartbeat.setApplied(sequence);
+  }
+
+  /** Rejects also when a live replica has not come to `horizon` in time; does nothing when another one is at it. */
+  compact(horizon: number, isLive: (key: string, sequence: number) => boolean): Promise<void> {
+    this.#compaction ??= this.#compact(horizon, isLive).finally(() => {
+      this.#compaction = undefined;
+    });
+    return this.#compaction;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #compact(horizon: number, isLive: (key: string, sequence: number) => boolean): Promise<void> {
+    this.#assertOpen();
+    if (horizon <= this.horizon) return;
+    // It is the owner's state that tells what is live.
+    this.applied(horizon);
+    await this.#heartbeat.now();
+    const { replicaTimeoutMs, compactionWaitMs } = this.#options;
+    try {
+      const done = await compact({
+        connections: this.#connections,
+        history: this.#history,
+        horizon,
+        isLive,
+        replicaTimeoutMs,
+        waitMs: compactionWaitMs,
+        signal: this.#closed.signal,
+      });
+      if (!done) this.#log.info({ horizon }, "another replica compacts the log");
+    } catch (error) {
+      throw this.#translate(error);
+    }
+  }
+
+  async #close(): Promise<void> {
+    this.#closed.abort();
+    await this.#appending?.catch(() => {});
+    await this.#compaction?.catch(() => {});
+    await Promise.all([this.#listener.close(), this.#heartbeat.close()]);
+    await this.#connections.close();
+  }
+
+  #wakeFollowers(): void {
+    for (const { bell } of this.#followers) bell.ring();
+  }
+
+  #forgetOwn(): void {
+    this.#own.forget(Math.min(...[...this.#followers].map(({ position }) => position)));
+  }
+
+  #assertOpen(): void {
+    if (this.#closing) throw new DuetError("LOG_UNAVAILABLE", "the log is closed");
+    if (this.#history.fault) throw new DuetError("LOG_UNAVAILABLE", this.#history.fault.message);
+  }
+
+  #translate(error: unknown, reason?: "LOG_UNAVAILABLE"): Error {
+    if (error instanceof DuetError) return reason ? new DuetError(reason, error.message) : error;
+    this.#heartbeat.suspect(error);
+    return new DuetError("LOG_UNAVAILABLE", "the database of the log does not answer", {
+      cause: withoutDetails(error),
+    });
+  }
+}

@@ -1,0 +1,35 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { expect } from "vitest";
+import { silentSink } from "../../../src/transaction-log/file/log-sink.ts";
+import {
+  openPostgresTransactionLogger,
+  type PostgresTransactionLoggerOptions,
+} from "../../../src/transaction-log/postgres/open-postgres-transaction-logger.ts";
+import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
+import type { PostgresServer } from "../../support/postgres.ts";
+
+/** Opens a logger that says nothing and gives up soon. */
+export function openLogger(
+  url: string,
+  options: Partial<PostgresTransactionLoggerOptions> = {},
+): Promise<PostgresTransactionLogger> {
+  return openPostgresTransactionLogger({ url, log: silentSink, compactionWaitMs: 5_000, ...options });
+}
+
+/** Asserts that no connection and no heartbeat of a logger is left in the database. */
+export async function expectNothingOpen(server: PostgresServer, url: string): Promise<void> {
+  // The server notices a little later than the client that a connection is closed.
+  await until(async () => {
+    const rows = await server.query(
+      url,
+      "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+    );
+    return rows.length === 0;
+  });
+  expect(await server.query(url, "SELECT id FROM duetkv.replicas")).toEqual([]);
+}
+
+/** Waits for something that happens sooner or later; the test's own timeout ends it. */
+export async function until(happened: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await happened())) await delay(10);
+}
