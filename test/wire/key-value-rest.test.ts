@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { GetRequest, PutRequest } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { serviceError } from "./memory-key-value.ts";
-import { ask, askHttp2, exchangeBytes, reasonOf, serve } from "./serve.ts";
+import { ask, askHttp2, exchangeBytes, openSocket, readAll, reasonOf, serve } from "./serve.ts";
 
 const json = { "content-type": "application/json" };
 const acceptJson = { accept: "application/json" };
@@ -108,6 +108,16 @@ describe.each([
     expect([chunked.status, reasonOf(chunked)]).toEqual([413, "REQUEST_TOO_LARGE"]);
     expect((await send(port, "PUT", "/v1/key/a", { body: Buffer.alloc(1000) })).status).toBe(201);
   });
+});
+
+test("a client that sends all of a body that is too large before it listens still gets the answer", async () => {
+  const { port } = await serve({ limits: { requestBytesMax: 1000 } });
+  const body = Buffer.alloc(8 * 1024 * 1024);
+  const socket = await openSocket(port);
+  socket.write(`PUT /v1/key/a HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`);
+  const failure = await new Promise((resolve) => socket.write(body, resolve));
+  expect(failure ?? undefined).toBeUndefined();
+  expect(await readAll(socket)).toMatch(/^HTTP\/1.1 413 [^]*connection: close[^]*REQUEST_TOO_LARGE/);
 });
 
 describe("a key in the path", () => {
