@@ -4,7 +4,7 @@ import { type Inspection, inspectLog } from "./inspection.ts";
 import { lockDirectoryForReading } from "./lock.ts";
 import { nodeFileSystem } from "./node-file-system.ts";
 
-export interface Finding {
+interface Finding {
   /**
    * - corrupt: the log does not open; `repairLog` helps
    * - torn, unended, leftover: what a crash leaves; the next start puts it right by itself
@@ -42,7 +42,7 @@ export async function verifyLog(
   }
 }
 
-export function reportOf(inspection: Inspection): LogReport {
+function reportOf(inspection: Inspection): LogReport {
   const files = [...(inspection.snapshot ? [inspection.snapshot] : []), ...inspection.segments];
   const sum = (what: "frames" | "transactions") => files.reduce((total, file) => total + file[what], 0);
   return {

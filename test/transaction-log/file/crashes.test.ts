@@ -3,7 +3,7 @@ import { repairLog } from "../../../src/transaction-log/file/repair.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
 import { LogModel, simple, simples } from "../log-model.ts";
 import { createRandom, seed } from "../random.ts";
-import { directory, expectOpens, flipByte, makeLog, openIn } from "./damaged-log.ts";
+import { directory, expectOpens, flipByte, makeLog, openIn, pathOf } from "./damaged-log.ts";
 import { MemoryFileSystem } from "./memory-file-system.ts";
 
 /** Far longer than it takes, so that a slow machine does not decide. */
@@ -127,6 +127,35 @@ describe("a crash between any two calls", { timeout }, () => {
       expect(number).toBeGreaterThan(100);
     });
   }
+});
+
+describe("a crash between any two calls of the start after a torn end", { timeout }, () => {
+  it("never loses the bytes that are cut off", async () => {
+    const made = await makeLog(simples(1, 5).map((one) => [one]));
+    const [{ name, end }] = made.files as [{ name: string; end: number }];
+    flipByte(made.fileSystem, name, end - 6);
+    const torn = made.fileSystem.content(pathOf(name)).subarray(made.lastFrame, end);
+    let number = 0;
+    for (let died = true; died; ) {
+      number++;
+      died = false;
+      const fileSystem = made.fileSystem.copy();
+      fileSystem.intercept = (call) => {
+        if (call.number === number) {
+          died = true;
+          fileSystem.kill();
+        }
+        return undefined;
+      };
+      const log = await openIn(fileSystem).catch(() => undefined);
+      await log?.close();
+      for (const image of [fileSystem.afterKill(), fileSystem.afterPowerCut()]) {
+        expect(image.names().some((one) => image.content(pathOf(one)).includes(torn))).toBe(true);
+        await expectOpens(image, simples(1, 4));
+      }
+    }
+    expect(number).toBeGreaterThan(10);
+  });
 });
 
 describe("a crash between any two calls of a repair", { timeout }, () => {

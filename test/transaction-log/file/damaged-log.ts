@@ -9,7 +9,7 @@ import { LogModel, readAll } from "../log-model.ts";
 import { MemoryFileSystem } from "./memory-file-system.ts";
 
 export const directory = "/data";
-export const segmentBytes = 1024;
+const segmentBytes = 1024;
 
 export function pathOf(name: string): string {
   return `${directory}/${name}`;
