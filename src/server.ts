@@ -4,10 +4,12 @@ import type { Logger } from "pino";
 import { KeyValueService } from "../gen/duetkv/v1/key_value_pb.ts";
 import { openAdminListener } from "./admin/admin-listener.ts";
 import { createMetrics } from "./admin/metrics.ts";
+import { Applier } from "./committer/applier.ts";
 import { createClock } from "./committer/clock.ts";
 import { Committer } from "./committer/committer.ts";
 import { Compactor } from "./committer/compactor.ts";
 import { Expirer } from "./committer/expirer.ts";
+import { ReadBarrier } from "./committer/read-barrier.ts";
 import { replay } from "./committer/replay.ts";
 import type { Configuration } from "./config/configuration.ts";
 import type { Address } from "./config/values.ts";
@@ -32,6 +34,8 @@ export interface Server {
   /** Where all protocols are served. */
   readonly address: Address;
   readonly adminAddress: Address;
+  /** Resolves, with the reason, when this replica can no longer follow the log: only a new start helps. */
+  readonly lost: Promise<unknown>;
   /** Ends watches, lets running calls finish, and closes the log. Nothing that was acknowledged is lost. */
   close(): Promise<void>;
 }
@@ -64,8 +68,13 @@ export async function openServer(
     },
     replayedBytes,
   );
-  const onBatch = (transactions: readonly Transaction[]) => compactor.onBatch(transactions);
-  const committer = new Committer({ store, logger, limits, clock, onApplied, onBatch });
+  const onRun = (transactions: readonly Transaction[]) => compactor.onRun(transactions);
+  const applier = new Applier({ store, logger, onApplied, onRun });
+  const committer = new Committer({ store, logger, limits, clock, applier });
+  const following = new AbortController();
+  const lost = Promise.withResolvers<unknown>();
+  const followed = applier.follow(following.signal).catch(lost.resolve);
+  const barrier = new ReadBarrier({ store, logger, gate });
   const expirer = new Expirer({
     store,
     committer,
@@ -82,7 +91,7 @@ export async function openServer(
   });
   const service = intercept(
     KeyValueService,
-    createKeyValueService({ store, committer, hub, gate, limits }),
+    createKeyValueService({ store, committer, hub, gate, barrier, limits }),
     (call) => {
       metrics.observeCall(call);
       if (call.code === Code.Internal)
@@ -113,6 +122,7 @@ export async function openServer(
   return {
     address: listener.address,
     adminAddress: admin.address,
+    lost: lost.promise,
     async close() {
       draining = true;
       hub.close();
@@ -121,6 +131,8 @@ export async function openServer(
       shutdown.abort();
       expirer.close();
       await committer.close();
+      following.abort();
+      await followed;
       await logger.close();
       await admin.close();
     },

@@ -1,8 +1,9 @@
 import { DuetError } from "../duet-error.ts";
 import type { Limits } from "../limits.ts";
 import { valueBytes } from "../store/entry.ts";
-import type { Change, Store } from "../store/store.ts";
+import type { ReadonlyStore } from "../store/store.ts";
 import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
+import type { Applier } from "./applier.ts";
 import { Batch } from "./batch.ts";
 import type { Clock } from "./clock.ts";
 import type { Operation, Outcome } from "./operation.ts";
@@ -18,14 +19,11 @@ interface Waiting {
 }
 
 export interface CommitterOptions {
-  readonly store: Store;
+  readonly store: ReadonlyStore;
   readonly logger: TransactionLogger;
   readonly limits: Pick<Limits, "storeBytesMax" | "queueBytesMax">;
   readonly clock: Clock;
-  /** Called for each transaction once it is durable and applied, before its caller hears of it. Must not throw. */
-  readonly onApplied: (transaction: Transaction, changes: readonly Change[]) => void;
-  /** Called after each batch, when no append is under way. Must not throw. */
-  readonly onBatch: (transactions: readonly Transaction[]) => void;
+  readonly applier: Applier;
 }
 
 /**
@@ -96,20 +94,42 @@ export class Committer {
   }
 
   async #commitBatch(waiting: readonly Waiting[]): Promise<void> {
-    const { store, logger, limits, clock, onApplied, onBatch } = this.#options;
-    const batch = new Batch(store, limits, Math.max(clock(), store.time));
-    const settlements = waiting.map((each) => settlement(batch, each));
     try {
-      if (batch.transactions.length > 0) await logger.append(store.revision, batch.transactions);
+      const settlements = await this.#append(waiting);
+      for (const settle of settlements) settle();
     } catch (error) {
       for (const { reject } of waiting) reject(error);
-      return;
     } finally {
       for (const { bytes } of waiting) this.#queueBytes -= bytes;
     }
-    for (const transaction of batch.transactions) onApplied(transaction, store.apply(transaction));
-    for (const settle of settlements) settle();
-    onBatch(batch.transactions);
+  }
+
+  /** Evaluates until nobody else's transaction came in between; resolves when what came of it is durable and applied. */
+  async #append(waiting: readonly Waiting[]): Promise<readonly (() => void)[]> {
+    const { store, limits, clock, applier } = this.#options;
+    for (;;) {
+      const basis = store.revision;
+      const batch = new Batch(store, limits, Math.max(clock(), store.time));
+      const settlements = waiting.map((each) => settlement(batch, each));
+      if (await this.#isNewest(basis, batch.transactions)) {
+        applier.apply(batch.transactions);
+        return settlements;
+      }
+      await applier.catchUp();
+    }
+  }
+
+  /** Whether the log ended at `basis`; if so, the transactions are in it now. */
+  async #isNewest(basis: number, transactions: readonly Transaction[]): Promise<boolean> {
+    const { logger } = this.#options;
+    if (transactions.length === 0) return !logger.shared || (await logger.latestSequence()) === basis;
+    try {
+      await logger.append(basis, transactions);
+      return true;
+    } catch (error) {
+      if (error instanceof DuetError && error.reason === "LOG_CONFLICT") return false;
+      throw error;
+    }
   }
 }
 

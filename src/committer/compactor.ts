@@ -23,8 +23,8 @@ export class Compactor {
     this.#bytes = Math.max(0, replayedBytes - options.store.bytes);
   }
 
-  /** Must be called when no append is under way. */
-  onBatch(transactions: readonly Transaction[]): void {
+  /** Called for all that is applied. A log that is not shared has no append under way then. */
+  onRun(transactions: readonly Transaction[]): void {
     for (const transaction of transactions) this.#bytes += loggedBytes(transaction);
     const { store, bytesMin } = this.#options;
     if (this.#bytes >= Math.max(bytesMin, store.bytes) && this.#running === undefined) void this.compact();

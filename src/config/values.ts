@@ -7,7 +7,10 @@ export interface Address {
 }
 
 /** Where the transaction log is. */
-export type LogLocation = { readonly type: "file"; readonly directory: string } | { readonly type: "memory" };
+export type LogLocation =
+  | { readonly type: "file"; readonly directory: string }
+  | { readonly type: "postgres"; readonly url: string }
+  | { readonly type: "memory" };
 
 /** The messages complete "must be …". */
 export const address = v.pipe(
@@ -36,7 +39,8 @@ export const logLocation = v.pipe(
     if (value.startsWith("file:") && value.length > "file:".length) {
       return { type: "file", directory: value.slice("file:".length) };
     }
-    addIssue({ message: "file:DIR or memory:" });
+    if (/^postgres(ql)?:\/\//.test(value)) return { type: "postgres", url: value };
+    addIssue({ message: "file:DIR, postgres://… or memory:" });
     return NEVER;
   }),
 );

@@ -3,12 +3,13 @@ import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
   BatchGetResponseSchema,
   CommitResponseSchema,
-  type Consistency,
+  Consistency,
   DeleteResponseSchema,
   GetResponseSchema,
   type KeyValueService,
   PutResponseSchema,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
+import type { ReadBarrier } from "../committer/read-barrier.ts";
 import type { Committer } from "../committer/committer.ts";
 import { DuetError } from "../duet-error.ts";
 import type { Limits } from "../limits.ts";
@@ -30,19 +31,27 @@ export interface KeyValueServiceOptions {
   readonly committer: Pick<Committer, "commit">;
   readonly hub: Pick<WatchHub, "watch">;
   readonly gate: RevisionGate;
+  readonly barrier: ReadBarrier;
   readonly limits: Limits;
 }
 
 /** The only handler set. Handlers throw DuetError; `intercept` turns it into what is sent. */
 export function createKeyValueService(options: KeyValueServiceOptions): ServiceImpl<typeof KeyValueService> {
-  const { store, committer, hub, gate, limits } = options;
+  const { store, committer, hub, gate, barrier, limits } = options;
 
-  /** Resolves when the store is as fresh as the read asks for. */
-  function fresh(read: Read, context: HandlerContext): Promise<void> | undefined {
-    if (read.minRevision < 0n) throw new DuetError("REVISION_INVALID", "min_revision is negative");
-    const revision = Number(read.minRevision);
-    if (revision <= store.revision) return undefined;
-    return gate.reached(revision, context.timeoutMs() ?? limits.revisionWaitMs, context.signal);
+  /** Resolves when the store is as fresh as the read asks for; undefined when it is. */
+  function fresh({ minRevision, consistency }: Read, context: HandlerContext): Promise<void> | undefined {
+    if (minRevision < 0n) throw new DuetError("REVISION_INVALID", "min_revision is negative");
+    const timeoutMs = () => context.timeoutMs() ?? limits.revisionWaitMs;
+    if (minRevision > store.revision) {
+      return gate.reached(Number(minRevision), timeoutMs(), context.signal).then(() => passed());
+    }
+    return passed();
+
+    function passed() {
+      if (consistency === Consistency.LOCAL || !barrier.needed) return undefined;
+      return barrier.pass(timeoutMs(), context.signal);
+    }
   }
 
   return {

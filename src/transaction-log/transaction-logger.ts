@@ -48,6 +48,9 @@ export interface TransactionLogger {
   /** See the glossary above. Grows with `compact`. */
   readonly horizon: number;
 
+  /** Whether others append to it as well: `follow` then yields what they append, and a read needs `latestSequence`. */
+  readonly shared: boolean;
+
   /** Why the log takes no writes at the moment; undefined when it does. It heals by itself where that is possible. */
   readonly fault: Error | undefined;
 
@@ -68,13 +71,20 @@ export interface TransactionLogger {
   append(basis: number, transactions: readonly Transaction[]): Promise<void>;
 
   /**
-   * What other writers append after `after`, as it becomes durable. Ends only when `signal` aborts. A logger with one
-   * writer yields nothing.
+   * What other writers append after `after`, as it becomes durable, oldest first, each once. Ends only when `signal`
+   * aborts. Throws LOG_CORRUPT when it cannot go on without leaving something out: the owner must start anew. A logger
+   * with one writer yields nothing.
    */
   follow(after: number, signal: AbortSignal): AsyncIterable<readonly Transaction[]>;
 
   /** The newest durable sequence, as of some moment after the call: the read barrier. */
   latestSequence(): Promise<number>;
+
+  /**
+   * The owner has applied everything up to `sequence`. Compaction, by whichever owner, keeps what owners need that have
+   * not come as far.
+   */
+  applied(sequence: number): void;
 
   /**
    * Drops what replay no longer needs and moves the horizon towards `horizon`, which is the newest durable sequence at

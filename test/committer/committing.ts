@@ -1,3 +1,4 @@
+import { Applier } from "../../src/committer/applier.ts";
 import { Committer } from "../../src/committer/committer.ts";
 import type { Check, Condition, Mutation, Operation } from "../../src/committer/operation.ts";
 import { defaultLimits, type Limits } from "../../src/limits.ts";
@@ -26,8 +27,12 @@ export function startCommitting(limits: Partial<Limits> = {}): Committing {
     logger,
     limits: { ...defaultLimits, ...limits },
     clock: () => committing.time,
-    onApplied: (transaction) => applied.push(transaction),
-    onBatch: () => {},
+    applier: new Applier({
+      store,
+      logger,
+      onApplied: (transaction) => applied.push(transaction),
+      onRun: () => {},
+    }),
   });
   const committing: Committing = { store, logger, committer, applied, time: 1_000_000 };
   return committing;

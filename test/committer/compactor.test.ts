@@ -1,3 +1,4 @@
+import { Applier } from "../../src/committer/applier.ts";
 import { expect, test } from "vitest";
 import type { Committer } from "../../src/committer/committer.ts";
 import { Committer as RealCommitter } from "../../src/committer/committer.ts";
@@ -30,8 +31,12 @@ async function start(logger: MemoryTransactionLogger, bytesMin: number): Promise
     logger,
     limits: defaultLimits,
     clock: () => 1,
-    onApplied: () => {},
-    onBatch: (transactions) => compactor.onBatch(transactions),
+    applier: new Applier({
+      store,
+      logger,
+      onApplied: () => {},
+      onRun: (transactions) => compactor.onRun(transactions),
+    }),
   });
   return { store, committer, compactor, replayedBytes, errors };
 }

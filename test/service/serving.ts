@@ -7,6 +7,8 @@ import {
 } from "@connectrpc/connect";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { Applier } from "../../src/committer/applier.ts";
+import { ReadBarrier } from "../../src/committer/read-barrier.ts";
 import { Committer } from "../../src/committer/committer.ts";
 import { defaultLimits, type Limits } from "../../src/limits.ts";
 import { intercept } from "../../src/service/intercept.ts";
@@ -32,21 +34,22 @@ export function startServing(some: Partial<Limits> = {}): Serving {
   const store = new Store();
   const hub = new WatchHub(store, limits, 0, 3_600_000);
   const gate = new RevisionGate();
-  const committer = new Committer({
+  const logger = new MemoryTransactionLogger();
+  const applier = new Applier({
     store,
-    logger: new MemoryTransactionLogger(),
-    limits,
-    clock: Date.now,
+    logger,
     onApplied(transaction, changes) {
       hub.publish(transaction, changes);
       gate.open(transaction.sequence);
     },
-    onBatch: () => {},
+    onRun: () => {},
   });
+  const committer = new Committer({ store, logger, limits, clock: Date.now, applier });
+  const barrier = new ReadBarrier({ store, logger, gate });
   const calls: string[] = [];
   const service = intercept(
     KeyValueService,
-    createKeyValueService({ store, committer, hub, gate, limits }),
+    createKeyValueService({ store, committer, hub, gate, barrier, limits }),
     ({ method, code }) => calls.push(`${method} ${code ?? "OK"}`),
   );
   const transport = createRouterTransport(({ service: route }) => route(KeyValueService, service));

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
+import { Applier } from "../../src/committer/applier.ts";
 import { Committer } from "../../src/committer/committer.ts";
 import { Compactor } from "../../src/committer/compactor.ts";
 import { replay } from "../../src/committer/replay.ts";
@@ -78,11 +79,15 @@ export class WatchWorld {
       logger,
       limits: this.limits,
       clock: () => this.time,
-      onApplied: (transaction, changes) => {
-        this.truth.add(transaction);
-        hub.publish(transaction, changes);
-      },
-      onBatch: (transactions) => compactor.onBatch(transactions),
+      applier: new Applier({
+        store,
+        logger,
+        onApplied: (transaction, changes) => {
+          this.truth.add(transaction);
+          hub.publish(transaction, changes);
+        },
+        onRun: (transactions) => compactor.onRun(transactions),
+      }),
     });
   }
 }

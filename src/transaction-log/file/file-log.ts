@@ -41,6 +41,7 @@ export interface LogState {
 
 /** A log in the files of one directory, with one writer. Made by `openFileTransactionLogger`; see docs/log-format.md. */
 export class FileLog implements TransactionLogger {
+  readonly shared = false;
   readonly #state: LogState;
   readonly #marker: number;
   readonly #encoder: FrameEncoder;
@@ -129,6 +130,8 @@ export class FileLog implements TransactionLogger {
   async latestSequence(): Promise<number> {
     return this.#lastSequence;
   }
+
+  applied(): void {}
 
   compact(horizon: number, isLive: (key: string, sequence: number) => boolean): Promise<void> {
     this.#compaction ??= this.#compact(horizon, isLive).finally(() => {

@@ -4,6 +4,7 @@ import type { Transaction, TransactionLogger } from "../transaction-logger.ts";
 
 /** Keeps the log in memory: nothing lasts. For tests, and for stores that need not outlive their process. */
 export class MemoryTransactionLogger implements TransactionLogger {
+  readonly shared = false;
   readonly fault = undefined;
   #horizon = 0;
   #latest = 0;
@@ -38,6 +39,8 @@ export class MemoryTransactionLogger implements TransactionLogger {
   async latestSequence(): Promise<number> {
     return this.#latest;
   }
+
+  applied(): void {}
 
   async compact(horizon: number, isLive: (key: string, sequence: number) => boolean): Promise<void> {
     this.#transactions = this.#transactions.flatMap((transaction) => {

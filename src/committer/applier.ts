@@ -1,0 +1,75 @@
+import type { Change, Store } from "../store/store.ts";
+import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
+
+export interface ApplierOptions {
+  readonly store: Store;
+  readonly logger: TransactionLogger;
+  /** Called for each transaction right after the store has applied it. Must not throw. */
+  readonly onApplied: (transaction: Transaction, changes: readonly Change[]) => void;
+  /** Called after each run of them, when the store is at the end of what is known. Must not throw. */
+  readonly onRun: (transactions: readonly Transaction[]) => void;
+}
+
+/**
+ * Applies durable transactions to the store, each once and in order, whether they are the committer's own, were appended
+ * by another replica, or are read again to catch up. Whoever comes first is fine: what is applied is the same.
+ */
+export class Applier {
+  readonly #options: ApplierOptions;
+  /** Followed transactions that come after own ones which are durable, but not answered yet. */
+  #early: readonly Transaction[] = [];
+  #catchingUp: Promise<void> | undefined;
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+  }
+
+  /** In order. Those that are applied already are passed over; those that come too early wait for the ones between. */
+  apply(transactions: readonly Transaction[]): void {
+    const { store, logger, onApplied, onRun } = this.#options;
+    const applied: Transaction[] = [];
+    const early: Transaction[] = [];
+    for (const transaction of this.#withEarly(transactions)) {
+      if (transaction.sequence === store.revision + 1) {
+        onApplied(transaction, store.apply(transaction));
+        applied.push(transaction);
+      } else if (transaction.sequence > store.revision) {
+        early.push(transaction);
+      }
+    }
+    this.#early = early;
+    if (applied.length === 0) return;
+    logger.applied(store.revision);
+    onRun(applied);
+  }
+
+  #withEarly(transactions: readonly Transaction[]): readonly Transaction[] {
+    if (this.#early.length === 0) return transactions;
+    return [...transactions, ...this.#early].toSorted((a, b) => a.sequence - b.sequence);
+  }
+
+  /** Applies what others append, until the signal aborts. Rejects when it cannot go on: the store must be built anew. */
+  async follow(signal: AbortSignal): Promise<void> {
+    const { store, logger } = this.#options;
+    for await (const transactions of logger.follow(store.revision, signal)) {
+      this.apply(transactions);
+      // What is between is not the committer's: it would be answered by now, or heard that its outcome is unknown.
+      if (this.#early.length > 0) await this.catchUp();
+    }
+  }
+
+  /** Resolves when everything that was durable at the call is applied. */
+  async catchUp(): Promise<void> {
+    // One that is under way may have looked before the call.
+    await this.#catchingUp?.catch(() => {});
+    this.#catchingUp ??= this.#readOn().finally(() => {
+      this.#catchingUp = undefined;
+    });
+    await this.#catchingUp;
+  }
+
+  async #readOn(): Promise<void> {
+    const { store, logger } = this.#options;
+    for await (const transactions of logger.readTransactions(store.revision)) this.apply(transactions);
+  }
+}
