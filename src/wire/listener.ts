@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
 import { widenSession } from "./http2-settings.ts";
 import { createCleartextServers, createTlsServers, type ListenerLimits, type TlsFiles } from "./servers.ts";
+import { pingSession } from "./session-ping.ts";
 import type { WireLog } from "./wire-log.ts";
 
 export interface ListenerOptions {
@@ -38,6 +39,7 @@ const defaultLimits: ListenerLimits = {
   // Longer than the idle time of common proxies, so that they close first and never send into a closing connection.
   keepAliveMs: 75_000,
   headerBytesMax: 32 * 1024,
+  ping: { intervalMs: 30_000, timeoutMs: 20_000 },
 };
 
 const drainPollMs = 20;
@@ -74,6 +76,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     session.once("close", () => sessions.delete(session));
     if (draining) session.close();
     else widenSession(session);
+    pingSession(session, limits.ping);
   });
   for (const server of servers.requests) {
     server.on("request", onRequest);

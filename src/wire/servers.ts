@@ -3,6 +3,7 @@ import * as http2 from "node:http2";
 import type { Server, Socket } from "node:net";
 import { http2Options } from "./http2-settings.ts";
 import { peekPreface } from "./preface.ts";
+import type { PingTimes } from "./session-ping.ts";
 
 /** The bounds on how long a peer may take and how much it may say before a request stands. Times are milliseconds. */
 export interface ListenerLimits {
@@ -13,6 +14,7 @@ export interface ListenerLimits {
   readonly keepAliveMs: number;
   /** Request line and headers. A key of 1,024 bytes is over 3 KiB when every byte is percent-encoded. */
   readonly headerBytesMax: number;
+  readonly ping: PingTimes;
 }
 
 export interface TlsFiles {

@@ -138,18 +138,18 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
         const key = `${prefix}cas`;
         const { revision } = await client.put({ key, value: "1" });
         const at = (value: bigint) => ({ condition: { case: "revision", value } }) as const;
-        const next = await client.put({ key, value: "2", precondition: at(revision) });
+        const second = await client.put({ key, value: "2", precondition: at(revision) });
         expect(await failure(client.put({ key, value: "3", precondition: at(revision) }))).toMatchObject({
           code: "aborted",
           reason: "REVISION_MISMATCH",
-          metadata: { current_revision: String(next.revision) },
+          metadata: { current_revision: String(second.revision) },
         });
         expect(await failure(client.delete({ key, precondition: at(revision) }))).toMatchObject({
           code: "aborted",
           reason: "REVISION_MISMATCH",
         });
         expect((await client.get({ key })).entry?.value).toBe("2");
-        expect((await client.delete({ key, precondition: at(next.revision) })).deleted).toBe(true);
+        expect((await client.delete({ key, precondition: at(second.revision) })).deleted).toBe(true);
       });
 
       it("puts only what exists, or only what does not", async () => {

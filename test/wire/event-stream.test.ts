@@ -22,30 +22,30 @@ function aborted(signal: AbortSignal): Promise<void> {
 test.each([
   ["HTTP/1.1", ask],
   ["h2c", askHttp2],
-])("messages are events with their revision as id, over %s", async (_name, send) => {
+])("messages are events with the revision to resume from as id, over %s", async (_name, send) => {
   const { port, memory } = await serve();
   memory.watch = async function* () {
-    yield { revision: 7n };
-    yield { revision: 0n, existing: [{ key: "a\nb", value: "x" }] };
-    yield { revision: 8n, existingEnd: true };
+    yield { revision: 7n, resumeRevision: 0n };
+    yield { revision: 7n, existing: [{ key: "a\nb", value: "x" }] };
+    yield { revision: 8n, resumeRevision: 8n, existingEnd: true };
   };
   const answer = await send(port, "GET", "/v1/key:watch?prefix=a&includeExisting=true");
   expect(answer.headers["content-type"]).toBe("text/event-stream");
   expect(answer.headers["cache-control"]).toBe("no-store");
   const events = answer.body.split("\n\n").slice(0, -1);
   expect(events.map((event) => event.replace(/data: .*/, "data"))).toEqual([
-    "id: 7\ndata",
+    "id: 0\ndata",
     "data",
     "id: 8\ndata",
   ]);
-  expect(JSON.parse(events[1]?.slice(6) ?? "")).toMatchObject({ revision: "0", existing: [{ key: "a\nb" }] });
+  expect(JSON.parse(events[1]?.slice(6) ?? "")).toMatchObject({ revision: "7", existing: [{ key: "a\nb" }] });
   expect(memory.requests).toMatchObject([{ prefix: "a", includeExisting: true }]);
 });
 
 test("headers and first message come while the stream stays open", async () => {
   const { port, memory } = await serve();
   memory.watch = async function* (signal) {
-    yield { revision: 1n };
+    yield { revision: 1n, resumeRevision: 1n };
     await aborted(signal);
   };
   const [request, response] = await openStream(port, "/v1/key:watch");
@@ -60,7 +60,7 @@ test("Last-Event-ID resumes after it and leaves out what exists", async () => {
     headers: { "last-event-id": "7" },
   });
   expect(memory.requests[0] as WatchRequest).toMatchObject({ startRevision: 7n, includeExisting: false });
-  for (const id of ["0", "-1", "x", "7.0", "9223372036854775808"]) {
+  for (const id of ["00", "-1", "x", "7.0", "9223372036854775808"]) {
     const answer = await ask(port, "GET", "/v1/key:watch", { headers: { "last-event-id": id } });
     expect([answer.status, reasonOf(answer)]).toEqual([400, "REVISION_INVALID"]);
   }

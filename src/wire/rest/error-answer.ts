@@ -48,6 +48,7 @@ function errorHeaders(error: ConnectError): OutgoingHttpHeaders {
   const metadata = findErrorInfo(error)?.metadata ?? {};
   const currentRevision = metadata["current_revision"] ?? "0";
   if (/^[1-9]\d*$/.test(currentRevision)) headers["etag"] = `"${currentRevision}"`;
+  if (metadata["revision"] !== undefined) headers["duetkv-revision"] = metadata["revision"];
   if (error.code === Code.Unavailable) headers["retry-after"] = "1";
   if (error.code === Code.Unauthenticated) headers["www-authenticate"] ??= "Bearer";
   return headers;

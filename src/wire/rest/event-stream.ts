@@ -25,6 +25,8 @@ export interface EventStreamOptions {
   readonly toConnectError: (thrown: unknown) => ConnectError;
 }
 
+const stallMs = 300_000;
+
 const eventStreamHeaders = {
   "content-type": "text/event-stream",
   "cache-control": "no-store",
@@ -46,6 +48,8 @@ export async function answerWithEvents(options: EventStreamOptions): Promise<voi
     ...Object.fromEntries(invocation.responseHeaderIfAny ?? []),
     ...eventStreamHeaders,
   });
+  // A peer that has taken nothing for so long has gone without a word.
+  response.setTimeout(stallMs, () => response.destroy());
   let waiting = false;
   const stopBeating = options.heartbeat(() => {
     // A peer that does not take what is there already needs no sign of life on top.
@@ -53,9 +57,7 @@ export async function answerWithEvents(options: EventStreamOptions): Promise<voi
   });
   try {
     for (; next.done !== true; next = await messages.next()) {
-      const id = route.convention.eventId?.(next.value);
-      const event = `${id === undefined ? "" : `id: ${id}\n`}data: ${options.toJson(next.value)}\n\n`;
-      if (!response.write(event)) {
+      if (!response.write(encodeEvent(next.value, options))) {
         waiting = true;
         await drained(response);
         waiting = false;
@@ -70,6 +72,19 @@ export async function answerWithEvents(options: EventStreamOptions): Promise<voi
     await messages.return();
     if (!isGone(response)) response.end();
   }
+}
+
+// Calls that wait for the same get the same message, which is then encoded once for all of them.
+const encodedEvents = new WeakMap<Message, Buffer>();
+
+function encodeEvent(message: Message, { route, toJson }: EventStreamOptions): Buffer {
+  let event = encodedEvents.get(message);
+  if (event === undefined) {
+    const id = route.convention.eventId?.(message);
+    event = Buffer.from(`${id === undefined ? "" : `id: ${id}\n`}data: ${toJson(message)}\n\n`);
+    encodedEvents.set(message, event);
+  }
+  return event;
 }
 
 /** Resolves when the peer can take more, or will never take anything again. */

@@ -84,7 +84,7 @@ const watch: RestConvention<WatchRequest, WatchResponse> = {
     request.startRevision = revision;
     request.includeExisting = false;
   },
-  eventId: ({ revision }) => (revision > 0n ? String(revision) : undefined),
+  eventId: ({ resumeRevision }) => (resumeRevision === undefined ? undefined : String(resumeRevision)),
 };
 
 const byMethod = {

@@ -29,7 +29,7 @@ export function readPrecondition(headers: IncomingHttpHeaders): Precondition | u
   if (ifMatch === "*") return create(PreconditionSchema, { condition: { case: "exists", value: true } });
   if (ifNoneMatch === "*") return create(PreconditionSchema, { condition: { case: "exists", value: false } });
   if (ifMatch === undefined) throw invalid("If-None-Match of a write can only be *");
-  const revision = parseRevision(/^"(\d+)"$/.exec(ifMatch)?.[1]);
+  const revision = parseRevision(/^"([1-9]\d*)"$/.exec(ifMatch)?.[1]);
   if (revision === undefined)
     throw invalid('If-Match must be * or one strong entity tag of ours, such as "7"');
   return create(PreconditionSchema, { condition: { case: "revision", value: revision } });
