@@ -9,12 +9,19 @@ import { Doorbell } from "./doorbell.ts";
 import { refreshHead } from "./head.ts";
 import type { History } from "./history.ts";
 import { resolveOutcome } from "./outcome.ts";
+import { Turn } from "./turn.ts";
+
+/** After so many conflicts in a row a writer asks for a turn. */
+const conflictsMax = 2;
+
 import type { OwnAppends } from "./own-appends.ts";
 
 export interface AppenderOptions {
   readonly connections: Connections;
   readonly history: History;
   readonly own: OwnAppends;
+  /** The newest sequence that anybody has told of; a hint. */
+  readonly newest: () => number;
   /** How long to look for the outcome of an append that was not answered. */
   readonly outcomeMs: number;
   readonly onTrouble: (error: unknown) => void;
@@ -24,6 +31,8 @@ export interface AppenderOptions {
 /** Appends batches, and finds out what became of those whose answer was lost. */
 export class Appender {
   readonly #options: AppenderOptions;
+  #conflicts = 0;
+  #turn: Turn | undefined;
 
   constructor(options: AppenderOptions) {
     this.#options = options;
@@ -31,10 +40,26 @@ export class Appender {
 
   /** As `TransactionLogger.append`. A conflict says in its metadata where the log ends: `latest_sequence`. */
   async append(basis: number, transactions: readonly Transaction[]): Promise<void> {
-    const { history } = this.#options;
-    const until = performance.now() + this.#options.outcomeMs;
+    try {
+      await this.#append(basis, transactions);
+      this.#conflicts = 0;
+    } catch (error) {
+      if (!(error instanceof DuetError && error.reason === "LOG_CONFLICT")) throw error;
+      if (++this.#conflicts >= conflictsMax) await this.#takeTurn();
+      throw conflict(basis, this.#options.history.seen.sequence);
+    }
+  }
+
+  close(): void {
+    this.#turn?.giveUp();
+  }
+
+  async #append(basis: number, transactions: readonly Transaction[]): Promise<void> {
+    const { history, newest, outcomeMs } = this.#options;
+    const until = performance.now() + outcomeMs;
+    // A batch that comes too late need not be sent.
+    if (Math.max(basis, newest()) > history.seen.sequence) await this.#refresh();
     for (;;) {
-      if (basis > history.seen.sequence) await this.#refresh();
       if (basis !== history.seen.sequence) throw conflict(basis, history.seen.sequence);
       if (transactions.length === 0) return;
       const batch: AppendBatch = {
@@ -59,7 +84,10 @@ export class Appender {
     const settle = own.begin(batch.basis.sequence, batch.sequence);
     let appended: boolean | undefined = false;
     try {
-      appended = await connections.withConnection((connection) => tryAppend(connection, batch));
+      const turn = this.#turn?.over === false ? this.#turn : undefined;
+      appended = turn
+        ? await turn.use((connection) => tryAppend(connection, batch, true))
+        : await connections.withConnection((connection) => tryAppend(connection, batch, false));
     } catch (error) {
       onTrouble(error);
       if (error instanceof NotConnectedError || isRefusal(error)) throw unavailable(error);
@@ -90,6 +118,18 @@ export class Appender {
         await new Doorbell().wait(Math.min(left, backoffMs(failures)), signal);
       }
     }
+  }
+
+  /** Nobody appends from now on, until this writer has; then its owner can catch up with the end of the log. */
+  async #takeTurn(): Promise<void> {
+    const { connections } = this.#options;
+    this.#turn?.giveUp();
+    try {
+      this.#turn = await Turn.take(connections);
+    } catch {
+      // It tries without one.
+    }
+    await this.#refresh();
   }
 
   async #refresh(): Promise<void> {

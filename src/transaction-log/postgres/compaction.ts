@@ -31,29 +31,19 @@ export interface CompactionOptions {
  */
 export async function compact(options: CompactionOptions): Promise<boolean> {
   const { connections, history } = options;
-  return connections.withConnection(async (connection) => {
-    if (!(await tryLock(connection))) return false;
-    try {
+  return connections.transact("BEGIN", async (guard) => {
+    const { rows } = await guard.query({
+      text: `SELECT pg_try_advisory_xact_lock(${lockSpace}, ${compactionLock}) AS locked`,
+    });
+    if (rows[0]?.["locked"] !== true) return false;
+    await connections.withConnection(async (connection) => {
       await moveHorizon(connection, options);
       await dropRows(connection, options);
       await dropBatches(connection, options);
       await refreshHead(connection, history);
-      return true;
-    } finally {
-      if (connection.usable) await unlock(connection).catch(() => connection.kill());
-    }
+    });
+    return true;
   });
-}
-
-async function tryLock(connection: Connection): Promise<boolean> {
-  const { rows } = await connection.query({
-    text: `SELECT pg_try_advisory_lock(${lockSpace}, ${compactionLock}) AS locked`,
-  });
-  return rows[0]?.["locked"] === true;
-}
-
-async function unlock(connection: Connection): Promise<void> {
-  await connection.query({ text: `SELECT pg_advisory_unlock(${lockSpace}, ${compactionLock})` });
 }
 
 async function moveHorizon(connection: Connection, options: CompactionOptions): Promise<void> {

@@ -29,6 +29,7 @@ const setupSession = `
       ('default_transaction_isolation', 'read committed'),
       ('statement_timeout', $1),
       ('idle_in_transaction_session_timeout', '0'),
+      ('idle_session_timeout', '0'),
       ('jit', 'off'),
       ('enable_seqscan', 'off'),
       ('enable_bitmapscan', 'off')

@@ -6,7 +6,7 @@ import { withoutDetails } from "./database-error.ts";
 import { Doorbell } from "./doorbell.ts";
 import type { History } from "./history.ts";
 import type { OwnAppends } from "./own-appends.ts";
-import { type PageLimits, readPage } from "./page.ts";
+import { type PageLimits, readNewest } from "./page.ts";
 import { TransactionAssembler } from "./transaction-assembler.ts";
 
 export interface FollowOptions {
@@ -28,6 +28,8 @@ export class Follower {
   readonly #options: FollowOptions;
   /** Everything up to it was delivered, or is none of the follower's business. */
   #position: number;
+  /** The newest that was told of before the last look, which has found it, if it was true. */
+  #told = 0;
 
   constructor(options: FollowOptions, after: number) {
     this.#options = options;
@@ -69,8 +71,9 @@ export class Follower {
     const assembler = new TransactionAssembler(start, 0);
     for (;;) {
       const anchor = history.seen;
+      this.#told = this.#options.newest();
       const page = await connections.withConnection((connection) =>
-        readPage(connection, assembler, anchor, limits),
+        readNewest(connection, assembler, anchor, limits),
       );
       if (!history.learn(page.header, anchor)) continue;
       if (page.header.horizon > start) return this.#passed(start, page.header.horizon);
@@ -109,7 +112,7 @@ export class Follower {
       if (left <= 0 || signal.aborted) return;
       await own.settled(newest());
       this.#position = own.skip(this.#position);
-      if (newest() > this.#position) return;
+      if (newest() > Math.max(this.#position, this.#told)) return;
       await this.bell.wait(left, signal);
     }
   }

@@ -23,50 +23,63 @@ export interface Cursor {
   readonly position: number;
 }
 
+/** Events in the order of the log. */
 export interface Page {
-  readonly header: Header;
-  /** In the order of the log, up to the end in `header`, and from the same snapshot of the database. */
   readonly rows: readonly EventRow[];
   /** False when the limits have cut it off. */
   readonly complete: boolean;
 }
 
-const rowLength = 10;
-
-/**
- * The running sum of the sizes stops the page. Sizes of large values are known without reading them. LEFT JOIN: the
- * header comes also without rows.
- */
-function pageStatement({ rows, bytes }: PageLimits): string {
-  return `
-    SELECT ${headerColumns("$3", "$4")}, page.* FROM ${headerTables} LEFT JOIN LATERAL (
-      SELECT ${rowColumns}, total FROM (
-        SELECT *, sum(size) OVER (ORDER BY sequence, position ROWS UNBOUNDED PRECEDING) AS total FROM (
-          SELECT *, octet_length(key) + coalesce(octet_length(text), octet_length(bytes), 0) AS size
-          FROM duetkv.transactions
-          WHERE (sequence, position) > ($1::bigint, $2::integer) AND sequence <= head.last
-          ORDER BY sequence, position LIMIT ${rows}
-        ) AS ahead
-      ) AS summed WHERE total - size < ${bytes}
-    ) AS page ON true`;
+/** What is between `$1, $2` and `end`. The running sum of the sizes stops it; large values are not read for that. */
+function rowsBefore(end: string, { rows, bytes }: PageLimits): string {
+  return `SELECT ${rowColumns}, total FROM (
+      SELECT *, sum(size) OVER (ORDER BY sequence, position ROWS UNBOUNDED PRECEDING) AS total FROM (
+        SELECT *, octet_length(key) + coalesce(octet_length(text), octet_length(bytes), 0) AS size
+        FROM duetkv.transactions
+        WHERE (sequence, position) > ($1::bigint, $2::integer) AND sequence <= ${end}
+        ORDER BY sequence, position LIMIT ${rows}
+      ) AS ahead
+    ) AS summed WHERE total - size < ${bytes}`;
 }
 
-/** Rejects with the driver's error. */
+/** What comes after `after`, up to the transaction `last`. Rejects with the driver's error. */
 export async function readPage(
   connection: Connection,
   after: Cursor,
-  anchor: Position,
+  last: number,
   limits: PageLimits,
 ): Promise<Page> {
   const { rows } = await connection.queryArrays({
     name: `duetkv-page-${limits.rows}-${limits.bytes}`,
-    text: pageStatement(limits),
+    text: rowsBefore("$3::bigint", limits),
+    values: [after.sequence, after.position, last],
+  });
+  return { rows: rows as unknown as EventRow[], complete: isComplete(rows, limits) };
+}
+
+/**
+ * What comes after `after`, up to the end of the log, and the header, in one snapshot and one round trip. Rejects with
+ * the driver's error.
+ */
+export async function readNewest(
+  connection: Connection,
+  after: Cursor,
+  anchor: Position,
+  limits: PageLimits,
+): Promise<Page & { readonly header: Header }> {
+  const { rows } = await connection.queryArrays({
+    name: `duetkv-newest-${limits.rows}-${limits.bytes}`,
+    // The header comes also when there are no rows.
+    text: `SELECT ${headerColumns("$3", "$4")}, page.* FROM ${headerTables}
+      LEFT JOIN LATERAL (${rowsBefore("head.last", limits)}) AS page ON true`,
     values: [after.sequence, after.position, anchor.sequence, anchor.batch],
   });
   const header = decodeHeader(rows[0] as unknown as HeaderRow);
-  // Sequence 0 is in no row: there are none.
-  const events =
-    rows[0]?.[headerLength] === null ? [] : rows.map((row) => row.slice(headerLength) as unknown as EventRow);
-  const total = Number(rows.at(-1)?.[headerLength + rowLength] ?? 0);
-  return { header, rows: events, complete: events.length < limits.rows && total < limits.bytes };
+  const events = rows[0]?.[headerLength] === null ? [] : rows.map((row) => row.slice(headerLength));
+  return { header, rows: events as unknown as EventRow[], complete: isComplete(events, limits) };
+}
+
+/** The last column is the running sum. */
+function isComplete(rows: readonly (readonly unknown[])[], { rows: rowsMax, bytes }: PageLimits): boolean {
+  return rows.length < rowsMax && Number(rows.at(-1)?.at(-1) ?? 0) < bytes;
 }

@@ -16,9 +16,10 @@ import { replay } from "./replay.ts";
 
 /**
  * A log in a PostgreSQL database that any number of replicas share. Made by `openPostgresTransactionLogger`; see
- * docs/replicas.md. Beyond the interface, its owner tells it what it has applied.
+ * docs/replicas.md.
  */
 export class PostgresTransactionLogger implements TransactionLogger {
+  readonly shared = true;
   readonly #options: OpenOptions;
   readonly #connections: Connections;
   readonly #history: History;
@@ -47,12 +48,13 @@ export class PostgresTransactionLogger implements TransactionLogger {
       connections,
       history,
       own: this.#own,
+      newest: () => this.#newest,
       outcomeMs: options.outcomeMs,
       onTrouble: (error) => heartbeat.suspect(error),
       signal: this.#closed.signal,
     });
     this.#listener = new Listener(options, options.log, (sequence) => {
-      this.#notified = Math.max(this.#notified, sequence);
+      if (Number.isSafeInteger(sequence)) this.#notified = sequence;
       this.#wakeFollowers();
     });
     history.onAdvance = () => this.#wakeFollowers();
@@ -97,7 +99,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
         own: this.#own,
         limits: pageLimits,
         log: this.#log,
-        newest: () => Math.max(this.#notified, this.#history.seen.sequence),
+        newest: () => this.#newest,
         applied: () => this.#heartbeat.applied,
         pollMs: () => (this.#listener.listening ? listenPollMs : pollMs),
       },
@@ -124,10 +126,6 @@ export class PostgresTransactionLogger implements TransactionLogger {
     }
   }
 
-  /**
-   * The owner has applied everything up to `sequence`. Compaction, on whatever replica, keeps what replicas need that
-   * have not come as far; one that never says so holds it back.
-   */
   applied(sequence: number): void {
     this.#heartbeat.setApplied(sequence);
   }
@@ -171,9 +169,15 @@ export class PostgresTransactionLogger implements TransactionLogger {
   async #close(): Promise<void> {
     this.#closed.abort();
     await this.#appending?.catch(() => {});
+    this.#appender.close();
     await this.#compaction?.catch(() => {});
     await Promise.all([this.#listener.close(), this.#heartbeat.close()]);
     await this.#connections.close();
+  }
+
+  /** The newest sequence that is known or was heard of. */
+  get #newest(): number {
+    return Math.max(this.#notified, this.#history.seen.sequence);
   }
 
   #wakeFollowers(): void {

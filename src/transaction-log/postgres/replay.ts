@@ -1,7 +1,9 @@
 import { DuetError } from "../../duet-error.ts";
 import type { Transaction } from "../transaction-logger.ts";
+import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
-import type { History } from "./history.ts";
+import { readHeader } from "./head.ts";
+import type { Header, History } from "./history.ts";
 import { type PageLimits, readPage } from "./page.ts";
 import { TransactionAssembler } from "./transaction-assembler.ts";
 
@@ -18,35 +20,20 @@ export async function* replay(
   const connection = await connections.take();
   let done = false;
   try {
-    await connection.query({ text: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" });
-    let assembler: TransactionAssembler | undefined;
-    for (;;) {
-      const anchor = history.seen;
-      const page = await readPage(
-        connection,
-        assembler ?? { sequence: after, position: 0x7fff_ffff },
-        anchor,
-        limits,
-      );
-      if (assembler === undefined) {
-        const { horizon } = page.header;
-        if (!history.learn(page.header, anchor)) {
-          await connection.query({ text: "COMMIT" });
-          await connection.query({ text: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" });
-          continue;
-        }
-        if (after > 0 && after < horizon) {
-          throw new DuetError("LOG_CORRUPT", `the log was compacted up to ${horizon}, beyond ${after}`);
-        }
-        assembler = new TransactionAssembler(after, horizon);
-      }
+    const { horizon, sequence } = await beginSnapshot(connection, history);
+    if (after > 0 && after < horizon) {
+      throw new DuetError("LOG_CORRUPT", `the log was compacted up to ${horizon}, beyond ${after}`);
+    }
+    const assembler = new TransactionAssembler(after, horizon);
+    for (let complete = false; !complete; ) {
+      const page = await readPage(connection, assembler, sequence, limits);
+      complete = page.complete;
       const transactions = assembler.add(page.rows);
-      if (page.complete) {
+      if (complete) {
         transactions.push(...assembler.finish());
-        assembler.expectEnd(page.header.sequence);
+        assembler.expectEnd(sequence);
       }
       if (transactions.length > 0) yield transactions;
-      if (page.complete) break;
     }
     await connection.query({ text: "COMMIT" });
     done = true;
@@ -54,5 +41,15 @@ export async function* replay(
     // A reader may stop early.
     if (done) connections.giveBack(connection);
     else connections.drop(connection);
+  }
+}
+
+async function beginSnapshot(connection: Connection, history: History): Promise<Header> {
+  for (;;) {
+    await connection.query({ text: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" });
+    const anchor = history.seen;
+    const header = await readHeader(connection, anchor);
+    if (history.learn(header, anchor)) return header;
+    await connection.query({ text: "COMMIT" });
   }
 }

@@ -1,0 +1,113 @@
+import { setImmediate } from "node:timers/promises";
+import { DuetError } from "../../../src/duet-error.ts";
+import type { PostgresTransactionLoggerOptions } from "../../../src/transaction-log/postgres/open-postgres-transaction-logger.ts";
+import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
+import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
+import { put, transaction } from "../log-model.ts";
+import { openLogger } from "./loggers.ts";
+
+/** The owner of a logger, in the plainest way: applies what the log holds to a list, and appends what it is told. */
+export class Replica {
+  readonly log: PostgresTransactionLogger;
+  /** In order of application. */
+  readonly applied: Transaction[] = [];
+  /** Marks of the writes that were acknowledged. */
+  readonly acknowledged: string[] = [];
+  /** Marks of the writes that may have happened. */
+  readonly unknown: string[] = [];
+  conflicts = 0;
+  /** Why following has ended. */
+  failure: unknown;
+  readonly #name: string;
+  readonly #abort = new AbortController();
+  readonly #following: Promise<void>;
+  #appending = false;
+  #marks = 0;
+
+  private constructor(log: PostgresTransactionLogger, name: string, replayed: readonly Transaction[]) {
+    this.log = log;
+    this.#name = name;
+    this.applied.push(...replayed);
+    log.applied(this.revision);
+    this.#following = this.#follow().catch((error: unknown) => {
+      this.failure = error;
+    });
+  }
+
+  static async open(url: string, name: string, options: Partial<PostgresTransactionLoggerOptions> = {}) {
+    const log = await openLogger(url, { name, ...options });
+    const replayed: Transaction[] = [];
+    for await (const batch of log.readTransactions(0)) replayed.push(...batch);
+    return new Replica(log, name, replayed);
+  }
+
+  get revision(): number {
+    return Math.max(this.applied.at(-1)?.sequence ?? 0, this.log.horizon);
+  }
+
+  /** Writes `count` transactions in one batch, each with a mark of its own, and retries on conflicts. */
+  async write(count: number): Promise<void> {
+    const marks = Array.from({ length: count }, () => `${this.#name} ${++this.#marks}`);
+    for (;;) {
+      if (this.failure) throw this.failure;
+      const basis = this.revision;
+      const batch = marks.map((mark, index) =>
+        transaction(basis + 1 + index, put(`key ${index}`, mark), put(mark, "1")),
+      );
+      try {
+        this.#appending = true;
+        await this.log.append(basis, batch);
+        this.#apply(batch);
+        this.acknowledged.push(...marks);
+        return;
+      } catch (error) {
+        const reason = error instanceof DuetError ? error.reason : undefined;
+        if (reason === "OUTCOME_UNKNOWN") this.unknown.push(...marks);
+        if (reason !== "LOG_CONFLICT") throw error;
+        this.conflicts++;
+      } finally {
+        this.#appending = false;
+      }
+      const latest = await this.log.latestSequence();
+      while (this.revision < latest && !this.failure) await setImmediate();
+    }
+  }
+
+  /** Resolves when everything that is in the log now is applied. */
+  async caughtUp(): Promise<void> {
+    const latest = await this.log.latestSequence();
+    while (this.revision < latest) {
+      if (this.failure) throw this.failure;
+      await setImmediate();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort();
+    await this.#following;
+    await this.log.close();
+  }
+
+  async #follow(): Promise<void> {
+    for await (const batch of this.log.follow(this.revision, this.#abort.signal)) this.#apply(batch);
+  }
+
+  #apply(batch: readonly Transaction[]): void {
+    for (const each of batch) {
+      if (each.sequence !== this.revision + 1) {
+        throw new Error(
+          `${this.#name} was given ${each.sequence} after ${this.revision}${this.#appending ? " while it appended" : ""}`,
+        );
+      }
+      this.applied.push(each);
+    }
+    this.log.applied(this.revision);
+  }
+}
+
+/** The marks in these transactions. */
+export function marksOf(transactions: readonly Transaction[]): string[] {
+  return transactions.flatMap(({ events }) =>
+    events.flatMap((event) => (event.key.startsWith("key") ? [] : [event.key])),
+  );
+}

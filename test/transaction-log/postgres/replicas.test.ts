@@ -1,0 +1,184 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { PostgresTransactionLoggerOptions } from "../../../src/transaction-log/postgres/open-postgres-transaction-logger.ts";
+import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
+import { readAll } from "../log-model.ts";
+import { createRandom, seed } from "../random.ts";
+import { expectNothingOpen, until } from "./loggers.ts";
+import { marksOf, Replica } from "./replica.ts";
+
+let server: PostgresServer;
+let url: string;
+const replicas: Replica[] = [];
+
+beforeAll(async () => {
+  server = await startPostgres();
+});
+afterAll(() => server.stop());
+afterEach(async () => {
+  for (const replica of replicas.splice(0)) await replica.close();
+  await expectNothingOpen(server, url);
+});
+
+async function openReplicas(count: number, options: Partial<PostgresTransactionLoggerOptions> = {}) {
+  url = await server.createDatabase();
+  for (let index = 0; index < count; index++) {
+    replicas.push(await Replica.open(url, `replica-${index}`, options));
+  }
+  return replicas;
+}
+
+/** Everybody has the same history without gaps, and every acknowledged write is in it once. */
+async function expectOneHistory() {
+  await Promise.all(replicas.map((replica) => replica.caughtUp()));
+  const [first] = replicas as [Replica];
+  const log = await readAll(first.log);
+  expect(log.map(({ sequence }) => sequence)).toEqual(log.map((_, index) => index + 1));
+  for (const { applied } of replicas) expect(applied).toEqual(log);
+  const marks = marksOf(log);
+  expect(new Set(marks).size).toBe(marks.length);
+  const present = new Set(marks);
+  for (const { acknowledged } of replicas)
+    expect(acknowledged.filter((mark) => !present.has(mark))).toEqual([]);
+  return log;
+}
+
+async function writeAll(batches: number, random = createRandom(seed)) {
+  await Promise.all(
+    replicas.map(async (replica) => {
+      for (let index = 0; index < batches; index++) {
+        await replica.write(1 + random.below(5));
+        if (random.chance(0.3)) await delay(random.below(5));
+      }
+    }),
+  );
+}
+
+describe(`replicas on one database (SEED=${seed})`, () => {
+  const ways: readonly (readonly [string, Partial<PostgresTransactionLoggerOptions>])[] = [
+    // With such an interval a test that needed polling would not end.
+    ["by notifications", { listenPollMs: 1_000_000 }],
+    ["by polling alone", { listen: false, pollMs: 5 }],
+    ["one event a page", { pageLimits: { rows: 1, bytes: 1_000 } }],
+    ["one byte a page", { pageLimits: { rows: 100, bytes: 1 } }],
+  ];
+  it.each(ways)("three of them write one history: %s", async (_, options) => {
+    await openReplicas(3, options);
+    await writeAll(25);
+    const log = await expectOneHistory();
+    expect(marksOf(log).length).toBe(log.length);
+  });
+
+  it("lets every one of them get its writes in", async () => {
+    await openReplicas(3);
+    const counts = [0, 0, 0];
+    let done = false;
+    await Promise.all(
+      replicas.map(async (replica, index) => {
+        while (!done) {
+          await replica.write(20);
+          counts[index] = (counts[index] ?? 0) + 1;
+          done ||= counts.every((count) => count >= 10);
+        }
+      }),
+    );
+    await expectOneHistory();
+  });
+
+  it("goes on when a replica takes its turn and is gone", async () => {
+    const [one, two] = (await openReplicas(2)) as [Replica, Replica];
+    await one.write(1);
+    // Two conflicts in a row, and then nothing more from it.
+    for (let round = 0; round < 2; round++) {
+      await expect(two.log.append(-1 + 1, [{ ...one.applied[0]!, sequence: 1 }])).rejects.toMatchObject({
+        reason: "LOG_CONFLICT",
+        metadata: { latest_sequence: "1" },
+      });
+    }
+    await one.write(1);
+    await expectOneHistory();
+  });
+
+  it("misses nothing while its listening connection is killed again and again", async () => {
+    await openReplicas(2, { listenPollMs: 50 });
+    const killing = { done: false, kills: 0 };
+    const killer = (async () => {
+      while (!killing.done) {
+        const rows = await server.query(
+          url,
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+        );
+        killing.kills += rows.length;
+        await delay(5);
+      }
+    })();
+    await writeAll(30);
+    await until(() => killing.kills >= 5);
+    killing.done = true;
+    await killer;
+    await expectOneHistory();
+  });
+
+  it("misses nothing while any of its connections is killed", async () => {
+    await openReplicas(2);
+    const killing = { done: false, kills: 0 };
+    const killer = (async () => {
+      while (!killing.done) {
+        const rows = await server.query(
+          url,
+          `SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity WHERE datname = current_database()
+            AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1) AS victim`,
+        );
+        killing.kills += rows.length;
+        await delay(20);
+      }
+    })();
+    await Promise.all(
+      replicas.map(async (replica) => {
+        for (let index = 0; index < 40 || killing.kills < 20; index++) {
+          await replica.write(3).catch((error: unknown) => {
+            expect(error).toMatchObject({ reason: expect.stringMatching(/LOG_UNAVAILABLE|OUTCOME_UNKNOWN/) });
+          });
+        }
+      }),
+    );
+    killing.done = true;
+    await killer;
+    await until(() => replicas.every(({ log }) => log.fault === undefined));
+    await expectOneHistory();
+  });
+
+  it("skips nothing because of a long transaction of somebody else", async () => {
+    const [one] = (await openReplicas(2)) as [Replica];
+    const other = await server.query(url, "CREATE TABLE other (id bigserial)");
+    expect(other).toEqual([]);
+    const { Client } = await import("pg");
+    const foreign = new Client({ connectionString: url });
+    await foreign.connect();
+    await foreign.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    await foreign.query("INSERT INTO other DEFAULT VALUES");
+    await writeAll(10);
+    await expectOneHistory();
+    await foreign.query("COMMIT");
+    await foreign.end();
+    await writeAll(5);
+    await expectOneHistory();
+    expect(one.failure).toBeUndefined();
+  });
+
+  it("gives followers that come later everything after where they begin", async () => {
+    const [one] = (await openReplicas(1)) as [Replica];
+    for (let index = 0; index < 5; index++) await one.write(4);
+    const late = await Replica.open(url, "late", { pageLimits: { rows: 3, bytes: 1_000 } });
+    replicas.push(late);
+    await one.write(4);
+    const seen: number[] = [];
+    const abort = new AbortController();
+    for await (const batch of late.log.follow(7, abort.signal)) {
+      seen.push(...batch.map(({ sequence }) => sequence));
+      if (seen.at(-1) === 24) abort.abort();
+    }
+    expect(seen).toEqual(Array.from({ length: 17 }, (_, index) => 8 + index));
+    await expectOneHistory();
+  });
+});
