@@ -1,10 +1,28 @@
-import pino, { type Logger } from "pino";
+import { once } from "node:events";
+import { fstatSync } from "node:fs";
+import { Socket } from "node:net";
+import { setTimeout } from "node:timers/promises";
+import pino, { type DestinationStream, type Logger } from "pino";
 
 export interface Log {
   readonly log: Logger;
-  /** Writes what still waits. */
-  readonly flush: () => void;
+  /** Resolves when all lines are written, or when the reader took too long. Nothing more can be logged. */
+  readonly close: () => Promise<void>;
+  /** Drops what still waits, so that the process can end at once. */
+  readonly abandon: () => void;
 }
+
+interface Output extends DestinationStream {
+  /** Resolves when all is written, which may be never. */
+  readonly end: () => Promise<unknown>;
+  readonly abandon: () => void;
+}
+
+/** What waits for a slow reader at the most. */
+const waitingBytesMax = 1024 * 1024;
+
+/** How long the end of the process waits for the reader. */
+const closeMs = 1000;
 
 /**
  * Structured logs on standard output, a JSON object a line. Levels: error, somebody must look; warn, the service helps
@@ -14,6 +32,41 @@ export interface Log {
  * Writes never wait for the reader: if it stops reading, lines are dropped once a mebibyte waits.
  */
 export function createLog(level: string): Log {
-  const destination = pino.destination({ dest: 1, sync: false, maxLength: 1024 * 1024 });
-  return { log: pino({ level }, destination), flush: () => destination.flushSync() };
+  const stat = fstatSync(1);
+  const output = stat.isFIFO() || stat.isSocket() ? openPipe() : openFile();
+  return {
+    log: pino({ level }, output),
+    async close() {
+      await Promise.race([output.end(), setTimeout(closeMs)]);
+      output.abandon();
+    },
+    abandon: output.abandon,
+  };
+}
+
+/** A full pipe blocks the thread that writes to it as to a file, and the process cannot end before that thread does. */
+function openPipe(): Output {
+  const socket = new Socket({ fd: 1, readable: false, writable: true });
+  // Nobody reads any more: the service goes on without its log.
+  socket.on("error", () => socket.destroy());
+  return {
+    write(line) {
+      if (socket.writable && socket.writableLength < waitingBytesMax) socket.write(line);
+    },
+    end: () => new Promise<void>((resolve) => socket.end(resolve)),
+    abandon: () => socket.destroy(),
+  };
+}
+
+function openFile(): Output {
+  const file = pino.destination({ dest: 1, sync: false, maxLength: waitingBytesMax });
+  return {
+    write: (line) => file.write(line),
+    end() {
+      const closed = once(file, "close");
+      file.end();
+      return closed;
+    },
+    abandon: () => file.destroy(),
+  };
 }

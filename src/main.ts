@@ -9,6 +9,7 @@ import { openServer } from "./server.ts";
 import { openFileTransactionLogger } from "./transaction-log/file/file-transaction-logger.ts";
 import { runLogCommand } from "./transaction-log/file/log-command.ts";
 import { MemoryTransactionLogger } from "./transaction-log/memory/memory-transaction-logger.ts";
+import { openPostgresTransactionLogger } from "./transaction-log/postgres/open-postgres-transaction-logger.ts";
 import type { TransactionLogger } from "./transaction-log/transaction-logger.ts";
 
 const usage = `duetkv: a key-value store that speaks gRPC and REST
@@ -39,20 +40,24 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function serve(configuration: Configuration): Promise<number> {
-  const { log, flush } = createLog(configuration.logLevel);
+  const { log, close, abandon } = createLog(configuration.logLevel);
   try {
     const server = await openServer(configuration, await openLogger(configuration, log), log);
     const { address, adminAddress } = server;
     log.info({ listen: toText(address), admin: toText(adminAddress), version: packageJson.version }, "ready");
-    const signal = await nextSignal();
+    const signal = await Promise.race([nextSignal(), server.lost.then(throwLost)]);
     log.info({ signal }, "stopping");
-    void nextSignal().then(() => process.exit(1));
-    setTimeout(() => process.exit(1), stopMs).unref();
+    const giveUp = () => {
+      abandon();
+      process.exit(1);
+    };
+    void nextSignal().then(giveUp);
+    setTimeout(giveUp, stopMs).unref();
     await server.close();
     log.info("stopped");
     return 0;
   } finally {
-    flush();
+    await close();
   }
 }
 
@@ -60,10 +65,17 @@ async function openLogger({ log: location }: Configuration, log: Logger): Promis
   switch (location.type) {
     case "file":
       return openFileTransactionLogger({ directory: location.directory, log });
+    case "postgres":
+      return openPostgresTransactionLogger({ url: location.url, log });
     case "memory":
       log.warn("the log is in memory: everything is lost when this process ends");
       return new MemoryTransactionLogger();
   }
+}
+
+/** A replica that cannot follow the log any longer must not answer: it ends, and starts anew with the whole log. */
+function throwLost(error: unknown): never {
+  throw error;
 }
 
 function nextSignal(): Promise<NodeJS.Signals> {
@@ -76,10 +88,10 @@ function toText({ host, port }: { readonly host: string; readonly port: number }
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+// Exits rather than ends: what a failed start has opened, and a log that nobody reads, would keep the process alive.
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  process.exit(await main(process.argv.slice(2)));
 } catch (error) {
   console.error(describeFailure(error));
-  // What a failed start has opened would keep the process alive.
   process.exit(1);
 }
