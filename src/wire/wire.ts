@@ -8,6 +8,8 @@ import { createConnectMount } from "./connect/connect-mount.ts";
 import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
 import { createLane } from "./lane/lane.ts";
 import { createMethodTable, type MethodEntry, type ServiceRegistration } from "./method-table.ts";
+import { createKeyValueOpenApi } from "./openapi/key-value/document.ts";
+import { createOpenApiHandler, openApiPath } from "./openapi/openapi-handler.ts";
 import { splitRequestTarget } from "./request-target.ts";
 import type { RestConventions } from "./rest/convention.ts";
 import { answerError } from "./rest/error-answer.ts";
@@ -27,6 +29,8 @@ export interface WireOptions {
   readonly conventions?: RestConventions;
   /** For tests. Default: every 15 s. */
   readonly heartbeat?: Heartbeat;
+  /** For tests. False sends the calls of the direct lane through Connect. Default: true. */
+  readonly lane?: boolean;
 }
 
 export interface Wire {
@@ -49,19 +53,23 @@ export function createWire(options: WireOptions): Wire {
   const conventions = options.conventions ?? keyValueConventions;
   const rest = createRestHandler({ ...options, conventions, methods: methods.values(), registry });
 
-  const lane = createLane({ ...options, methods, registry });
+  const lane = options.lane === false ? undefined : createLane({ ...options, methods, registry });
+
+  const openApi = createOpenApiHandler(createKeyValueOpenApi);
 
   return {
     methods,
-    handleStream: (stream, headers) => lane.handleStream(stream, headers),
+    handleStream: (stream, headers) => lane?.handleStream(stream, headers) === true,
     handle(request, response) {
       const target = hasValidAuthority(request) ? splitRequestTarget(request.url ?? "") : undefined;
       if (target === undefined) {
         const message = "the request must name a host and a target that can be ones";
         answerError(request, response, wireError(Code.InvalidArgument, "REQUEST_MALFORMED", message));
       } else if (methods.has(target.path)) {
-        if (lane.handleRequest(request, response, target.path)) return;
+        if (lane?.handleRequest(request, response, target.path) === true) return;
         connect(request, response, target.path, target.query);
+      } else if (target.path === openApiPath) {
+        openApi(request, response);
       } else {
         rest(request, response, target);
       }

@@ -189,14 +189,14 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
         expect(forward.entries.map(({ value }) => value)).toEqual(keys);
         expect(forward.nextPageToken).toBe("");
         const backward = await client.list({ prefix: `${prefix}list/`, reverse: true });
-        expect(keysOf(backward.entries)).toEqual([...keys].reverse());
+        expect(keysOf(backward.entries)).toEqual(keys.toReversed());
       });
 
       it("gives the keys from a start to before an end", async () => {
         const range = { start: `${prefix}list/a/1`, end: `${prefix}list/é` };
         expect(keysOf((await client.list(range)).entries)).toEqual(keys.slice(1, 4));
         expect(keysOf((await client.list({ ...range, reverse: true })).entries)).toEqual(
-          keys.slice(1, 4).reverse(),
+          keys.slice(1, 4).toReversed(),
         );
         expect((await client.list({ start: range.end, end: range.start })).entries).toEqual([]);
       });
@@ -210,7 +210,7 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
           seen.push(...keysOf(page.entries));
           pageToken = page.nextPageToken;
         } while (pageToken !== "");
-        expect(seen).toEqual(reverse ? [...keys].reverse() : keys);
+        expect(seen).toEqual(reverse ? keys.toReversed() : keys);
       });
 
       it("leaves out values, or everything but the count", async () => {
@@ -256,7 +256,7 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
         const keys = ["x", "y", "z"].map((each) => `${prefix}batch/${each}`);
         await client.put({ key: keys[0] as string, value: "0" });
         const { revision } = await client.put({ key: keys[2] as string, bytesValue: new Uint8Array([0xff]) });
-        const answer = await client.batchGet({ keys: [...keys].reverse() });
+        const answer = await client.batchGet({ keys: keys.toReversed() });
         expect(answer.entries.map(({ key }) => key)).toEqual([keys[2], keys[0]]);
         expect(answer.missingKeys).toEqual([keys[1]]);
         expect(answer.revision).toBeGreaterThanOrEqual(revision);
