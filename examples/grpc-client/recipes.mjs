@@ -1,0 +1,84 @@
+// The recipes of docs/api.md. Each takes the client that connect.mjs gives.
+import { status } from "@grpc/grpc-js";
+
+/**
+ * A lock that its holder loses after `seconds` unless it renews it. Resolves with undefined when somebody else has it.
+ * `fence` grows with every holder: hand it to what the lock protects, which must refuse a smaller one than it has seen.
+ */
+export async function tryLock({ call }, key, holder, seconds) {
+  const put = { key, value: holder, ttl: { seconds } };
+  try {
+    let { revision } = await call("put", { ...put, precondition: { exists: false } });
+    return {
+      fence: revision,
+      async renew() {
+        ({ revision } = await call("put", { ...put, precondition: { revision } }));
+      },
+      unlock: () => call("delete", { key, precondition: { revision } }),
+    };
+  } catch (error) {
+    if (error.code === status.ALREADY_EXISTS) return undefined;
+    throw error;
+  }
+}
+
+/** Resolves with the lock once it is ours. The watch first tells whether there is a holder, so that none goes unnoticed. */
+export async function becomeLeader(client, key, holder, seconds) {
+  for (;;) {
+    const lock = await tryLock(client, key, holder, seconds);
+    if (lock !== undefined) return lock;
+    let held = false;
+    const changes = client.watch({ key, includeExisting: true });
+    for await (const { existing = [], existingEnd, events = [] } of changes) {
+      if (existing.length > 0) held = true;
+      if ((existingEnd && !held) || events.some(({ type }) => type === "DELETE")) break;
+    }
+    changes.cancel();
+  }
+}
+
+/** Adds to a number that many may change at once; resolves with the sum. */
+export async function increment({ call }, key, by) {
+  for (;;) {
+    const { entries = [] } = await call("batchGet", { keys: [key] });
+    const [entry] = entries;
+    const sum = Number(entry?.value ?? 0) + by;
+    const precondition = entry === undefined ? { exists: false } : { revision: entry.revision };
+    try {
+      await call("put", { key, value: String(sum), precondition });
+      return sum;
+    } catch (error) {
+      // Somebody else was faster: read again.
+      if (error.code !== status.ABORTED && error.code !== status.ALREADY_EXISTS) throw error;
+    }
+  }
+}
+
+/** Keeps a Map equal to all entries below a prefix, and calls `onChange` with it after every transaction. */
+export async function followConfig({ watch }, prefix, onChange, signal) {
+  const config = new Map();
+  let resumeRevision;
+  while (!signal.aborted) {
+    const from = resumeRevision === undefined ? { includeExisting: true } : { startRevision: resumeRevision };
+    const changes = watch({ prefix, ...from });
+    signal.addEventListener("abort", () => changes.cancel());
+    try {
+      for await (const message of changes) {
+        for (const { key, value } of message.existing ?? []) config.set(key, value);
+        for (const { type, entry } of message.events ?? []) {
+          if (type === "PUT") config.set(entry.key, entry.value);
+          else config.delete(entry.key);
+        }
+        if (message.existingEnd || message.events?.length > 0) onChange(config);
+        // Set only when everything up to it has been delivered; until then a new watch begins from the start.
+        resumeRevision = message.resumeRevision ?? resumeRevision;
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error.code === status.OUT_OF_RANGE) resumeRevision = undefined;
+      else if (error.code !== status.UNAVAILABLE && error.code !== status.RESOURCE_EXHAUSTED) throw error;
+      if (resumeRevision === undefined) config.clear();
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+}

@@ -1,0 +1,62 @@
+// Every rpc once: node examples/grpc-client/tour.mjs [HOST:PORT]
+import { status } from "@grpc/grpc-js";
+import { connect } from "./connect.mjs";
+
+const { call, watch, close } = connect(process.argv[2] ?? "localhost:8080");
+
+// Put
+const stored = await call("put", { key: "greeting", value: "Hello" });
+console.log("put at revision", stored.revision);
+
+// Put: bytes, a time to live, a condition
+await call("put", { key: "icon", bytesValue: Buffer.from([0xff, 0xd8]) });
+await call("put", { key: "session", value: "ada", ttl: { seconds: 60 } });
+try {
+  await call("put", { key: "greeting", value: "Hi", precondition: { exists: false } });
+} catch (error) {
+  console.log("refused:", status[error.code]);
+}
+
+// Get
+const { entry } = await call("get", { key: "greeting" });
+console.log("got", entry.value, "of revision", entry.revision);
+
+// List
+const page = await call("list", { prefix: "", pageSize: 2 });
+console.log(
+  "page",
+  page.entries.map(({ key }) => key),
+);
+const next = await call("list", { prefix: "", pageSize: 2, pageToken: page.nextPageToken });
+console.log(
+  "page",
+  next.entries.map(({ key }) => key),
+);
+
+// BatchGet
+const batch = await call("batchGet", { keys: ["greeting", "nothing"] });
+console.log("found", batch.entries.length, "missing", batch.missingKeys);
+
+// Commit
+const committed = await call("commit", {
+  checks: [{ key: "greeting", precondition: { revision: entry.revision } }],
+  mutations: [
+    { put: { key: "greeting", value: "Good morning" } },
+    { put: { key: "greeting/de", value: "Guten Morgen" } },
+  ],
+});
+console.log("committed at revision", committed.revision);
+
+// Watch
+const changes = watch({ prefix: "greeting", startRevision: 0 });
+for await (const { revision, events = [] } of changes) {
+  for (const event of events) console.log(revision, event.type, event.entry.key, event.entry.value);
+  if (revision === committed.revision && events.length > 0) break;
+}
+changes.cancel();
+
+// Delete
+const { deleted } = await call("delete", { key: "greeting" });
+console.log("deleted", deleted);
+
+close();
