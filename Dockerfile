@@ -1,0 +1,34 @@
+# syntax=docker/dockerfile:1
+
+FROM node:24.21.0-bookworm-slim AS build
+WORKDIR /build
+COPY package.json package-lock.json .npmrc LICENSE ./
+RUN npm ci
+COPY gen gen
+COPY src src
+COPY scripts/bundle.ts scripts/
+RUN npm run bundle
+# What the final image has: the Node that the lock file names by hash, the libraries that it and the native add-on are
+# linked with, the bundle, and an empty data directory.
+RUN mkdir -p /image/app /data \
+    && cp dist/* LICENSE /image/app/ \
+    && cp node_modules/node-linux-*/bin/node /image/app/node \
+    && ldd /image/app/node /image/app/*.node | grep -o '/lib[^ ]*' | sort -u \
+    | xargs cp --dereference --parents --target-directory=/image
+
+# Nothing but the service: no shell, no package manager, nothing to patch but Node and six libraries of Debian. It must
+# be Debian's glibc, for which the add-on that locks the data directory is built.
+FROM scratch
+COPY --from=build /image /
+COPY --from=build --chown=65532:65532 /data /data
+ENV DUETKV_LISTEN=0.0.0.0:8080 \
+    DUETKV_ADMIN_LISTEN=0.0.0.0:8081 \
+    DUETKV_LOG=file:/data
+# A number, so that Kubernetes can see that it is not root.
+USER 65532:65532
+VOLUME /data
+EXPOSE 8080 8081
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s CMD ["/app/node", "-e", \
+    "fetch(`http://127.0.0.1:${process.env.DUETKV_ADMIN_LISTEN.split(':').pop()}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["/app/node", "/app/duetkv.mjs"]
