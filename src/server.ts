@@ -16,6 +16,7 @@ import type { Address } from "./config/values.ts";
 import { intercept } from "./service/intercept.ts";
 import { createKeyValueService } from "./service/key-value-service.ts";
 import { RevisionGate } from "./store/revision-gate.ts";
+import { hashState } from "./store/state-hash.ts";
 import { type Change, Store } from "./store/store.ts";
 import { WatchHub } from "./store/watch-hub.ts";
 import type { Transaction, TransactionLogger } from "./transaction-log/transaction-logger.ts";
@@ -108,6 +109,7 @@ export async function openServer(
   const admin = await openAdminListener({
     address: configuration.adminListen,
     metrics,
+    hashState: () => hashState(store),
     unready: () =>
       draining ? "draining" : logger.fault === undefined ? undefined : "the log takes no writes",
   });

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Address } from "../config/values.ts";
+import type { StateHash } from "../store/state-hash.ts";
 import type { Metrics } from "./metrics.ts";
 
 export interface AdminListenerOptions {
@@ -9,6 +10,7 @@ export interface AdminListenerOptions {
   readonly metrics: Pick<Metrics, "render" | "contentType">;
   /** Why the server is not ready; undefined when it is. Sent as it is. */
   readonly unready: () => string | undefined;
+  readonly hashState: () => Promise<StateHash>;
 }
 
 export interface AdminListener {
@@ -23,11 +25,15 @@ interface Answer {
   readonly contentType?: string;
 }
 
-/** Opens the port for probes and scrapers: plain HTTP, no client certificate. `/livez`, `/readyz`, `/metrics`. */
+/**
+ * Opens the port for probes and scrapers: plain HTTP, no client certificate. `/livez`, `/readyz`,
+ * `/metrics`, and `/state`, by which replicas can be compared.
+ */
 export async function openAdminListener({
   address,
   metrics,
   unready,
+  hashState,
 }: AdminListenerOptions): Promise<AdminListener> {
   const routes: Partial<Record<string, () => Promise<Answer>>> = {
     "/livez": async () => ({ status: 200, body: "ok\n" }),
@@ -35,6 +41,11 @@ export async function openAdminListener({
       const reason = unready();
       return reason === undefined ? { status: 200, body: "ok\n" } : { status: 503, body: `${reason}\n` };
     },
+    "/state": async () => ({
+      status: 200,
+      body: `${JSON.stringify(await hashState())}\n`,
+      contentType: "application/json",
+    }),
     "/metrics": async () => ({ status: 200, body: await metrics.render(), contentType: metrics.contentType }),
   };
 
