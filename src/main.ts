@@ -44,6 +44,8 @@ async function serve(configuration: Configuration): Promise<number> {
   try {
     const server = await openServer(configuration, await openLogger(configuration, log), log);
     const { address, adminAddress } = server;
+    // Before anybody is told that it is ready, and may want it to stop.
+    const firstSignal = nextSignal();
     log.info({ listen: toText(address), admin: toText(adminAddress), version: packageJson.version }, "ready");
     const signal = await Promise.race([nextSignal(), server.lost.then(throwLost)]);
     log.info({ signal }, "stopping");
