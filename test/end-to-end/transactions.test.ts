@@ -1,0 +1,183 @@
+import { expect, test } from "vitest";
+import type { CallFailure, KeyValueClient } from "../support/key-value-client.ts";
+import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { createRandom, type Random, seed } from "../transaction-log/random.ts";
+import { wasRefused, withClients } from "./every-client.ts";
+
+const races = 1000;
+const racersPerProtocol = 2;
+
+test(`of all who compare and swap in ${races} races one wins each, in every protocol, and the sum is exact (seed ${seed})`, async () => {
+  const random = createRandom(seed);
+  const server = await startServerProcess(["--log", `file:${await temporaryDirectory()}`]);
+  try {
+    await withClients(server.address, async (clients) => {
+      const racers = clients.flatMap((client) => Array<KeyValueClient>(racersPerProtocol).fill(client));
+      const keys = ["one", "another"];
+      const sums = await Promise.all(keys.map((key) => race(key, racers, random)));
+      const entries = await Promise.all(keys.map((key) => racers[0]?.get({ key })));
+      expect(entries.map((answer) => answer?.entry?.value)).toEqual(sums.map(String));
+      expect(entries.map((answer) => answer?.entry?.version)).toEqual(keys.map(() => BigInt(races + 1)));
+      // Each win made one revision, and losing made none.
+      expect(entries[0]?.revision).toBe(BigInt(keys.length * (races + 1)));
+    });
+    expect(await server.stop()).toBe(0);
+  } finally {
+    await server.stop("SIGKILL");
+  }
+});
+
+/** All racers add something to the same revision at once, again and again. Returns what the winners have added. */
+async function race(key: string, racers: readonly KeyValueClient[], random: Random): Promise<number> {
+  let sum = 0;
+  let { revision } = await (racers[0] as KeyValueClient).put({ key, value: "0" });
+  for (let count = 0; count < races; count++) {
+    const amounts = racers.map(() => random.below(1000));
+    const base = revision;
+    const results = await Promise.allSettled(
+      racers.map((racer, index) =>
+        racer.put({
+          key,
+          value: String(sum + (amounts[index] as number)),
+          precondition: { condition: { case: "revision", value: base } },
+        }),
+      ),
+    );
+    const winner = results.findIndex(({ status }) => status === "fulfilled");
+    const won = results[winner];
+    if (won?.status !== "fulfilled") throw new Error("nobody won");
+    revision = won.value.revision;
+    sum += amounts[winner] as number;
+    results.forEach((result, index) => {
+      if (index === winner) return;
+      const failure = (result as PromiseRejectedResult).reason as CallFailure;
+      expect([failure?.code, failure?.reason]).toEqual(["aborted", "REVISION_MISMATCH"]);
+      expect(failure.metadata["current_revision"]).toBe(String(revision));
+    });
+  }
+  return sum;
+}
+
+const accounts = Array.from({ length: 6 }, (_, index) => `account/${index}`);
+const startBalance = 1000;
+const kills = 6;
+
+interface Transfer {
+  readonly from: string;
+  readonly to: string;
+  readonly amount: number;
+}
+
+test(`a commit happens as a whole or not at all, killed ${kills} times in between (seed ${seed})`, async () => {
+  const random = createRandom(seed);
+  const flags = ["--log", `file:${await temporaryDirectory()}`, "--compaction-bytes-min", "50000"];
+  const acknowledged = new Set<string>();
+  const refused = new Set<string>();
+  for (let kill = 0; kill <= kills; kill++) {
+    const server = await startServerProcess(flags);
+    try {
+      await withClients(server.address, async (clients) => {
+        if (kill === 0) await openAccounts(clients[0] as KeyValueClient);
+        await expectBooksBalance(clients[0] as KeyValueClient, acknowledged, refused);
+        if (kill < kills)
+          await transferUntilKilled(server, clients, random, `${kill}`, acknowledged, refused);
+      });
+    } finally {
+      await server.stop("SIGKILL");
+    }
+  }
+  // Both happened, or the test has shown nothing.
+  expect(acknowledged.size).toBeGreaterThan(kills);
+  expect(refused.size).toBeGreaterThan(0);
+});
+
+async function openAccounts(client: KeyValueClient): Promise<void> {
+  await client.commit({
+    mutations: accounts.map((key) => ({
+      kind: { case: "put", value: { key, value: String(startBalance) } },
+    })),
+  });
+}
+
+async function transferUntilKilled(
+  server: ServerProcess,
+  clients: readonly KeyValueClient[],
+  random: Random,
+  round: string,
+  acknowledged: Set<string>,
+  refused: Set<string>,
+): Promise<void> {
+  let left = 20 + random.below(150);
+  let dead = false;
+  const tellers = Array.from({ length: 9 }, async (_, teller) => {
+    const client = clients[teller % clients.length] as KeyValueClient;
+    for (let number = 0; !dead; number++) {
+      const id = `journal/${round}/${teller}/${number}`;
+      try {
+        await transfer(client, random, id);
+        acknowledged.add(id);
+        left--;
+      } catch (error) {
+        if (wasRefused(error)) refused.add(id);
+        else if (!dead) throw error;
+      }
+      if (left > 0 || dead) continue;
+      dead = true;
+      process.kill(server.pid, "SIGKILL");
+    }
+  });
+  await Promise.all(tellers);
+}
+
+/** Moves money between two accounts if neither has changed meanwhile, and writes it down. */
+async function transfer(client: KeyValueClient, random: Random, id: string): Promise<void> {
+  const from = random.pick(accounts);
+  const to = random.pick(accounts.filter((account) => account !== from));
+  const amount = 1 + random.below(20);
+  const { entries } = await client.batchGet({ keys: [from, to] });
+  const balances = entries.map(({ value }) => Number(value));
+  await client.commit({
+    checks: [
+      ...entries.map(({ key, revision }) => ({
+        key,
+        precondition: { condition: { case: "revision" as const, value: revision } },
+      })),
+      { key: id, precondition: { condition: { case: "exists", value: false } } },
+    ],
+    mutations: [
+      { kind: { case: "put", value: { key: from, value: String((balances[0] as number) - amount) } } },
+      { kind: { case: "put", value: { key: to, value: String((balances[1] as number) + amount) } } },
+      { kind: { case: "put", value: { key: id, value: JSON.stringify({ from, to, amount }) } } },
+    ],
+  });
+}
+
+async function expectBooksBalance(
+  client: KeyValueClient,
+  acknowledged: ReadonlySet<string>,
+  refused: ReadonlySet<string>,
+): Promise<void> {
+  const journal = new Map<string, Transfer>();
+  for (let pageToken = ""; ; ) {
+    const page = await client.list({ prefix: "journal/", pageToken });
+    for (const { key, value } of page.entries) journal.set(key, JSON.parse(value as string) as Transfer);
+    pageToken = page.nextPageToken;
+    if (pageToken === "") break;
+  }
+  const balances = new Map(accounts.map((account) => [account, startBalance]));
+  for (const { from, to, amount } of journal.values()) {
+    balances.set(from, (balances.get(from) as number) - amount);
+    balances.set(to, (balances.get(to) as number) + amount);
+  }
+  const { entries } = await client.list({ prefix: "account/" });
+  expect(new Map(entries.map(({ key, value }) => [key, Number(value)]))).toEqual(balances);
+  expect(
+    [...acknowledged].filter((id) => !journal.has(id)),
+    "acknowledged, and lost",
+  ).toEqual([]);
+  expect(
+    [...refused].filter((id) => journal.has(id)),
+    "refused, and done",
+  ).toEqual([]);
+}
