@@ -47,7 +47,7 @@ async function serve(configuration: Configuration): Promise<number> {
     // Before anybody is told that it is ready, and may want it to stop.
     const firstSignal = nextSignal();
     log.info({ listen: toText(address), admin: toText(adminAddress), version: packageJson.version }, "ready");
-    const signal = await Promise.race([nextSignal(), server.lost.then(throwLost)]);
+    const signal = await Promise.race([firstSignal, server.lost.then(throwLost)]);
     log.info({ signal }, "stopping");
     const giveUp = () => {
       abandon();
