@@ -1,0 +1,45 @@
+/**
+ * Loads node_modules twice, through REST and through gRPC, kills the server with SIGKILL, starts it again and compares
+ * every byte with the other protocol than the one that stored it.
+ *
+ *     node examples/load-node-modules.ts [DIR]
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startServerProcess } from "../test/support/server-process.ts";
+
+const tree = process.argv[2] ?? new URL("../node_modules", import.meta.url).pathname;
+const directory = await mkdtemp(join(tmpdir(), "duetkv-tree-"));
+
+async function loadTree(...flags: string[]): Promise<void> {
+  const script = new URL("load-tree.ts", import.meta.url).pathname;
+  const child = spawn(process.execPath, [script, tree, ...flags], { stdio: "inherit" });
+  const [code] = await once(child, "exit");
+  if (code !== 0) throw new Error(`load-tree ${flags.join(" ")} ended with ${code}`);
+}
+
+try {
+  // Two copies of a tree of this size are more than a store holds by default.
+  const flags = ["--log", `file:${directory}`, "--store-bytes-max", String(4 * 2 ** 30)];
+  const server = await startServerProcess(flags);
+  try {
+    await loadTree("--address", server.address, "--protocol", "rest", "--prefix", "rest/");
+    await loadTree("--address", server.address, "--protocol", "grpc", "--prefix", "grpc/");
+  } finally {
+    await server.stop("SIGKILL");
+  }
+  const start = performance.now();
+  const again = await startServerProcess(flags);
+  console.log(`killed, and ready again after ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  try {
+    await loadTree("--address", again.address, "--protocol", "grpc", "--prefix", "rest/", "--verify");
+    await loadTree("--address", again.address, "--protocol", "rest", "--prefix", "grpc/", "--verify");
+  } finally {
+    await again.stop();
+  }
+} finally {
+  await rm(directory, { recursive: true });
+}
