@@ -1,14 +1,15 @@
 import { toJson } from "@bufbuild/protobuf";
 import {
-  FileDescriptorProtoSchema,
   file_google_protobuf_descriptor as descriptorFile,
+  FileDescriptorProtoSchema,
 } from "@bufbuild/protobuf/wkt";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Operation, Response as Described, Schema } from "../../src/wire/openapi/document.ts";
+import type { Response as Described, Operation, Schema } from "../../src/wire/openapi/document.ts";
 import { JsonSchemas } from "../../src/wire/openapi/json-schema.ts";
 import { createKeyValueOpenApi } from "../../src/wire/openapi/key-value/document.ts";
+import { openApiPath } from "../../src/wire/openapi/openapi-handler.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 
 const document = createKeyValueOpenApi();
@@ -312,6 +313,20 @@ describe("real answers are as the document says", () => {
       expect([status, violations(JSON.parse(body as string), ...place).length > 0]).toEqual([status, wrong]);
     },
   );
+
+  test("the document itself is served, and nothing else at its place", async () => {
+    const url = `http://${server.address}${openApiPath}`;
+    const response = await fetch(url);
+    expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/json"]);
+    expect(await response.json()).toEqual(JSON.parse(JSON.stringify(document)));
+    const head = await fetch(url, { method: "HEAD" });
+    expect([head.status, head.headers.get("content-length")]).toEqual([
+      200,
+      response.headers.get("content-length"),
+    ]);
+    const refused = await fetch(url, { method: "PUT", body: "x" });
+    expect([refused.status, refused.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+  });
 
   test("each event of a watch", async () => {
     const path = "/v1/key:watch";
