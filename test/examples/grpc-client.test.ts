@@ -55,7 +55,6 @@ function mask(text: string): string {
   return text
     .replace(/\r/g, "")
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "(time)")
-    .replace(/^id: .*$/gm, "id: (revision)")
     .replace(/^(?:Date|Connection|Keep-Alive): .*\n/gm, "")
     .trim();
 }
