@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
   CodeGeneratorRequestSchema,
-  CodeGeneratorResponse_Feature as Feature,
   CodeGeneratorResponseSchema,
+  CodeGeneratorResponse_Feature as Feature,
   type FileDescriptorProto,
 } from "@bufbuild/protobuf/wkt";
 
