@@ -51,7 +51,7 @@ export interface Header {
 /** By media type. */
 export type Content = Readonly<Record<string, MediaType>>;
 
-export interface MediaType {
+interface MediaType {
   readonly schema?: Schema;
   /** What the data of each event is, in a stream of them; OpenAPI 3.1 has no word for streams. */
   readonly "x-item-schema"?: Schema;
