@@ -2,7 +2,7 @@ import { Code } from "@connectrpc/connect";
 import { wireError } from "./wire-error.ts";
 
 /** The longest delay that a timer of Node keeps; a longer one would fire after a millisecond. */
-export const timerMsMax = 2 ** 31 - 1;
+const timerMsMax = 2 ** 31 - 1;
 
 /**
  * Reads `connect-timeout-ms`: undefined when the call has no deadline. A wait that no timer can keep (24 days) counts as

@@ -3,6 +3,7 @@ import {
   createGrpcTransport,
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
+import { createGrpcWebTransport as createBrowserGrpcWebTransport } from "@connectrpc/connect-web";
 import { credentials } from "@grpc/grpc-js";
 import { afterAll, beforeAll } from "vitest";
 import { createConnectClient } from "../support/connect-client.ts";
@@ -20,6 +21,9 @@ afterAll(() => server.stop());
 const baseUrl = () => `http://${server.address}`;
 
 keyValueSuite("gRPC of Connect", () => createConnectClient(createGrpcTransport({ baseUrl: baseUrl() })));
+keyValueSuite("gRPC-Web of browsers", () =>
+  createConnectClient(createBrowserGrpcWebTransport({ baseUrl: baseUrl() })),
+);
 keyValueSuite("gRPC of grpc-js", () => createGrpcJsClient(server.address, credentials.createInsecure()));
 for (const httpVersion of ["1.1", "2"] as const) {
   const options = () => ({ baseUrl: baseUrl(), httpVersion });

@@ -26,7 +26,7 @@ export function createConnectClient(transport: Transport, close: () => void = ()
 }
 
 /** Throws the failure in the words of the error table. */
-export function fail(error: unknown): never {
+function fail(error: unknown): never {
   const connectError = ConnectError.from(error, Code.Unknown);
   // gRPC details arrive as they were sent; findDetails decodes both kinds.
   const [info] = connectError.findDetails(ErrorInfoSchema);

@@ -23,7 +23,7 @@ export interface PostgresProxy {
   refuse(): void;
   /** Nothing goes through in either direction, and nobody is told. */
   freeze(): void;
-  /** Takes connections again and lets everything through. */
+  /** Takes connections again and lets everything through; a cut that has not happened will not. */
   restore(): void;
   close(): Promise<void>;
 }
@@ -108,6 +108,7 @@ export async function startPostgresProxy(serverPort: number): Promise<PostgresPr
       thaw ??= Promise.withResolvers<void>();
     },
     restore() {
+      cut = undefined;
       refusing = false;
       thaw?.resolve();
       thaw = undefined;

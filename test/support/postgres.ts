@@ -1,6 +1,15 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, cpSync, existsSync, mkdtempSync, realpathSync, rmSync, statSync } from "node:fs";
+import {
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
@@ -41,14 +50,32 @@ const keeper = `
   kill -QUIT $server 2>/dev/null; wait $server
   [ "$order" = keep ] || rm -rf "$directory"`;
 
+/** The password of the superuser, where one is asked for. */
+const password = "correct horse";
+
 export async function startPostgres(
   settings: Readonly<Record<string, string>> = {},
+  authentication: "trust" | "scram-sha-256" = "trust",
 ): Promise<PostgresServer> {
   const directory = mkdtempSync(join(realpathSync(tmpdir()), "duetkv-postgres-"));
   if (unprivileged.uid !== undefined) chownSync(directory, unprivileged.uid, unprivileged.gid);
   const binaries = reachableBinaries(directory);
   const data = join(directory, "data");
-  const initdb = ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
+  const passwordFile = join(directory, "password");
+  writeFileSync(passwordFile, password);
+  const initdb = [
+    "-D",
+    data,
+    "-U",
+    "postgres",
+    "-A",
+    authentication,
+    "-E",
+    "UTF8",
+    "--locale=C",
+    "--no-sync",
+  ];
+  initdb.push(`--pwfile=${passwordFile}`);
   await promisify(execFile)(join(binaries, "initdb"), initdb, { cwd: directory, ...unprivileged });
   const port = await freePort();
   const options = Object.entries({
@@ -60,7 +87,7 @@ export async function startPostgres(
     ...settings,
   }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const command = [join(binaries, "postgres"), "-D", data, ...options];
-  const url = (database: string, credentials = "postgres") =>
+  const url = (database: string, credentials = `postgres:${encodeURIComponent(password)}`) =>
     `postgres://${credentials}@127.0.0.1:${port}/${database}`;
 
   let running: ChildProcess | undefined;

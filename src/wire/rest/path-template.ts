@@ -1,11 +1,11 @@
 /** A segment of a path template: its text, or `*` (one segment) or `**` (all that is left, at least one segment). */
-export type Segment =
+type Segment =
   | { readonly kind: "literal"; readonly text: string }
   | { readonly kind: "one" }
   | { readonly kind: "rest" };
 
 /** A field that is bound to the segments `from` (inclusive) to `to` (exclusive). */
-export interface PathVariable {
+interface PathVariable {
   readonly fieldPath: string;
   readonly from: number;
   readonly to: number;
