@@ -74,7 +74,10 @@ export async function openServer(
   const committer = new Committer({ store, logger, limits, clock, applier });
   const following = new AbortController();
   const lost = Promise.withResolvers<unknown>();
-  const followed = applier.follow(following.signal).catch(lost.resolve);
+  const followed = applier.follow(following.signal).catch((error: unknown) => {
+    log.error({ err: error }, "this replica cannot follow the log any longer");
+    lost.resolve(error);
+  });
   const barrier = new ReadBarrier({ store, logger, gate });
   const expirer = new Expirer({
     store,

@@ -1,5 +1,10 @@
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
+import { DuetError } from "../duet-error.ts";
 import type { Change, Store } from "../store/store.ts";
 import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
+
+/** How long to wait before a log that could not be read is read again. */
+const retryMs = 100;
 
 export interface ApplierOptions {
   readonly store: Store;
@@ -53,8 +58,22 @@ export class Applier {
     const { store, logger } = this.#options;
     for await (const transactions of logger.follow(store.revision, signal)) {
       this.apply(transactions);
-      // What is between is not the committer's: it would be answered by now, or heard that its outcome is unknown.
-      if (this.#early.length > 0) await this.catchUp();
+      // What is between is most likely the committer's, which hears of it in this turn of the event loop.
+      if (this.#early.length > 0) await nextTurn();
+      if (this.#early.length > 0) await this.#fillGap(signal);
+    }
+  }
+
+  /** Reads what is between, however often the log has to be asked. */
+  async #fillGap(signal: AbortSignal): Promise<void> {
+    while (this.#early.length > 0 && !signal.aborted) {
+      try {
+        await this.catchUp();
+      } catch (error) {
+        const fault = this.#options.logger.fault ?? error;
+        if (!isUnavailable(fault)) throw fault;
+        await delay(retryMs, undefined, { signal }).catch(() => {});
+      }
     }
   }
 
@@ -72,4 +91,8 @@ export class Applier {
     const { store, logger } = this.#options;
     for await (const transactions of logger.readTransactions(store.revision)) this.apply(transactions);
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof DuetError && error.reason === "LOG_UNAVAILABLE";
 }

@@ -106,29 +106,46 @@ export class Committer {
 
   /** Evaluates until nobody else's transaction came in between; resolves when what came of it is durable and applied. */
   async #append(waiting: readonly Waiting[]): Promise<readonly (() => void)[]> {
-    const { store, limits, clock, applier } = this.#options;
+    const { store, logger, limits, clock, applier } = this.#options;
+    /** Whether the store has everything that was durable when the operations were asked for. */
+    let fresh = !logger.shared;
     for (;;) {
       const basis = store.revision;
       const batch = new Batch(store, limits, Math.max(clock(), store.time));
       const settlements = waiting.map((each) => settlement(batch, each));
-      if (await this.#isNewest(basis, batch.transactions)) {
-        applier.apply(batch.transactions);
+      const { transactions } = batch;
+      // What changes nothing is a read: it need not be the newest state, which may never be seen while others write.
+      const valid =
+        transactions.length === 0
+          ? fresh || (await logger.latestSequence()) === basis
+          : await this.#appendAt(basis, transactions);
+      if (valid) {
+        applier.apply(transactions);
         return settlements;
       }
-      await applier.catchUp();
+      await this.#catchUp();
+      fresh = true;
     }
   }
 
-  /** Whether the log ended at `basis`; if so, the transactions are in it now. */
-  async #isNewest(basis: number, transactions: readonly Transaction[]): Promise<boolean> {
-    const { logger } = this.#options;
-    if (transactions.length === 0) return !logger.shared || (await logger.latestSequence()) === basis;
+  /** False when the log does not end at `basis`. */
+  async #appendAt(basis: number, transactions: readonly Transaction[]): Promise<boolean> {
     try {
-      await logger.append(basis, transactions);
+      await this.#options.logger.append(basis, transactions);
       return true;
     } catch (error) {
       if (error instanceof DuetError && error.reason === "LOG_CONFLICT") return false;
       throw error;
+    }
+  }
+
+  async #catchUp(): Promise<void> {
+    try {
+      await this.#options.applier.catchUp();
+    } catch (error) {
+      // To the caller it is the same whether the log is away or beyond use: nothing has happened.
+      if (!(error instanceof DuetError)) throw error;
+      throw new DuetError("LOG_UNAVAILABLE", error.message, { cause: error });
     }
   }
 }
