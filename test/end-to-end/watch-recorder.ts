@@ -104,14 +104,7 @@ export class WatchRecorder implements SeenBy {
     const target = `/v1/key:watch?${name}=${encodeURIComponent(value)}&includeExisting=true&previous=${this.previous}`;
     const headers = start.startRevision === undefined ? {} : { "last-event-id": String(start.startRevision) };
     try {
-      const stream = await openResponse(
-        `http://${address}`,
-        "GET",
-        target,
-        headers as Record<string, string>,
-        "",
-        signal,
-      );
+      const stream = await openResponse(`http://${address}`, "GET", target, headers, "", signal);
       if (stream.statusCode !== 200)
         throw toCallFailure(Buffer.concat(await Array.fromAsync(stream)).toString());
       for await (const { event, id, data } of readEvents(stream)) {
