@@ -70,8 +70,8 @@ export function createConfiguration(
 function tlsMistakes({ tlsCert, tlsKey, tlsClientCa }: Partial<Record<string, string>>): readonly string[] {
   if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return [];
   return [
-    ...(tlsCert === undefined ? ["--tls-cert must be set with --tls-key and --tls-client-ca"] : []),
-    ...(tlsKey === undefined ? ["--tls-key must be set with --tls-cert and --tls-client-ca"] : []),
+    ...(tlsCert === undefined ? ["--tls-cert must be a PEM file, since TLS is asked for"] : []),
+    ...(tlsKey === undefined ? ["--tls-key must be a PEM file, since TLS is asked for"] : []),
   ];
 }
 

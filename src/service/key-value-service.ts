@@ -9,8 +9,8 @@ import {
   type KeyValueService,
   PutResponseSchema,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
-import type { ReadBarrier } from "../committer/read-barrier.ts";
 import type { Committer } from "../committer/committer.ts";
+import type { ReadBarrier } from "../committer/read-barrier.ts";
 import { DuetError } from "../duet-error.ts";
 import type { Limits } from "../limits.ts";
 import type { Entry } from "../store/entry.ts";
@@ -42,7 +42,8 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
   /** Resolves when the store is as fresh as the read asks for; undefined when it is. */
   function fresh({ minRevision, consistency }: Read, context: HandlerContext): Promise<void> | undefined {
     if (minRevision < 0n) throw new DuetError("REVISION_INVALID", "min_revision is negative");
-    const timeoutMs = () => context.timeoutMs() ?? limits.revisionWaitMs;
+    // A little less than the deadline, so that the caller hears what it was that did not come.
+    const timeoutMs = () => Math.max(0, Math.floor((context.timeoutMs() ?? limits.revisionWaitMs) * 0.9));
     if (minRevision > store.revision) {
       return gate.reached(Number(minRevision), timeoutMs(), context.signal).then(() => passed());
     }

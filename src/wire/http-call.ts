@@ -1,6 +1,6 @@
 import { toHeaders } from "./headers.ts";
-import type { Caller } from "./invocation.ts";
 import { type HttpRequest, type HttpResponse, isGone } from "./http-exchange.ts";
+import type { Caller } from "./invocation.ts";
 
 /** One HTTP exchange, as an invocation sees it. */
 export class HttpCall implements Caller {

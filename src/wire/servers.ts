@@ -1,4 +1,4 @@
-import { createServer, ServerResponse, type ServerOptions } from "node:http";
+import { createServer, type ServerOptions, ServerResponse } from "node:http";
 import * as http2 from "node:http2";
 import type { Server, Socket } from "node:net";
 import { http2Options } from "./http2-settings.ts";

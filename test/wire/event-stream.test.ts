@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { Code } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import type { WatchRequest } from "../../gen/duetkv/v1/key_value_pb.ts";

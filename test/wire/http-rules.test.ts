@@ -8,17 +8,15 @@ import {
 import {
   DescriptorProtoSchema,
   EnumDescriptorProtoSchema,
-  FieldDescriptorProto_Label as Label,
   FieldDescriptorProtoSchema,
   FileDescriptorProtoSchema,
-  MethodDescriptorProtoSchema,
-  MethodOptionsSchema,
-  FieldDescriptorProto_Type as Type,
-} from "@bufbuild/protobuf/wkt";
-import {
   file_google_protobuf_duration,
   file_google_protobuf_timestamp,
   file_google_protobuf_wrappers,
+  FieldDescriptorProto_Label as Label,
+  MethodDescriptorProtoSchema,
+  MethodOptionsSchema,
+  FieldDescriptorProto_Type as Type,
 } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";

@@ -1,5 +1,5 @@
-import { describe, expect, test } from "vitest";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { describe, expect, test } from "vitest";
 import type { GetRequest, PutRequest } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { serviceError } from "./memory-key-value.ts";
 import { ask, askHttp2, exchangeBytes, openSocket, readAll, reasonOf, serve } from "./serve.ts";
@@ -11,6 +11,16 @@ describe.each([
   ["HTTP/1.1", ask],
   ["h2c", askHttp2],
 ])("over %s", (_name, send) => {
+  test.each(["value=x", "bytes_value=eA==", "bytesValue=eA=="])(
+    "a raw body does not go with ?%s",
+    async (query) => {
+      const { port, memory } = await serve();
+      const put = await send(port, "PUT", `/v1/key/a?${query}`, { body: "Hello" });
+      expect([put.status, reasonOf(put)]).toEqual([400, "REQUEST_MALFORMED"]);
+      expect(memory.requests).toEqual([]);
+    },
+  );
+
   test("a raw value comes back byte for byte, with its revision", async () => {
     const { port } = await serve();
     const put = await send(port, "PUT", "/v1/key/a/b", { body: "Hello" });

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { Agent, type IncomingMessage, request as httpRequest } from "node:http";
+import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import * as http2 from "node:http2";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import { generate } from "selfsigned";

@@ -179,12 +179,12 @@ const cases: readonly Case[] = [
   { name: "a get of nothing", method: "get", path: key, target: "/v1/key/none", status: 404 },
   { name: "a get of an empty key", method: "get", path: key, target: "/v1/key/", status: 400 },
   {
-    name: "a get that takes too long",
+    name: "a get of a revision that does not come",
     method: "get",
     path: key,
     target: "/v1/key/a?min_revision=99",
-    headers: { "connect-timeout-ms": "50" },
-    status: 504,
+    headers: { "connect-timeout-ms": "1000" },
+    status: 503,
   },
   { name: "a head", method: "head", path: key, target: "/v1/key/a/b", status: 200 },
   { name: "a head of nothing", method: "head", path: key, target: "/v1/key/none", status: 404 },
@@ -371,12 +371,13 @@ function checkHeaders(
   described: Described,
   [path, method, status]: readonly (string | number)[],
 ) {
-  for (const name of Object.keys(described.headers ?? {})) {
+  for (const [name, header] of Object.entries(described.headers ?? {})) {
     const value = response.headers.get(name);
     // An error names a tag only where an entry is.
     if (value === null && Number(status) >= 400) continue;
     const place = ["paths", path, method, "responses", status, "headers", name, "schema"].map(String);
-    expect([name, value, violations(value, ...place)]).toEqual([name, value, []]);
+    const typed = header.schema["type"] === "integer" ? Number(value) : value;
+    expect([name, value, violations(typed, ...place)]).toEqual([name, value, []]);
   }
 }
 

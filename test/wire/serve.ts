@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request as httpRequest } from "node:http";
+import { request as httpRequest, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http";
 import * as http2 from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
 import { onTestFinished } from "vitest";

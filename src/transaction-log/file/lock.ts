@@ -71,12 +71,8 @@ export async function readLogMark(fileSystem: FileSystem, directory: string): Pr
 async function assertLocked(file: File, directory: string, shared: boolean): Promise<void> {
   if (file.tryLock(shared)) return;
   const { pid } = await readContent(file);
-  const holder =
-    pid === undefined
-      ? "another process"
-      : pid === process.pid
-        ? `this process (pid ${pid})`
-        : `process ${pid}`;
+  // In containers that share a volume every process may have the same number.
+  const holder = pid === undefined || pid === process.pid ? "another process, or this one" : `process ${pid}`;
   throw new DuetError("LOG_LOCKED", `the log in ${directory} is in use by ${holder}`, {
     metadata: pid === undefined ? {} : { pid: String(pid) },
   });

@@ -23,7 +23,7 @@ export async function runLogCommand(args: string[], print: (line: string) => voi
     return exitCodes.usage;
   }
   try {
-    await assertDirectory(nodeFileSystem, command.directory);
+    await assertLog(nodeFileSystem, command.directory);
     return command.verb === "verify"
       ? await verify(command.directory, print)
       : await repair(command.directory, command.apply, print);
@@ -67,9 +67,13 @@ function parse(args: string[]) {
   });
 }
 
-/** A mistyped path must not look like an empty log, nor become one. */
-async function assertDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
-  await fileSystem.list(directory);
+/** A mistyped path, or a volume that is not mounted, must not look like a good log, nor become one. */
+async function assertLog(fileSystem: FileSystem, directory: string): Promise<void> {
+  const names = await fileSystem.list(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  if (names.length === 0) throw new DuetError("LOG_CORRUPT", `there is no log in ${directory}`);
 }
 
 async function verify(directory: string, print: (line: string) => void): Promise<number> {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { Registry } from "@bufbuild/protobuf";
 import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
@@ -57,6 +58,9 @@ export function createConnectMount(options: ConnectMountOptions): ConnectMount {
     let universalRequest: ReturnType<typeof universalRequestFromNodeRequest>;
     try {
       universalRequest = universalRequestFromNodeRequest(request, response as never, undefined, undefined);
+      if (request.httpVersionMajor === 1) {
+        universalRequest = { ...universalRequest, body: readAndDrop(request as IncomingMessage) };
+      }
     } catch (error) {
       log.debug({ err: error }, "a request that Connect cannot take");
       response.writeHead(400);
@@ -72,6 +76,18 @@ export function createConnectMount(options: ConnectMountOptions): ConnectMount {
         response.end();
       });
   };
+}
+
+/**
+ * A body whose reader may leave early: the rest is read and dropped. Leaving a stream destroys it, as a rule, and Node
+ * then never reads on, but keeps the connection: the next request on it would wait for ever.
+ */
+async function* readAndDrop(request: IncomingMessage): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* request.iterator({ destroyOnReturn: false });
+  } finally {
+    request.resume();
+  }
 }
 
 /** Connect would give a timer more milliseconds than it can count, and the deadline would pass at once. */

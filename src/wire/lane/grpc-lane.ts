@@ -7,11 +7,11 @@ import {
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { isValidAuthority } from "../authority.ts";
 import { collectBody } from "../body.ts";
+import { toHeaders } from "../headers.ts";
 import { type Caller, Invocation, invokeUnary } from "../invocation.ts";
 import type { MethodEntry } from "../method-table.ts";
 import { toConnectError } from "../wire-error.ts";
 import { decodeOnlyEnvelope, encodeEnvelope, envelopeHeaderBytes } from "./envelope.ts";
-import { toHeaders } from "../headers.ts";
 import type { LaneOptions } from "./lane.ts";
 import type { MessageCodec } from "./message-codec.ts";
 import { parseGrpcTimeout } from "./timeouts.ts";

@@ -21,6 +21,8 @@ export interface RestConvention<Request extends Message = Message, Response exte
   readonly jsonHint?: string;
   /** Whether the body is to be given to `readRawBody`, and query parameters are allowed beside it. */
   readonly takesRawBody?: (headers: IncomingHttpHeaders) => boolean;
+  /** The fields that a raw body sets, which the query therefore must not. */
+  readonly rawBodyFields?: readonly string[];
   readonly readRawBody?: (request: Request, body: Buffer, headers: IncomingHttpHeaders) => void;
   /** Sees the request last, when path, query and body are in it. */
   readonly readHeaders?: (request: Request, headers: IncomingHttpHeaders) => void;

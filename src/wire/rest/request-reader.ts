@@ -98,7 +98,7 @@ function bindQuery(route: RestRoute, message: Message, query: string, raw: boole
   if (route.body === "all" && !raw) {
     throw malformed("the body carries every field of this request: query parameters are not taken beside it");
   }
-  const bound = route.body === undefined || route.body === "all" ? [] : [[route.body]];
+  const bound = route.body === undefined || route.body === "all" ? route.rawBodyPaths : [[route.body]];
   setFieldsFromQuery(route.entry.spec.method.input, message, query, [...route.variablePaths, ...bound]);
 }
 

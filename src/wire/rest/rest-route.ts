@@ -26,6 +26,8 @@ export interface RestRoute {
   readonly body: "all" | DescField | undefined;
   /** The field that is the whole response body; undefined: the message. */
   readonly responseBody: DescField | undefined;
+  /** What a raw body sets. */
+  readonly rawBodyPaths: readonly FieldPath[];
   readonly convention: RestConvention;
 }
 
@@ -81,6 +83,7 @@ function bindRoute(
     verbLength: template.verb === "" ? 0 : template.verb.length + 1,
     body: rule.body === "*" ? "all" : findField(input, rule.body),
     responseBody: findField(output, rule.responseBody),
+    rawBodyPaths: (convention.rawBodyFields ?? []).map((name) => [findField(input, name) as DescField]),
     convention,
   };
 }

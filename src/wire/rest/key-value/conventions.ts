@@ -27,6 +27,7 @@ const put: RestConvention<PutRequest, PutResponse> = {
   pathReason: "KEY_INVALID",
   jsonHint,
   takesRawBody: (headers) => mediaTypeOf(headers["content-type"]) !== "application/json",
+  rawBodyFields: ["value", "bytes_value"],
   readRawBody(request, body, headers) {
     const isText = mediaTypeOf(headers["content-type"]) !== "application/octet-stream" && isUtf8(body);
     if (isText) request.value = body.toString();
