@@ -1,0 +1,36 @@
+import { readFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Load, Seen } from "./load.ts";
+import { runPinned } from "./run-pinned.ts";
+import { percentiles } from "./percentiles.ts";
+
+/** Sends one gRPC call again and again. h2load looks at HTTP statuses only, so check the answer before. */
+export async function runH2load(address: string, { requests, concurrency, seconds }: Load): Promise<Seen> {
+  const [request] = requests;
+  if (request === undefined) throw new Error("there is nothing to send");
+  const directory = await mkdtemp(join(tmpdir(), "h2load-"));
+  try {
+    const [body, log] = [join(directory, "body"), join(directory, "log")];
+    await writeFile(body, request.body);
+    // Up to 32 calls share a connection, as clients do.
+    const streams = Math.min(32, Math.ceil(concurrency / 4));
+    const flags = [
+      "-c",
+      String(Math.ceil(concurrency / streams)),
+      "-m",
+      String(streams),
+      "-D",
+      String(seconds),
+    ];
+    const headers = Object.entries(request.headers).flatMap(([name, value]) => ["-H", `${name}: ${value}`]);
+    const url = `http://${address}${request.path}`;
+    const output = await runPinned(["h2load", ...flags, ...headers, "-d", body, `--log-file=${log}`, url]);
+    const failed = Number(/(\d+) failed/.exec(output)?.[1]);
+    const lines = (await readFile(log, "utf8")).trimEnd().split("\n");
+    const latencies = lines.map((line) => Number(line.split("\t")[2]));
+    return { requests: lines.length, failed, seconds, ...percentiles(latencies) };
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}

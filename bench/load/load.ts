@@ -1,0 +1,26 @@
+/** One request; a gRPC call is a POST with the framed message as body. */
+export interface Request {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+export interface Load {
+  readonly protocol: "grpc" | "http1";
+  /** One, or many to choose from at random for each call. */
+  readonly requests: readonly Request[];
+  /** How many are under way at any time. */
+  readonly concurrency: number;
+  readonly seconds: number;
+}
+
+/** What the generator saw. Times are microseconds. */
+export interface Seen {
+  readonly requests: number;
+  readonly failed: number;
+  readonly seconds: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+}

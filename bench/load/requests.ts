@@ -1,0 +1,50 @@
+import { create, type DescMethodUnary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import type { Request } from "./load.ts";
+
+/** A unary gRPC call of any generated service. */
+export function grpcRequest<Method extends DescMethodUnary>(
+  method: Method,
+  message: MessageInitShape<Method["input"]>,
+): Request {
+  const path = `/${method.parent.typeName}/${method.name}`;
+  return grpcCall(path, toBinary(method.input, create(method.input, message)));
+}
+
+export function grpcCall(path: string, message: Uint8Array): Request {
+  const headers = { "content-type": "application/grpc", te: "trailers" };
+  return { method: "POST", path, headers, body: frameMessage(message) };
+}
+
+/** Compression flag, length, message. */
+export function frameMessage(message: Uint8Array): Uint8Array {
+  const framed = Buffer.alloc(5 + message.length);
+  framed.writeUInt32BE(message.length, 1);
+  framed.set(message, 5);
+  return framed;
+}
+
+export function restGet(key: string): Request {
+  return { method: "GET", path: `/v1/key/${encodeURIComponent(key)}`, headers: {}, body: new Uint8Array() };
+}
+
+export function restPut(key: string, value: string): Request {
+  const headers = { "content-type": "text/plain" };
+  return { method: "PUT", path: `/v1/key/${encodeURIComponent(key)}`, headers, body: Buffer.from(value) };
+}
+
+/** etcd's messages are few and flat enough to be written by hand. */
+export function etcdRange(key: string): Request {
+  const message = new BinaryWriter().tag(1, 2).string(key).tag(7, 0).bool(true).finish();
+  return grpcCall("/etcdserverpb.KV/Range", message);
+}
+
+export function etcdPut(key: string, value: string): Request {
+  const message = new BinaryWriter().tag(1, 2).string(key).tag(2, 2).string(value).finish();
+  return grpcCall("/etcdserverpb.KV/Put", message);
+}
+
+export function etcdGateway(call: "range" | "put", fields: object): Request {
+  const body = Buffer.from(JSON.stringify(fields));
+  return { method: "POST", path: `/v3/kv/${call}`, headers: { "content-type": "application/json" }, body };
+}

@@ -1,0 +1,55 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Load, Seen } from "./load.ts";
+import { runPinned } from "./run-pinned.ts";
+
+/** Sends one HTTP/1.1 request again and again, one at a time on each connection. */
+export async function runWrk(address: string, { requests, concurrency, seconds }: Load): Promise<Seen> {
+  const [request] = requests;
+  if (request === undefined) throw new Error("there is nothing to send");
+  const directory = await mkdtemp(join(tmpdir(), "wrk-"));
+  try {
+    const script = join(directory, "request.lua");
+    const headers = Object.entries(request.headers).map(
+      ([name, value]) => `[${quote(name)}]=${quote(value)}`,
+    );
+    const body = request.body.length === 0 ? "nil" : quote(Buffer.from(request.body).toString("latin1"));
+    await writeFile(
+      script,
+      `wrk.method = ${quote(request.method)}
+wrk.headers = { ${headers.join(", ")} }
+wrk.body = ${body}
+function done(summary, latency)
+  local errors = summary.errors
+  local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
+  io.write(string.format('\\n{"requests":%d,"failed":%d,"seconds":%f,"p50":%d,"p99":%d,"p999":%d}\\n',
+    summary.requests, failed, summary.duration / 1e6,
+    latency:percentile(50), latency:percentile(99), latency:percentile(99.9)))
+end
+`,
+      "latin1",
+    );
+    const flags = [
+      "-t",
+      "1",
+      "-c",
+      String(concurrency),
+      "-d",
+      `${seconds}s`,
+      "--timeout",
+      "10s",
+      "-s",
+      script,
+    ];
+    const output = await runPinned(["wrk", ...flags, `http://${address}${request.path}`]);
+    return JSON.parse(output.trimEnd().split("\n").at(-1) ?? "");
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+/** A Lua string with any bytes. */
+function quote(text: string): string {
+  return `"${text.replace(/[^ !#-[\]-~]/g, (character) => `\\${String(character.charCodeAt(0)).padStart(3, "0")}`)}"`;
+}

@@ -1,0 +1,42 @@
+import type { Figures } from "./load/measure.ts";
+
+export type Protocol = "gRPC" | "HTTP/1.1";
+
+/** One server under one load. */
+export interface Measurement extends Figures {
+  readonly section: string;
+  /** What was asked for, the same words for all servers: "get 64 B". */
+  readonly what: string;
+  readonly server: string;
+  readonly protocol: Protocol;
+  readonly concurrency: number;
+}
+
+/** A figure that stands alone. */
+export interface Fact {
+  readonly section: string;
+  readonly what: string;
+  readonly value: number;
+  readonly unit: string;
+}
+
+export interface Results {
+  readonly date: string;
+  readonly command: string;
+  readonly machine: string;
+  readonly versions: string;
+  readonly notes: readonly string[];
+  readonly measurements: Measurement[];
+  readonly facts: Fact[];
+}
+
+/** What a section gets: how long to measure, and where to put what it finds. */
+export interface Run {
+  /** Fewer entries and fewer steps, to see that everything works. */
+  readonly quick: boolean;
+  readonly seconds: number;
+  measured(measurement: Measurement): void;
+  found(fact: Fact): void;
+}
+
+export const duetKv = "Duet KV";
