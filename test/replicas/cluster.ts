@@ -1,0 +1,62 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { expect, onTestFinished } from "vitest";
+import { openClient, type Protocol } from "../end-to-end/every-client.ts";
+import type { KeyValueClient } from "../support/key-value-client.ts";
+import { request } from "../support/rest-request.ts";
+import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
+
+/** Starts a replica, which ends with the test at the latest. */
+export async function startReplica(url: string, flags: readonly string[] = []): Promise<ServerProcess> {
+  const replica = await startServerProcess(["--log", url, ...flags]);
+  onTestFinished(async () => {
+    await replica.stop("SIGKILL");
+  });
+  return replica;
+}
+
+export function startReplicas(
+  url: string,
+  count: number,
+  flags: readonly string[] = [],
+): Promise<ServerProcess[]> {
+  return Promise.all(Array.from({ length: count }, () => startReplica(url, flags)));
+}
+
+/** A client of a replica, which is closed with the test. */
+export function connectTo(
+  { address }: Pick<ServerProcess, "address">,
+  protocol: Protocol = "gRPC by grpc-js",
+): KeyValueClient {
+  const client = openClient(protocol, address);
+  onTestFinished(() => client.close());
+  return client;
+}
+
+/** Waits for something that happens sooner or later; the test's own timeout ends it. */
+export async function until(happened: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await happened())) await delay(20);
+}
+
+export interface State {
+  readonly revision: number;
+  readonly hash: string;
+}
+
+export async function stateOf({ adminAddress }: ServerProcess): Promise<State> {
+  return JSON.parse((await request(`http://${adminAddress}`, "GET", "/state")).body.toString());
+}
+
+export async function isReady({ adminAddress }: ServerProcess): Promise<boolean> {
+  return (await request(`http://${adminAddress}`, "GET", "/readyz")).status === 200;
+}
+
+/** Waits until all are at the same revision, asserts that they hold the same, and returns what. */
+export async function expectSameState(replicas: readonly ServerProcess[]): Promise<State> {
+  let states: State[] = [];
+  await until(async () => {
+    states = await Promise.all(replicas.map(stateOf));
+    return new Set(states.map(({ revision }) => revision)).size === 1;
+  });
+  expect(new Set(states.map(({ hash }) => hash)).size).toBe(1);
+  return states[0] as State;
+}

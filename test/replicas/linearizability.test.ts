@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import type { KeyValueClient } from "../support/key-value-client.ts";
+import { type PostgresServer, startPostgres } from "../support/postgres.ts";
+import { createRandom, seed } from "../transaction-log/random.ts";
+import { connectTo, expectSameState, startReplicas } from "./cluster.ts";
+import { ReplicaHistory, readTruth } from "./replica-history.ts";
+import { Clients, Traffic } from "./traffic.ts";
+
+/** As many as a test run has time for; REPLICA_OPERATIONS asks for more. */
+const operations = Number(process.env["REPLICA_OPERATIONS"] ?? 10_000);
+const clientCount = 100;
+const keys = Array.from({ length: 20 }, (_, index) => `key ${index}`);
+
+let server: PostgresServer;
+beforeAll(async () => {
+  console.log(`SEED=${seed}`);
+  server = await startPostgres();
+});
+afterAll(() => server.stop());
+
+test(
+  `${clientCount} clients of three replicas see one store (seed ${seed})`,
+  async () => {
+    const random = createRandom(seed);
+    const url = await server.createDatabase();
+    const replicas = await startReplicas(url, 3, ["--watch-history-events-max", "10000000"]);
+    const clients = new Clients(random, replicas);
+    onTestFinished(() => clients.close());
+    const history = new ReplicaHistory();
+    const traffic = new Traffic({ history, random, keys, target: clients.pick });
+    await traffic.run(clientCount, () => history.operations >= operations);
+
+    const { revision } = await expectSameState(replicas);
+    for (const replica of replicas) {
+      const truth = await readTruth(connectTo(replica), BigInt(revision));
+      expect([...truth.keys()]).toEqual(Array.from({ length: revision }, (_, index) => BigInt(index + 1)));
+      expect(history.problems(truth)).toEqual([]);
+    }
+    expect(history.unknown).toBe(0);
+    console.log(`${history.operations} operations, ${revision} revisions, ${history.refused} refused`);
+  },
+  120_000 + operations * 20,
+);
+
+test(`a counter that all replicas compare and swap counts exactly (seed ${seed})`, async () => {
+  const rounds = 25;
+  const racers = 12;
+  const replicas = await startReplicas(await server.createDatabase(), 3);
+  const clients = replicas.map((replica) => connectTo(replica)) as [KeyValueClient, ...KeyValueClient[]];
+  const { revision: first } = await clients[0].put({ key: "counter", value: "0" });
+  const wins: bigint[] = [];
+  const race = async (client: KeyValueClient) => {
+    for (let won = 0; won < rounds; ) {
+      const { entry } = await client.get({ key: "counter" });
+      const precondition = { condition: { case: "revision" as const, value: entry?.revision ?? 0n } };
+      const value = String(Number(entry?.value) + 1);
+      try {
+        wins.push((await client.put({ key: "counter", value, precondition })).revision);
+        won++;
+      } catch (error) {
+        expect(error).toMatchObject({ reason: "REVISION_MISMATCH" });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: racers }, (_, index) => race(clients[index % 3] as KeyValueClient)));
+  const total = rounds * racers;
+  // One winner of each revision, and no other write.
+  expect(new Set(wins).size).toBe(total);
+  for (const client of clients) {
+    const { entry, revision } = await client.get({ key: "counter" });
+    expect([entry?.value, entry?.version, revision]).toEqual([
+      String(total),
+      BigInt(total + 1),
+      first + BigInt(total),
+    ]);
+  }
+  await expectSameState(replicas);
+});
+
+test("of all who make a key that is not there, one does", async () => {
+  const replicas = await startReplicas(await server.createDatabase(), 3);
+  const clients = replicas.map((replica) => connectTo(replica));
+  for (let round = 0; round < 20; round++) {
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 9 }, (_, index) =>
+        (clients[index % 3] as KeyValueClient).put({
+          key: `key ${round}`,
+          value: String(index),
+          precondition: { condition: { case: "exists", value: false } },
+        }),
+      ),
+    );
+    const won = outcomes.flatMap((outcome) =>
+      outcome.status === "fulfilled" ? [outcome.value.revision] : [],
+    );
+    const reasons = outcomes.flatMap((outcome) =>
+      outcome.status === "rejected" ? [outcome.reason.reason] : [],
+    );
+    expect([won, reasons]).toEqual([[BigInt(round + 1)], Array.from({ length: 8 }, () => "KEY_EXISTS")]);
+  }
+});
+
+test(`transfers through all replicas keep the sum, whenever it is read (seed ${seed})`, async () => {
+  const random = createRandom(seed);
+  const accounts = Array.from({ length: 6 }, (_, index) => `account ${index}`);
+  const replicas = await startReplicas(await server.createDatabase(), 3);
+  const clients = replicas.map((replica) => connectTo(replica));
+  const pick = () => random.pick(clients);
+  const put = (key: string, value: number) => ({
+    kind: { case: "put" as const, value: { key, value: String(value) } },
+  });
+  await pick().commit({ mutations: accounts.map((key) => put(key, 100)) });
+  let transfers = 0;
+  const transfer = async () => {
+    const [from, to] = accounts.toSorted(() => random.below(3) - 1) as [string, string];
+    const { entries } = await pick().batchGet({ keys: [from, to] });
+    const amount = random.below(10);
+    const checks = entries.map(({ key, revision }) => ({
+      key,
+      precondition: { condition: { case: "revision" as const, value: revision } },
+    }));
+    const mutations = entries.map(({ key, value }) =>
+      put(key, Number(value) + (key === from ? -amount : amount)),
+    );
+    await pick()
+      .commit({ checks, mutations })
+      .then(() => transfers++)
+      .catch((error: unknown) => expect(error).toMatchObject({ reason: "REVISION_MISMATCH" }));
+  };
+  let done = false;
+  const readSums = async () => {
+    while (!done) {
+      const { entries } = await pick().list({ prefix: "account " });
+      expect(entries.reduce((sum, { value }) => sum + Number(value), 0)).toBe(600);
+    }
+  };
+  const readers = Array.from({ length: 6 }, readSums);
+  const writers = Array.from({ length: 12 }, async () => {
+    for (let count = 0; count < 25; count++) await transfer();
+  });
+  await Promise.all(writers);
+  done = true;
+  await Promise.all(readers);
+  const { revision } = await expectSameState(replicas);
+  expect(revision).toBe(transfers + 1);
+});
