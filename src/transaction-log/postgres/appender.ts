@@ -25,6 +25,8 @@ export interface AppenderOptions {
   /** How long to look for the outcome of an append that was not answered. */
   readonly outcomeMs: number;
   readonly onTrouble: (error: unknown) => void;
+  /** Called when a batch was appended. */
+  readonly onAppended: () => void;
   readonly signal: AbortSignal;
 }
 
@@ -80,7 +82,7 @@ export class Appender {
    * reasons, and may be tried again.
    */
   async #attempt(batch: AppendBatch, until: number): Promise<boolean | undefined> {
-    const { connections, history, own, onTrouble } = this.#options;
+    const { connections, history, own, onTrouble, onAppended } = this.#options;
     const settle = own.begin(batch.basis.sequence, batch.sequence);
     let appended: boolean | undefined = false;
     try {
@@ -94,7 +96,10 @@ export class Appender {
       appended = (await this.#resolve(batch, until, error)) ? true : undefined;
     } finally {
       settle(appended === true);
-      if (appended === true) history.advance(batch);
+      if (appended === true) {
+        history.advance(batch);
+        onAppended();
+      }
     }
     return appended;
   }

@@ -1,3 +1,4 @@
+import { DuetError } from "../../duet-error.ts";
 import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { Doorbell } from "./doorbell.ts";
@@ -58,7 +59,9 @@ async function moveHorizon(connection: Connection, options: CompactionOptions): 
       values: [horizon, replicaTimeoutMs],
     });
     if (rowCount === 1) return;
-    if (performance.now() > until) throw new Error(`a replica has not applied ${horizon} yet`);
+    if (performance.now() > until) {
+      throw new DuetError("LOG_UNAVAILABLE", `a live replica has not applied ${horizon} yet`);
+    }
     await new Doorbell().wait(100, signal);
     signal.throwIfAborted();
   }

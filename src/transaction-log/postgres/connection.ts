@@ -40,41 +40,37 @@ const setupSession = `
 /** One session of the database, and the socket under it. */
 export class Connection {
   readonly client: Client;
-  readonly #socket: Socket;
-  readonly #queryTimeoutMs: number;
+  readonly #socket = new Socket();
+  readonly #statementTimeoutMs: number;
   #usable = true;
 
-  private constructor(client: Client, socket: Socket, queryTimeoutMs: number) {
-    this.client = client;
-    this.#socket = socket;
-    this.#queryTimeoutMs = queryTimeoutMs;
-    // Without a listener the loss of an idle connection would end the process. Whoever uses it hears of it by itself.
-    client.on("error", () => this.kill());
-    client.on("end", () => {
-      this.#usable = false;
-    });
-  }
-
-  /** Resolves when the session is set up. Rejects with the driver's error, or when the server takes no writes. */
-  static async open({ url, connectTimeoutMs, statementTimeoutMs }: ConnectionOptions): Promise<Connection> {
-    const socket = new Socket();
-    const client = new Client({
+  /** Not connected yet: `start` does that. */
+  constructor({ url, connectTimeoutMs, statementTimeoutMs }: ConnectionOptions) {
+    this.#statementTimeoutMs = statementTimeoutMs;
+    this.client = new Client({
       connectionString: url,
       fallback_application_name: "duetkv",
       connectionTimeoutMillis: connectTimeoutMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
-      stream: () => socket,
+      stream: () => this.#socket,
     });
-    const connection = new Connection(client, socket, statementTimeoutMs + answerMarginMs);
+    // Without a listener the loss of an idle connection would end the process. Whoever uses it hears of it by itself.
+    this.client.on("error", () => this.kill());
+    this.client.on("end", () => {
+      this.#usable = false;
+    });
+  }
+
+  /** Resolves when the session is set up. Rejects with the driver's error, or when the server takes no writes. */
+  async start(): Promise<void> {
     try {
-      await client.connect();
-      const { rows } = await connection.query({ text: setupSession, values: [String(statementTimeoutMs)] });
+      await this.client.connect();
+      const { rows } = await this.query({ text: setupSession, values: [String(this.#statementTimeoutMs)] });
       if (rows[0]?.["standby"]) throw new Error("the database is a standby and takes no writes");
       if (rows[0]?.["encoding"] !== "UTF8") throw new Error("the encoding of the database is not UTF8");
-      return connection;
     } catch (error) {
-      connection.kill();
+      this.kill();
       throw error;
     }
   }
@@ -111,12 +107,13 @@ export class Connection {
   }
 
   async closed(): Promise<void> {
-    if (!this.#socket.closed) await new Promise((resolve) => this.#socket.once("close", resolve));
+    if (this.#socket.closed) return;
+    await new Promise((resolve) => this.#socket.once("close", resolve));
   }
 
   #limited({ name, text, values = [] }: Statement) {
     // The driver knows this setting, its types do not.
-    const config = { text, values: [...values], query_timeout: this.#queryTimeoutMs };
+    const config = { text, values: [...values], query_timeout: this.#statementTimeoutMs + answerMarginMs };
     return name === undefined ? config : { ...config, name };
   }
 }

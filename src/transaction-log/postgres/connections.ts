@@ -16,7 +16,6 @@ export class NotConnectedError extends Error {
 export class Connections {
   readonly #options: ConnectionOptions;
   readonly #open = new Set<Connection>();
-  readonly #opening = new Set<Promise<unknown>>();
   #idle: Connection[] = [];
   #closed = false;
 
@@ -61,18 +60,14 @@ export class Connections {
     const idle = fresh ? undefined : this.#takeIdle();
     if (idle) return idle;
     if (this.#closed) throw new NotConnectedError(new Error("the log is closed"));
-    const opening = Connection.open(this.#options);
-    this.#opening.add(opening);
+    const connection = new Connection(this.#options);
+    this.#open.add(connection);
     try {
-      const connection = await opening;
-      this.#open.add(connection);
-      if (!this.#closed) return connection;
-      this.drop(connection);
-      throw new Error("the log is closed");
+      await connection.start();
+      return connection;
     } catch (error) {
+      this.drop(connection);
       throw new NotConnectedError(error);
-    } finally {
-      this.#opening.delete(opening);
     }
   }
 
@@ -95,14 +90,13 @@ export class Connections {
     void connection.closed().then(() => this.#open.delete(connection));
   }
 
-  /** Ends the idle ones and drops those that are lent. Resolves when every socket is closed. */
+  /** Ends the idle ones and drops those that are lent or just being opened. Resolves when every socket is closed. */
   async close(): Promise<void> {
     this.#closed = true;
     const idle = this.#idle;
     this.#idle = [];
     for (const connection of this.#open) if (!idle.includes(connection)) connection.kill();
     await Promise.all(idle.map((connection) => connection.end()));
-    await Promise.allSettled(this.#opening);
     await Promise.all([...this.#open].map((connection) => connection.closed()));
   }
 }

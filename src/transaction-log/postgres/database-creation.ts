@@ -9,7 +9,7 @@ import { sqlState, sqlStates } from "./database-error.ts";
  */
 export async function ensureDatabase(options: ConnectionOptions): Promise<void> {
   try {
-    await (await Connection.open(options)).end();
+    await (await openConnection(options)).end();
     return;
   } catch (error) {
     if (sqlState(error) !== sqlStates.noSuchDatabase) throw error;
@@ -39,11 +39,17 @@ export async function ensureDatabase(options: ConnectionOptions): Promise<void> 
 /** A session in one of the databases that every server has. */
 async function openMaintenance(options: ConnectionOptions): Promise<Connection> {
   try {
-    return await Connection.open({ ...options, url: withDatabase(options.url, "postgres") });
+    return await openConnection({ ...options, url: withDatabase(options.url, "postgres") });
   } catch (error) {
     if (sqlState(error) !== sqlStates.noSuchDatabase) throw error;
-    return Connection.open({ ...options, url: withDatabase(options.url, "template1") });
+    return openConnection({ ...options, url: withDatabase(options.url, "template1") });
   }
+}
+
+async function openConnection(options: ConnectionOptions): Promise<Connection> {
+  const connection = new Connection(options);
+  await connection.start();
+  return connection;
 }
 
 /** Not through `URL`, which refuses hosts that the driver takes. */

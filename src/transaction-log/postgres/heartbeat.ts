@@ -1,17 +1,28 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { DuetError } from "../../duet-error.ts";
 import type { LogSink } from "../file/log-sink.ts";
 import { backoffMs } from "./backoff.ts";
+import type { Connection } from "./connection.ts";
 import { type Connections, NotConnectedError } from "./connections.ts";
 import { withoutDetails } from "./database-error.ts";
 import { Doorbell } from "./doorbell.ts";
 import { refreshHead } from "./head.ts";
 import type { History } from "./history.ts";
 
+/** How long a close may take to say so to the others. */
+const leavingMs = 1_000;
+
+export interface Replica {
+  readonly id: string;
+  /** For people. */
+  readonly name: string;
+}
+
 export interface HeartbeatOptions {
   readonly connections: Connections;
   readonly history: History;
   readonly log: LogSink;
-  readonly replica: { readonly id: string; readonly name: string };
+  readonly replica: Replica;
   readonly intervalMs: number;
 }
 
@@ -31,9 +42,8 @@ export class Heartbeat {
     this.#options = options;
   }
 
-  /** Resolves when the others know of this replica; from then on it beats until it is closed. */
-  async start(): Promise<void> {
-    await this.#beat();
+  /** Beats until it is closed. The replica must be known to the others already. */
+  start(): void {
     this.#running = this.#run();
   }
 
@@ -62,19 +72,24 @@ export class Heartbeat {
     await this.#beat();
   }
 
-  /** Takes the replica out of the list, if the database can be reached. */
+  /** Something else has shown that the log takes writes. */
+  recover(): void {
+    if (this.#fault === undefined) return;
+    this.#options.log.info({ sequence: this.#options.history.seen.sequence }, "the database answers again");
+    this.#fault = undefined;
+  }
+
+  /** Takes the replica out of the list, if the database can be reached soon; otherwise it will count as dead. */
   async close(): Promise<void> {
     this.#closed.abort();
-    await this.#running;
-    if (this.#fault) return;
     const { connections, replica } = this.#options;
-    try {
+    const leaving = (async () => {
+      await this.#running;
       await connections.withConnection((connection) =>
         connection.query({ text: "DELETE FROM duetkv.replicas WHERE id = $1::uuid", values: [replica.id] }),
       );
-    } catch {
-      // It will count as dead before long.
-    }
+    })().catch(() => {});
+    await Promise.race([leaving, delay(leavingMs, undefined, { ref: false })]);
   }
 
   async #run(): Promise<void> {
@@ -87,8 +102,7 @@ export class Heartbeat {
       try {
         await this.#beat();
         failures = 0;
-        if (this.#fault) log.info({ sequence: history.seen.sequence }, "the database answers again");
-        this.#fault = undefined;
+        this.recover();
       } catch (error) {
         if (history.fault) {
           log.error({ err: history.fault }, "the log is given up");
@@ -112,14 +126,23 @@ export class Heartbeat {
   async #beat(): Promise<void> {
     const { connections, history, replica } = this.#options;
     await connections.withConnection(async (connection) => {
-      await connection.query({
-        name: "duetkv-heartbeat",
-        text: `INSERT INTO duetkv.replicas (id, name, applied, seen)
-          VALUES ($1::uuid, $2, $3::bigint, clock_timestamp())
-          ON CONFLICT (id) DO UPDATE SET applied = EXCLUDED.applied, seen = EXCLUDED.seen`,
-        values: [replica.id, replica.name, this.#applied],
-      });
+      await sayAlive(connection, replica, this.#applied);
       await refreshHead(connection, history);
     });
   }
+}
+
+/** Makes the replica known to the others, or known to be alive still. */
+export async function sayAlive(
+  connection: Connection,
+  { id, name }: Replica,
+  applied: number,
+): Promise<void> {
+  await connection.query({
+    name: "duetkv-heartbeat",
+    text: `INSERT INTO duetkv.replicas (id, name, applied, seen)
+      VALUES ($1::uuid, $2, $3::bigint, clock_timestamp())
+      ON CONFLICT (id) DO UPDATE SET applied = EXCLUDED.applied, seen = EXCLUDED.seen`,
+    values: [id, name, applied],
+  });
 }

@@ -61,20 +61,26 @@ export class Listener {
   }
 
   async #listen(onListening: () => void): Promise<void> {
-    const connection = await Connection.open(this.#options);
+    const connection = new Connection(this.#options);
     const lost = new Doorbell();
+    const { signal } = this.#closed;
+    // A connection that is only being opened must not hold up a close.
+    const stop = () => (this.#connection === undefined ? connection.kill() : lost.ring());
+    signal.addEventListener("abort", stop);
     try {
+      await connection.start();
       connection.client.on("notification", ({ payload }) => this.#onSequence(Number(payload)));
       connection.client.on("end", () => lost.ring());
       await connection.query({ text: `LISTEN ${channel}` });
       this.#connection = connection;
       onListening();
-      while (connection.usable && !this.#closed.signal.aborted) {
-        await lost.wait(checkMs, this.#closed.signal);
-        if (!this.#closed.signal.aborted) await connection.query({ text: "SELECT 1" });
+      while (connection.usable && !signal.aborted) {
+        await lost.wait(checkMs, signal);
+        if (!signal.aborted) await connection.query({ text: "SELECT 1" });
       }
     } finally {
       this.#connection = undefined;
+      signal.removeEventListener("abort", stop);
       if (connection.usable) await connection.end();
       connection.kill();
       await connection.closed();

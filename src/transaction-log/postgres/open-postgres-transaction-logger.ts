@@ -7,7 +7,7 @@ import { Connections, NotConnectedError } from "./connections.ts";
 import { ensureDatabase } from "./database-creation.ts";
 import { withoutDetails } from "./database-error.ts";
 import { readHeader } from "./head.ts";
-import { Heartbeat } from "./heartbeat.ts";
+import { Heartbeat, sayAlive } from "./heartbeat.ts";
 import { History } from "./history.ts";
 import { migrate } from "./migrations.ts";
 import type { PageLimits } from "./page.ts";
@@ -55,15 +55,16 @@ export async function openPostgresTransactionLogger(
   try {
     await ensureDatabase(options);
     await migrate(connections);
-    const history = new History(await connections.withConnection((connection) => readHeader(connection)));
-    const heartbeat = new Heartbeat({
-      connections,
-      history,
-      log: options.log,
-      replica: { id: randomUUID(), name },
-      intervalMs: options.heartbeatMs,
+    const replica = { id: randomUUID(), name };
+    const header = await connections.withConnection(async (connection) => {
+      // Before anything is read: from here on compaction waits for this replica.
+      await sayAlive(connection, replica, 0);
+      return readHeader(connection);
     });
-    await heartbeat.start();
+    const history = new History(header);
+    const { log, heartbeatMs: intervalMs } = options;
+    const heartbeat = new Heartbeat({ connections, history, log, replica, intervalMs });
+    heartbeat.start();
     return new PostgresTransactionLogger(options, connections, history, heartbeat);
   } catch (error) {
     await connections.close();

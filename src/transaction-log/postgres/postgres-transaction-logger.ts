@@ -51,6 +51,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
       newest: () => this.#newest,
       outcomeMs: options.outcomeMs,
       onTrouble: (error) => heartbeat.suspect(error),
+      onAppended: () => heartbeat.recover(),
       signal: this.#closed.signal,
     });
     this.#listener = new Listener(options, options.log, (sequence) => {
@@ -195,6 +196,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
 
   #translate(error: unknown, reason?: "LOG_UNAVAILABLE"): Error {
     if (error instanceof DuetError) return reason ? new DuetError(reason, error.message) : error;
+    if (this.#closing) return new DuetError("LOG_UNAVAILABLE", "the log is closed");
     this.#heartbeat.suspect(error);
     return new DuetError("LOG_UNAVAILABLE", "the database of the log does not answer", {
       cause: withoutDetails(error),

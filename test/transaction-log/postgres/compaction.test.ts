@@ -1,0 +1,282 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { Connections } from "../../../src/transaction-log/postgres/connections.ts";
+import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
+import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
+import { LogModel, put, readAll, simple, simples, transaction } from "../log-model.ts";
+import { createRandom, seed } from "../random.ts";
+import { expectNothingOpen, openLogger, until } from "./loggers.ts";
+
+let server: PostgresServer;
+let url: string;
+const opened: PostgresTransactionLogger[] = [];
+
+beforeAll(async () => {
+  server = await startPostgres();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  url = await server.createDatabase();
+});
+afterEach(async () => {
+  for (const log of opened.splice(0)) await log.close();
+  await expectNothingOpen(server, url);
+});
+
+async function open(options: Parameters<typeof openLogger>[1] = {}) {
+  const log = await openLogger(url, { heartbeatMs: 20, ...options });
+  opened.push(log);
+  return log;
+}
+
+describe("compaction of a shared log", () => {
+  it("waits for every live replica, and not for one that has left", async () => {
+    const one = await open({ compactionWaitMs: 200 });
+    const two = await open();
+    await one.append(0, simples(1, 10));
+    two.applied(9);
+    await expect(one.compact(10, () => false)).rejects.toThrow("a live replica has not applied 10 yet");
+    expect(one.horizon).toBe(0);
+    expect(await readAll(one)).toEqual(simples(1, 10));
+    // Nothing is wrong with the database.
+    expect(one.fault).toBeUndefined();
+    two.applied(10);
+    await one.compact(10, () => false);
+    expect(one.horizon).toBe(10);
+    await one.append(10, [simple(11)]);
+    await two.close();
+    await one.compact(11, () => false);
+    expect(await readAll(one)).toEqual([]);
+  });
+
+  it("goes on as soon as the last replica has come so far", async () => {
+    const one = await open({ compactionWaitMs: 60_000 });
+    const two = await open();
+    await one.append(0, simples(1, 10));
+    const compacting = one.compact(10, () => true);
+    await delay(50);
+    two.applied(10);
+    await compacting;
+    expect(one.horizon).toBe(10);
+    await until(() => two.horizon === 10);
+  });
+
+  it("is not held back by a dead replica, which is refused when it comes back", async () => {
+    const one = await open({ replicaTimeoutMs: 100 });
+    // Its heart beats once, and then it is as if it were stopped.
+    const paused = await open({ heartbeatMs: 1_000_000, listen: false, pollMs: 1_000_000 });
+    const later = await open({ heartbeatMs: 1_000_000, listen: false, pollMs: 1_000_000 });
+    await one.append(0, simples(1, 10));
+    for (const log of [paused, later]) {
+      expect(await log.latestSequence()).toBe(10);
+      log.applied(10);
+    }
+    await one.append(10, simples(11, 10));
+    await one.compact(20, () => false);
+    const follow = async (log: PostgresTransactionLogger) => {
+      for await (const batch of log.follow(10, new AbortController().signal)) batch.toString();
+    };
+    await expect(follow(paused)).rejects.toMatchObject({
+      reason: "LOG_CORRUPT",
+      message: expect.stringContaining("compacted up to 20"),
+    });
+    expect(paused.fault?.message).toContain("start anew");
+    await expect(paused.append(10, [simple(11)])).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    await expect(later.latestSequence()).rejects.toMatchObject({
+      reason: "LOG_UNAVAILABLE",
+      message: expect.stringContaining("start anew"),
+    });
+    await expect(readAll(one, 10)).rejects.toMatchObject({ reason: "LOG_CORRUPT" });
+    // A new start is all that it takes.
+    expect(await readAll(await open(), 0)).toEqual([]);
+  });
+
+  it("spares a reader that has begun", async () => {
+    const one = await open({ pageLimits: { rows: 2, bytes: 1_000_000 } });
+    const model = new LogModel();
+    model.transactions.push(
+      transaction(1, put("a", "1")),
+      transaction(2, put("b", "2")),
+      transaction(3, { type: "delete", key: "a", expired: false }),
+      transaction(4, put("b", "4")),
+      transaction(5, { type: "delete", key: "b", expired: false }),
+    );
+    await one.append(0, model.transactions);
+    const read = [];
+    for await (const batch of one.readTransactions(0)) {
+      read.push(...batch);
+      if (one.horizon === 0) await one.compact(5, model.isLiveAt(5));
+    }
+    expect(read).toEqual(model.transactions);
+    expect(await readAll(one)).toEqual([]);
+  });
+
+  it("can be stopped at any step, and replaying ends in the same state", async () => {
+    const one = await open();
+    const model = new LogModel();
+    const random = createRandom(seed);
+    for (let index = 0; index < 40; index++) {
+      const batch = model.nextBatch(random, 20);
+      await one.append(model.lastSequence, batch);
+      model.transactions.push(...batch);
+    }
+    // As it would be left behind when the process ends after some rows: older ones are dropped first.
+    const horizon = model.lastSequence;
+    const isLive = model.isLiveAt(horizon);
+    await server.query(url, `UPDATE duetkv.log SET horizon = ${horizon}`);
+    for (let from = 0, to = 0; from < horizon; from = to) {
+      to = from + 1 + random.below(horizon / 8);
+      const dead = model.transactions
+        .slice(from, to)
+        .flatMap(({ sequence, events }) =>
+          [...events.entries()].flatMap(([position, event]) =>
+            event.type === "put" && isLive(event.key, sequence) ? [] : [`(${sequence}, ${position})`],
+          ),
+        );
+      if (dead.length === 0) continue;
+      await server.query(
+        url,
+        `DELETE FROM duetkv.transactions WHERE (sequence, position) IN (${dead.join()})`,
+      );
+      const state = new Map<string, number>();
+      for (const { sequence, events } of await readAll(one)) {
+        for (const event of events) {
+          if (event.type === "put") state.set(event.key, sequence);
+          else state.delete(event.key);
+        }
+      }
+      expect(state).toEqual(model.liveAt(horizon));
+    }
+  });
+
+  it(`goes on while replicas come and go (SEED=${seed})`, async () => {
+    const random = createRandom(seed);
+    const model = new LogModel();
+    const writer = await open({ listen: false });
+    const state = { done: false };
+    const visitors = Array.from({ length: 2 }, async () => {
+      while (!state.done) {
+        const log = await openLogger(url, {
+          heartbeatMs: 10,
+          pollMs: 5,
+          pageLimits: { rows: 7, bytes: 10_000 },
+        });
+        const live = new Map<string, number>();
+        let revision = 0;
+        const apply = (batch: Awaited<ReturnType<typeof readAll>>) => {
+          for (const { sequence, events } of batch) {
+            for (const event of events) {
+              if (event.type === "put") live.set(event.key, sequence);
+              else live.delete(event.key);
+            }
+            revision = sequence;
+          }
+        };
+        for await (const batch of log.readTransactions(0)) apply([...batch]);
+        revision = Math.max(revision, log.horizon);
+        log.applied(revision);
+        const target = revision + 5;
+        const abort = new AbortController();
+        for await (const batch of log.follow(revision, abort.signal)) {
+          expect(batch[0]?.sequence).toBe(revision + 1);
+          apply([...batch]);
+          log.applied(revision);
+          if (revision >= target || state.done) abort.abort();
+        }
+        expect(live).toEqual(model.liveAt(revision));
+        await log.close();
+      }
+    });
+    for (let step = 0; step < 150; step++) {
+      const batch = model.nextBatch(random, 3);
+      // Whoever reads it finds it in the model.
+      const basis = model.lastSequence;
+      model.transactions.push(...batch);
+      await writer.append(basis, batch);
+      if (step % 10 === 9) await writer.compact(model.lastSequence, model.isLiveAt(model.lastSequence));
+    }
+    state.done = true;
+    const finish = { over: false };
+    const visiting = Promise.all(visitors).finally(() => {
+      finish.over = true;
+    });
+    while (!finish.over) {
+      const basis = model.lastSequence;
+      const batch = model.nextBatch(random, 1);
+      model.transactions.push(...batch);
+      await writer.append(basis, batch);
+      await delay(5);
+    }
+    await visiting;
+    await model.expectIn(writer);
+  });
+
+  it("keeps nothing of batches, voided appends and replicas that are long gone", async () => {
+    const one = await open();
+    for (let sequence = 1; sequence <= 20; sequence++) await one.append(sequence - 1, [simple(sequence)]);
+    await server.query(
+      url,
+      "INSERT INTO duetkv.batches (id, written) VALUES (gen_random_uuid(), now() - interval '8 days')",
+    );
+    await server.query(url, "INSERT INTO duetkv.batches (id) VALUES (gen_random_uuid())");
+    await server.query(
+      url,
+      "INSERT INTO duetkv.replicas VALUES (gen_random_uuid(), 'old', 0, now() - interval '2 days')",
+    );
+    await one.compact(20, () => true);
+    expect(await server.query(url, "SELECT last::int FROM duetkv.batches ORDER BY last")).toEqual([
+      { last: 20 },
+      { last: null },
+    ]);
+    expect(await server.query(url, "SELECT name FROM duetkv.replicas WHERE name = 'old'")).toEqual([]);
+    await one.append(20, [simple(21)]);
+  });
+});
+
+describe("reading a long log", () => {
+  it("holds no more than a page at a time, for 200,000 transactions and for large values", async () => {
+    const writer = await open();
+    for (let basis = 0; basis < 200_000; basis += 10_000)
+      await writer.append(basis, simples(basis + 1, 10_000));
+    let next = 1;
+    let largest = 0;
+    for await (const batch of writer.readTransactions(0)) {
+      expect(batch[0]?.sequence).toBe(next);
+      next += batch.length;
+      largest = Math.max(largest, batch.length);
+    }
+    expect(next).toBe(200_001);
+    expect(largest).toBeLessThanOrEqual(2_000);
+
+    const value = "x".repeat(1024 * 1024);
+    for (let sequence = next; sequence < next + 20; sequence++) {
+      await writer.append(sequence - 1, [transaction(sequence, put("large", value))]);
+    }
+    const sizes: number[] = [];
+    for await (const batch of writer.readTransactions(200_000)) sizes.push(batch.length);
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(20);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(5);
+    const follower = await open();
+    const abort = new AbortController();
+    let followed = 0;
+    for await (const batch of follower.follow(190_000, abort.signal)) {
+      expect(batch.length).toBeLessThanOrEqual(2_000);
+      followed += batch.length;
+      if (followed === 10_020) abort.abort();
+    }
+  });
+
+  it("uses the index, also before the database knows how much there is", async () => {
+    const writer = await open();
+    await writer.append(0, simples(1, 5_000));
+    const connections = new Connections({ url, connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 });
+    const { rows } = await connections.withConnection((connection) =>
+      connection.query({
+        text: "EXPLAIN SELECT * FROM duetkv.transactions WHERE (sequence, position) > (1, 1) ORDER BY sequence, position LIMIT 10",
+      }),
+    );
+    await connections.close();
+    expect(JSON.stringify(rows)).toContain("Index Scan using transactions_pkey");
+    expect(JSON.stringify(rows)).not.toContain("Sort");
+  });
+});

@@ -1,0 +1,71 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
+import { readAll } from "../log-model.ts";
+import { createRandom, seed } from "../random.ts";
+import { expectNothingOpen, until } from "./loggers.ts";
+import { marksOf, Replica } from "./replica.ts";
+
+/** Writes until it is told to stop; what the database refuses meanwhile is written off. */
+async function keepWriting(replica: Replica, state: { readonly done: boolean }) {
+  while (!state.done) {
+    try {
+      await replica.write(3);
+    } catch (error) {
+      expect(error).toMatchObject({ reason: expect.stringMatching(/LOG_UNAVAILABLE|OUTCOME_UNKNOWN/) });
+      await delay(10);
+    }
+  }
+}
+
+async function expectSurvived(server: PostgresServer, url: string, replicas: readonly Replica[]) {
+  await until(() => replicas.every(({ log }) => log.fault === undefined));
+  await Promise.all(replicas.map((replica) => replica.caughtUp()));
+  const log = await readAll((replicas[0] as Replica).log);
+  const marks = marksOf(log);
+  expect(new Set(marks).size).toBe(marks.length);
+  const present = new Set(marks);
+  for (const { acknowledged, applied, failure } of replicas) {
+    expect(failure).toBeUndefined();
+    expect(acknowledged.filter((mark) => !present.has(mark))).toEqual([]);
+    expect(applied).toEqual(log);
+  }
+  const known = new Set(replicas.flatMap(({ acknowledged, unknown }) => [...acknowledged, ...unknown]));
+  expect(marks.filter((mark) => !known.has(mark))).toEqual([]);
+  for (const replica of replicas) await replica.close();
+  await expectNothingOpen(server, url);
+}
+
+it(`loses and repeats nothing when the database is killed among appends (SEED=${seed})`, async () => {
+  const random = createRandom(seed);
+  const server = await startPostgres();
+  try {
+    const url = await server.createDatabase();
+    const options = { heartbeatMs: 50, outcomeMs: 500, connectTimeoutMs: 1_000 };
+    const replicas = await Promise.all(
+      ["one", "two", "three"].map((name) => Replica.open(url, name, options)),
+    );
+    const state = { done: false };
+    const writing = replicas.map((replica) => keepWriting(replica, state));
+    for (let round = 0; round < 4; round++) {
+      const before = replicas.map(({ acknowledged }) => acknowledged.length);
+      await until(() =>
+        replicas.every(({ acknowledged }, index) => acknowledged.length > (before[index] ?? 0)),
+      );
+      await delay(random.below(100));
+      await server.kill();
+      // Sometimes for less than the outcome is looked for, sometimes for more.
+      await delay(random.below(1_200));
+      await server.restart();
+    }
+    const before = replicas.map(({ acknowledged }) => acknowledged.length);
+    await until(() =>
+      replicas.every(({ acknowledged }, index) => acknowledged.length > (before[index] ?? 0)),
+    );
+    state.done = true;
+    await Promise.all(writing);
+    await expectSurvived(server, url, replicas);
+  } finally {
+    await server.stop();
+  }
+});

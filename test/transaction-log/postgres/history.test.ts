@@ -1,0 +1,147 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
+import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
+import { readAll, simple, simples } from "../log-model.ts";
+import { openLogger, until } from "./loggers.ts";
+
+let server: PostgresServer;
+let url: string;
+let log: PostgresTransactionLogger;
+
+beforeAll(async () => {
+  server = await startPostgres();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  url = await server.createDatabase();
+  // No heartbeat comes in between: each way of finding out is tried alone.
+  log = await openLogger(url, { heartbeatMs: 1_000_000, listen: false, pollMs: 10 });
+  await log.append(0, simples(1, 4));
+  await log.append(4, simples(5, 2));
+});
+afterEach(() => log.close());
+
+const sql = (text: string) => server.query(url, text);
+const snapshot = async () => {
+  for (const table of ["log", "batches", "transactions"]) {
+    await sql(`CREATE TABLE ${table}_before AS TABLE duetkv.${table}`);
+  }
+};
+const restore = async () => {
+  for (const table of ["log", "batches", "transactions"]) {
+    await sql(`DELETE FROM duetkv.${table}; INSERT INTO duetkv.${table} TABLE ${table}_before`);
+  }
+};
+
+/** What others do while this replica is not looking. */
+const accidents: readonly (readonly [string, () => Promise<unknown>])[] = [
+  [
+    "an end that was cut off",
+    () =>
+      sql("DELETE FROM duetkv.transactions WHERE sequence > 4; DELETE FROM duetkv.batches WHERE last > 4"),
+  ],
+  [
+    "an end that was cut off and written anew, to the same sequence",
+    async () => {
+      await sql(
+        "DELETE FROM duetkv.transactions WHERE sequence > 4; DELETE FROM duetkv.batches WHERE last > 4",
+      );
+      const other = await openLogger(url);
+      await other.append(4, simples(5, 2));
+      await other.close();
+    },
+  ],
+  [
+    "an end that was cut off and written anew, beyond the old one",
+    async () => {
+      await sql(
+        "DELETE FROM duetkv.transactions WHERE sequence > 4; DELETE FROM duetkv.batches WHERE last > 4",
+      );
+      const other = await openLogger(url);
+      await other.append(4, simples(5, 9));
+      await other.close();
+    },
+  ],
+  [
+    "a backup that was restored",
+    async () => {
+      await snapshot();
+      await log.append(6, simples(7, 3));
+      await restore();
+    },
+  ],
+  [
+    "another log in its place",
+    async () => {
+      await sql("DROP SCHEMA duetkv CASCADE");
+      const other = await openLogger(url);
+      await other.append(0, simples(1, 4));
+      await other.append(4, simples(5, 5));
+      await other.close();
+    },
+  ],
+];
+
+/** Ways in which this replica may come to look. */
+const looks: readonly (readonly [string, () => Promise<unknown>])[] = [
+  ["by an append", async () => log.append(await newestKnown(), [simple((await newestKnown()) + 1)])],
+  ["by a read barrier", () => log.latestSequence()],
+  ["by reading", () => readAll(log)],
+  [
+    "by following",
+    async () => {
+      for await (const _ of log.follow(await newestKnown(), new AbortController().signal));
+    },
+  ],
+  ["by a compaction", () => log.compact(6, () => true)],
+];
+
+/** What the owner has applied before the accident. */
+let known: number;
+const newestKnown = async () => known;
+
+describe("a database that went back in time", () => {
+  for (const [accident, happen] of accidents) {
+    it.each(looks)(`is noticed: ${accident}, %s`, async (_, look) => {
+      known = 6;
+      if (accident.startsWith("a backup")) known = 9;
+      await happen();
+      await expect(look()).rejects.toThrow(/the database went back in time/);
+      expect(log.fault?.message).toContain("the database went back in time");
+      // It never goes on, whatever the database says later.
+      await expect(log.append(known, [simple(known + 1)])).rejects.toMatchObject({
+        reason: "LOG_UNAVAILABLE",
+        message: expect.stringContaining("the database went back in time"),
+      });
+      await expect(log.latestSequence()).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+      await expect(readAll(log)).rejects.toThrow(/went back/);
+    });
+  }
+
+  it("is noticed when nobody asks", async () => {
+    await log.close();
+    log = await openLogger(url, { heartbeatMs: 10 });
+    await accidents[0]?.[1]();
+    await until(() => log.fault?.message.includes("went back in time") === true);
+  });
+});
+
+describe("a damaged log", () => {
+  it.each([
+    ["a missing transaction", "DELETE FROM duetkv.transactions WHERE sequence = 3"],
+    ["a missing first transaction", "DELETE FROM duetkv.transactions WHERE sequence = 1"],
+    ["a missing last transaction", "DELETE FROM duetkv.transactions WHERE sequence = 6"],
+    ["all of them missing", "DELETE FROM duetkv.transactions"],
+    ["a missing event", "UPDATE duetkv.transactions SET position = 1 WHERE sequence = 3"],
+  ])("is not read: %s", async (_, damage) => {
+    await sql(damage);
+    await expect(readAll(log)).rejects.toMatchObject({ reason: "LOG_CORRUPT" });
+    // The one that wrote them leaves its own transactions out.
+    const other = await openLogger(url, { listen: false });
+    const others = (async () => {
+      for await (const batch of other.follow(0, new AbortController().signal)) batch.toString();
+    })();
+    await expect(others).rejects.toMatchObject({ reason: "LOG_CORRUPT" });
+    await other.close();
+  });
+});

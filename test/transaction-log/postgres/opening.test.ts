@@ -1,0 +1,169 @@
+import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { DuetError } from "../../../src/duet-error.ts";
+import { withDatabase } from "../../../src/transaction-log/postgres/database-creation.ts";
+import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
+import { readAll, simple } from "../log-model.ts";
+import { expectNothingOpen, openLogger } from "./loggers.ts";
+
+let server: PostgresServer;
+beforeAll(async () => {
+  server = await startPostgres();
+});
+afterAll(() => server.stop());
+
+async function failureOf(opening: Promise<unknown>): Promise<DuetError> {
+  const error = await opening.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(DuetError);
+  return error as DuetError;
+}
+
+describe("opening a log", () => {
+  it("makes the database and its tables once, also when eight replicas start at the same time", async () => {
+    const url = server.url("of eight".replace(" ", "%20"));
+    const logs = await Promise.all(Array.from({ length: 8 }, () => openLogger(url)));
+    await logs[0]?.append(0, [simple(1)]);
+    for (const log of logs) {
+      expect(await log.latestSequence()).toBe(1);
+      expect(await readAll(log)).toEqual([simple(1)]);
+    }
+    for (const log of logs) await log.close();
+    expect(await server.query(url, "SELECT version FROM duetkv.migrations")).toEqual([{ version: 1 }]);
+    expect(await server.query(url, "SELECT count(*)::int FROM duetkv.log")).toEqual([{ count: 1 }]);
+    await expectNothingOpen(server, url);
+  });
+
+  it("says what to do when the database is missing and the role may not create it", async () => {
+    await server.query(server.url("postgres"), "CREATE ROLE guest LOGIN PASSWORD 'guest-secret'");
+    const error = await failureOf(openLogger(server.url("missing", "guest:guest-secret")));
+    expect(error).toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    expect(error.message).toContain(
+      'the database "missing" does not exist, and the role "guest" may not create it',
+    );
+    expect(error.message).toContain('CREATE DATABASE "missing" OWNER "guest"');
+    expect(
+      await server.query(server.url("postgres"), "SELECT FROM pg_database WHERE datname = 'missing'"),
+    ).toEqual([]);
+  });
+
+  it("needs no more than the use of tables that somebody else has made", async () => {
+    const url = await server.createDatabase();
+    await (await openLogger(url)).close();
+    await server.query(url, "CREATE ROLE writer LOGIN");
+    await server.query(url, "GRANT USAGE ON SCHEMA duetkv TO writer");
+    await server.query(url, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA duetkv TO writer");
+    const log = await openLogger(server.url(new URL(url).pathname.slice(1), "writer"));
+    await log.append(0, [simple(1)]);
+    await log.compact(1, () => true);
+    await log.close();
+  });
+
+  it("refuses tables of a later version, and a database that is not UTF8", async () => {
+    const url = await server.createDatabase();
+    await (await openLogger(url)).close();
+    await server.query(url, "INSERT INTO duetkv.migrations (version) VALUES (1000)");
+    expect(await failureOf(openLogger(url))).toMatchObject({ reason: "LOG_VERSION" });
+    await server.query(
+      server.url("postgres"),
+      "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'",
+    );
+    expect((await failureOf(openLogger(server.url("latin")))).message).toContain("UTF8");
+  });
+
+  it("does not depend on what the role and the database have set", async () => {
+    const url = await server.createDatabase();
+    const name = new URL(url).pathname.slice(1);
+    for (const setting of [
+      "default_transaction_isolation = 'serializable'",
+      "synchronous_commit = off",
+      "search_path = ''",
+      "standard_conforming_strings = off",
+      "bytea_output = 'escape'",
+      "DateStyle = 'German'",
+      "TimeZone = 'Asia/Kathmandu'",
+      "enable_indexscan = off",
+      "lc_messages = 'C'",
+      "extra_float_digits = -15",
+      "idle_in_transaction_session_timeout = 1",
+      "idle_session_timeout = 1000000",
+    ]) {
+      await server.query(server.url("postgres"), `ALTER DATABASE ${name} SET ${setting}`);
+    }
+    const log = await openLogger(url);
+    const other = await openLogger(url);
+    const bytes = {
+      ...simple(1),
+      events: [
+        {
+          ...simple(1).events[0]!,
+          type: "put" as const,
+          value: new Uint8Array([0, 92, 255, 39]),
+          createRevision: 1,
+          version: 1,
+          expireTime: 0,
+        },
+      ],
+    };
+    await log.append(0, [bytes]);
+    await expect(other.append(0, [simple(1)])).rejects.toMatchObject({ reason: "LOG_CONFLICT" });
+    expect(await readAll(other)).toEqual([bytes]);
+    other.applied(1);
+    await log.compact(1, () => true);
+    await log.close();
+    await other.close();
+  });
+
+  it("takes the password from the environment or a passfile, and shows it nowhere", async () => {
+    const secured = await startPostgres({}, "scram-sha-256");
+    onTestFinished(() => secured.stop());
+    const password = "correct horse";
+    const lines: string[] = [];
+    const write = (details: object, message: string) => {
+      lines.push(
+        JSON.stringify({ message, ...details }, (_, value) =>
+          value instanceof Error ? { ...value, text: value.stack, cause: value.cause } : value,
+        ),
+      );
+    };
+    const log = { info: write, warn: write, error: write };
+    const wrong = await failureOf(openLogger(secured.url("kv", "postgres:wrong%20secret"), { log }));
+    expect(wrong.message).toContain("password authentication failed");
+    const url = `postgres://postgres@127.0.0.1:${secured.port}/kv`;
+    vi.stubEnv("PGPASSWORD", password);
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    await (await openLogger(url, { log })).close();
+    vi.stubEnv("PGPASSWORD", undefined);
+    const passfile = join(await temporaryDirectory(), "passfile");
+    await writeFile(passfile, `127.0.0.1:${secured.port}:*:postgres:${password}\n`);
+    await chmod(passfile, 0o600);
+    vi.stubEnv("PGPASSFILE", passfile);
+    const opened = await openLogger(url, { log, heartbeatMs: 10 });
+    await secured.kill();
+    await expect(opened.append(0, [simple(1)])).rejects.toMatchObject({
+      reason: expect.stringMatching(/UNAVAILABLE|UNKNOWN/),
+    });
+    expect(opened.fault).toBeDefined();
+    await opened.close();
+    const bad = await failureOf(openLogger("postgres://a:top%20secret@[not-a-host/kv", { log }));
+    const shown = [lines, wrong.stack, bad.stack, String(wrong.cause), JSON.stringify(bad)].join();
+    expect(lines.length).toBeGreaterThan(0);
+    expect(shown).not.toMatch(/secret|correct horse/);
+  });
+
+  it.each([
+    ["postgres://u:p@h:1/name?sslmode=no-verify", "postgres://u:p@h:1/other?sslmode=no-verify"],
+    ["postgresql://h", "postgresql://h/other"],
+    ["postgres://u@/name?host=/run", "postgres://u@/other?host=/run"],
+    ["postgres:///name", "postgres:///other"],
+    ["postgres://u:p%2F@[::1]:5/", "postgres://u:p%2F@[::1]:5/other"],
+  ])("finds the name of the database in %s", (url, expected) => {
+    expect(withDatabase(url, "other")).toBe(expected);
+  });
+});

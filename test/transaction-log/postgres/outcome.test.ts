@@ -1,0 +1,242 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
+import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
+import { type CutMode, type PostgresProxy, startPostgresProxy } from "../../support/postgres-proxy.ts";
+import { readAll, simple, simples } from "../log-model.ts";
+import { expectNothingOpen, openLogger, until } from "./loggers.ts";
+
+let server: PostgresServer;
+let proxy: PostgresProxy;
+/** Of a new database, direct and through the proxy. */
+let url: string;
+let proxied: string;
+const opened: PostgresTransactionLogger[] = [];
+
+beforeAll(async () => {
+  server = await startPostgres();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  proxy = await startPostgresProxy(server.port);
+  url = await server.createDatabase();
+  proxied = url.replace(`:${server.port}/`, `:${proxy.port}/`);
+});
+afterEach(async () => {
+  proxy.restore();
+  for (const log of opened.splice(0)) await log.close();
+  await proxy.close();
+  await expectNothingOpen(server, url);
+});
+
+async function open(options: Parameters<typeof openLogger>[1] = {}) {
+  const log = await openLogger(proxied, { listen: false, ...options });
+  opened.push(log);
+  return log;
+}
+
+/** The log as it is in the database, and how many batches it was appended in. */
+async function inDatabase() {
+  const reader = await openLogger(url);
+  try {
+    const [row] = await server.query(
+      url,
+      "SELECT count(*)::int AS batches FROM duetkv.batches WHERE basis >= 0",
+    );
+    return { log: await readAll(reader), batches: row?.["batches"] };
+  } finally {
+    await reader.close();
+  }
+}
+
+describe("an append whose connection is cut", () => {
+  const cases: readonly (readonly [string, boolean, CutMode])[] = [
+    ["for the first time on a connection, lost", false, "lost"],
+    ["for the first time on a connection, delivered late", false, "late"],
+    ["on a connection that has appended before, lost", true, "lost"],
+    ["on a connection that has appended before, delivered late", true, "late"],
+  ];
+  it.each(cases)("happens exactly once, whatever message is the last: %s", async (_, warm, mode) => {
+    let log = await open();
+    let sequence = 0;
+    const next = async () => {
+      await log.append(sequence, [simple(sequence + 1)]);
+      sequence++;
+    };
+    if (warm) await next();
+    let cuts = 0;
+    for (let after = 0; ; after++) {
+      proxy.cutAt("duetkv-append", after, mode);
+      await next();
+      if (!proxy.wasCut) break;
+      cuts++;
+      await proxy.settled();
+      expect(await log.latestSequence()).toBe(sequence);
+      if (!warm) {
+        await log.close();
+        log = await open();
+      } else {
+        await next();
+      }
+    }
+    // Parse, Bind, Describe, Execute, Sync and their answers; Parse only once for each connection.
+    expect(cuts).toBeGreaterThanOrEqual(warm ? 8 : 10);
+    const { log: written, batches } = await inDatabase();
+    expect(written).toEqual(simples(1, sequence));
+    expect(batches).toBe(sequence);
+  });
+
+  it("in a turn happens exactly once, whatever message is the last", async () => {
+    const log = await open();
+    const other = await openLogger(url, { listen: false });
+    opened.push(other);
+    let sequence = 0;
+    let cuts = 0;
+    for (let after = 0; ; after++) {
+      await other.append(sequence, [simple(++sequence)]);
+      await expect(log.append(sequence - 1, [simple(sequence)])).rejects.toMatchObject({
+        reason: "LOG_CONFLICT",
+      });
+      await expect(log.append(sequence - 1, [simple(sequence)])).rejects.toMatchObject({
+        reason: "LOG_CONFLICT",
+      });
+      proxy.cutAt("duetkv-append-in-turn", after, after % 2 === 0 ? "late" : "lost");
+      await log.append(sequence, [simple(++sequence)]);
+      if (!proxy.wasCut) break;
+      cuts++;
+      await proxy.settled();
+      await other.latestSequence();
+    }
+    expect(proxy.count("duetkv-append-in-turn")).toBeGreaterThan(0);
+    expect(cuts).toBeGreaterThanOrEqual(8);
+    const { log: written, batches } = await inDatabase();
+    expect(written).toEqual(simples(1, sequence));
+    expect(batches).toBe(sequence);
+  });
+
+  it("conflicts if somebody else appends in its place before it is delivered", async () => {
+    const log = await open();
+    const other = await openLogger(url);
+    opened.push(other);
+    await log.append(0, [simple(1)]);
+    // The cut comes before the first message; the other one is faster than the second attempt.
+    proxy.cutAt("duetkv-append", 0, "late");
+    const appending = log.append(1, [simple(2)]);
+    const result = appending.then(
+      () => "appended",
+      (error: unknown) => (error as { reason?: string }).reason,
+    );
+    await other.latestSequence();
+    const others = other.append(1, [{ ...simple(2), time: 7 }]).then(
+      () => "appended",
+      (error: unknown) => (error as { reason?: string }).reason,
+    );
+    expect([await result, await others].toSorted()).toEqual(["LOG_CONFLICT", "appended"]);
+    await proxy.settled();
+    const { log: written, batches } = await inDatabase();
+    expect(written).toEqual([
+      simple(1),
+      { ...simple(2), time: (await others) === "appended" ? 7 : simple(2).time },
+    ]);
+    expect(batches).toBe(2);
+  });
+
+  it.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])(
+    "is unknown when the database stays away after %i messages, and heals",
+    async (after) => {
+      const log = await open({
+        outcomeMs: 300,
+        connectTimeoutMs: 300,
+        statementTimeoutMs: 300,
+        heartbeatMs: 50,
+      });
+      await log.append(0, [simple(1)]);
+      proxy.cutAt("duetkv-append", after, "lost");
+      const appending = log.append(1, simples(2, 3));
+      appending.catch(() => {});
+      await Promise.race([until(() => proxy.wasCut), appending.catch(() => {})]);
+      if (!proxy.wasCut) return;
+      proxy.refuse();
+      await expect(appending).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+      expect(log.fault).toMatchObject({ reason: "LOG_UNAVAILABLE" });
+      await expect(log.latestSequence()).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+      proxy.restore();
+      await until(() => log.fault === undefined);
+      // Whole or not at all.
+      const latest = await log.latestSequence();
+      expect([1, 4]).toContain(latest);
+      await log.append(latest, [simple(latest + 1)]);
+      expect((await inDatabase()).log).toEqual(simples(1, latest + 1));
+    },
+  );
+});
+
+describe("a database that is away", () => {
+  it("makes appends unavailable at once, says so, and is taken again when it is back", async () => {
+    const log = await open({ heartbeatMs: 20 });
+    await log.append(0, [simple(1)]);
+    proxy.refuse();
+    await until(() => log.fault !== undefined);
+    await expect(log.append(1, [simple(2)])).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    await expect(readAll(log)).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    await expect(log.compact(1, () => true)).rejects.toThrow();
+    proxy.restore();
+    await until(() => log.fault === undefined);
+    await log.append(1, [simple(2)]);
+    expect(await readAll(log)).toEqual(simples(1, 2));
+  });
+
+  it("is noticed when it hangs", async () => {
+    const log = await open({
+      heartbeatMs: 20,
+      statementTimeoutMs: 100,
+      connectTimeoutMs: 100,
+      outcomeMs: 100,
+    });
+    await log.append(0, [simple(1)]);
+    proxy.freeze();
+    await expect(log.append(1, [simple(2)])).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+    await until(() => log.fault !== undefined);
+    proxy.restore();
+    await until(() => log.fault === undefined);
+    const latest = await log.latestSequence();
+    await log.append(latest, [simple(latest + 1)]);
+  });
+
+  it("does not keep a logger from closing", async () => {
+    const log = await open({ connectTimeoutMs: 200, statementTimeoutMs: 200 });
+    const abort = new AbortController();
+    const following = (async () => {
+      for await (const _ of log.follow(0, abort.signal));
+    })();
+    const reading = log.readTransactions(0)[Symbol.asyncIterator]();
+    await log.append(0, simples(1, 10));
+    proxy.freeze();
+    const waiting = log.latestSequence();
+    waiting.catch(() => {});
+    await log.close();
+    await following;
+    await reading.return?.(undefined);
+    await expect(waiting).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    proxy.restore();
+    await server.query(url, "DELETE FROM duetkv.replicas");
+  });
+});
+
+describe("the newest sequence", () => {
+  it("is asked for once for all who wait, and never before they do", async () => {
+    const log = await open({ heartbeatMs: 1_000_000 });
+    await log.latestSequence();
+    const before = proxy.count("duetkv-header");
+    await Promise.all(Array.from({ length: 100 }, () => log.latestSequence()));
+    expect(proxy.count("duetkv-header") - before).toBe(1);
+    const other = await openLogger(url);
+    opened.push(other);
+    // The answers of queries that were sent already are of no use to who calls now.
+    for (let sequence = 1; sequence <= 50; sequence++) {
+      const early = log.latestSequence();
+      await other.append(sequence - 1, [simple(sequence)]);
+      expect(await log.latestSequence()).toBe(sequence);
+      expect([sequence - 1, sequence]).toContain(await early);
+    }
+  });
+});
