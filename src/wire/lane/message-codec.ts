@@ -4,10 +4,11 @@ import {
   fromJsonString,
   type Message,
   type Registry,
-  toBinary,
   toJsonString,
 } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
+import { describeJsonFault } from "../json-fault.ts";
+import { encodeBinary } from "./binary-encoder.ts";
 import { wireError } from "../wire-error.ts";
 
 /** Turns bytes into messages and back. */
@@ -23,15 +24,10 @@ export const binaryCodec: MessageCodec = {
       // Unknown fields have nobody who would read them.
       return fromBinary(message, bytes, { readUnknownFields: false });
     } catch (error) {
-      throw wireError(
-        Code.InvalidArgument,
-        "REQUEST_MALFORMED",
-        "the request is not a protobuf message",
-        error,
-      );
+      throw malformed("the request is not a protobuf message", error);
     }
   },
-  encode: (message, value) => toBinary(message, value),
+  encode: encodeBinary,
 };
 
 export function createJsonCodec(registry: Registry): MessageCodec {
@@ -39,19 +35,23 @@ export function createJsonCodec(registry: Registry): MessageCodec {
   const encoder = new TextEncoder();
   return {
     decode(message, bytes) {
+      let text: string;
       try {
-        return fromJsonString(message, decoder.decode(bytes), { registry });
+        text = decoder.decode(bytes);
       } catch (error) {
-        const detail = error instanceof Error ? error.message : String(error);
-        throw wireError(
-          Code.InvalidArgument,
-          "REQUEST_MALFORMED",
-          `the request is not understood: ${detail}`,
-          error,
-        );
+        throw malformed("the request is not UTF-8", error);
+      }
+      try {
+        return fromJsonString(message, text, { registry });
+      } catch (error) {
+        throw malformed(`the request is not JSON of ${message.typeName}: ${describeJsonFault(error)}`, error);
       }
     },
     encode: (message, value) =>
       encoder.encode(toJsonString(message, value, { alwaysEmitImplicit: true, registry })),
   };
+}
+
+function malformed(message: string, cause: unknown): ConnectError {
+  return wireError(Code.InvalidArgument, "REQUEST_MALFORMED", message, cause);
 }

@@ -6,9 +6,9 @@ import {
   mergeFromJson,
   type Registry,
 } from "@bufbuild/protobuf";
-import { isFieldError } from "@bufbuild/protobuf/reflect";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import type { HttpRequest } from "../http-exchange.ts";
+import { describeJsonFault } from "../json-fault.ts";
 import { wireError } from "../wire-error.ts";
 import { type FieldPath, setFieldFromText } from "./field-path.ts";
 import { decodePercent } from "./percent-decoding.ts";
@@ -122,21 +122,12 @@ function readJsonBody(
     const field = (route.body as { name: string }).name;
     return mergeFromJson(input, create(input), { [field]: JSON.parse(text) }, { registry });
   } catch (error) {
-    throw malformed(`the body is not JSON of ${input.typeName}: ${describe(error)}${hint(route)}`);
+    throw malformed(`the body is not JSON of ${input.typeName}: ${describeJsonFault(error)}${hint(route)}`);
   }
 }
 
 function hint(route: RestRoute): string {
   return route.convention.jsonHint === undefined ? "" : `. ${route.convention.jsonHint}`;
-}
-
-/** What is wrong with JSON, without the values that protobuf and V8 quote in their messages. */
-function describe(error: unknown): string {
-  const cause = error instanceof Error ? (error.cause ?? error) : error;
-  if (isFieldError(cause)) return `${cause.field().name} is not valid`;
-  if (cause instanceof SyntaxError) return "it is no JSON at all";
-  const unknown = /: key "(.{1,64})" is unknown$/s.exec(error instanceof Error ? error.message : "");
-  return unknown === null ? "it has another shape" : `there is no field ${JSON.stringify(unknown[1])}`;
 }
 
 function dotted(fields: FieldPath): string {
