@@ -42,6 +42,9 @@ export interface Wire {
   handle(request: HttpRequest, response: HttpResponse): void;
 }
 
+// Connect's type for JSON is that of REST, too.
+const rpcType = /^application\/(?:grpc|connect\+|proto)/i;
+
 /** Serves the services in every protocol. Throws when their HTTP rules make no sense. */
 export function createWire(options: WireOptions): Wire {
   const { services, shutdownSignal } = options;
@@ -52,6 +55,14 @@ export function createWire(options: WireOptions): Wire {
   const connect = createConnectMount({ ...options, registry });
   const conventions = options.conventions ?? keyValueConventions;
   const rest = createRestHandler({ ...options, conventions, methods: methods.values(), registry });
+
+  const serviceNames = new Set(services.map(({ service }) => service.typeName));
+
+  function isForRpc({ headers }: HttpRequest, path: string): boolean {
+    return (
+      serviceNames.has(path.slice(1, path.indexOf("/", 1))) || rpcType.test(headers["content-type"] ?? "")
+    );
+  }
 
   const lane = options.lane === false ? undefined : createLane({ ...options, methods, registry });
 
@@ -70,6 +81,10 @@ export function createWire(options: WireOptions): Wire {
         connect(request, response, target.path, target.query);
       } else if (target.path === openApiPath) {
         openApi(request, response);
+      } else if (isForRpc(request, target.path)) {
+        // Clients of every RPC protocol read "unimplemented" in this; REST's "not_found" would be taken for an answer.
+        response.writeHead(404);
+        response.end();
       } else {
         rest(request, response, target);
       }
