@@ -24,20 +24,31 @@ export function encodeEnvelope(data: Uint8Array, flags = 0): Buffer {
 }
 
 /**
- * The data of the only envelope in a request. Throws REQUEST_MALFORMED when there is none, when it is cut off or
- * compressed, or when another one follows; REQUEST_TOO_LARGE when it promises more than `bytesMax`.
+ * The data of the only message in a request; envelopes with a flag of `skippedFlags` are no messages. Throws
+ * REQUEST_MALFORMED when there is none, when one is cut off or compressed, or when another one follows;
+ * REQUEST_TOO_LARGE when one promises more than `bytesMax`.
  */
-export function decodeOnlyEnvelope(body: Buffer, bytesMax: number): Buffer {
-  if (body.length === 0) throw malformed(Code.Unimplemented, "the call has no request message");
-  if (body.length < envelopeHeaderBytes) throw malformed(Code.InvalidArgument, "the request is cut off");
-  const end = envelopeHeaderBytes + body.readUInt32BE(1);
-  if (end > envelopeHeaderBytes + bytesMax) throw bodyTooLarge(bytesMax);
-  if (end > body.length) throw malformed(Code.InvalidArgument, "the request is cut off");
-  if (((body[0] as number) & compressedFlag) !== 0) {
-    throw malformed(Code.Internal, "the request is compressed, but no encoding is named");
+export function decodeOnlyEnvelope(body: Buffer, bytesMax: number, skippedFlags = 0): Buffer {
+  let message: Buffer | undefined;
+  for (let start = 0; start < body.length; ) {
+    const from = start + envelopeHeaderBytes;
+    if (from > body.length) throw malformed(Code.InvalidArgument, "the request is cut off");
+    const length = body.readUInt32BE(start + 1);
+    if (length > bytesMax) throw bodyTooLarge(bytesMax);
+    if (from + length > body.length) throw malformed(Code.InvalidArgument, "the request is cut off");
+    const flags = body[start] as number;
+    if ((flags & compressedFlag) !== 0) {
+      throw malformed(Code.Internal, "the request is compressed, but no encoding is named");
+    }
+    start = from + length;
+    if ((flags & skippedFlags) !== 0) continue;
+    if (message !== undefined) {
+      throw malformed(Code.Unimplemented, "the call has more than one request message");
+    }
+    message = body.subarray(from, start);
   }
-  if (end < body.length) throw malformed(Code.Unimplemented, "the call has more than one request message");
-  return body.subarray(envelopeHeaderBytes, end);
+  if (message === undefined) throw malformed(Code.Unimplemented, "the call has no request message");
+  return message;
 }
 
 function malformed(code: Code, message: string): ConnectError {

@@ -4,23 +4,25 @@ import {
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
-import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { Code } from "@connectrpc/connect";
 import { isValidAuthority } from "../authority.ts";
-import { collectBody } from "../body.ts";
 import { toHeaders } from "../headers.ts";
 import { type Caller, Invocation, invokeUnary } from "../invocation.ts";
 import type { MethodEntry } from "../method-table.ts";
 import { toConnectError } from "../wire-error.ts";
 import { decodeOnlyEnvelope, encodeEnvelope, envelopeHeaderBytes } from "./envelope.ts";
+import { GrpcAnswer } from "./grpc-answer.ts";
+import { answerWithStream } from "./grpc-stream.ts";
 import type { LaneOptions } from "./lane.ts";
 import type { MessageCodec } from "./message-codec.ts";
+import { readBody } from "./read-body.ts";
 import { parseGrpcTimeout } from "./timeouts.ts";
 
-const trailersOk = { "grpc-status": "0" };
+const laneKinds: ReadonlySet<string> = new Set(["unary", "server_streaming"]);
 
 /**
- * Answers unary gRPC calls on the HTTP/2 stream itself, without requests and responses in between. False, with nothing
- * consumed, for whatever it does not know: streaming methods, compressed requests, unusual headers.
+ * Answers unary and server-streaming gRPC calls on the HTTP/2 stream itself, without requests and responses in between.
+ * False, with nothing consumed, for whatever it does not know: streams of requests, compressed requests, unusual headers.
  */
 export function createGrpcLane(
   { methods, limits, shutdownSignal, log }: LaneOptions,
@@ -36,44 +38,47 @@ export function createGrpcLane(
     const codec = codecs.get(type);
     if (codec === undefined || headers[":method"] !== "POST") return false;
     const entry = methods.get(headers[":path"] as string);
-    if (entry?.spec.kind !== "unary" || !isValidAuthority(headers[":authority"])) return false;
+    if (entry === undefined || !laneKinds.has(entry.spec.kind)) return false;
+    if (!isValidAuthority(headers[":authority"])) return false;
     if ((headers["grpc-encoding"] ?? "identity") !== "identity") return false;
     const timeoutMs = parseGrpcTimeout(headers["grpc-timeout"]);
     if (timeoutMs === "odd") return false;
     const caller = new GrpcCaller(stream, headers);
     const invocation = new Invocation(entry, caller, shutdownSignal, timeoutMs);
-    void answer(stream, entry, codec, invocation, headersOk.get(type) as OutgoingHttpHeaders);
+    const reply = new GrpcAnswer(stream, invocation, headersOk.get(type) as OutgoingHttpHeaders);
+    answer(stream, headers, entry, codec, invocation, reply).catch((error: unknown) => {
+      log.error({ err: error, path: entry.path }, "a gRPC answer could not be written");
+      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    });
     return true;
   };
 
   async function answer(
     stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
     entry: MethodEntry,
     codec: MessageCodec,
     invocation: Invocation,
-    protocolHeaders: OutgoingHttpHeaders,
+    reply: GrpcAnswer,
   ): Promise<void> {
     const { input, output } = entry.spec.method;
     try {
-      const body = await invocation.untilDeadline(collectBody(stream, bodyBytesMax));
+      const body = await invocation.untilDeadline(readBody(stream, headers, bodyBytesMax));
       const request = codec.decode(input, decodeOnlyEnvelope(body, limits.requestBytesMax));
+      if (entry.spec.kind === "server_streaming") {
+        return await answerWithStream(stream, reply, entry, codec, request, invocation);
+      }
       const response = await invokeUnary(entry, request, invocation);
       const envelope = encodeEnvelope(codec.encode(output, response));
-      if (stream.destroyed) return;
-      const trailers = merge(invocation.responseTrailerIfAny, trailersOk);
-      stream.respond(merge(invocation.responseHeaderIfAny, protocolHeaders), { waitForTrailers: true });
-      stream.once("wantTrailers", () => stream.sendTrailers(trailers));
-      stream.end(envelope);
+      reply.begin();
+      reply.succeed(envelope);
     } catch (thrown) {
       invocation.finish();
       const error = toConnectError(thrown);
-      if (error !== thrown) log.error({ err: thrown, path: entry.path }, "a gRPC call failed unexpectedly");
-      if (stream.destroyed || stream.headersSent) return;
-      const status = setTrailerStatus(invocation.responseTrailerIfAny ?? new Headers(), error);
-      const headers = { ...Object.fromEntries(status), ...protocolHeaders };
-      stream.respond(merge(invocation.responseHeaderIfAny, headers), { endStream: true });
-      // A peer that is still sending what nobody reads is told to stop.
-      if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+      if (error !== thrown && error.code === Code.Internal) {
+        log.error({ err: thrown, path: entry.path }, "a gRPC call failed unexpectedly");
+      }
+      reply.fail(error);
     }
   }
 }
@@ -81,11 +86,6 @@ export function createGrpcLane(
 /** The short form of the content type means protobuf, and is answered with the long one. */
 function responseType(requestType: string): string {
   return requestType === "application/grpc" ? "application/grpc+proto" : requestType;
-}
-
-/** The handler's headers, if it has set any, and those of the protocol, which win. */
-function merge(handlers: Headers | undefined, protocols: OutgoingHttpHeaders): OutgoingHttpHeaders {
-  return handlers === undefined ? protocols : { ...Object.fromEntries(handlers), ...protocols };
 }
 
 /** One gRPC call, as an invocation sees it. */

@@ -1,12 +1,15 @@
 import type { OutgoingHttpHeaders } from "node:http";
-import { collectBody } from "../body.ts";
+import { constants, type Http2ServerResponse } from "node:http2";
+import { Code } from "@connectrpc/connect";
 import { HttpCall } from "../http-call.ts";
 import { type HttpRequest, type HttpResponse, isGone } from "../http-exchange.ts";
 import { Invocation, invokeUnary } from "../invocation.ts";
 import type { MethodEntry } from "../method-table.ts";
+import { linger } from "../rest/error-answer.ts";
 import { toConnectError } from "../wire-error.ts";
 import type { HttpProtocol } from "./http-protocol.ts";
 import type { LaneOptions } from "./lane.ts";
+import { readBody } from "./read-body.ts";
 
 /**
  * Answers unary calls of Connect and gRPC-Web. False, with nothing consumed, for whatever it does not know: streaming
@@ -22,10 +25,16 @@ export function createHttpLane(
     const entry = methods.get(path);
     if (protocol === undefined || entry?.spec.kind !== "unary" || request.method !== "POST") return false;
     if (headers.expect !== undefined || !protocol.knows(headers)) return false;
+    // The absolute form of a target says more than the path.
+    if (request.url?.startsWith("/") !== true) return false;
     const timeoutMs = protocol.readTimeout(headers);
     if (timeoutMs === "odd") return false;
     const caller = new HttpCall(request, response, protocol.name);
-    void answer(caller, entry, protocol, new Invocation(entry, caller, shutdownSignal, timeoutMs));
+    const invocation = new Invocation(entry, caller, shutdownSignal, timeoutMs);
+    answer(caller, entry, protocol, invocation).catch((error: unknown) => {
+      log.error({ err: error, path: entry.path }, "an answer could not be written");
+      response.destroy();
+    });
     return true;
   };
 
@@ -38,14 +47,16 @@ export function createHttpLane(
     const { input, output } = entry.spec.method;
     try {
       const bytesMax = limits.requestBytesMax + protocol.envelopeBytes;
-      const body = await invocation.untilDeadline(collectBody(request, bytesMax));
+      const body = await invocation.untilDeadline(readBody(request, request.headers, bytesMax));
       const message = protocol.decode(input, body, limits.requestBytesMax);
       const result = await invokeUnary(entry, message, invocation);
       write(request, response, protocol.encode(output, result, invocation));
     } catch (thrown) {
       invocation.finish();
       const error = toConnectError(thrown);
-      if (error !== thrown) log.error({ err: thrown, path: entry.path }, "a call failed unexpectedly");
+      if (error !== thrown && error.code === Code.Internal) {
+        log.error({ err: thrown, path: entry.path }, "a call failed unexpectedly");
+      }
       write(request, response, protocol.encodeError(error, invocation));
     }
   }
@@ -61,8 +72,18 @@ export interface HttpAnswer {
 function write(request: HttpRequest, response: HttpResponse, { status, headers, body }: HttpAnswer): void {
   if (isGone(response) || response.headersSent) return;
   headers["content-length"] = body.length;
-  // What the peer is still sending is not read: the connection cannot be used for another request.
-  if (!request.complete && request.httpVersionMajor === 1) headers["connection"] = "close";
-  response.writeHead(status, headers);
-  response.end(body);
+  if (request.complete) {
+    response.writeHead(status, headers);
+    response.end(body);
+  } else if (request.httpVersionMajor === 1) {
+    headers["connection"] = "close";
+    response.writeHead(status, headers);
+    linger(request, response, body);
+  } else {
+    const { stream } = response as unknown as Http2ServerResponse;
+    response.writeHead(status, headers);
+    // A peer that is still sending what nobody reads is told to stop.
+    response.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
+    response.end(body);
+  }
 }

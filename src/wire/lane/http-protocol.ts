@@ -1,13 +1,15 @@
-import type { IncomingHttpHeaders } from "node:http";
-import type { DescMessage, Message } from "@bufbuild/protobuf";
-import { type ConnectError } from "@connectrpc/connect";
-import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
+import type { DescMessage, Message, Registry } from "@bufbuild/protobuf";
+import type { ConnectError } from "@connectrpc/connect";
+import { mergeNonProtocolHeaders } from "@connectrpc/connect/protocol";
+import { codeToHttpStatus, errorToJsonBytes, trailerMux } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import type { Invocation } from "../invocation.ts";
 import { decodeOnlyEnvelope, encodeEnvelope, envelopeHeaderBytes } from "./envelope.ts";
 import type { HttpAnswer } from "./http-lane.ts";
 import type { MessageCodec } from "./message-codec.ts";
+import { toNodeHeaders } from "./node-headers.ts";
 import { parseConnectTimeout, parseGrpcTimeout, type Timeout } from "./timeouts.ts";
 
 /** How one protocol writes a unary call into an HTTP exchange, for one content type. */
@@ -24,7 +26,12 @@ export interface HttpProtocol {
   encodeError(error: ConnectError, invocation: Invocation): HttpAnswer;
 }
 
-export function createConnectProtocol(contentType: string, codec: MessageCodec): HttpProtocol {
+export function createConnectProtocol(
+  contentType: string,
+  codec: MessageCodec,
+  registry: Registry,
+): HttpProtocol {
+  const jsonOptions = { registry, alwaysEmitImplicit: true };
   return {
     name: "connect",
     envelopeBytes: 0,
@@ -34,17 +41,13 @@ export function createConnectProtocol(contentType: string, codec: MessageCodec):
     decode: (message, body) => codec.decode(message, body),
     encode: (message, result, invocation) => ({
       status: 200,
-      headers: { ...handlerHeaders(invocation), "content-type": contentType },
+      headers: { ...handlerHeaders(invocation, undefined), "content-type": contentType },
       body: codec.encode(message, result),
     }),
     encodeError: (error, invocation) => ({
       status: codeToHttpStatus(error.code),
-      headers: {
-        ...handlerHeaders(invocation),
-        ...Object.fromEntries(error.metadata),
-        "content-type": "application/json",
-      },
-      body: errorToJsonBytes(error, undefined),
+      headers: { ...handlerHeaders(invocation, error), "content-type": "application/json" },
+      body: errorToJsonBytes(error, jsonOptions),
     }),
   };
 }
@@ -58,8 +61,10 @@ export function createGrpcWebProtocol(contentType: string, codec: MessageCodec):
     return encodeEnvelope(trailerSerialize(trailer), trailerFlag);
   }
 
-  function headers({ responseHeaderIfAny }: Invocation) {
-    return { ...Object.fromEntries(responseHeaderIfAny ?? []), "content-type": contentType };
+  function headers({ responseHeaderIfAny }: Invocation): OutgoingHttpHeaders {
+    return responseHeaderIfAny === undefined
+      ? { "content-type": contentType }
+      : { ...toNodeHeaders(responseHeaderIfAny), "content-type": contentType };
   }
 
   return {
@@ -67,7 +72,8 @@ export function createGrpcWebProtocol(contentType: string, codec: MessageCodec):
     envelopeBytes: envelopeHeaderBytes,
     knows: (requestHeaders) => isIdentity(requestHeaders["grpc-encoding"]),
     readTimeout: (requestHeaders) => parseGrpcTimeout(requestHeaders["grpc-timeout"]),
-    decode: (message, body, bytesMax) => codec.decode(message, decodeOnlyEnvelope(body, bytesMax)),
+    decode: (message, body, bytesMax) =>
+      codec.decode(message, decodeOnlyEnvelope(body, bytesMax, trailerFlag)),
     encode: (message, result, invocation) => ({
       status: 200,
       headers: headers(invocation),
@@ -85,9 +91,14 @@ function isIdentity(encoding: string | string[] | undefined): boolean {
   return encoding === undefined || encoding === "identity";
 }
 
-/** What the handler has set: Connect's unary calls carry trailers as headers. */
-function handlerHeaders({ responseHeaderIfAny, responseTrailerIfAny }: Invocation): Record<string, string> {
-  const headers = Object.fromEntries(responseHeaderIfAny ?? []);
-  for (const [name, value] of responseTrailerIfAny ?? []) headers[`trailer-${name}`] = value;
-  return headers;
+/** What the handler has set and thrown: Connect's unary calls carry trailers as headers. */
+function handlerHeaders(
+  { responseHeaderIfAny, responseTrailerIfAny }: Invocation,
+  error: ConnectError | undefined,
+): OutgoingHttpHeaders {
+  if (responseHeaderIfAny === undefined && responseTrailerIfAny === undefined && error === undefined)
+    return {};
+  const headers = new Headers(responseHeaderIfAny);
+  if (error !== undefined) mergeNonProtocolHeaders(headers, error.metadata);
+  return toNodeHeaders(trailerMux(headers, responseTrailerIfAny ?? new Headers()));
 }

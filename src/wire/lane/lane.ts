@@ -37,7 +37,10 @@ export function createLane(options: LaneOptions): Lane {
     ["proto", binaryCodec],
     ["json", jsonCodec],
   ] as const) {
-    http.set(`application/${format}`, createConnectProtocol(`application/${format}`, codec));
+    http.set(
+      `application/${format}`,
+      createConnectProtocol(`application/${format}`, codec, options.registry),
+    );
     const web = createGrpcWebProtocol(`application/grpc-web+${format}`, codec);
     http.set(`application/grpc-web+${format}`, web);
   }

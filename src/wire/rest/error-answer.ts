@@ -58,7 +58,7 @@ function errorHeaders(error: ConnectError): OutgoingHttpHeaders {
  * Sends the answer, then reads on for a while before the connection goes: closing with unread bytes makes a reset, and
  * a client that is still sending would see that in place of the answer.
  */
-function linger(request: HttpRequest, response: HttpResponse, body: string): void {
+export function linger(request: HttpRequest, response: HttpResponse, body: string | Uint8Array): void {
   const finish = (): void => {
     clearTimeout(timer);
     request.off("data", count);
