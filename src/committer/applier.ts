@@ -3,6 +3,9 @@ import { DuetError } from "../duet-error.ts";
 import type { Change, Store } from "../store/store.ts";
 import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
 
+/** How long following may take until the log is read instead. */
+const patienceMs = 250;
+
 /** How long to wait before a log that could not be read is read again. */
 const retryMs = 100;
 
@@ -24,6 +27,9 @@ export class Applier {
   /** Followed transactions that come after own ones which are durable, but not answered yet. */
   #early: readonly Transaction[] = [];
   #catchingUp: Promise<void> | undefined;
+  #following = false;
+  /** Rung when something was applied. */
+  #progress = Promise.withResolvers<void>();
 
   constructor(options: ApplierOptions) {
     this.#options = options;
@@ -46,6 +52,8 @@ export class Applier {
     if (applied.length === 0) return;
     logger.applied(store.revision);
     onRun(applied);
+    this.#progress.resolve();
+    this.#progress = Promise.withResolvers<void>();
   }
 
   #withEarly(transactions: readonly Transaction[]): readonly Transaction[] {
@@ -56,11 +64,16 @@ export class Applier {
   /** Applies what others append, until the signal aborts. Rejects when it cannot go on: the store must be built anew. */
   async follow(signal: AbortSignal): Promise<void> {
     const { store, logger } = this.#options;
-    for await (const transactions of logger.follow(store.revision, signal)) {
-      this.apply(transactions);
-      // What is between is most likely the committer's, which hears of it in this turn of the event loop.
-      if (this.#early.length > 0) await nextTurn();
-      if (this.#early.length > 0) await this.#fillGap(signal);
+    this.#following = true;
+    try {
+      for await (const transactions of logger.follow(store.revision, signal)) {
+        this.apply(transactions);
+        // What is between is most likely the committer's, which hears of it in this turn of the event loop.
+        if (this.#early.length > 0) await nextTurn();
+        if (this.#early.length > 0) await this.#fillGap(signal);
+      }
+    } finally {
+      this.#following = false;
     }
   }
 
@@ -75,6 +88,22 @@ export class Applier {
         await delay(retryMs, undefined, { signal }).catch(() => {});
       }
     }
+  }
+
+  /**
+   * Resolves when everything up to `sequence` is applied, which is durable. Following brings it soon, and spares the log
+   * a second reader; but it may be waiting for the log to come back, or not hear of it.
+   */
+  async reach(sequence: number): Promise<void> {
+    const { store } = this.#options;
+    const patience = new AbortController();
+    const over = delay(patienceMs, undefined, { signal: patience.signal }).catch(() => {});
+    const until = performance.now() + patienceMs;
+    while (this.#following && store.revision < sequence && performance.now() < until) {
+      await Promise.race([this.#progress.promise, over]);
+    }
+    patience.abort();
+    if (store.revision < sequence) await this.catchUp();
   }
 
   /** Resolves when everything that was durable at the call is applied. */

@@ -114,34 +114,33 @@ export class Committer {
       const batch = new Batch(store, limits, Math.max(clock(), store.time));
       const settlements = waiting.map((each) => settlement(batch, each));
       const { transactions } = batch;
-      // What changes nothing is a read: it need not be the newest state, which may never be seen while others write.
-      const valid =
-        transactions.length === 0
-          ? fresh || (await logger.latestSequence()) === basis
-          : await this.#appendAt(basis, transactions);
-      if (valid) {
+      const newest = await this.#appendAt(basis, transactions, fresh);
+      if (newest <= basis) {
         applier.apply(transactions);
         return settlements;
       }
-      await this.#catchUp();
+      await this.#reach(newest);
       fresh = true;
     }
   }
 
-  /** False when the log does not end at `basis`. */
-  async #appendAt(basis: number, transactions: readonly Transaction[]): Promise<boolean> {
+  /** Resolves with `basis` when the transactions stand in the log right after it, and otherwise with its newest one. */
+  async #appendAt(basis: number, transactions: readonly Transaction[], fresh: boolean): Promise<number> {
+    const { logger } = this.#options;
+    // What changes nothing is a read: it need not be the newest state, which may never be seen while others write.
+    if (transactions.length === 0) return fresh ? basis : logger.latestSequence();
     try {
-      await this.#options.logger.append(basis, transactions);
-      return true;
+      await logger.append(basis, transactions);
+      return basis;
     } catch (error) {
-      if (error instanceof DuetError && error.reason === "LOG_CONFLICT") return false;
-      throw error;
+      if (!(error instanceof DuetError && error.reason === "LOG_CONFLICT")) throw error;
+      return Number(error.metadata["latest_sequence"] ?? basis + 1);
     }
   }
 
-  async #catchUp(): Promise<void> {
+  async #reach(sequence: number): Promise<void> {
     try {
-      await this.#options.applier.catchUp();
+      await this.#options.applier.reach(sequence);
     } catch (error) {
       // To the caller it is the same whether the log is away or beyond use: nothing has happened.
       if (!(error instanceof DuetError)) throw error;

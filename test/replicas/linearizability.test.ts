@@ -7,7 +7,7 @@ import { ReplicaHistory, readTruth } from "./replica-history.ts";
 import { Clients, Traffic } from "./traffic.ts";
 
 /** As many as a test run has time for; REPLICA_OPERATIONS asks for more. */
-const operations = Number(process.env["REPLICA_OPERATIONS"] ?? 10_000);
+const operations = Number(process.env["REPLICA_OPERATIONS"] ?? 3_000);
 const clientCount = 100;
 const keys = Array.from({ length: 20 }, (_, index) => `key ${index}`);
 
