@@ -1,12 +1,11 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { createClient, type Client } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { KeyValueService } from "../gen/duetkv/v1/key_value_pb.ts";
 import { type ServerProcess, startServer } from "./server-process.ts";
 
 /** Beside the sources, since /tmp may be a file system in memory that syncs for free. */
-const scratch = new URL("../", import.meta.url).pathname;
+const scratch = new URL("../dist/bench-data/", import.meta.url).pathname;
 
 const main = new URL("../src/main.ts", import.meta.url).pathname;
 
@@ -21,7 +20,8 @@ export function startDuetKv(
 
 /** Calls `use` with an empty directory on a real disk, and removes it. */
 export async function withDirectory<T>(use: (directory: string) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(scratch, "data-bench-"));
+  await mkdir(scratch, { recursive: true });
+  const directory = await mkdtemp(scratch);
   try {
     return await use(directory);
   } finally {

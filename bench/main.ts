@@ -1,9 +1,10 @@
 /**
- * Measures Duet KV and its peers, and writes RESULTS.md, results.json and the plots beside this file.
+ * Measures Duet KV and its peers, and writes RESULTS.md and its plots beside this file, and all figures to
+ * dist/bench/results.json. A run of less than everything writes all of it to dist/bench.
  *
  *     npm run bench                       everything, about 12 minutes
  *     npm run bench -- gets puts          only these sections
- *     npm run bench -- --quick            a short run of everything, written to quick/ instead
+ *     npm run bench -- --quick            a short run of everything
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
@@ -88,8 +89,9 @@ const run: Run = {
 for (const name of names) await sections[name]?.(run);
 
 const here = new URL(".", import.meta.url).pathname;
-const directory = quick ? join(here, "quick") : here;
-await mkdir(directory, { recursive: true });
+const dist = join(here, "../dist/bench");
+const directory = quick || positionals.length > 0 ? dist : here;
+await mkdir(dist, { recursive: true });
 const plots: { name: string; title: string }[] = [];
 for (const [protocol, file] of [
   ["gRPC", "grpc"],
@@ -106,6 +108,6 @@ for (const [protocol, file] of [
     await writeFile(join(directory, `get-${file}-${name}.svg`), plot(title, unit, swept, figure));
   }
 }
-await writeFile(join(directory, "results.json"), `${JSON.stringify(results, undefined, 2)}\n`);
+await writeFile(join(dist, "results.json"), `${JSON.stringify(results, undefined, 2)}\n`);
 await writeFile(join(directory, "RESULTS.md"), render(results, plots));
 console.log(`written to ${directory}`);

@@ -34,7 +34,7 @@ export async function startServer(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<ServerProcess> {
   const start = performance.now();
-  const child = spawnPinned(command, environment);
+  const child = spawnPinned(command, environment, "inherit");
   const lines = createInterface(child.stdout as NodeJS.ReadableStream);
   const ready = Promise.withResolvers<{ listen: string; admin?: string }>();
   lines.on("line", (line) => {
@@ -54,7 +54,7 @@ export async function startForeignServer(
   isReady: () => Promise<boolean>,
 ): Promise<ServerProcess> {
   const start = performance.now();
-  const child = spawnPinned(command, environment);
+  const child = spawnPinned(command, environment, "ignore");
   child.stdout?.resume();
   while (!(await isReady())) {
     if (child.exitCode !== null) throw new Error(`${command.join(" ")} ended with ${child.exitCode}`);
@@ -66,10 +66,11 @@ export async function startForeignServer(
 function spawnPinned(
   command: readonly string[],
   environment: Readonly<Record<string, string>>,
+  errors: "inherit" | "ignore",
 ): ChildProcess {
   const [program = "", ...args] = pinned(serverCore, command);
   const env = { ...process.env, ...environment };
-  return spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], env });
+  return spawn(program, args, { stdio: ["ignore", "pipe", errors], env });
 }
 
 function toServerProcess(

@@ -1,18 +1,21 @@
 /**
- * Loads node_modules twice, through REST and through gRPC, kills the server with SIGKILL, starts it again and compares
+ * Loads a copy of node_modules twice, through REST and through gRPC, kills the server with SIGKILL, starts it again and compares
  * every byte with the other protocol than the one that stored it.
  *
  *     node examples/load-node-modules.ts [DIR]
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startServerProcess } from "../test/support/server-process.ts";
 
-const tree = process.argv[2] ?? new URL("../node_modules", import.meta.url).pathname;
+const original = process.argv[2] ?? new URL("../node_modules", import.meta.url).pathname;
 const directory = await mkdtemp(join(tmpdir(), "duetkv-tree-"));
+// Tools keep caches in node_modules, which change meanwhile.
+const tree = join(directory, "tree");
+const data = join(directory, "data");
 
 async function loadTree(...flags: string[]): Promise<void> {
   const script = new URL("load-tree.ts", import.meta.url).pathname;
@@ -22,8 +25,9 @@ async function loadTree(...flags: string[]): Promise<void> {
 }
 
 try {
+  await cp(original, tree, { recursive: true, verbatimSymlinks: true });
   // Two copies of a tree of this size are more than a store holds by default.
-  const flags = ["--log", `file:${directory}`, "--store-bytes-max", String(4 * 2 ** 30)];
+  const flags = ["--log", `file:${data}`, "--store-bytes-max", String(4 * 2 ** 30)];
   const server = await startServerProcess(flags);
   try {
     await loadTree("--address", server.address, "--protocol", "rest", "--prefix", "rest/");

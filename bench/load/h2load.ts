@@ -27,7 +27,7 @@ export async function runH2load(address: string, { requests, concurrency, second
     const url = `http://${address}${request.path}`;
     const output = await runPinned(["h2load", ...flags, ...headers, "-d", body, `--log-file=${log}`, url]);
     const failed = Number(/(\d+) failed/.exec(output)?.[1]);
-    const lines = (await readFile(log, "utf8")).trimEnd().split("\n");
+    const lines = (await readFile(log, "utf8")).split("\n").filter((line) => line !== "");
     const latencies = lines.map((line) => Number(line.split("\t")[2]));
     return { requests: lines.length, failed, seconds, ...percentiles(latencies) };
   } finally {
