@@ -75,7 +75,7 @@ export async function startPostgresProxy(serverPort: number): Promise<PostgresPr
       to.write(message);
     };
     const frozen = async (work: () => void) => {
-      while (thaw) await thaw.promise;
+      if (thaw) await thaw.promise;
       work();
     };
     splitMessages(client, true, (message) => void frozen(() => pass(message, client, upstream)));

@@ -3,8 +3,8 @@ import { DuetError } from "../../duet-error.ts";
 import type { Transaction } from "../transaction-logger.ts";
 import { type AppendBatch, tryAppend } from "./append.ts";
 import { backoffMs } from "./backoff.ts";
-import { type Connections, NotConnectedError } from "./connections.ts";
-import { isRefusal, withoutDetails } from "./database-error.ts";
+import type { Connections } from "./connections.ts";
+import { isRefusal, NotConnectedError, withoutDetails } from "./database-error.ts";
 import { Doorbell } from "./doorbell.ts";
 import { refreshHead } from "./head.ts";
 import type { History } from "./history.ts";
@@ -156,6 +156,6 @@ function conflict(basis: number, latest: number): DuetError {
 
 function unavailable(error: unknown): DuetError {
   if (error instanceof DuetError) return new DuetError("LOG_UNAVAILABLE", error.message);
-  const cause = withoutDetails(error instanceof NotConnectedError ? error.cause : error);
+  const cause = withoutDetails(error);
   return new DuetError("LOG_UNAVAILABLE", "the database of the log does not take the write", { cause });
 }

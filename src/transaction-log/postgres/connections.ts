@@ -1,16 +1,8 @@
 import { Connection, type ConnectionOptions } from "./connection.ts";
-import { isRefusal } from "./database-error.ts";
+import { isRefusal, NotConnectedError } from "./database-error.ts";
 
 /** How many stay open while nobody uses them. */
 const idleMax = 3;
-
-/** The error of an attempt that sent nothing: there was no connection. */
-export class NotConnectedError extends Error {
-  constructor(cause: unknown) {
-    super("there is no connection to the database", { cause });
-    this.name = "NotConnectedError";
-  }
-}
 
 /** Lends connections, and takes them back only while they are known to be good. */
 export class Connections {

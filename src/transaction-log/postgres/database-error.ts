@@ -23,11 +23,20 @@ export const sqlStates = {
   undefinedTable: "42P01",
 } as const;
 
+/** The error of an attempt that sent nothing: there was no connection. */
+export class NotConnectedError extends Error {
+  constructor(cause: unknown) {
+    super("there is no connection to the database", { cause });
+    this.name = "NotConnectedError";
+  }
+}
+
 /**
  * What may be logged of an error of the database or its driver: the message and the code. Details, context and the
  * driver's own fields can hold keys, values and settings of the connection, and stay out.
  */
 export function withoutDetails(error: unknown): Error {
+  if (error instanceof NotConnectedError) return withoutDetails(error.cause);
   if (!(error instanceof Error)) return new Error(String(error));
   const { code } = error as NodeJS.ErrnoException;
   const inner = error instanceof AggregateError ? error.errors.map((each) => String(each?.message)) : [];

@@ -54,8 +54,17 @@ export class Head {
   async #start(): Promise<number> {
     // Whoever calls in the same turn of the event loop is in time as well.
     await (this.#running?.catch(() => {}) ?? new Promise((resolve) => setImmediate(resolve)));
-    this.#running = this.#next;
+    const query = this.#query();
+    this.#running = query;
     this.#next = undefined;
+    try {
+      return await query;
+    } finally {
+      if (this.#running === query) this.#running = undefined;
+    }
+  }
+
+  async #query(): Promise<number> {
     const { sequence } = await this.#connections.withConnection((connection) =>
       refreshHead(connection, this.#history),
     );

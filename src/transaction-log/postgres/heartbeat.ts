@@ -3,7 +3,7 @@ import { DuetError } from "../../duet-error.ts";
 import type { LogSink } from "../file/log-sink.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Connection } from "./connection.ts";
-import { type Connections, NotConnectedError } from "./connections.ts";
+import type { Connections } from "./connections.ts";
 import { withoutDetails } from "./database-error.ts";
 import { Doorbell } from "./doorbell.ts";
 import { refreshHead } from "./head.ts";
@@ -116,7 +116,7 @@ export class Heartbeat {
 
   #fail(error: unknown): void {
     if (this.#closed.signal.aborted) return;
-    const cause = withoutDetails(error instanceof NotConnectedError ? error.cause : error);
+    const cause = withoutDetails(error);
     if (this.#fault === undefined) {
       this.#options.log.warn({ err: cause }, "the database fails; the log takes no writes until it answers");
     }

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { DuetError } from "../../duet-error.ts";
 import type { LogSink } from "../file/log-sink.ts";
 import type { ConnectionOptions } from "./connection.ts";
-import { Connections, NotConnectedError } from "./connections.ts";
+import { Connections } from "./connections.ts";
 import { ensureDatabase } from "./database-creation.ts";
 import { withoutDetails } from "./database-error.ts";
 import { readHeader } from "./head.ts";
@@ -69,7 +69,7 @@ export async function openPostgresTransactionLogger(
   } catch (error) {
     await connections.close();
     if (error instanceof DuetError) throw error;
-    const cause = withoutDetails(error instanceof NotConnectedError ? error.cause : error);
+    const cause = withoutDetails(error);
     throw new DuetError("LOG_UNAVAILABLE", `the database of the log cannot be opened: ${cause.message}`, {
       cause,
     });

@@ -149,9 +149,9 @@ export class PostgresTransactionLogger implements TransactionLogger {
     if (horizon <= this.horizon) return;
     // It is the owner's state that tells what is live.
     this.applied(horizon);
-    await this.#heartbeat.now();
     const { replicaTimeoutMs, compactionWaitMs } = this.#options;
     try {
+      await this.#heartbeat.now();
       const done = await compact({
         connections: this.#connections,
         history: this.#history,

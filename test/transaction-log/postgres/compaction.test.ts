@@ -5,7 +5,7 @@ import type { PostgresTransactionLogger } from "../../../src/transaction-log/pos
 import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
 import { LogModel, put, readAll, simple, simples, transaction } from "../log-model.ts";
 import { createRandom, seed } from "../random.ts";
-import { expectNothingOpen, openLogger, until } from "./loggers.ts";
+import { drain, expectNothingOpen, openLogger, until } from "./loggers.ts";
 
 let server: PostgresServer;
 let url: string;
@@ -73,9 +73,7 @@ describe("compaction of a shared log", () => {
     }
     await one.append(10, simples(11, 10));
     await one.compact(20, () => false);
-    const follow = async (log: PostgresTransactionLogger) => {
-      for await (const batch of log.follow(10, new AbortController().signal)) batch.toString();
-    };
+    const follow = (log: PostgresTransactionLogger) => drain(log.follow(10, new AbortController().signal));
     await expect(follow(paused)).rejects.toMatchObject({
       reason: "LOG_CORRUPT",
       message: expect.stringContaining("compacted up to 20"),
@@ -89,6 +87,29 @@ describe("compaction of a shared log", () => {
     await expect(readAll(one, 10)).rejects.toMatchObject({ reason: "LOG_CORRUPT" });
     // A new start is all that it takes.
     expect(await readAll(await open(), 0)).toEqual([]);
+  });
+
+  it("refuses to follow from before the horizon, unless the owner has applied that by other ways", async () => {
+    const one = await open();
+    await one.append(0, simples(1, 10));
+    await one.compact(10, () => true);
+    const two = await open();
+    two.applied(10);
+    const abort = new AbortController();
+    const following = drain(two.follow(4, abort.signal));
+    await one.append(10, [simple(11)]);
+    const seen = [];
+    for await (const batch of two.follow(4, abort.signal)) {
+      seen.push(...batch);
+      abort.abort();
+    }
+    await following;
+    expect(seen).toEqual([simple(11)]);
+    const three = await open();
+    await expect(drain(three.follow(4, new AbortController().signal))).rejects.toMatchObject({
+      reason: "LOG_CORRUPT",
+      message: expect.stringContaining("compacted up to 10"),
+    });
   });
 
   it("spares a reader that has begun", async () => {

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
 import { readAll, simple, simples } from "../log-model.ts";
-import { openLogger, until } from "./loggers.ts";
+import { drain, openLogger, until } from "./loggers.ts";
 
 let server: PostgresServer;
 let url: string;
@@ -87,12 +87,7 @@ const looks: readonly (readonly [string, () => Promise<unknown>])[] = [
   ["by an append", async () => log.append(await newestKnown(), [simple((await newestKnown()) + 1)])],
   ["by a read barrier", () => log.latestSequence()],
   ["by reading", () => readAll(log)],
-  [
-    "by following",
-    async () => {
-      for await (const _ of log.follow(await newestKnown(), new AbortController().signal));
-    },
-  ],
+  ["by following", async () => drain(log.follow(await newestKnown(), new AbortController().signal))],
   ["by a compaction", () => log.compact(6, () => true)],
 ];
 
@@ -138,9 +133,7 @@ describe("a damaged log", () => {
     await expect(readAll(log)).rejects.toMatchObject({ reason: "LOG_CORRUPT" });
     // The one that wrote them leaves its own transactions out.
     const other = await openLogger(url, { listen: false });
-    const others = (async () => {
-      for await (const batch of other.follow(0, new AbortController().signal)) batch.toString();
-    })();
+    const others = drain(other.follow(0, new AbortController().signal));
     await expect(others).rejects.toMatchObject({ reason: "LOG_CORRUPT" });
     await other.close();
   });

@@ -33,3 +33,8 @@ export async function expectNothingOpen(server: PostgresServer, url: string): Pr
 export async function until(happened: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await happened())) await delay(10);
 }
+
+/** Reads on, without looking at what comes, until it ends. */
+export async function drain(batches: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of batches);
+}

@@ -1,5 +1,6 @@
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { DuetError } from "../../../src/duet-error.ts";
 import { withDatabase } from "../../../src/transaction-log/postgres/database-creation.ts";
@@ -126,7 +127,7 @@ describe("opening a log", () => {
     const write = (details: object, message: string) => {
       lines.push(
         JSON.stringify({ message, ...details }, (_, value) =>
-          value instanceof Error ? { ...value, text: value.stack, cause: value.cause } : value,
+          value instanceof Error ? { text: inspect(value) } : value,
         ),
       );
     };
@@ -152,7 +153,7 @@ describe("opening a log", () => {
     expect(opened.fault).toBeDefined();
     await opened.close();
     const bad = await failureOf(openLogger("postgres://a:top%20secret@[not-a-host/kv", { log }));
-    const shown = [lines, wrong.stack, bad.stack, String(wrong.cause), JSON.stringify(bad)].join();
+    const shown = [...lines, inspect(wrong), inspect(bad)].join();
     expect(lines.length).toBeGreaterThan(0);
     expect(shown).not.toMatch(/secret|correct horse/);
   });

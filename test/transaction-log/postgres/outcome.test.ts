@@ -3,7 +3,7 @@ import type { PostgresTransactionLogger } from "../../../src/transaction-log/pos
 import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
 import { type CutMode, type PostgresProxy, startPostgresProxy } from "../../support/postgres-proxy.ts";
 import { readAll, simple, simples } from "../log-model.ts";
-import { expectNothingOpen, openLogger, until } from "./loggers.ts";
+import { drain, expectNothingOpen, openLogger, until } from "./loggers.ts";
 
 let server: PostgresServer;
 let proxy: PostgresProxy;
@@ -130,7 +130,7 @@ describe("an append whose connection is cut", () => {
       () => "appended",
       (error: unknown) => (error as { reason?: string }).reason,
     );
-    expect([await result, await others].toSorted()).toEqual(["LOG_CONFLICT", "appended"]);
+    expect(new Set([await result, await others])).toEqual(new Set(["LOG_CONFLICT", "appended"]));
     await proxy.settled();
     const { log: written, batches } = await inDatabase();
     expect(written).toEqual([
@@ -178,7 +178,7 @@ describe("a database that is away", () => {
     await until(() => log.fault !== undefined);
     await expect(log.append(1, [simple(2)])).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
     await expect(readAll(log)).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
-    await expect(log.compact(1, () => true)).rejects.toThrow();
+    await expect(log.compact(1, () => true)).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
     proxy.restore();
     await until(() => log.fault === undefined);
     await log.append(1, [simple(2)]);
@@ -205,9 +205,7 @@ describe("a database that is away", () => {
   it("does not keep a logger from closing", async () => {
     const log = await open({ connectTimeoutMs: 200, statementTimeoutMs: 200 });
     const abort = new AbortController();
-    const following = (async () => {
-      for await (const _ of log.follow(0, abort.signal));
-    })();
+    const following = drain(log.follow(0, abort.signal));
     const reading = log.readTransactions(0)[Symbol.asyncIterator]();
     await log.append(0, simples(1, 10));
     proxy.freeze();

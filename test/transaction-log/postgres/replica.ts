@@ -45,8 +45,11 @@ export class Replica {
     return Math.max(this.applied.at(-1)?.sequence ?? 0, this.log.horizon);
   }
 
-  /** Writes `count` transactions in one batch, each with a mark of its own, and retries on conflicts. */
-  async write(count: number): Promise<void> {
+  /**
+   * Writes `count` transactions in one batch, each with a mark of its own, and retries on conflicts. `think` is how long
+   * it takes from knowing what the log holds to appending.
+   */
+  async write(count: number, think = async () => {}): Promise<void> {
     const marks = Array.from({ length: count }, () => `${this.#name} ${++this.#marks}`);
     for (;;) {
       if (this.failure) throw this.failure;
@@ -54,6 +57,7 @@ export class Replica {
       const batch = marks.map((mark, index) =>
         transaction(basis + 1 + index, put(`key ${index}`, mark), put(mark, "1")),
       );
+      await think();
       try {
         this.#appending = true;
         await this.log.append(basis, batch);
