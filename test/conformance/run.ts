@@ -1,0 +1,43 @@
+// Runs the Connect conformance suite against the wire, with the direct lane and without it. Needs Go; without Go it says
+// so and succeeds. Fails when a case fails.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+const version = "v1.0.7";
+const suite = "connectrpc.com/conformance/cmd/connectconformance";
+const binaries = join(import.meta.dirname, "../../node_modules/.cache/conformance", version);
+const runner = join(binaries, "connectconformance");
+
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): boolean {
+  const { status } = spawnSync(command, args, { stdio: "inherit", env: { ...process.env, ...env } });
+  return status === 0;
+}
+
+function install(): boolean {
+  if (existsSync(runner)) return true;
+  if (spawnSync("go", ["version"]).status !== 0) {
+    console.log("The conformance suite was SKIPPED: it is a Go program, and there is no Go here.");
+    return false;
+  }
+  console.log(`Installing ${suite}@${version} …`);
+  mkdirSync(binaries, { recursive: true });
+  if (run("go", ["install", `${suite}@${version}`], { GOBIN: binaries })) return true;
+  process.exitCode = 1;
+  return false;
+}
+
+if (install()) {
+  const here = import.meta.dirname;
+  const known = ["failing", "flaky"].flatMap((kind) => [
+    `--known-${kind}`,
+    `@${join(here, `known-${kind}-with-lane.txt`)}`,
+  ]);
+  for (const lane of ["--with-lane", "--without-lane"]) {
+    console.log(`\nConformance of the wire ${lane.slice(2).replace("-", " the ")}:`);
+    const options = ["--conf", join(here, "config.yaml"), "--mode", "server", "--max-servers", "2"];
+    const server = [process.execPath, join(here, "server.ts"), lane];
+    const list = lane === "--with-lane" ? known : [];
+    if (!run(runner, [...options, ...list, "--", ...server])) process.exitCode = 1;
+  }
+}
