@@ -1,0 +1,237 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { gunzipSync } from "node:zlib";
+import { type DescMessage, fromBinary, fromJson, toJson } from "@bufbuild/protobuf";
+import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
+import { codeFromString } from "@connectrpc/connect/protocol-connect";
+import { expect, test } from "vitest";
+import { StatusSchema } from "../../../gen/google/rpc/status_pb.ts";
+import { registerService } from "../../../src/wire/method-table.ts";
+import {
+  ConformancePayload_RequestInfoSchema,
+  ConformanceService,
+  IdempotentUnaryResponseSchema,
+  ServerStreamResponseSchema,
+  UnaryResponseSchema,
+} from "../../conformance/gen/connectrpc/conformance/v1/service_pb.ts";
+import { conformanceService } from "../../conformance/service.ts";
+import { type Case, createCase, createRandom, registry, requestBytesMax } from "./random-request.ts";
+import { type RawAnswer, RawClient } from "./raw-exchange.ts";
+import { serveLane, watchForEscapes } from "./serve-lane.ts";
+
+/** An answer in words that do not depend on the protocol, nor on what differs from call to call. */
+interface Reading {
+  status: number;
+  readonly contentType: string | undefined;
+  /** Those of the handler. */
+  readonly headers: Record<string, unknown>;
+  readonly trailers: Record<string, unknown>;
+  readonly messages: readonly unknown[];
+  error: { code: Code; message: string; details: readonly { type: string; value: unknown }[] } | undefined;
+}
+
+/**
+ * The differences between the lanes that are meant, and no others:
+ *
+ * - The lane's own errors carry ErrorInfo and say in their own words what is wrong; so do those that hide what a handler
+ *   threw. Only their code is compared.
+ * - What is not protobuf is the client's fault: invalid_argument in the lane, internal in Connect.
+ * - A message of which there is the envelope's header only is cut off for the lane, and none at all for Connect.
+ * - Of a second message and one that cannot be decoded, the lane tells of the second first.
+ * - The lane never compresses what it answers. Bodies are compared after decompression.
+ * - An error without headers of the handler is one block (Trailers-Only) in the lane, two in Connect; to clients they
+ *   are the same.
+ * - A body over the limit that is too long for one message is too large for the lane, whatever its messages are.
+ *
+ * And two that no case here provokes: the lane ends a call at its deadline even if the handler does not listen to its
+ * signal; JSON that is not UTF-8 is refused by the lane and patched by Connect.
+ */
+function withoutIntendedDifferences(reading: Reading, own: boolean): Reading {
+  const { error } = reading;
+  if (error === undefined || !own) return reading;
+  return { ...reading, error: { ...error, message: "", details: [] } };
+}
+
+function failAsAsked(context: HandlerContext): void {
+  const how = context.requestHeader.get("x-fail");
+  if (how === "plain") throw new Error("secret");
+  if (how === "cookies") {
+    context.responseHeader.append("set-cookie", "a=1");
+    context.responseHeader.append("set-cookie", "b=2");
+  }
+  if (how === "metadata") {
+    context.responseHeader.set("x-both", "handler");
+    throw new ConnectError("with metadata", Code.Aborted, {
+      "x-meta": "1",
+      "x-meta-bin": "AAEC",
+      "x-both": "error",
+      "content-type": "text/nonsense",
+      "grpc-status": "0",
+    });
+  }
+}
+
+const service = registerService(ConformanceService, {
+  ...conformanceService,
+  unary(request, context) {
+    if (context.requestHeader.get("x-fail") === "synchronously") throw new TypeError("secret");
+    return (async () => {
+      failAsAsked(context);
+      return conformanceService.unary(request, context);
+    })();
+  },
+  async *serverStream(request, context) {
+    failAsAsked(context);
+    yield* conformanceService.serverStream(request, context);
+  },
+});
+
+test("the lane answers as Connect does", async () => {
+  const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
+  console.log(`SEED=${seed}`);
+  const escaped = watchForEscapes();
+  const random = createRandom(seed);
+  const limits = { registry, requestBytesMax };
+  const lane = new RawClient((await serveLane(service, { limits })).port);
+  const connect = new RawClient((await serveLane(service, { limits, lane: false })).port);
+  let answered = 0;
+  for (let round = 0; round < Number(process.env["ROUNDS"] ?? 1000); round++) {
+    const each = createCase(random);
+    const [ours, theirs] = await Promise.all([lane.send(each.raw), connect.send(each.raw)]);
+    // Whether the answer or the reset comes first is a race.
+    if (each.raw.resetAfter !== undefined) continue;
+    const mine = read(each, ours);
+    const own = hasErrorInfo(mine);
+    const context = JSON.stringify({
+      seed,
+      round,
+      ...each,
+      raw: { ...each.raw, body: each.raw.body.length },
+    });
+    const expected = read(each, theirs);
+    if (own) applyIntendedCodes(each.damage, mine?.error, expected);
+    // Both carry the case, so that a failure tells it.
+    expect({ context, reading: mine && withoutIntendedDifferences(mine, own) }).toEqual({
+      context,
+      reading: expected && withoutIntendedDifferences(expected, own),
+    });
+    answered += mine === undefined ? 0 : 1;
+  }
+  lane.close();
+  connect.close();
+  expect(answered).toBeGreaterThan(0);
+  expect(escaped).toEqual([]);
+});
+
+function applyIntendedCodes(damage: string, mine: Reading["error"], expected: Reading | undefined): void {
+  const theirs = expected?.error;
+  if (expected === undefined || theirs === undefined) return;
+  if (mine?.message === "the request is not a protobuf message" && theirs.code === Code.Internal) {
+    theirs.code = Code.InvalidArgument;
+    if (expected.status === 500) expected.status = 400;
+  }
+  if (damage === "cut to a header" && theirs.code === Code.Unimplemented) theirs.code = Code.InvalidArgument;
+  const undecodable = theirs.code === Code.InvalidArgument || theirs.code === Code.Internal;
+  if (mine?.message === "the call has more than one request message" && undecodable) {
+    theirs.code = Code.Unimplemented;
+  }
+}
+
+function hasErrorInfo(reading: Reading | undefined): boolean {
+  return reading?.error?.details.some(({ type }) => type === "google.rpc.ErrorInfo") === true;
+}
+
+function read({ protocol, raw }: Case, answer: RawAnswer | undefined): Reading | undefined {
+  if (answer === undefined) return undefined;
+  const { status, headers } = answer;
+  const contentType = headers["content-type"];
+  const base = { status, contentType, headers: handlers(headers), trailers: {}, error: undefined };
+  const codec = (schema: DescMessage, data: Buffer): unknown =>
+    toPlain(
+      schema,
+      contentType?.includes("json") === true
+        ? fromJson(schema, JSON.parse(String(data)), { registry })
+        : fromBinary(schema, data),
+    );
+  const schema = raw.path.includes("ServerStream")
+    ? ServerStreamResponseSchema
+    : raw.path.includes("Idempotent")
+      ? IdempotentUnaryResponseSchema
+      : UnaryResponseSchema;
+  if (protocol === "connect") {
+    const body = headers["content-encoding"] === "gzip" ? gunzipSync(answer.body) : answer.body;
+    if (status !== 200) return { ...base, messages: [], error: readJsonError(body) };
+    return { ...base, messages: [codec(schema, body)] };
+  }
+  if (status !== 200) return { ...base, messages: [String(answer.body)] };
+  const envelopes = [...splitEnvelopes(answer.body)];
+  const messages = envelopes.filter(({ flags }) => flags < 0x80).map(({ data }) => codec(schema, data));
+  const web = envelopes.find(({ flags }) => flags >= 0x80);
+  if (web !== undefined) return withStatus({ ...base, messages }, readWebTrailers(String(web.data)));
+  if (headers["grpc-status"] === undefined) return withStatus({ ...base, messages }, answer.trailers);
+  return withStatus({ ...base, headers: {}, messages }, headers);
+}
+
+function withStatus(reading: Reading, trailers: IncomingHttpHeaders): Reading {
+  const code = Number(trailers["grpc-status"]);
+  const bin = trailers["grpc-status-details-bin"] as string | undefined;
+  const details = bin === undefined ? [] : fromBinary(StatusSchema, Buffer.from(bin, "base64")).details;
+  const error = {
+    code,
+    message: decodeURIComponent((trailers["grpc-message"] as string | undefined) ?? ""),
+    details: details.map(({ typeUrl, value }) => readDetail(typeUrl.slice(typeUrl.indexOf("/") + 1), value)),
+  };
+  return { ...reading, trailers: handlers(trailers), error: code === 0 ? undefined : error };
+}
+
+function readJsonError(body: Buffer): Reading["error"] {
+  if (body.length === 0) return undefined;
+  const { code, message, details } = JSON.parse(String(body)) as {
+    code: string;
+    message?: string;
+    details?: { type: string; value: string }[];
+  };
+  return {
+    code: codeFromString(code) as Code,
+    message: message ?? "",
+    details: (details ?? []).map(({ type, value }) => readDetail(type, Buffer.from(value, "base64"))),
+  };
+}
+
+function readDetail(type: string, value: Uint8Array): { type: string; value: unknown } {
+  const schema = ConformancePayload_RequestInfoSchema;
+  const known =
+    type === schema.typeName
+      ? toPlain(schema, fromBinary(schema, value))
+      : Buffer.from(value).toString("hex");
+  return { type, value: known };
+}
+
+/** As JSON, without the time that was left. */
+function toPlain(schema: DescMessage, message: ReturnType<typeof fromBinary>): unknown {
+  return JSON.parse(
+    JSON.stringify(toJson(schema, message, { registry })).replace(/,?"timeoutMs":"-?\d+"/g, ""),
+  );
+}
+
+/** What handlers have set, and nothing of the protocol. */
+function handlers(headers: IncomingHttpHeaders): Record<string, unknown> {
+  const own = Object.entries(headers).filter(([name]) => /^(?:trailer-)?x-|^set-cookie$/.test(name));
+  return Object.fromEntries(own);
+}
+
+function readWebTrailers(text: string): IncomingHttpHeaders {
+  const lines = text.split("\r\n").filter((line) => line !== "");
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
+  );
+}
+
+function* splitEnvelopes(body: Buffer): Generator<{ flags: number; data: Buffer }> {
+  for (let at = 0; at < body.length; ) {
+    const length = body.readUInt32BE(at + 1);
+    const data = body.subarray(at + 5, at + 5 + length);
+    const flags = body[at] as number;
+    yield { flags: flags & ~1, data: (flags & 1) === 1 ? gunzipSync(data) : data };
+    at += 5 + length;
+  }
+}
