@@ -8,8 +8,8 @@ import {
 } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { describeJsonFault } from "../json-fault.ts";
-import { encodeBinary } from "./binary-encoder.ts";
 import { wireError } from "../wire-error.ts";
+import { encodeBinary } from "./binary-encoder.ts";
 
 /** Turns bytes into messages and back. */
 export interface MessageCodec {
