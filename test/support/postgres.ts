@@ -53,11 +53,25 @@ const keeper = `
 /** The password of the superuser, where one is asked for. */
 const password = "correct horse";
 
+/** Resolves when it answers. */
 export async function startPostgres(
   settings: Readonly<Record<string, string>> = {},
   authentication: "trust" | "scram-sha-256" = "trust",
 ): Promise<PostgresServer> {
   const directory = mkdtempSync(join(realpathSync(tmpdir()), "duetkv-postgres-"));
+  try {
+    return await startIn(directory, settings, authentication);
+  } catch (error) {
+    rmSync(directory, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function startIn(
+  directory: string,
+  settings: Readonly<Record<string, string>>,
+  authentication: string,
+): Promise<PostgresServer> {
   if (unprivileged.uid !== undefined) chownSync(directory, unprivileged.uid, unprivileged.gid);
   const binaries = reachableBinaries(directory);
   const data = join(directory, "data");
