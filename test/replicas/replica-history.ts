@@ -214,8 +214,11 @@ export class ReplicaHistory {
   }
 }
 
-/** Every transaction, as a watch from the beginning up to `last` tells it. */
-export async function readTruth(client: KeyValueClient, last: bigint): Promise<ReadonlyMap<bigint, Writes>> {
+/** Every transaction, as a watch from the beginning tells it, up to `last()`, once that is known. */
+export async function readTruth(
+  client: KeyValueClient,
+  last: () => number | undefined,
+): Promise<Map<bigint, Writes>> {
   const truth = new Map<bigint, Writes>();
   const abort = new AbortController();
   for await (const { events, revision, resumeRevision } of client.watch(
@@ -223,7 +226,7 @@ export async function readTruth(client: KeyValueClient, last: bigint): Promise<R
     abort.signal,
   )) {
     if (events.length > 0) truth.set(revision, new Map(events.map(toWrite)));
-    if ((resumeRevision ?? 0n) >= last) break;
+    if ((resumeRevision ?? 0n) >= (last() ?? Number.POSITIVE_INFINITY)) break;
   }
   abort.abort();
   return truth;

@@ -15,6 +15,8 @@ export interface TrafficOptions {
   readonly history: ReplicaHistory;
   readonly random: Random;
   readonly keys: readonly string[];
+  /** In every value, when there is more than one traffic. */
+  readonly name?: string;
   /** Called for every call. */
   readonly target: () => Target;
 }
@@ -138,7 +140,7 @@ export class Traffic {
   }
 
   #value(): string {
-    return `value ${++this.#values}`;
+    return `${this.#options.name ?? "value"} ${++this.#values}`;
   }
 }
 

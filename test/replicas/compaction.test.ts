@@ -1,0 +1,116 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { Consistency } from "../../gen/duetkv/v1/key_value_pb.ts";
+import { type PostgresServer, startPostgres } from "../support/postgres.ts";
+import type { ServerProcess } from "../support/server-process.ts";
+import { createRandom, seed } from "../transaction-log/random.ts";
+import { connectTo, expectSameState, startReplica, startReplicas, until } from "./cluster.ts";
+import { ReplicaHistory, readTruth } from "./replica-history.ts";
+import { Clients, Traffic } from "./traffic.ts";
+
+const keys = Array.from({ length: 12 }, (_, index) => `key ${index}`);
+const flags = ["--compaction-bytes-min", "5000"];
+
+let server: PostgresServer;
+beforeAll(async () => {
+  console.log(`SEED=${seed}`);
+  server = await startPostgres();
+});
+afterAll(() => server.stop());
+
+async function horizonOf(url: string): Promise<number> {
+  const [row] = await server.query(url, "SELECT horizon FROM duetkv.log");
+  return Number(row?.["horizon"]);
+}
+
+test(`a log that is compacted among replicas that come and go stays the same log (seed ${seed})`, async () => {
+  const random = createRandom(seed);
+  const url = await server.createDatabase();
+  const replicas = await startReplicas(url, 3, flags);
+  const clients = new Clients(random, replicas);
+  onTestFinished(() => clients.close());
+  const history = new ReplicaHistory();
+  const end: { revision?: number } = {};
+  // It watches from the beginning: who comes later finds the past compacted.
+  const watched = readTruth(connectTo(replicas[0] as ServerProcess), () => end.revision);
+  const horizons = new Set<number>();
+  let changes = 0;
+  const traffic = new Traffic({ history, random, keys, target: clients.pick });
+  const running = traffic.run(15, () => changes === 3 && horizons.size > 3 && history.operations > 500);
+  const observing = (async () => {
+    while (end.revision === undefined) {
+      horizons.add(await horizonOf(url));
+      await delay(50);
+    }
+  })();
+  for (; changes < 3; changes++) {
+    await delay(300);
+    const index = 1 + (changes % 2);
+    const leaving = replicas[index] as ServerProcess;
+    clients.remove(leaving);
+    await leaving.stop(random.pick(["SIGKILL", "SIGTERM"]));
+    replicas[index] = await startReplica(url, flags);
+    clients.add(replicas[index]);
+  }
+  await running;
+  replicas.push(await startReplica(url, flags));
+  const { revision } = await expectSameState(replicas);
+  await connectTo(replicas[1] as ServerProcess).put({ key: "end", value: "end" });
+  end.revision = revision + 1;
+  await observing;
+  const truth = await watched;
+  truth.delete(BigInt(revision + 1));
+  expect(truth.size).toBe(revision);
+  expect(history.problems(truth)).toEqual([]);
+  // And there is less to replay than was ever written.
+  const [row] = await server.query(url, "SELECT count(*) FROM duetkv.transactions WHERE sequence <= $1", [
+    await horizonOf(url),
+  ]);
+  expect(Number(row?.["count"])).toBeLessThanOrEqual(keys.length + 1);
+});
+
+test("a replica that was away while its part of the log was compacted ends, and says why", async () => {
+  const url = await server.createDatabase();
+  const [away, near] = (await startReplicas(url, 2, flags)) as [ServerProcess, ServerProcess];
+  const [client, writer] = [connectTo(away), connectTo(near)];
+  await writer.put({ key: "a", value: "0" });
+  await client.get({ key: "a" });
+  process.kill(away.pid, "SIGSTOP");
+  const { revision } = await writer.put({ key: "a", value: "1" });
+  // As if a minute had passed: it counts as dead.
+  const count = await server.query(
+    url,
+    "UPDATE duetkv.replicas SET seen = seen - interval '1 hour' WHERE name LIKE $1 RETURNING id",
+    [`%:${away.pid}`],
+  );
+  expect(count).toHaveLength(1);
+  for (let value = 2; (await horizonOf(url)) <= revision; value++) {
+    await writer.put({ key: "a", value: `${value} ${"x".repeat(500)}` });
+  }
+  const reads = [
+    client.get({ key: "a" }),
+    client.put({ key: "a", value: "lost" }),
+    client.get({ key: "a", minRevision: revision, consistency: Consistency.LOCAL }),
+  ];
+  const outcomes = Promise.allSettled(reads);
+  expect(await away.stop("SIGCONT")).toBe(1);
+  // Nothing that is old, and nothing that is not in the log of the others.
+  for (const outcome of await outcomes) expect(outcome.status).toBe("rejected");
+  expect(away.lines.join("\n")).toMatch(/compacted up to \d+, beyond/);
+  expect((await writer.get({ key: "a" })).entry?.value).not.toBe("lost");
+  await expectSameState([near, await startReplica(url, flags)]);
+});
+
+test("a replica that starts and then hears nothing holds nothing back", async () => {
+  const url = await server.createDatabase();
+  const near = await startReplica(url, flags);
+  const writer = connectTo(near);
+  await writer.put({ key: "a", value: "0" });
+  const late = await startReplica(url, flags);
+  await until(async () => {
+    const rows = await server.query(url, "SELECT applied FROM duetkv.replicas WHERE name LIKE $1", [
+      `%:${late.pid}`,
+    ]);
+    return rows[0]?.["applied"] === "1";
+  });
+});

@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { type Event, Event_Type } from "../../gen/duetkv/v1/key_value_pb.ts";
+import type { KeyValueClient } from "../support/key-value-client.ts";
+import { type PostgresServer, startPostgres } from "../support/postgres.ts";
+import type { ServerProcess } from "../support/server-process.ts";
+import { createRandom, seed } from "../transaction-log/random.ts";
+import { connectTo, expectSameState, startReplicas, until } from "./cluster.ts";
+import { ReplicaHistory } from "./replica-history.ts";
+import { Clients, Traffic } from "./traffic.ts";
+
+const keys = Array.from({ length: 12 }, (_, index) => `key ${index}`);
+
+let server: PostgresServer;
+beforeAll(async () => {
+  console.log(`SEED=${seed}`);
+  server = await startPostgres();
+});
+afterAll(() => server.stop());
+
+/** Events in words, one line for each transaction. */
+class Recorder {
+  readonly lines: string[] = [];
+  resumeRevision = 0n;
+
+  /** Watches everything after what it has seen, until `done` says so or, sooner, after so many messages. */
+  async watch(
+    client: KeyValueClient,
+    done: () => boolean,
+    messages = Number.POSITIVE_INFINITY,
+  ): Promise<void> {
+    const abort = new AbortController();
+    onTestFinished(() => abort.abort());
+    let left = messages;
+    const watch = client.watch({ startRevision: this.resumeRevision }, abort.signal);
+    for await (const { events, revision, resumeRevision } of watch) {
+      if (events.length > 0) this.lines.push(`${revision}: ${events.map(describe).join(", ")}`);
+      this.resumeRevision = resumeRevision ?? this.resumeRevision;
+      if (done() || --left <= 0) break;
+    }
+    abort.abort();
+  }
+}
+
+function describe({ type, entry, expired }: Event): string {
+  const what = type === Event_Type.PUT ? `put ${entry?.value}` : expired ? "expired" : "deleted";
+  return `${entry?.key} ${what} (${entry?.revision}, ${entry?.version}, ${entry?.updateTime?.seconds})`;
+}
+
+test(`all replicas tell the same events in the same order, also to who moves on (seed ${seed})`, async () => {
+  const random = createRandom(seed);
+  const replicas = await startReplicas(await server.createDatabase(), 3);
+  const clients = new Clients(random, replicas);
+  onTestFinished(() => clients.close());
+  const traffic = new Traffic({ history: new ReplicaHistory(), random, keys, target: clients.pick });
+  let last = Number.POSITIVE_INFINITY;
+  const isAtEnd = (recorder: Recorder) => () => recorder.resumeRevision >= last;
+  const staying = replicas.map((replica) => ({ recorder: new Recorder(), client: connectTo(replica) }));
+  const stayed = staying.map(({ recorder, client }) => recorder.watch(client, isAtEnd(recorder)));
+  const moving = Array.from({ length: 3 }, () => new Recorder());
+  let moves = 0;
+  const moved = moving.map(async (recorder) => {
+    for (; !isAtEnd(recorder)(); moves++) {
+      const client = connectTo(random.pick(replicas), random.pick(["gRPC by Connect", "REST"] as const));
+      await recorder.watch(client, isAtEnd(recorder), 1 + random.below(30));
+    }
+  });
+  let calls = 0;
+  await traffic.run(20, () => ++calls > 500);
+  const end = connectTo(replicas[0] as ServerProcess);
+  last = Number((await end.put({ key: "end", value: "end" })).revision);
+  await Promise.all([...stayed, ...moved]);
+  const [{ recorder: first }] = staying as [(typeof staying)[number]];
+  expect(first.lines).toHaveLength(last);
+  for (const { lines } of [...staying.map(({ recorder }) => recorder), ...moving]) {
+    expect(lines).toEqual(first.lines);
+  }
+  expect(moves).toBeGreaterThan(3);
+});
+
+test("what expires does so once, at one revision, for everybody", async () => {
+  const count = 20;
+  const replicas = await startReplicas(await server.createDatabase(), 3);
+  const clients = replicas.map((replica) => connectTo(replica)) as [
+    KeyValueClient,
+    KeyValueClient,
+    KeyValueClient,
+  ];
+  const recorders = clients.map(() => new Recorder());
+  let last = Number.POSITIVE_INFINITY;
+  const watched = recorders.map((recorder, index) =>
+    recorder.watch(clients[index] as KeyValueClient, () => recorder.resumeRevision >= last),
+  );
+  const ttl = { seconds: 1n, nanos: 0 };
+  await Promise.all(
+    Array.from({ length: count }, (_, index) =>
+      (clients[index % 3] as KeyValueClient).put({ key: `short ${index}`, value: "x", ttl }),
+    ),
+  );
+  await clients[0].put({ key: "kept", value: "x", ttl });
+  await clients[1].put({ key: "kept", value: "permanent" });
+  await until(async () => (await clients[2].list({ prefix: "short", countOnly: true })).count === 0n);
+  last = Number((await clients[0].put({ key: "end", value: "end" })).revision);
+  await Promise.all(watched);
+  const expired = recorders.map(({ lines }) => lines.filter((line) => line.includes("expired")));
+  expect(expired[0]?.map((line) => /short \d+/.exec(line)?.[0]).toSorted()).toEqual(
+    Array.from({ length: count }, (_, index) => `short ${index}`).toSorted(),
+  );
+  for (const lines of expired) expect(lines).toEqual(expired[0]);
+  // Nothing else was logged: one put and one end for each, the two puts of the other key, and the last.
+  expect(last).toBe(count * 2 + 3);
+  expect((await clients[1].get({ key: "kept" })).entry?.value).toBe("permanent");
+  await expectSameState(replicas);
+});
