@@ -21,7 +21,7 @@ export interface ServerProcess {
 export const canPin = availableParallelism() > 1 && spawnSync("taskset", ["--version"]).status === 0;
 
 /** The server has the first core, whatever makes its load has the second. */
-export const serverCore = 0;
+const serverCore = 0;
 export const loadCore = 1;
 
 export function pinned(core: number, command: readonly string[]): readonly string[] {

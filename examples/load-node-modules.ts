@@ -4,9 +4,10 @@
  *
  *     node examples/load-node-modules.ts [DIR]
  */
-import { cp, mkdtemp, rm } from "node:fs/promises";
+
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startServerProcess } from "../test/support/server-process.ts";

@@ -1,9 +1,9 @@
-import { readFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Load, Seen } from "./load.ts";
-import { runPinned } from "./run-pinned.ts";
 import { percentiles } from "./percentiles.ts";
+import { runPinned } from "./run-pinned.ts";
 
 /** Sends one gRPC call again and again. h2load looks at HTTP statuses only, so check the answer before. */
 export async function runH2load(address: string, { requests, concurrency, seconds }: Load): Promise<Seen> {

@@ -1,6 +1,6 @@
 import type { Load, Seen } from "./load.ts";
-import { runPinned } from "./run-pinned.ts";
 import { percentiles } from "./percentiles.ts";
+import { runPinned } from "./run-pinned.ts";
 
 const generator = new URL("node-generator.ts", import.meta.url).pathname;
 

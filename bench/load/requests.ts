@@ -11,7 +11,7 @@ export function grpcRequest<Method extends DescMethodUnary>(
   return grpcCall(path, toBinary(method.input, create(method.input, message)));
 }
 
-export function grpcCall(path: string, message: Uint8Array): Request {
+function grpcCall(path: string, message: Uint8Array): Request {
   const headers = { "content-type": "application/grpc", te: "trailers" };
   return { method: "POST", path, headers, body: frameMessage(message) };
 }

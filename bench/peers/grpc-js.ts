@@ -1,10 +1,10 @@
 /** @grpc/grpc-js with Duet KV's handlers. Argument: the data directory. */
 import { fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import {
+  type handleUnaryCall,
   Server,
   ServerCredentials,
   type ServiceDefinition,
-  type handleUnaryCall,
   type sendUnaryData,
 } from "@grpc/grpc-js";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";

@@ -1,5 +1,5 @@
-import { createClock } from "../../src/committer/clock.ts";
 import { Applier } from "../../src/committer/applier.ts";
+import { createClock } from "../../src/committer/clock.ts";
 import { Committer } from "../../src/committer/committer.ts";
 import { ReadBarrier } from "../../src/committer/read-barrier.ts";
 import { defaultLimits } from "../../src/limits.ts";

@@ -1,7 +1,7 @@
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { etcdGateway, etcdPut, etcdRange, grpcRequest, restGet, restPut } from "../load/requests.ts";
 import type { Run } from "../results.ts";
-import { compete, type Contender } from "./servers.ts";
+import { type Contender, compete } from "./servers.ts";
 
 const key = "benchmark/key";
 const encodedKey = Buffer.from(key).toString("base64");

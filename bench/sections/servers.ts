@@ -1,4 +1,4 @@
-import { withDirectory, startDuetKv } from "../duetkv.ts";
+import { startDuetKv, withDirectory } from "../duetkv.ts";
 import type { Load, Request } from "../load/load.ts";
 import { measure } from "../load/measure.ts";
 import { etcdVersion, startEtcd } from "../peers/etcd.ts";
@@ -29,7 +29,7 @@ const etcd: readonly Contender[] =
 const startHere = (directory: string) => startDuetKv(directory);
 
 /** Duet KV comes first; the others are compared with it. */
-export const contenders: readonly Contender[] = [
+const contenders: readonly Contender[] = [
   { name: duetKv, protocol: "gRPC", start: startHere },
   { name: "bare node:http2", protocol: "gRPC", start: peer("bare-http2", "valueBytes") },
   { name: "@grpc/grpc-js, same handlers", protocol: "gRPC", start: peer("grpc-js", "directory") },

@@ -5,7 +5,7 @@ import type { Random } from "../transaction-log/random.ts";
 type Value = string | Uint8Array;
 
 /** What is known of an entry without its times. */
-export interface Known {
+interface Known {
   readonly value: Value;
   /** undefined: written by a call that was never answered. */
   readonly revision: bigint | undefined;

@@ -1,5 +1,5 @@
-import { chmod, mkdir, open, readdir, writeFile } from "node:fs/promises";
 import { once } from "node:events";
+import { chmod, mkdir, open, readdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
