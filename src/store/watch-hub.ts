@@ -172,6 +172,8 @@ export class WatchHub {
     queue: WatchQueue,
   ): AsyncGenerator<WatchMessage, number> {
     const { revision } = snapshot;
+    // With the queue the snapshot ends, and then it tells of no revision any more.
+    if (queue.ended !== undefined) return 0;
     let page: Entry[] = [];
     let bytes = 0;
     for (const entry of snapshotEntries(selector, snapshot)) {

@@ -246,6 +246,25 @@ test("cuts off a reader that stops among the existing entries", async () => {
   expect([reason, metadata]).toEqual(["WATCHER_TOO_SLOW", { last_revision: "0" }]);
 });
 
+test("delivers nothing of what exists once the watch has ended", async () => {
+  for (const key of ["a", "b"]) write(put(key));
+  const controller = new AbortController();
+  const canceled = hub.watch(
+    { selector: everything, startRevision: undefined, includeExisting: true },
+    controller.signal,
+  );
+  const closed = watch(everything, { includeExisting: true });
+  await Promise.all([canceled.next(), closed.next()]);
+  controller.abort();
+  hub.close();
+  write(remove("a"), put("b", "later"));
+  expect(await Array.fromAsync(canceled)).toEqual([]);
+  await expect(closed.next()).rejects.toMatchObject({
+    reason: "SHUTTING_DOWN",
+    metadata: { last_revision: "0" },
+  });
+});
+
 test("ends every watch at shutdown with the revision to resume from", async () => {
   const waiting = watch(everything);
   const behind = watch(everything, { startRevision: 0 });
