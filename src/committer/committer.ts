@@ -73,27 +73,29 @@ export class Committer {
   async #run(): Promise<void> {
     // Requests that arrived in the same turn of the event loop share the first append.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#queue.length > 0) await this.#commitBatch(this.#takeBatch());
+    while (this.#queue.length > 0) await this.#commitBatch();
     this.#running = undefined;
   }
 
-  #takeBatch(): readonly Waiting[] {
-    let bytes = 0;
+  /** As many as may be appended together with those in `batch`, which are the first. */
+  #take(batch: readonly Waiting[] = []): Waiting[] {
+    let bytes = batch.reduce((sum, waiting) => sum + waiting.bytes, 0);
     let count = 0;
     for (const waiting of this.#queue) {
       bytes += waiting.bytes;
-      if (bytes > batchBytesMax && count > 0) break;
+      if (bytes > batchBytesMax && batch.length + count > 0) break;
       count++;
     }
     if (count === this.#queue.length) {
-      const batch = this.#queue;
+      const all = this.#queue;
       this.#queue = [];
-      return batch;
+      return all;
     }
     return this.#queue.splice(0, count);
   }
 
-  async #commitBatch(waiting: readonly Waiting[]): Promise<void> {
+  async #commitBatch(): Promise<void> {
+    const waiting = this.#take();
     try {
       const settlements = await this.#append(waiting);
       for (const settle of settlements) settle();
@@ -104,8 +106,11 @@ export class Committer {
     }
   }
 
-  /** Evaluates until nobody else's transaction came in between; resolves when what came of it is durable and applied. */
-  async #append(waiting: readonly Waiting[]): Promise<readonly (() => void)[]> {
+  /**
+   * Evaluates until nobody else's transaction came in between; resolves when what came of it is durable and applied.
+   * Those that come meanwhile join the batch when it has to be tried again.
+   */
+  async #append(waiting: Waiting[]): Promise<readonly (() => void)[]> {
     const { store, logger, limits, clock, applier } = this.#options;
     /** Whether the store has everything that was durable when the operations were asked for. */
     let fresh = !logger.shared;
@@ -120,7 +125,10 @@ export class Committer {
         return settlements;
       }
       await this.#reach(newest);
-      fresh = true;
+      // Where many write, who tries again with few loses again with few. A batch that only reads is not held up for that.
+      const joining = transactions.length === 0 ? [] : this.#take(waiting);
+      waiting.push(...joining);
+      fresh = joining.length === 0;
     }
   }
 

@@ -1,3 +1,4 @@
+import { DuetError } from "../../src/duet-error.ts";
 import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
 import type { Transaction, TransactionLogger } from "../../src/transaction-log/transaction-logger.ts";
 
@@ -12,6 +13,10 @@ export class SharedFakeLogger implements TransactionLogger {
   /** How often transactions were read. */
   reads = 0;
   onLook: () => void = () => {};
+  /** How many transactions each append tried. */
+  readonly appends: number[] = [];
+  beforeAppend: () => void = () => {};
+  onConflict: () => void = () => {};
   /** Called when an append has happened and is not answered yet. */
   afterAppend: () => void = () => {};
   readonly #log = new MemoryTransactionLogger();
@@ -59,6 +64,13 @@ export class SharedFakeLogger implements TransactionLogger {
   }
 
   async append(basis: number, transactions: readonly Transaction[]): Promise<void> {
+    this.appends.push(transactions.length);
+    this.beforeAppend();
+    const newest = this.#newest;
+    if (basis !== newest) {
+      this.onConflict();
+      throw new DuetError("LOG_CONFLICT", "", { metadata: { latest_sequence: String(newest) } });
+    }
     await this.#log.append(basis, transactions);
     this.#newest += transactions.length;
     this.afterAppend();

@@ -61,6 +61,38 @@ test("a write that others came before is evaluated again", async () => {
   expect(applied).toEqual([1, 2]);
 });
 
+test("operations that came meanwhile join a batch that has to be tried again", async () => {
+  const { logger, committer, store } = startReplica();
+  let others: Promise<string>[] = [];
+  logger.beforeAppend = () => {
+    logger.appendAsOther("a");
+    others = ["c", "d"].map((key) => outcomeOf(committer.commit(operation([put(key)]))));
+    logger.beforeAppend = () => {};
+  };
+  const first = outcomeOf(committer.commit(operation([put("b")])));
+  expect(await first).toBe("OK");
+  expect(await Promise.all(others)).toEqual(["OK", "OK"]);
+  expect([logger.appends, store.revision, committer.queueBytes]).toEqual([[1, 3], 4, 0]);
+});
+
+test("what joins a batch knows what others wrote before it was asked for", async () => {
+  const { logger, committer } = startReplica();
+  let late: Promise<string> | undefined;
+  logger.beforeAppend = () => {
+    logger.appendAsOther("a");
+    logger.beforeAppend = () => {};
+    // The batch has lost, and now only finds out what it has lost to.
+    logger.onConflict = () => {
+      logger.onConflict = () => {};
+      logger.appendUnheard("b");
+      late = outcomeOf(committer.commit(operation([], check("b", { exists: true }))));
+    };
+  };
+  // It changes nothing when it is evaluated again.
+  const first = outcomeOf(committer.commit(operation([put("x")], check("a", { exists: false }))));
+  expect([await first, await late]).toEqual(["KEY_EXISTS", "OK"]);
+});
+
 test("what is heard too early waits for what is between, also while the log cannot be read", async () => {
   const { logger, applied, followed, store } = startReplica();
   const hidden = logger.appendUnheard("a");
