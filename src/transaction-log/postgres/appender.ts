@@ -9,12 +9,8 @@ import { Doorbell } from "./doorbell.ts";
 import { refreshHead } from "./head.ts";
 import type { History } from "./history.ts";
 import { resolveOutcome } from "./outcome.ts";
-import { Turn } from "./turn.ts";
-
-/** After so many conflicts in a row a writer asks for a turn. */
-const conflictsMax = 2;
-
 import type { OwnAppends } from "./own-appends.ts";
+import { Turn } from "./turn.ts";
 
 export interface AppenderOptions {
   readonly connections: Connections;
@@ -33,8 +29,11 @@ export interface AppenderOptions {
 /** Appends batches, and finds out what became of those whose answer was lost. */
 export class Appender {
   readonly #options: AppenderOptions;
-  #conflicts = 0;
   #turn: Turn | undefined;
+  /** Whether somebody else came first since the last append. */
+  #conflicted = false;
+  /** Whether somebody else came first before that. Then it would most likely happen again. */
+  #contended = false;
 
   constructor(options: AppenderOptions) {
     this.#options = options;
@@ -43,13 +42,21 @@ export class Appender {
   /** As `TransactionLogger.append`. A conflict says in its metadata where the log ends: `latest_sequence`. */
   async append(basis: number, transactions: readonly Transaction[]): Promise<void> {
     try {
+      // Waiting for a turn costs less than sending a batch in vain.
+      if (this.#contended && !this.#hasTurn) await this.#takeTurn();
       await this.#append(basis, transactions);
-      this.#conflicts = 0;
+      this.#contended = this.#conflicted;
+      this.#conflicted = false;
     } catch (error) {
       if (!(error instanceof DuetError && error.reason === "LOG_CONFLICT")) throw error;
-      if (++this.#conflicts >= conflictsMax) await this.#takeTurn();
+      this.#conflicted = true;
+      if (!this.#hasTurn) await this.#takeTurn();
       throw conflict(basis, this.#options.history.seen.sequence);
     }
+  }
+
+  get #hasTurn(): boolean {
+    return this.#turn?.over === false;
   }
 
   close(): void {
@@ -86,7 +93,7 @@ export class Appender {
     const settle = own.begin(batch.basis.sequence, batch.sequence);
     let appended: boolean | undefined = false;
     try {
-      const turn = this.#turn?.over === false ? this.#turn : undefined;
+      const turn = this.#hasTurn ? this.#turn : undefined;
       appended = turn
         ? await turn.use((connection) => tryAppend(connection, batch, true))
         : await connections.withConnection((connection) => tryAppend(connection, batch, false));

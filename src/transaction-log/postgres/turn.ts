@@ -17,7 +17,7 @@ export const awaitTurns = `pg_advisory_xact_lock_shared(${lockSpace}, ${turnLock
 export const endTurn = `pg_advisory_unlock(${lockSpace}, ${turnLock})`;
 
 /**
- * The right to append next, for a writer that came too late again and again: a writer that succeeds knows the end of
+ * The right to append next, for a writer that came too late: a writer that succeeds knows the end of
  * the log and can go on at once, while the others still read what it wrote. Turns are given in the order in which they
  * were asked for. A turn is a session that holds a lock.
  */
