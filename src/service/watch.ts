@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import {
+  type Entry as EntryMessage,
   type Event,
   Event_Type,
   EventSchema,
@@ -9,11 +10,12 @@ import {
 } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { DuetError } from "../duet-error.ts";
 import type { Limits } from "../limits.ts";
+import type { Entry } from "../store/entry.ts";
 import type { Change } from "../store/store.ts";
 import type { ChangeSet } from "../store/watch-history.ts";
 import type { WatchMessage, WatchOptions } from "../store/watch-hub.ts";
 import { checkKey, checkKeyPart } from "./check-key.ts";
-import { toDeletedEntryMessage, toEntryMessage } from "./entry-message.ts";
+import { toDeletedEntryMessage, toEntryMessage, toEntryMessageWithoutValue } from "./entry-message.ts";
 
 /** Throws RANGE_INVALID, REVISION_INVALID or what `checkKey` does. */
 export function checkWatch(request: WatchRequest, limits: Pick<Limits, "keyBytesMax">): WatchOptions {
@@ -67,27 +69,41 @@ function toStateResponse({ revision, resumeRevision, existing, existingEnd }: Wa
 const withPrevious = new WeakMap<ChangeSet, WatchResponse>();
 const withoutPrevious = new WeakMap<ChangeSet, WatchResponse>();
 
+/**
+ * A transaction is bounded by what a request may hold, but what it replaces is not: a thousand deletes of large values
+ * would make a message that no client takes, again each time it resumes.
+ */
+const previousBytesMax = 4 * 1024 * 1024;
+
 function toChangeResponse(set: ChangeSet, previous: boolean): WatchResponse {
   const responses = previous ? withPrevious : withoutPrevious;
   let response = responses.get(set);
   if (response === undefined) {
+    const toPreviousMessage = set.bytes <= previousBytesMax ? toEntryMessage : toEntryMessageWithoutValue;
+    const toPrevious = previous ? toPreviousMessage : undefined;
     response = create(WatchResponseSchema, {
       revision: BigInt(set.revision),
       resumeRevision: BigInt(set.revision),
-      events: set.changes.map((change) => toEvent(change, set, previous)),
+      events: set.changes.map((change) => toEvent(change, set, toPrevious)),
     });
     responses.set(set, response);
   }
   return response;
 }
 
-function toEvent(change: Change, { revision, time }: ChangeSet, previous: boolean): Event {
+function toEvent(
+  change: Change,
+  { revision, time }: ChangeSet,
+  toPrevious: ((entry: Entry) => EntryMessage) | undefined,
+): Event {
   const { key, entry, expired } = change;
   const event = create(EventSchema, {
     type: entry === undefined ? Event_Type.DELETE : Event_Type.PUT,
     entry: entry === undefined ? toDeletedEntryMessage(key, revision, time) : toEntryMessage(entry),
     expired,
   });
-  if (previous && change.previous !== undefined) event.previous = toEntryMessage(change.previous);
+  if (toPrevious !== undefined && change.previous !== undefined) {
+    event.previous = toPrevious(change.previous);
+  }
   return event;
 }

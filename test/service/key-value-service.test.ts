@@ -1,7 +1,12 @@
 import { create, toJson } from "@bufbuild/protobuf";
 import { Code, type HandlerContext } from "@connectrpc/connect";
 import { expect, test, vi } from "vitest";
-import { Event_Type, WatchRequestSchema, WatchResponseSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
+import {
+  type Event,
+  Event_Type,
+  WatchRequestSchema,
+  WatchResponseSchema,
+} from "../../gen/duetkv/v1/key_value_pb.ts";
 import { reasonOf, startServing } from "./serving.ts";
 
 test("keeps no more of a request than its value", async () => {
@@ -23,6 +28,23 @@ test("a time to live may be as long as a duration can be, and the entry can be t
   expect(toJson(WatchResponseSchema, value)).toMatchObject({
     events: [{ entry: { expireTime: "9999-12-31T23:59:59Z" } }],
   });
+  controller.abort();
+});
+
+test("leaves out what was before where it would make a message that no client takes", async () => {
+  const { client } = startServing();
+  const keys = ["a", "b", "c", "d", "e"];
+  for (const key of keys) await client.put({ key, value: "x".repeat(1024 * 1024) });
+  const controller = new AbortController();
+  const request = { startRevision: 5n, previous: true };
+  const messages = client.watch(request, { signal: controller.signal })[Symbol.asyncIterator]();
+  await messages.next();
+  await client.commit({ mutations: keys.map((key) => ({ kind: { case: "delete", value: { key } } })) });
+  const { value } = await messages.next();
+  const { events } = value as { events: readonly Event[] };
+  expect(events.map(({ previous }) => [previous?.key, previous?.value])).toEqual(
+    keys.map((key) => [key, undefined]),
+  );
   controller.abort();
 });
 

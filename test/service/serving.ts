@@ -8,8 +8,8 @@ import {
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { Applier } from "../../src/committer/applier.ts";
-import { ReadBarrier } from "../../src/committer/read-barrier.ts";
 import { Committer } from "../../src/committer/committer.ts";
+import { ReadBarrier } from "../../src/committer/read-barrier.ts";
 import { defaultLimits, type Limits } from "../../src/limits.ts";
 import { intercept } from "../../src/service/intercept.ts";
 import { createKeyValueService } from "../../src/service/key-value-service.ts";

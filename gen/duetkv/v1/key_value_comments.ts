@@ -84,6 +84,6 @@ export const comments: ReadonlyMap<string, string> = new Map([
   ["duetkv.v1.WatchResponse.resume_revision", "Everything that matches up to this revision has been delivered with this message: a watch with this as start_revision goes on from here. Not set while existing entries are being delivered."],
   ["duetkv.v1.Event", "One change of one key."],
   ["duetkv.v1.Event.entry", "PUT: the entry. DELETE: its key, and the revision and time of the delete."],
-  ["duetkv.v1.Event.previous", "With previous: the entry before the change. Not set if there was none."],
+  ["duetkv.v1.Event.previous", "With previous: the entry before the change, without its value if the values before and after the transaction are more than 4 MiB together. Not set if there was none."],
   ["duetkv.v1.Event.expired", "A DELETE because the entry's time to live had passed."],
 ]);

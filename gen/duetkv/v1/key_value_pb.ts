@@ -804,7 +804,8 @@ export type Event = Message<"duetkv.v1.Event"> & {
   entry?: Entry | undefined;
 
   /**
-   * With previous: the entry before the change. Not set if there was none.
+   * With previous: the entry before the change, without its value if the values before and after the transaction are
+   * more than 4 MiB together. Not set if there was none.
    *
    * @generated from field: duetkv.v1.Entry previous = 3;
    */
