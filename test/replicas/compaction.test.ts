@@ -36,7 +36,7 @@ test(`a log that is compacted among replicas that come and go stays the same log
   const horizons = new Set<number>();
   let changes = 0;
   const traffic = new Traffic({ history, random, keys, target: clients.pick });
-  const running = traffic.run(15, () => changes === 3 && horizons.size > 3 && history.operations > 500);
+  const running = traffic.run(15, () => changes === 3 && horizons.size > 2 && history.operations > 300);
   const observing = (async () => {
     while (end.revision === undefined) {
       horizons.add(await horizonOf(url));
