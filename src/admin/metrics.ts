@@ -1,5 +1,6 @@
+import type { Code } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { CallObserver } from "../service/intercept.ts";
 import type { ReadonlyStore } from "../store/store.ts";
 
@@ -45,10 +46,28 @@ export function createMetrics({ store, watchers, queueBytes, logWritable }: Metr
   gauge("duetkv_queue_bytes", "Keys and values that wait for the log.", queueBytes);
   gauge("duetkv_log_writable", "1 when the transaction log takes writes.", () => Number(logWritable()));
 
+  // Looking up labels costs several times as much as counting.
+  const counters = new Map<string, Map<Code | undefined, { inc(): void }>>();
+  const timers = new Map<string, { observe(seconds: number): void }>();
+
+  function addMethod(method: string) {
+    const byCode = new Map<Code | undefined, { inc(): void }>();
+    counters.set(method, byCode);
+    timers.set(method, durations.labels({ method }));
+    return byCode;
+  }
+
+  function addCode(byCode: Map<Code | undefined, { inc(): void }>, method: string, code: Code | undefined) {
+    const counter = calls.labels({ method, code: code === undefined ? "ok" : codeToString(code) });
+    byCode.set(code, counter);
+    return counter;
+  }
+
   return {
     observeCall({ method, milliseconds, code }) {
-      calls.inc({ method, code: code === undefined ? "ok" : codeToString(code) });
-      durations.observe({ method }, milliseconds / 1000);
+      const byCode = counters.get(method) ?? addMethod(method);
+      (byCode.get(code) ?? addCode(byCode, method, code)).inc();
+      timers.get(method)?.observe(milliseconds / 1000);
     },
     render: () => registry.metrics(),
     contentType: registry.contentType,

@@ -31,15 +31,22 @@ export function intercept<Service extends DescService>(
 }
 
 function interceptUnary(method: string, handler: Unary, observe: CallObserver): Unary {
-  return async (request, context) => {
+  return (request, context) => {
     const start = performance.now();
-    try {
-      const response = await handler(request, context);
+    const succeed = (response: unknown) => {
       observe({ method, milliseconds: performance.now() - start, code: undefined, error: undefined });
       return response;
-    } catch (error) {
+    };
+    const fail = (error: unknown): never => {
       throw report(method, start, error, observe);
+    };
+    let answer: unknown;
+    try {
+      answer = handler(request, context);
+    } catch (error) {
+      return fail(error);
     }
+    return answer instanceof Promise ? answer.then(succeed, fail) : succeed(answer);
   };
 }
 
