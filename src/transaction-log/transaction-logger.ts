@@ -27,7 +27,7 @@ export interface PutEvent {
   readonly expireTime: number;
 }
 
-export interface DeleteEvent {
+interface DeleteEvent {
   readonly type: "delete";
   readonly key: string;
   /** Deleted because its time to live had passed. */

@@ -1,5 +1,5 @@
-import { Applier } from "../../src/committer/applier.ts";
 import { expect, test } from "vitest";
+import { Applier } from "../../src/committer/applier.ts";
 import type { Committer } from "../../src/committer/committer.ts";
 import { Committer as RealCommitter } from "../../src/committer/committer.ts";
 import { Compactor } from "../../src/committer/compactor.ts";

@@ -1,4 +1,4 @@
-import { Event_Type, type Event } from "../../gen/duetkv/v1/key_value_pb.ts";
+import { type Event, Event_Type } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
 
 /** What a transaction does to each key; undefined: deleted. */

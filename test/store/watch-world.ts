@@ -96,7 +96,7 @@ function failTest(error: unknown): never {
   throw error;
 }
 
-export function toSeenMessage(message: WatchMessage, previous: boolean): SeenMessage {
+function toSeenMessage(message: WatchMessage, previous: boolean): SeenMessage {
   return {
     revision: message.revision,
     resumeRevision: message.resumeRevision,

@@ -4,7 +4,7 @@ import { LogModel, put, readAll, simple, simples, transaction } from "./log-mode
 import { createRandom, seed } from "./random.ts";
 
 /** One place where a log lives. */
-export interface LogHarness {
+interface LogHarness {
   /** Opens the log there, with what was appended before; a new one at first. */
   open(): Promise<TransactionLogger>;
   /** Called after all that it opened was closed. Asserts that nothing is left over, and removes the place. */

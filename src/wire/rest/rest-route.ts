@@ -9,7 +9,7 @@ import { type PathTemplate, parsePathTemplate } from "./path-template.ts";
 import { RouteTree } from "./route-tree.ts";
 
 /** A variable of the path, and the field that it sets. */
-export interface BoundVariable {
+interface BoundVariable {
   readonly path: FieldPath;
   readonly from: number;
   readonly to: number;
