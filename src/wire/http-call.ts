@@ -21,7 +21,7 @@ export class HttpCall implements Caller {
   get url(): string {
     const { headers, socket, url } = this.request;
     const scheme = "encrypted" in socket ? "https" : "http";
-    return `${scheme}://${headers[":authority"] ?? headers.host}${url}`;
+    return `${scheme}://${String(headers[":authority"] ?? headers.host)}${url}`;
   }
 
   requestHeader(): Headers {

@@ -129,6 +129,7 @@ test("while the database is down, nothing is written and nothing is said that ma
 test("a read waits for the revision that it asks for", async () => {
   const { proxy, far, farClient, nearClient } = await startTwo();
   const { revision } = await nearClient.put({ key: "a", value: "1" });
+  await farClient.get({ key: "a" });
   proxy.freeze();
   const writes = await Promise.all(["2", "3"].map((value) => nearClient.put({ key: "a", value })));
   const newest = writes.map((write) => write.revision).reduce((a, b) => (a > b ? a : b));

@@ -12,7 +12,7 @@ test("lets those through whose revision is reached, and keeps the others waiting
   );
   gate.open(2);
   await Promise.all([waiting[1], waiting[2]]);
-  expect(passed.toSorted()).toEqual([1, 2]);
+  expect(passed.toSorted((a, b) => a - b)).toEqual([1, 2]);
   gate.open(3);
   await waiting[0];
 });

@@ -1,4 +1,5 @@
 import { type DescField, type DescMessage, type Message, ScalarType, toBinary } from "@bufbuild/protobuf";
+import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { BackwardWriter } from "./backward-writer.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -26,7 +27,7 @@ export function encodeBinary(message: DescMessage, value: Message): Uint8Array {
     return toBinary(message, value);
   }
   writer.begin();
-  writeFields(encoders, value as unknown as Fields);
+  writeFields(encoders, value);
   return writer.finish();
 }
 
@@ -58,9 +59,9 @@ function fieldEncoder(field: DescField): FieldEncoder | undefined {
   const tag = field.number * 8 + value.wireType;
   const name = field.localName;
   if (field.fieldKind === "list") return value.wireType === 2 ? listEncoder(name, tag, value) : undefined;
-  // Implicit presence; the others have their defaults on the prototype.
+  // The fields that always have a value; the others have their defaults on the prototype.
   const isSet =
-    field.presence === 2
+    field.presence === FeatureSet_FieldPresence.IMPLICIT
       ? (fields: Fields) => !value.isDefault(fields[name])
       : (fields: Fields) => fields[name] !== undefined && Object.hasOwn(fields, name);
   return (target, fields) => {

@@ -1,7 +1,7 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { ConnectError } from "@connectrpc/connect";
-import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import type { Invocation } from "../invocation.ts";
+import { setGrpcStatus } from "./grpc-status.ts";
 import { toNodeHeaders } from "./node-headers.ts";
 
 const trailersOk: OutgoingHttpHeaders = { "grpc-status": "0" };
@@ -57,7 +57,7 @@ export class GrpcAnswer {
     const stream = this.#stream;
     if (this.gone) return;
     const { responseHeaderIfAny, responseTrailerIfAny } = this.#invocation;
-    const trailers = toNodeHeaders(setTrailerStatus(new Headers(responseTrailerIfAny), error));
+    const trailers = toNodeHeaders(setGrpcStatus(new Headers(responseTrailerIfAny), error));
     if (responseHeaderIfAny === undefined && !stream.headersSent) {
       stream.respond({ ...trailers, ...this.#protocolHeaders }, { endStream: true });
       this.#dropRest();

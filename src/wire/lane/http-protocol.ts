@@ -3,10 +3,10 @@ import type { DescMessage, Message, Registry } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import { mergeNonProtocolHeaders } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, errorToJsonBytes, trailerMux } from "@connectrpc/connect/protocol-connect";
-import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import type { Invocation } from "../invocation.ts";
 import { decodeOnlyEnvelope, encodeEnvelope, envelopeHeaderBytes } from "./envelope.ts";
+import { setGrpcStatus } from "./grpc-status.ts";
 import type { HttpAnswer } from "./http-lane.ts";
 import type { MessageCodec } from "./message-codec.ts";
 import { toNodeHeaders } from "./node-headers.ts";
@@ -57,7 +57,7 @@ export function createGrpcWebProtocol(contentType: string, codec: MessageCodec):
 
   function trailers(invocation: Invocation, error: ConnectError | undefined): Buffer {
     if (error === undefined && invocation.responseTrailerIfAny === undefined) return trailersOk;
-    const trailer = setTrailerStatus(new Headers(invocation.responseTrailerIfAny), error);
+    const trailer = setGrpcStatus(new Headers(invocation.responseTrailerIfAny), error);
     return encodeEnvelope(trailerSerialize(trailer), trailerFlag);
   }
 
