@@ -242,7 +242,7 @@ describe("duetkv log", { timeout }, () => {
     expect(await run("repair", "--apply", "--log", `file:${missing}`)).toBe(1);
     expect(await readdir(place)).toEqual([]);
     await mkdir(missing);
-    expect(await run("verify", "--log", `file:${missing}`)).toBe(0);
+    expect(await run("verify", "--log", `file:${missing}`)).toBe(1);
     expect(await readdir(missing)).toEqual([]);
   });
 });
