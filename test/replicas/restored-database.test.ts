@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { Consistency } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
 import { type PostgresServer, startPostgres } from "../support/postgres.ts";
@@ -52,6 +52,9 @@ test("replicas whose database went back in time end, and say so", async () => {
   // Nobody writes while the database is replaced, so that every acknowledgement from then on would be of a second history.
   await restore();
   let running = true;
+  onTestFinished(() => {
+    running = false;
+  });
   const writing = clients.map((client, index) => writeOn(client, `writer ${index}`, () => running));
   const codes = await Promise.all(replicas.map((replica) => replica.stop("SIGCONT")));
   running = false;
