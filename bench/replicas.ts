@@ -7,7 +7,7 @@ import { connect } from "node:net";
 import { availableParallelism, loadavg } from "node:os";
 import { replay } from "../src/committer/replay.ts";
 import { Store } from "../src/store/store.ts";
-import { silentSink } from "../src/transaction-log/file/log-sink.ts";
+import { silentSink } from "../src/transaction-log/log-sink.ts";
 import { openPostgresTransactionLogger } from "../src/transaction-log/postgres/open-postgres-transaction-logger.ts";
 import { openClient } from "../test/end-to-end/every-client.ts";
 import { type PostgresServer, startPostgres } from "../test/support/postgres.ts";

@@ -1,4 +1,5 @@
 import { DuetError } from "../../duet-error.ts";
+import type { LogSink } from "../log-sink.ts";
 import type { Transaction, TransactionLogger } from "../transaction-logger.ts";
 import { type Snapshot, writeSnapshot } from "./compaction.ts";
 import { sortDirectory } from "./directory.ts";
@@ -8,7 +9,6 @@ import { encodeEndFrame, frameKinds, frameMarker, frameOverheadBytes } from "./f
 import { FrameEncoder } from "./frame-encoder.ts";
 import type { DirectoryLock } from "./lock.ts";
 import { LogReader, type ReadableFile } from "./log-reader.ts";
-import type { LogSink } from "./log-sink.ts";
 import { removeFiles } from "./recovery.ts";
 import { type ActiveSegment, createSegment, rewriteSegment } from "./segment.ts";
 import type { SpareSegment } from "./spare-segment.ts";

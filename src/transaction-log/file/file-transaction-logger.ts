@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
+import { type LogSink, silentSink } from "../log-sink.ts";
 import { FileLog } from "./file-log.ts";
 import type { FileSystem } from "./file-system.ts";
 import { closeQuietly, fillWithZeros, withFile } from "./file-system.ts";
 import { assertSound, type InspectedFile, type Inspection, inspectLog } from "./inspection.ts";
 import { type DirectoryLock, lockDirectory } from "./lock.ts";
-import { type LogSink, silentSink } from "./log-sink.ts";
 import { nodeFileSystem } from "./node-file-system.ts";
 import { settleLog } from "./recovery.ts";
 import { type ActiveSegment, createSegment } from "./segment.ts";

@@ -1,9 +1,9 @@
 import { join } from "node:path";
+import type { LogSink } from "../log-sink.ts";
 import { saveCut, truncateDurably } from "./cut.ts";
 import { copyBytes, type FileSystem, withFile, writeDurably } from "./file-system.ts";
 import { encodeEndFrame, frameKinds, frameMarker } from "./frame.ts";
 import type { InspectedFile, Inspection } from "./inspection.ts";
-import type { LogSink } from "./log-sink.ts";
 
 /**
  * Brings a sound log from whatever a crash left to the state in which appends go on: half-done work is removed, a torn

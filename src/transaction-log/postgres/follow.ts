@@ -1,4 +1,4 @@
-import type { LogSink } from "../file/log-sink.ts";
+import type { LogSink } from "../log-sink.ts";
 import type { Transaction } from "../transaction-logger.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Connections } from "./connections.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { DuetError } from "../../duet-error.ts";
-import type { LogSink } from "../file/log-sink.ts";
+import type { LogSink } from "../log-sink.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";

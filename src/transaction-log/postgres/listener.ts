@@ -1,4 +1,4 @@
-import type { LogSink } from "../file/log-sink.ts";
+import type { LogSink } from "../log-sink.ts";
 import { channel } from "./append.ts";
 import { backoffMs } from "./backoff.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { DuetError } from "../../duet-error.ts";
-import type { LogSink } from "../file/log-sink.ts";
+import type { LogSink } from "../log-sink.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import { ensureDatabase } from "./database-creation.ts";

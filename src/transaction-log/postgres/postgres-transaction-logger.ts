@@ -1,5 +1,5 @@
 import { DuetError } from "../../duet-error.ts";
-import type { LogSink } from "../file/log-sink.ts";
+import type { LogSink } from "../log-sink.ts";
 import type { Transaction, TransactionLogger } from "../transaction-logger.ts";
 import { Appender } from "./appender.ts";
 import { compact } from "./compaction.ts";

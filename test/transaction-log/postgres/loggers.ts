@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
-import { silentSink } from "../../../src/transaction-log/file/log-sink.ts";
+import { silentSink } from "../../../src/transaction-log/log-sink.ts";
 import {
   openPostgresTransactionLogger,
   type PostgresTransactionLoggerOptions,
