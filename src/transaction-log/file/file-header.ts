@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { readUint53, writeUint53 } from "./numbers.ts";
+import { readUint53, writeUint53 } from "./uint53.ts";
 
 /**
  * The first 40 bytes of every file. They are the same in every version of the format. Numbers are little-endian.

@@ -1,3 +1,4 @@
+import { TransactionEncoder } from "../transaction-codec.ts";
 import type { Transaction } from "../transaction-logger.ts";
 import {
   encodeFrameHeader,
@@ -7,7 +8,6 @@ import {
   frameKinds,
   payloadBytesMax,
 } from "./frame.ts";
-import { TransactionEncoder } from "./transaction-codec.ts";
 
 /** Gathers transactions into a frame. One frame at a time; its bytes are valid until the next one is begun. */
 export class FrameEncoder {

@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { readUint53, writeUint53 } from "./numbers.ts";
+import { readUint53, writeUint53 } from "./uint53.ts";
 
 /**
  * One append is one frame. Numbers are little-endian.

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { TransactionDecoder } from "../transaction-codec.ts";
 import type { Transaction } from "../transaction-logger.ts";
 import { corruptError } from "./damage.ts";
 import { type FileHeader, fileHeaderBytes } from "./file-header.ts";
@@ -6,7 +7,6 @@ import { closeQuietly, type File, type FileSystem } from "./file-system.ts";
 import { frameKinds, frameMarker } from "./frame.ts";
 import { type Frame, FrameReader } from "./frame-reader.ts";
 import { readFileHeader } from "./inspection.ts";
-import { TransactionDecoder } from "./transaction-codec.ts";
 
 /** What is to be read of a file. */
 export interface ReadableFile {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { TransactionDecoder } from "../transaction-codec.ts";
 import type { Transaction } from "../transaction-logger.ts";
 import { saveCut } from "./cut.ts";
 import { type DirectoryContent, type NamedFile, temporaryName } from "./directory.ts";
@@ -8,7 +9,6 @@ import { frameHeaderBytes, frameKinds, frameMarker } from "./frame.ts";
 import { type FoundFrame, findFrames } from "./frame-search.ts";
 import { readFileHeader } from "./inspection.ts";
 import { SnapshotOutput } from "./snapshot-output.ts";
-import { TransactionDecoder } from "./transaction-codec.ts";
 
 export interface Salvage {
   readonly snapshot: NamedFile;

@@ -1,10 +1,10 @@
-import type { Transaction, TransactionEvent, Value } from "../transaction-logger.ts";
-import { varintBytes, varintBytesMax, writeVarint } from "./numbers.ts";
+import type { Transaction, TransactionEvent, Value } from "./transaction-logger.ts";
+import { varintBytes, varintBytesMax, writeVarint } from "./varint.ts";
 
 /**
- * A transaction in the payload of a frame. Numbers are varints.
+ * A transaction as the logs keep it. Numbers are varints.
  *
- *     [sequence]       in snapshots only, where sequences have gaps
+ *     [sequence]       only where sequences may have gaps
  *     time
  *     count of events, then each of them:
  *       tag            1 byte: bit 0 delete; bit 1 put: value is bytes, delete: expired; bit 2 has an expire time
@@ -100,7 +100,7 @@ export class TransactionEncoder {
   }
 }
 
-/** Decodes the payload of one frame. Throws RangeError when it is not what an encoder wrote. */
+/** Decodes transactions that were encoded one after the other. Throws RangeError when it is not what an encoder wrote. */
 export class TransactionDecoder {
   readonly #bytes: Buffer;
   #offset = 0;
