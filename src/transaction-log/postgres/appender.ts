@@ -10,7 +10,7 @@ import { refreshHead } from "./head.ts";
 import type { History } from "./history.ts";
 import { resolveOutcome } from "./outcome.ts";
 import type { OwnAppends } from "./own-appends.ts";
-import { Turn } from "./turn.ts";
+import { Turns } from "./turns.ts";
 
 export interface AppenderOptions {
   readonly connections: Connections;
@@ -29,38 +29,29 @@ export interface AppenderOptions {
 /** Appends batches, and finds out what became of those whose answer was lost. */
 export class Appender {
   readonly #options: AppenderOptions;
-  #turn: Turn | undefined;
-  /** Whether somebody else came first since the last append. */
-  #conflicted = false;
-  /** Whether somebody else came first before that. Then it would most likely happen again. */
-  #contended = false;
+  readonly #turns: Turns;
 
   constructor(options: AppenderOptions) {
     this.#options = options;
+    this.#turns = new Turns(options.connections);
   }
 
   /** As `TransactionLogger.append`. A conflict says in its metadata where the log ends: `latest_sequence`. */
   async append(basis: number, transactions: readonly Transaction[]): Promise<void> {
     try {
-      // Waiting for a turn costs less than sending a batch in vain.
-      if (this.#contended && !this.#hasTurn) await this.#takeTurn();
+      if (this.#turns.wanted) await this.#takeTurn();
       await this.#append(basis, transactions);
-      this.#contended = this.#conflicted;
-      this.#conflicted = false;
+      this.#turns.appended();
     } catch (error) {
       if (!(error instanceof DuetError && error.reason === "LOG_CONFLICT")) throw error;
-      this.#conflicted = true;
-      if (!this.#hasTurn) await this.#takeTurn();
+      this.#turns.conflicted();
+      if (!this.#turns.held) await this.#takeTurn();
       throw conflict(basis, this.#options.history.seen.sequence);
     }
   }
 
-  get #hasTurn(): boolean {
-    return this.#turn?.over === false;
-  }
-
   close(): void {
-    this.#turn?.giveUp();
+    this.#turns.close();
   }
 
   async #append(basis: number, transactions: readonly Transaction[]): Promise<void> {
@@ -89,14 +80,11 @@ export class Appender {
    * reasons, and may be tried again.
    */
   async #attempt(batch: AppendBatch, until: number): Promise<boolean | undefined> {
-    const { connections, history, own, onTrouble, onAppended } = this.#options;
+    const { history, own, onTrouble, onAppended } = this.#options;
     const settle = own.begin(batch.basis.sequence, batch.sequence);
     let appended: boolean | undefined = false;
     try {
-      const turn = this.#hasTurn ? this.#turn : undefined;
-      appended = turn
-        ? await turn.use((connection) => tryAppend(connection, batch, true))
-        : await connections.withConnection((connection) => tryAppend(connection, batch, false));
+      appended = await this.#turns.append((connection, endsTurn) => tryAppend(connection, batch, endsTurn));
     } catch (error) {
       onTrouble(error);
       if (error instanceof NotConnectedError || isRefusal(error)) throw unavailable(error);
@@ -134,13 +122,7 @@ export class Appender {
 
   /** Nobody appends from now on, until this writer has; then its owner can catch up with the end of the log. */
   async #takeTurn(): Promise<void> {
-    const { connections } = this.#options;
-    this.#turn?.giveUp();
-    try {
-      this.#turn = await Turn.take(connections);
-    } catch {
-      // It tries without one.
-    }
+    await this.#turns.take();
     await this.#refresh();
   }
 

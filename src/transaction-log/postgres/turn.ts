@@ -10,11 +10,14 @@ const silenceMs = 2_000;
 /** A turn that its holder does not use is given back sooner. */
 const unusedMs = 500;
 
+/** A holder that has appended and has nothing more to append need not keep the others waiting. */
+const idleMs = 2;
+
 /** Every append takes it, shared, so that appends wait while somebody has a turn, or waits for one. */
 export const awaitTurns = `pg_advisory_xact_lock_shared(${lockSpace}, ${turnLock})`;
 
-/** Ends a turn of this session, if it has one. Part of the append, so that it takes no time of its own. */
-export const endTurn = `pg_advisory_unlock(${lockSpace}, ${turnLock})`;
+/** Ends the turn of this session. As part of its last append it takes no time of its own. */
+export const endTurn = `pg_advisory_unlock(${lockSpace}, ${turnLock}), set_config('idle_session_timeout', '0', false)`;
 
 /**
  * The right to append next, for a writer that came too late: a writer that succeeds knows the end of
@@ -24,8 +27,10 @@ export const endTurn = `pg_advisory_unlock(${lockSpace}, ${turnLock})`;
 export class Turn {
   readonly #connections: Connections;
   readonly #connection: Connection;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
+  #end: number | undefined;
   #over = false;
+  #idled = false;
 
   private constructor(connections: Connections, connection: Connection) {
     this.#connections = connections;
@@ -51,37 +56,52 @@ export class Turn {
     return this.#over;
   }
 
-  /** Uses up the turn for an append, which ends it. Rejects with the driver's error. */
-  async use(append: (connection: Connection) => Promise<boolean>): Promise<boolean> {
-    this.#end();
+  /** Whether it was over because its holder had nothing more to append. */
+  get idled(): boolean {
+    return this.#idled;
+  }
+
+  /**
+   * Uses the turn for an append, one at a time. The turn ends with the first that begins `lengthMs` after the first one;
+   * `append` is told so. It ends also when that resolves with false. Rejects with the driver's error.
+   */
+  async use(
+    lengthMs: number,
+    append: (connection: Connection, last: boolean) => Promise<boolean>,
+  ): Promise<boolean> {
+    clearTimeout(this.#timer);
+    this.#end ??= performance.now() + lengthMs;
+    this.#over = performance.now() >= this.#end;
     let appended = false;
     try {
-      appended = await append(this.#connection);
+      appended = await append(this.#connection, this.#over);
       return appended;
     } finally {
-      if (appended) void this.#giveBack();
-      else this.#connections.drop(this.#connection);
+      if (!appended) this.#drop();
+      else if (this.#over) this.#connections.giveBack(this.#connection);
+      else this.#timer = setTimeout(() => void this.#release(), idleMs);
     }
   }
 
   giveUp(): void {
-    if (this.#over) return;
-    this.#end();
-    // The server ends the lock with the session.
-    this.#connections.drop(this.#connection);
+    if (!this.#over) this.#drop();
   }
 
-  async #giveBack(): Promise<void> {
+  async #release(): Promise<void> {
+    this.#over = true;
+    this.#idled = true;
     try {
-      await this.#connection.query({ text: "SELECT set_config('idle_session_timeout', '0', false)" });
+      await this.#connection.query({ text: `SELECT ${endTurn}` });
       this.#connections.giveBack(this.#connection);
     } catch {
-      this.#connections.drop(this.#connection);
+      this.#drop();
     }
   }
 
-  #end(): void {
-    this.#over = true;
+  /** The server ends the lock with the session. */
+  #drop(): void {
     clearTimeout(this.#timer);
+    this.#over = true;
+    this.#connections.drop(this.#connection);
   }
 }
