@@ -1,15 +1,17 @@
 import { DuetError } from "../../duet-error.ts";
+import { retainLive } from "../retain-live.ts";
 import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { Doorbell } from "./doorbell.ts";
-import { rowKinds } from "./event-rows.ts";
 import { refreshHead } from "./head.ts";
 import type { History } from "./history.ts";
 import { lockSpace } from "./migrations.ts";
+import { type PageLimits, readPage } from "./page.ts";
+import { decodePiece, encodePiece } from "./piece.ts";
 
 const compactionLock = 2;
 
-/** How many rows are looked at, and deleted, in one short transaction. */
+/** How many batches are deleted in one. */
 const sliceRows = 5_000;
 
 export interface CompactionOptions {
@@ -17,6 +19,8 @@ export interface CompactionOptions {
   readonly history: History;
   readonly horizon: number;
   readonly isLive: (key: string, sequence: number) => boolean;
+  /** What is looked at, and put together, in one short transaction. */
+  readonly limits: PageLimits;
   /** A replica that was not heard of for so long is dead and holds nothing back. */
   readonly replicaTimeoutMs: number;
   /** How long to wait for live replicas that have not come to the horizon. */
@@ -26,9 +30,9 @@ export interface CompactionOptions {
 
 /**
  * Drops what is not needed to replay the state at `horizon`, once every live replica has passed it. First the horizon
- * is made known, so that who reads from before it is refused; then rows go, older ones first: at every step the rows of
- * a key that are left are its newest, and replaying them ends in the same state. Running twice does no harm, only the
- * same work; the lock is there to spare it. Resolves with false when another replica is at it.
+ * is made known, so that who reads from before it is refused; then events go, older ones first: at every step the events
+ * of a key that are left are its newest, and replaying them ends in the same state. Resolves with false when another
+ * replica is at it.
  */
 export async function compact(options: CompactionOptions): Promise<boolean> {
   const { connections, history } = options;
@@ -37,9 +41,9 @@ export async function compact(options: CompactionOptions): Promise<boolean> {
       text: `SELECT pg_try_advisory_xact_lock(${lockSpace}, ${compactionLock}) AS locked`,
     });
     if (rows[0]?.["locked"] !== true) return false;
+    await connections.withConnection((connection) => moveHorizon(connection, options));
+    if (!(await dropEvents(connections, options))) return false;
     await connections.withConnection(async (connection) => {
-      await moveHorizon(connection, options);
-      await dropRows(connection, options);
       await dropBatches(connection, options);
       await refreshHead(connection, history);
     });
@@ -67,35 +71,54 @@ async function moveHorizon(connection: Connection, options: CompactionOptions): 
   }
 }
 
-async function dropRows(connection: Connection, options: CompactionOptions): Promise<void> {
-  const { horizon, isLive, signal } = options;
-  let after: readonly unknown[] = [0, 0];
-  for (;;) {
+async function dropEvents(connections: Connections, options: CompactionOptions): Promise<boolean> {
+  const { horizon, signal } = options;
+  for (let after = 0; after < horizon; ) {
     signal.throwIfAborted();
-    const { rows } = await connection.queryArrays({
-      name: "duetkv-slice",
-      text: `SELECT sequence, position, kind, key FROM duetkv.transactions
-        WHERE (sequence, position) > ($1::bigint, $2::integer) AND sequence <= $3::bigint
-        ORDER BY sequence, position LIMIT ${sliceRows}`,
-      values: [...after, horizon],
-    });
-    const dead = rows.filter(([sequence, , kind, key]) => isDelete(kind) || !isLive(key, Number(sequence)));
-    if (dead.length > 0) {
-      await connection.query({
-        name: "duetkv-drop",
-        text: `DELETE FROM duetkv.transactions AS row USING unnest($1::bigint[], $2::integer[]) AS dead (sequence, position)
-          WHERE row.sequence = dead.sequence AND row.position = dead.position`,
-        values: [dead.map(([sequence]) => sequence), dead.map(([, position]) => position)],
+    const end = await connections.transact("BEGIN", async (connection) => {
+      // Held until the slice is done: where two compact after all, none writes what the other has read.
+      const { rowCount } = await connection.query({
+        text: "SELECT FROM duetkv.log WHERE horizon = $1::bigint FOR UPDATE",
+        values: [horizon],
       });
-    }
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < sliceRows) return;
-    after = [last[0], last[1]];
+      return rowCount === 1 ? compactSlice(connection, after, options) : undefined;
+    });
+    if (end === undefined) return false;
+    after = end;
   }
+  return true;
 }
 
-function isDelete(kind: number): boolean {
-  return kind === rowKinds.delete || kind === rowKinds.expired;
+/** Puts what is left of some pieces together into one. Resolves with where the next slice begins. */
+async function compactSlice(
+  connection: Connection,
+  after: number,
+  { horizon, isLive, limits }: CompactionOptions,
+): Promise<number> {
+  const { pieces } = await readPage(connection, after, horizon, limits);
+  const last = pieces.at(-1)?.last;
+  if (last === undefined) return horizon;
+  let dropped = false;
+  const kept = pieces.flatMap(decodePiece).flatMap((transaction) => {
+    const live = retainLive(transaction, isLive);
+    if (live !== transaction) dropped = true;
+    return live ?? [];
+  });
+  if (dropped) {
+    await connection.query({
+      name: "duetkv-drop",
+      text: "DELETE FROM duetkv.transactions WHERE last > $1::bigint AND last <= $2::bigint",
+      values: [after, last],
+    });
+    if (kept.length > 0) {
+      await connection.query({
+        name: "duetkv-keep",
+        text: "INSERT INTO duetkv.transactions (last, events) VALUES ($1::bigint, $2::bytea)",
+        values: [last, encodePiece(kept)],
+      });
+    }
+  }
+  return last;
 }
 
 /** Every live replica has seen a later batch, and an append that was voided so long ago is not under way any more. */

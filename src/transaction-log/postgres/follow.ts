@@ -7,7 +7,7 @@ import { Doorbell } from "./doorbell.ts";
 import type { History } from "./history.ts";
 import type { OwnAppends } from "./own-appends.ts";
 import { type PageLimits, readNewest } from "./page.ts";
-import { TransactionAssembler } from "./transaction-assembler.ts";
+import { PieceReader } from "./piece-reader.ts";
 
 export interface FollowOptions {
   readonly connections: Connections;
@@ -64,29 +64,26 @@ export class Follower {
     }
   }
 
-  /** Reads on until there is at least one whole transaction, or nothing more. */
+  /** One look at what comes next. */
   async #next(): Promise<{ readonly transactions: readonly Transaction[]; readonly complete: boolean }> {
     const { connections, history, own, limits } = this.#options;
     const start = own.skip(this.#position);
-    const assembler = new TransactionAssembler(start, 0);
     for (;;) {
       const anchor = history.seen;
       this.#told = this.#options.newest();
       const page = await connections.withConnection((connection) =>
-        readNewest(connection, assembler, anchor, limits),
+        readNewest(connection, start, anchor, limits),
       );
       if (!history.learn(page.header, anchor)) continue;
       if (page.header.horizon > start) return this.#passed(start, page.header.horizon);
-      const transactions = assembler.add(page.rows);
-      if (page.complete) {
-        transactions.push(...assembler.finish());
-        assembler.expectEnd(page.header.sequence);
-      }
+      const reader = new PieceReader(start, 0);
+      const transactions = reader.add(page.pieces);
+      if (page.complete) reader.expectEnd(page.header.sequence);
       const last = transactions.at(-1)?.sequence;
       if (last !== undefined) {
         await own.settled(last);
         this.#position = last;
-      } else if (!page.complete) continue;
+      }
       return {
         transactions: transactions.filter(({ sequence }) => !own.includes(sequence)),
         complete: page.complete,

@@ -13,7 +13,7 @@ import { sqlState, sqlStates } from "./database-error.ts";
  *   (A head row that is updated each time would do the same, but its dead versions pile up behind any long transaction
  *   in the database and every append has to walk over them.) A row without basis voids its id: an append that was given
  *   up can no longer happen.
- * - transactions: one row for each event; see event-rows.ts. It stands alone, so that older ones can be dropped.
+ * - transactions: what was appended, one row for each append; see piece.ts. Compaction puts together what it leaves.
  * - replicas: one row for each open logger, and how far its owner has come.
  */
 const migrations: readonly string[] = [
@@ -54,6 +54,20 @@ const migrations: readonly string[] = [
     applied bigint NOT NULL,
     seen timestamptz NOT NULL
   );`,
+  // Events in rows of their own cost the server several times as much.
+  `
+  DO $$ BEGIN
+    IF EXISTS (SELECT FROM duetkv.transactions) THEN
+      RAISE EXCEPTION 'the log in the database is that of a version before the first release';
+    END IF;
+  END $$;
+  DROP TABLE duetkv.transactions;
+  CREATE TABLE duetkv.transactions (
+    last bigint PRIMARY KEY,
+    events bytea NOT NULL
+  );
+  -- Compressing takes longer than writing.
+  ALTER TABLE duetkv.transactions ALTER events SET STORAGE EXTERNAL;`,
 ];
 
 /** Advisory locks are known by two numbers in the whole database; the first says that they are ours. */

@@ -29,7 +29,8 @@ const defaults = {
   compactionWaitMs: 30_000,
   /** How long the outcome of an append is looked for when its answer was lost. */
   outcomeMs: 10_000,
-  pageLimits: { rows: 2_000, bytes: 4 * 1024 * 1024 } as PageLimits,
+  /** What is read at once; more of it at a time would keep calls waiting. */
+  pageLimits: { pieces: 500, bytes: 256 * 1024 } as PageLimits,
 };
 
 export interface PostgresTransactionLoggerOptions extends Partial<typeof defaults> {

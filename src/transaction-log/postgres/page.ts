@@ -1,5 +1,4 @@
 import type { Connection } from "./connection.ts";
-import { type EventRow, rowColumns } from "./event-rows.ts";
 import {
   decodeHeader,
   type Header,
@@ -9,52 +8,44 @@ import {
   headerTables,
   type Position,
 } from "./history.ts";
+import type { Piece } from "./piece.ts";
 
-/** What a page may hold. One event is always in, however large. */
+/** What a page may hold. One piece is always in, however large. */
 export interface PageLimits {
-  readonly rows: number;
-  /** Keys and values. */
+  readonly pieces: number;
   readonly bytes: number;
 }
 
-/** Where a page begins: after this event. */
-export interface Cursor {
-  readonly sequence: number;
-  readonly position: number;
-}
-
-/** Events in the order of the log. */
+/** Pieces in the order of the log. */
 export interface Page {
-  readonly rows: readonly EventRow[];
+  readonly pieces: readonly Piece[];
   /** False when the limits have cut it off. */
   readonly complete: boolean;
 }
 
-/** What is between `$1, $2` and `end`. The running sum of the sizes stops it; large values are not read for that. */
-function rowsBefore(end: string, { rows, bytes }: PageLimits): string {
-  return `SELECT ${rowColumns}, total FROM (
-      SELECT *, sum(size) OVER (ORDER BY sequence, position ROWS UNBOUNDED PRECEDING) AS total FROM (
-        SELECT *, octet_length(key) + coalesce(octet_length(text), octet_length(bytes), 0) AS size
-        FROM duetkv.transactions
-        WHERE (sequence, position) > ($1::bigint, $2::integer) AND sequence <= ${end}
-        ORDER BY sequence, position LIMIT ${rows}
+/** What is between `$1` and `end`. The running sum of the sizes stops it; large pieces are not read for that. */
+function piecesBefore(end: string, { pieces, bytes }: PageLimits): string {
+  return `SELECT last, events, total FROM (
+      SELECT last, events, sum(octet_length(events)) OVER (ORDER BY last ROWS UNBOUNDED PRECEDING) AS total FROM (
+        SELECT last, events FROM duetkv.transactions WHERE last > $1::bigint AND last <= ${end}
+        ORDER BY last LIMIT ${pieces}
       ) AS ahead
-    ) AS summed WHERE total - size < ${bytes}`;
+    ) AS summed WHERE total - octet_length(events) < ${bytes}`;
 }
 
 /** What comes after `after`, up to the transaction `last`. Rejects with the driver's error. */
 export async function readPage(
   connection: Connection,
-  after: Cursor,
+  after: number,
   last: number,
   limits: PageLimits,
 ): Promise<Page> {
   const { rows } = await connection.queryArrays({
-    name: `duetkv-page-${limits.rows}-${limits.bytes}`,
-    text: rowsBefore("$3::bigint", limits),
-    values: [after.sequence, after.position, last],
+    name: `duetkv-page-${limits.pieces}-${limits.bytes}`,
+    text: piecesBefore("$2::bigint", limits),
+    values: [after, last],
   });
-  return { rows: rows as unknown as EventRow[], complete: isComplete(rows, limits) };
+  return toPage(rows, limits);
 }
 
 /**
@@ -63,23 +54,26 @@ export async function readPage(
  */
 export async function readNewest(
   connection: Connection,
-  after: Cursor,
+  after: number,
   anchor: Position,
   limits: PageLimits,
 ): Promise<Page & { readonly header: Header }> {
   const { rows } = await connection.queryArrays({
-    name: `duetkv-newest-${limits.rows}-${limits.bytes}`,
-    // The header comes also when there are no rows.
-    text: `SELECT ${headerColumns("$3", "$4")}, page.* FROM ${headerTables}
-      LEFT JOIN LATERAL (${rowsBefore("head.last", limits)}) AS page ON true`,
-    values: [after.sequence, after.position, anchor.sequence, anchor.batch],
+    name: `duetkv-newest-${limits.pieces}-${limits.bytes}`,
+    // The header comes also when there are no pieces.
+    text: `SELECT ${headerColumns("$2", "$3")}, page.* FROM ${headerTables}
+      LEFT JOIN LATERAL (${piecesBefore("head.last", limits)}) AS page ON true`,
+    values: [after, anchor.sequence, anchor.batch],
   });
   const header = decodeHeader(rows[0] as unknown as HeaderRow);
-  const events = rows[0]?.[headerLength] === null ? [] : rows.map((row) => row.slice(headerLength));
-  return { header, rows: events as unknown as EventRow[], complete: isComplete(events, limits) };
+  const pieces = rows[0]?.[headerLength] === null ? [] : rows.map((row) => row.slice(headerLength));
+  return { header, ...toPage(pieces, limits) };
 }
 
-/** The last column is the running sum. */
-function isComplete(rows: readonly (readonly unknown[])[], { rows: rowsMax, bytes }: PageLimits): boolean {
-  return rows.length < rowsMax && Number(rows.at(-1)?.at(-1) ?? 0) < bytes;
+function toPage(rows: readonly (readonly unknown[])[], limits: PageLimits): Page {
+  const total = Number(rows.at(-1)?.[2] ?? 0);
+  return {
+    pieces: rows.map(([last, events]) => ({ last: Number(last), events: events as Buffer })),
+    complete: rows.length < limits.pieces && total < limits.bytes,
+  };
 }

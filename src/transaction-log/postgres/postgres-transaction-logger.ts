@@ -149,7 +149,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
     if (horizon <= this.horizon) return;
     // It is the owner's state that tells what is live.
     this.applied(horizon);
-    const { replicaTimeoutMs, compactionWaitMs } = this.#options;
+    const { replicaTimeoutMs, compactionWaitMs, pageLimits } = this.#options;
     try {
       await this.#heartbeat.now();
       const done = await compact({
@@ -157,6 +157,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
         history: this.#history,
         horizon,
         isLive,
+        limits: pageLimits,
         replicaTimeoutMs,
         waitMs: compactionWaitMs,
         signal: this.#closed.signal,

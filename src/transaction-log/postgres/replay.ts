@@ -5,7 +5,7 @@ import type { Connections } from "./connections.ts";
 import { readHeader } from "./head.ts";
 import type { Header, History } from "./history.ts";
 import { type PageLimits, readPage } from "./page.ts";
-import { TransactionAssembler } from "./transaction-assembler.ts";
+import { PieceReader } from "./piece-reader.ts";
 
 /**
  * Every durable transaction after `after`, a page at a time, all from one snapshot of the database: what compaction
@@ -24,15 +24,12 @@ export async function* replay(
     if (after > 0 && after < horizon) {
       throw new DuetError("LOG_CORRUPT", `the log was compacted up to ${horizon}, beyond ${after}`);
     }
-    const assembler = new TransactionAssembler(after, horizon);
+    const reader = new PieceReader(after, horizon);
     for (let complete = false; !complete; ) {
-      const page = await readPage(connection, assembler, sequence, limits);
+      const page = await readPage(connection, reader.position, sequence, limits);
       complete = page.complete;
-      const transactions = assembler.add(page.rows);
-      if (complete) {
-        transactions.push(...assembler.finish());
-        assembler.expectEnd(sequence);
-      }
+      const transactions = reader.add(page.pieces);
+      if (complete) reader.expectEnd(sequence);
       if (transactions.length > 0) yield transactions;
     }
     await connection.query({ text: "COMMIT" });

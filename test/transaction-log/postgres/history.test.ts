@@ -37,15 +37,12 @@ const restore = async () => {
 const accidents: readonly (readonly [string, () => Promise<unknown>])[] = [
   [
     "an end that was cut off",
-    () =>
-      sql("DELETE FROM duetkv.transactions WHERE sequence > 4; DELETE FROM duetkv.batches WHERE last > 4"),
+    () => sql("DELETE FROM duetkv.transactions WHERE last > 4; DELETE FROM duetkv.batches WHERE last > 4"),
   ],
   [
     "an end that was cut off and written anew, to the same sequence",
     async () => {
-      await sql(
-        "DELETE FROM duetkv.transactions WHERE sequence > 4; DELETE FROM duetkv.batches WHERE last > 4",
-      );
+      await sql("DELETE FROM duetkv.transactions WHERE last > 4; DELETE FROM duetkv.batches WHERE last > 4");
       const other = await openLogger(url);
       await other.append(4, simples(5, 2));
       await other.close();
@@ -54,9 +51,7 @@ const accidents: readonly (readonly [string, () => Promise<unknown>])[] = [
   [
     "an end that was cut off and written anew, beyond the old one",
     async () => {
-      await sql(
-        "DELETE FROM duetkv.transactions WHERE sequence > 4; DELETE FROM duetkv.batches WHERE last > 4",
-      );
+      await sql("DELETE FROM duetkv.transactions WHERE last > 4; DELETE FROM duetkv.batches WHERE last > 4");
       const other = await openLogger(url);
       await other.append(4, simples(5, 9));
       await other.close();
@@ -122,12 +117,25 @@ describe("a database that went back in time", () => {
 });
 
 describe("a damaged log", () => {
+  beforeEach(async () => {
+    for (let sequence = 7; sequence <= 9; sequence++) await log.append(sequence - 1, [simple(sequence)]);
+  });
+
   it.each([
-    ["a missing transaction", "DELETE FROM duetkv.transactions WHERE sequence = 3"],
-    ["a missing first transaction", "DELETE FROM duetkv.transactions WHERE sequence = 1"],
-    ["a missing last transaction", "DELETE FROM duetkv.transactions WHERE sequence = 6"],
+    ["a missing append", "DELETE FROM duetkv.transactions WHERE last = 7"],
+    ["a missing first append", "DELETE FROM duetkv.transactions WHERE last = 4"],
+    ["a missing last append", "DELETE FROM duetkv.transactions WHERE last = 9"],
     ["all of them missing", "DELETE FROM duetkv.transactions"],
-    ["a missing event", "UPDATE duetkv.transactions SET position = 1 WHERE sequence = 3"],
+    ["nothing in an append", "UPDATE duetkv.transactions SET events = '' WHERE last = 7"],
+    [
+      "an append that is cut off",
+      "UPDATE duetkv.transactions SET events = substr(events, 1, 10) WHERE last = 7",
+    ],
+    [
+      "an append twice",
+      "UPDATE duetkv.transactions SET events = (SELECT events FROM duetkv.transactions WHERE last = 6) WHERE last = 7",
+    ],
+    ["an append in place of the one before", "UPDATE duetkv.transactions SET last = 5 WHERE last = 7"],
   ])("is not read: %s", async (_, damage) => {
     await sql(damage);
     await expect(readAll(log)).rejects.toMatchObject({ reason: "LOG_CORRUPT" });

@@ -34,7 +34,10 @@ describe("opening a log", () => {
       expect(await readAll(log)).toEqual([simple(1)]);
     }
     for (const log of logs) await log.close();
-    expect(await server.query(url, "SELECT version FROM duetkv.migrations")).toEqual([{ version: 1 }]);
+    expect(await server.query(url, "SELECT version FROM duetkv.migrations")).toEqual([
+      { version: 1 },
+      { version: 2 },
+    ]);
     expect(await server.query(url, "SELECT count(*)::int FROM duetkv.log")).toEqual([{ count: 1 }]);
     await expectNothingOpen(server, url);
   });

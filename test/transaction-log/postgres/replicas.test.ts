@@ -59,8 +59,8 @@ describe(`replicas on one database (SEED=${seed})`, () => {
     // With such an interval a test that needed polling would not end.
     ["by notifications", { listenPollMs: 1_000_000 }],
     ["by polling alone", { listen: false, pollMs: 5 }],
-    ["one event a page", { pageLimits: { rows: 1, bytes: 1_000 } }],
-    ["one byte a page", { pageLimits: { rows: 100, bytes: 1 } }],
+    ["one append a page", { pageLimits: { pieces: 1, bytes: 1_000_000 } }],
+    ["one byte a page", { pageLimits: { pieces: 100, bytes: 1 } }],
   ];
   it.each(ways)("three of them write one history: %s", async (_, options) => {
     await openReplicas(3, options);
@@ -166,7 +166,7 @@ describe(`replicas on one database (SEED=${seed})`, () => {
   it("gives followers that come later everything after where they begin", async () => {
     const [one] = (await openReplicas(1)) as [Replica];
     for (let index = 0; index < 5; index++) await one.write(4);
-    const late = await Replica.open(url, "late", { pageLimits: { rows: 3, bytes: 1_000 } });
+    const late = await Replica.open(url, "late", { pageLimits: { pieces: 2, bytes: 1_000 } });
     replicas.push(late);
     await one.write(4);
     const seen: number[] = [];
