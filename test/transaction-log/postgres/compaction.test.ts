@@ -1,6 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { Connections } from "../../../src/transaction-log/postgres/connections.ts";
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
 import { LogModel, put, readAll, simple, simples, transaction } from "../log-model.ts";
@@ -253,53 +252,5 @@ describe("compaction of a shared log", () => {
     ]);
     expect(await server.query(url, "SELECT name FROM duetkv.replicas WHERE name = 'old'")).toEqual([]);
     await one.append(20, [simple(21)]);
-  });
-});
-
-describe("reading a long log", () => {
-  it("holds no more than a page at a time, for 200,000 transactions and for large values", async () => {
-    const writer = await open();
-    for (let basis = 0; basis < 200_000; basis += 1_000)
-      await writer.append(basis, simples(basis + 1, 1_000));
-    let next = 1;
-    let largest = 0;
-    for await (const batch of writer.readTransactions(0)) {
-      expect(batch[0]?.sequence).toBe(next);
-      next += batch.length;
-      largest = Math.max(largest, batch.length);
-    }
-    expect(next).toBe(200_001);
-    expect(largest).toBeLessThanOrEqual(15_000);
-
-    const value = "x".repeat(1024 * 1024);
-    for (let sequence = next; sequence < next + 20; sequence++) {
-      await writer.append(sequence - 1, [transaction(sequence, put("large", value))]);
-    }
-    const sizes: number[] = [];
-    for await (const batch of writer.readTransactions(200_000)) sizes.push(batch.length);
-    expect(sizes.reduce((sum, size) => sum + size)).toBe(20);
-    expect(Math.max(...sizes)).toBe(1);
-    const follower = await open();
-    const abort = new AbortController();
-    let followed = 0;
-    for await (const batch of follower.follow(190_000, abort.signal)) {
-      expect(batch.length).toBeLessThanOrEqual(15_000);
-      followed += batch.length;
-      if (followed === 10_020) abort.abort();
-    }
-  });
-
-  it("uses the index, also before the database knows how much there is", async () => {
-    const writer = await open();
-    for (let sequence = 1; sequence <= 200; sequence++) await writer.append(sequence - 1, [simple(sequence)]);
-    const connections = new Connections({ url, connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 });
-    const { rows } = await connections.withConnection((connection) =>
-      connection.query({
-        text: "EXPLAIN SELECT * FROM duetkv.transactions WHERE last > 1 ORDER BY last LIMIT 10",
-      }),
-    );
-    await connections.close();
-    expect(JSON.stringify(rows)).toContain("Index Scan using transactions_pkey");
-    expect(JSON.stringify(rows)).not.toContain("Sort");
   });
 });
