@@ -33,6 +33,7 @@ export type Reason =
   | "SHUTTING_DOWN"
   | "LOG_UNAVAILABLE"
   | "OUTCOME_UNKNOWN"
+  | "DATABASE_WENT_BACK_IN_TIME"
   // Between a transaction log and its owner; never sent.
   | "LOG_CONFLICT"
   | "LOG_CORRUPT"

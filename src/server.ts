@@ -13,6 +13,7 @@ import { ReadBarrier } from "./committer/read-barrier.ts";
 import { replay } from "./committer/replay.ts";
 import type { Configuration } from "./config/configuration.ts";
 import type { Address } from "./config/values.ts";
+import { DuetError } from "./duet-error.ts";
 import { intercept } from "./service/intercept.ts";
 import { createKeyValueService } from "./service/key-value-service.ts";
 import { RevisionGate } from "./store/revision-gate.ts";
@@ -35,7 +36,7 @@ export interface Server {
   /** Where all protocols are served. */
   readonly address: Address;
   readonly adminAddress: Address;
-  /** Resolves, with the reason, when this replica can no longer follow the log: only a new start helps. */
+  /** Resolves, with the reason, when this replica can no longer follow the log, and a new start helps. */
   readonly lost: Promise<unknown>;
   /** Ends watches, lets running calls finish, and closes the log. Nothing that was acknowledged is lost. */
   close(): Promise<void>;
@@ -76,7 +77,10 @@ export async function openServer(
   const lost = Promise.withResolvers<unknown>();
   const followed = applier.follow(following.signal).catch((error: unknown) => {
     log.error({ err: error }, "this replica cannot follow the log any longer");
-    lost.resolve(error);
+    if (!isSecondHistory(error)) return lost.resolve(error);
+    // What the database has lost may be nowhere but here, so the process stays; but nobody shall wait for what never comes.
+    hub.close(error);
+    gate.close();
   });
   const barrier = new ReadBarrier({ store, logger, gate });
   const expirer = new Expirer({
@@ -114,7 +118,7 @@ export async function openServer(
     metrics,
     hashState: () => hashState(store),
     unready: () =>
-      draining ? "draining" : logger.fault === undefined ? undefined : "the log takes no writes",
+      draining ? "draining" : logger.fault && `the log takes no writes: ${logger.fault.message}`,
   });
   const listener = await openListener({
     address: configuration.listen,
@@ -142,6 +146,10 @@ export async function openServer(
       await admin.close();
     },
   };
+}
+
+function isSecondHistory(error: unknown): error is DuetError {
+  return error instanceof DuetError && error.reason === "DATABASE_WENT_BACK_IN_TIME";
 }
 
 async function readTlsFiles({ tlsCert, tlsKey, tlsClientCa }: Configuration): Promise<TlsFiles | undefined> {

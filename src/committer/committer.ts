@@ -150,8 +150,8 @@ export class Committer {
     try {
       await this.#options.applier.reach(sequence);
     } catch (error) {
-      // To the caller it is the same whether the log is away or beyond use: nothing has happened.
-      if (!(error instanceof DuetError)) throw error;
+      // To the caller it is the same whether the log is away or damaged: nothing has happened.
+      if (!(error instanceof DuetError) || error.reason === "DATABASE_WENT_BACK_IN_TIME") throw error;
       throw new DuetError("LOG_UNAVAILABLE", error.message, { cause: error });
     }
   }

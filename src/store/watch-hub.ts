@@ -45,7 +45,7 @@ export class WatchHub {
   readonly #topics = new WatchTopics<WatchQueue>();
   readonly #queues = new Set<WatchQueue>();
   readonly #heartbeat: NodeJS.Timeout;
-  #closed = false;
+  #closed: DuetError | undefined;
 
   /** Every transaction after `oldest` must be published. Quiet watchers get a sign of life every `heartbeatMs`. */
   constructor(store: ReadonlyStore, limits: WatchLimits, oldest: number, heartbeatMs: number) {
@@ -72,7 +72,7 @@ export class WatchHub {
   /**
    * The first message comes at once and carries the store's revision. Ends quietly when the signal aborts. Throws
    * REVISION_COMPACTED when the history does not reach back to startRevision, WATCHER_TOO_SLOW when the reader is cut
-   * off, and SHUTTING_DOWN; the last two name the revision to resume from.
+   * off, and what the hub is closed with; the last two name the revision to resume from.
    */
   async *watch(options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchMessage, void> {
     const { selector, startRevision, includeExisting } = options;
@@ -89,7 +89,7 @@ export class WatchHub {
     const cancel = () => queue.end("canceled");
     signal.addEventListener("abort", cancel);
     if (signal.aborted) cancel();
-    if (this.#closed) queue.end("closed");
+    if (this.#closed !== undefined) queue.end("closed");
     try {
       let resumeRevision = startRevision ?? revision;
       const past = startRevision !== undefined && startRevision < revision;
@@ -108,7 +108,7 @@ export class WatchHub {
           yield { revision: resumeRevision, resumeRevision, set };
         }
         if (queue.ended === "canceled") return;
-        if (queue.ended !== undefined) throw endError(queue.ended, resumeRevision);
+        if (queue.ended !== undefined) throw this.#endError(queue.ended, resumeRevision);
         if (sets.length === 0) {
           resumeRevision = Math.max(resumeRevision, this.#store.revision);
           yield { revision: this.#store.revision, resumeRevision };
@@ -120,9 +120,9 @@ export class WatchHub {
     }
   }
 
-  /** Ends every watch with SHUTTING_DOWN. */
-  close(): void {
-    this.#closed = true;
+  /** Ends every watch, also later ones. Only the first reason counts. */
+  close(reason = new DuetError("SHUTTING_DOWN", "the server is shutting down")): void {
+    this.#closed ??= reason;
     clearInterval(this.#heartbeat);
     for (const queue of this.#queues) queue.end("closed");
   }
@@ -137,6 +137,13 @@ export class WatchHub {
         metadata: { oldest_revision: String(oldest) },
       },
     );
+  }
+
+  #endError(end: "too-slow" | "closed", lastRevision: number): DuetError {
+    const { reason, message } =
+      (end === "closed" ? this.#closed : undefined) ??
+      new DuetError("WATCHER_TOO_SLOW", "the reader is too slow to keep up with the changes");
+    return new DuetError(reason, message, { metadata: { last_revision: String(lastRevision) } });
   }
 
   #subscribe(selector: Selector, queue: WatchQueue): void {
@@ -201,11 +208,4 @@ function snapshotEntries(selector: Selector, snapshot: Snapshot): Iterable<Entry
   if ("prefix" in selector) return snapshot.scan(prefixRange(selector.prefix));
   const entry = snapshot.get(selector.key);
   return entry === undefined ? [] : [entry];
-}
-
-function endError(end: "too-slow" | "closed", lastRevision: number): DuetError {
-  const metadata = { last_revision: String(lastRevision) };
-  return end === "closed"
-    ? new DuetError("SHUTTING_DOWN", "the server is shutting down", { metadata })
-    : new DuetError("WATCHER_TOO_SLOW", "the reader is too slow to keep up with the changes", { metadata });
 }

@@ -57,7 +57,8 @@ export interface TransactionLogger {
   /**
    * Every durable transaction after `after`, oldest first, in batches. Those at or before the horizon hold only the
    * events that nothing had superseded at the horizon, and are left out when none is left; the others are whole and
-   * without gaps. `after` is 0 or at least the horizon. Throws LOG_CORRUPT or LOG_VERSION rather than skip anything.
+   * without gaps. `after` is 0 or at least the horizon. Throws LOG_CORRUPT, LOG_VERSION or DATABASE_WENT_BACK_IN_TIME
+   * rather than skip anything.
    */
   readTransactions(after: number): AsyncIterable<readonly Transaction[]>;
 
@@ -66,14 +67,16 @@ export interface TransactionLogger {
    * call has settled. Rejects with
    * - LOG_CONFLICT when the log does not end at `basis`: another writer came first, nothing was written;
    * - LOG_UNAVAILABLE when nothing was written and nothing of it will ever be read;
+   * - DATABASE_WENT_BACK_IN_TIME when in addition no later append will be: what this owner has read is not the log's
+   *   past any more;
    * - OUTCOME_UNKNOWN when a later start may or may not find the batch, whole or not at all.
    */
   append(basis: number, transactions: readonly Transaction[]): Promise<void>;
 
   /**
    * What other writers append after `after`, as it becomes durable, oldest first, each once. Ends only when `signal`
-   * aborts. Throws LOG_CORRUPT when it cannot go on without leaving something out: the owner must start anew. A logger
-   * with one writer yields nothing.
+   * aborts. Throws LOG_CORRUPT when it cannot go on without leaving something out: the owner must start anew; and
+   * DATABASE_WENT_BACK_IN_TIME. A logger with one writer yields nothing.
    */
   follow(after: number, signal: AbortSignal): AsyncIterable<readonly Transaction[]>;
 

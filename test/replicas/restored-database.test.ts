@@ -2,8 +2,9 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { Consistency } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
 import { type PostgresServer, startPostgres } from "../support/postgres.ts";
+import { request } from "../support/rest-request.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { connectTo, expectSameState, startReplica, startReplicas, stateOf } from "./cluster.ts";
+import { connectTo, expectSameState, startReplica, startReplicas, stateOf, until } from "./cluster.ts";
 
 let server: PostgresServer;
 beforeAll(async () => {
@@ -29,44 +30,61 @@ async function createRestorable() {
   return { url, saved, restore };
 }
 
-/** Writes until the process is gone; resolves with the values that were acknowledged. */
-async function writeOn(client: KeyValueClient, name: string, running: () => boolean): Promise<string[]> {
-  const acknowledged: string[] = [];
-  for (let count = 0; running(); count++) {
-    const value = `${name} ${count}`;
-    await client.put({ key: name, value }).then(
-      () => acknowledged.push(value),
-      () => {},
-    );
-  }
-  return acknowledged;
+const wentBack = { code: "unavailable", reason: "DATABASE_WENT_BACK_IN_TIME" };
+
+/** Waits until the replica has noticed, and asserts that it says so, once, and neither writes nor promises anything. */
+async function expectRefusal(replica: ServerProcess, client: KeyValueClient, message: RegExp): Promise<void> {
+  const readiness = () => request(`http://${replica.adminAddress}`, "GET", "/readyz");
+  await until(async () => message.test((await readiness()).body.toString()));
+  expect((await readiness()).status).toBe(503);
+  expect((await request(`http://${replica.adminAddress}`, "GET", "/livez")).status).toBe(200);
+  await until(() => replica.lines.some((line) => message.test(line)));
+  await expect(client.put({ key: "new", value: "new" })).rejects.toMatchObject(wentBack);
+  await expect(client.get({ key: "a" })).rejects.toMatchObject(wentBack);
+  await expect(client.list({})).rejects.toMatchObject(wentBack);
+  expect(
+    replica.lines.filter((line) => /"level":(?:40|50|"warn"|"error")/.test(line) && message.test(line))
+      .length,
+  ).toBe(1);
 }
 
-test("replicas whose database went back in time end, and say so", async () => {
+test("replicas whose database went back in time say so, and serve no more than what they have", async () => {
   const { url, saved, restore } = await createRestorable();
   const replicas = await startReplicas(url, 2);
   const clients = replicas.map((replica) => connectTo(replica));
   for (const client of clients) await client.put({ key: "lost", value: "lost" });
-  await expectSameState(replicas);
+  const before = await expectSameState(replicas);
+  const abort = new AbortController();
+  onTestFinished(() => abort.abort());
+  const watched = clients.map(async (client) => {
+    for await (const { revision } of client.watch({ prefix: "" }, abort.signal)) {
+      expect(revision).toBe(BigInt(before.revision));
+    }
+  });
+  const watches = Promise.allSettled(watched);
 
   // Nobody writes while the database is replaced, so that every acknowledgement from then on would be of a second history.
   await restore();
-  let running = true;
-  onTestFinished(() => {
-    running = false;
-  });
-  const writing = clients.map((client, index) => writeOn(client, `writer ${index}`, () => running));
-  const codes = await Promise.all(replicas.map((replica) => replica.stop("SIGCONT")));
-  running = false;
-  expect(codes).toEqual([1, 1]);
-  expect(await Promise.all(writing)).toEqual([[], []]);
-  for (const { lines } of replicas) expect(lines.join("\n")).toMatch(/went back in time/);
+  for (const [index, replica] of replicas.entries()) {
+    await expectRefusal(replica, clients[index] as KeyValueClient, /went back in time: it ends at/);
+  }
+  for (const watch of await watches) expect(watch).toMatchObject({ status: "rejected", reason: wentBack });
+  for (const [index, client] of clients.entries()) {
+    const { entry } = await client.get({ key: "lost", consistency: Consistency.LOCAL });
+    expect(entry?.value).toBe("lost");
+    expect(await stateOf(replicas[index] as ServerProcess)).toEqual(before);
+  }
 
+  // To start anew is to accept the loss.
+  const [first, second] = replicas as [ServerProcess, ServerProcess];
+  expect(await first.stop()).toBe(0);
   const fresh = await startReplica(url);
   expect(await stateOf(fresh)).toEqual(saved);
-  expect((await connectTo(fresh).put({ key: "lost", value: "again" })).revision).toBe(
-    BigInt(saved.revision + 1),
-  );
+  const { revision } = await connectTo(fresh).put({ key: "lost", value: "again" });
+  expect(revision).toBe(BigInt(saved.revision + 1));
+  // One that has not started anew refuses for ever.
+  await expect(connectTo(second).put({ key: "new", value: "new" })).rejects.toMatchObject(wentBack);
+  expect(await stateOf(second)).toEqual(before);
 });
 
 test("a replica finds that out also when others have gone on from there", async () => {
@@ -87,11 +105,11 @@ test("a replica finds that out also when others have gone on from there", async 
     client.get({ key: "new", minRevision: revision + 1n, consistency: Consistency.LOCAL }),
   ];
   const outcomes = Promise.allSettled(calls);
-  expect(await old.stop("SIGCONT")).toBe(1);
+  process.kill(old.pid, "SIGCONT");
   for (const outcome of await outcomes) {
     expect(outcome).toMatchObject({ status: "rejected", reason: { code: "unavailable" } });
   }
-  expect(old.lines.join("\n")).toMatch(/went back in time/);
+  await expectRefusal(old, client, /went back in time/);
   expect((await other.get({ key: "new" })).entry?.value).toBe("new");
 });
 
@@ -101,7 +119,6 @@ test("a database that was replaced by another one is refused", async () => {
   const name = new URL(url).pathname.slice(1);
   await server.query(server.url("postgres"), `DROP DATABASE ${name} WITH (FORCE)`);
   const fresh: ServerProcess = await startReplica(url);
-  expect(await replica.stop("SIGCONT")).toBe(1);
-  expect(replica.lines.join("\n")).toMatch(/went back in time: it holds another log/);
+  await expectRefusal(replica, connectTo(replica), /went back in time: it holds another log/);
   expect((await stateOf(fresh)).revision).toBe(0);
 });

@@ -7,7 +7,7 @@ import type { Connections } from "./connections.ts";
 import { isRefusal, NotConnectedError, withoutDetails } from "./database-error.ts";
 import { Doorbell } from "./doorbell.ts";
 import { refreshHead } from "./head.ts";
-import type { History } from "./history.ts";
+import { asRefusal, type History } from "./history.ts";
 import { resolveOutcome } from "./outcome.ts";
 import type { OwnAppends } from "./own-appends.ts";
 import { Turns } from "./turns.ts";
@@ -144,7 +144,7 @@ function conflict(basis: number, latest: number): DuetError {
 }
 
 function unavailable(error: unknown): DuetError {
-  if (error instanceof DuetError) return new DuetError("LOG_UNAVAILABLE", error.message);
+  if (error instanceof DuetError) return asRefusal(error);
   const cause = withoutDetails(error);
   return new DuetError("LOG_UNAVAILABLE", "the database of the log does not take the write", { cause });
 }

@@ -93,7 +93,7 @@ export class Heartbeat {
   }
 
   async #run(): Promise<void> {
-    const { intervalMs, history, log } = this.#options;
+    const { intervalMs, history } = this.#options;
     const { signal } = this.#closed;
     let failures = 0;
     while (!signal.aborted) {
@@ -104,10 +104,8 @@ export class Heartbeat {
         failures = 0;
         this.recover();
       } catch (error) {
-        if (history.fault) {
-          log.error({ err: history.fault }, "the log is given up");
-          return;
-        }
+        // Who follows the log hears of it.
+        if (history.fault) return;
         failures++;
         this.#fail(error);
       }

@@ -51,7 +51,7 @@ export class History {
   #seen: Position;
   #horizon: number;
   #fault: DuetError | undefined;
-  /** Called when something new became known. */
+  /** Called when something new became known, also that there is a fault. */
   onAdvance: () => void = () => {};
 
   constructor({ history, sequence, batch, horizon }: Header) {
@@ -69,7 +69,7 @@ export class History {
     return this.#horizon;
   }
 
-  /** LOG_CORRUPT, for ever: the process must start anew. */
+  /** LOG_CORRUPT or DATABASE_WENT_BACK_IN_TIME, for ever: the process must start anew. */
   get fault(): DuetError | undefined {
     return this.#fault;
   }
@@ -105,15 +105,18 @@ export class History {
   }
 
   #fail(error: DuetError): DuetError {
-    this.#fault ??= error;
+    if (this.#fault === undefined) {
+      this.#fault = error;
+      this.onAdvance();
+    }
     return this.#fault;
   }
 }
 
 function wentBack(how: string): DuetError {
   return new DuetError(
-    "LOG_CORRUPT",
-    `the database went back in time: ${how}. This replica knows of transactions that are lost, and has stopped`,
+    "DATABASE_WENT_BACK_IN_TIME",
+    `the database went back in time: ${how}. This replica knows of transactions that are lost, and waits for a restart`,
   );
 }
 
@@ -123,4 +126,10 @@ function outrun(after: number, horizon: number): DuetError {
     `this replica was away for so long that the log was compacted up to ${horizon}, beyond the ${after} that it has ` +
       "applied; it must start anew",
   );
+}
+
+/** The error of an append or a read barrier that was not carried out because of `error`. */
+export function asRefusal(error: DuetError): DuetError {
+  if (error.reason === "DATABASE_WENT_BACK_IN_TIME") return error;
+  return new DuetError("LOG_UNAVAILABLE", error.message);
 }

@@ -8,7 +8,7 @@ import { withoutDetails } from "./database-error.ts";
 import { Follower } from "./follow.ts";
 import { Head } from "./head.ts";
 import type { Heartbeat } from "./heartbeat.ts";
-import type { History } from "./history.ts";
+import { asRefusal, type History } from "./history.ts";
 import { Listener } from "./listener.ts";
 import type { OpenOptions } from "./open-postgres-transaction-logger.ts";
 import { OwnAppends } from "./own-appends.ts";
@@ -123,7 +123,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
     try {
       return await this.#head.latestSequence();
     } catch (error) {
-      throw this.#translate(error, "LOG_UNAVAILABLE");
+      throw asRefusal(this.#translate(error));
     }
   }
 
@@ -192,11 +192,11 @@ export class PostgresTransactionLogger implements TransactionLogger {
 
   #assertOpen(): void {
     if (this.#closing) throw new DuetError("LOG_UNAVAILABLE", "the log is closed");
-    if (this.#history.fault) throw new DuetError("LOG_UNAVAILABLE", this.#history.fault.message);
+    if (this.#history.fault) throw asRefusal(this.#history.fault);
   }
 
-  #translate(error: unknown, reason?: "LOG_UNAVAILABLE"): Error {
-    if (error instanceof DuetError) return reason ? new DuetError(reason, error.message) : error;
+  #translate(error: unknown): DuetError {
+    if (error instanceof DuetError) return error;
     if (this.#closing) return new DuetError("LOG_UNAVAILABLE", "the log is closed");
     this.#heartbeat.suspect(error);
     return new DuetError("LOG_UNAVAILABLE", "the database of the log does not answer", {

@@ -100,10 +100,10 @@ describe("a database that went back in time", () => {
       expect(log.fault?.message).toContain("the database went back in time");
       // It never goes on, whatever the database says later.
       await expect(log.append(known, [simple(known + 1)])).rejects.toMatchObject({
-        reason: "LOG_UNAVAILABLE",
+        reason: "DATABASE_WENT_BACK_IN_TIME",
         message: expect.stringContaining("the database went back in time"),
       });
-      await expect(log.latestSequence()).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+      await expect(log.latestSequence()).rejects.toMatchObject({ reason: "DATABASE_WENT_BACK_IN_TIME" });
       await expect(readAll(log)).rejects.toThrow(/went back/);
     });
   }
