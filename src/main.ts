@@ -42,7 +42,9 @@ async function main(args: readonly string[]): Promise<number> {
 async function serve(configuration: Configuration): Promise<number> {
   const { log, close, abandon } = createLog(configuration.logLevel);
   try {
-    const server = await openServer(configuration, await openLogger(configuration, log), log);
+    const stopping = new AbortController();
+    const logger = await openLogger(configuration, log, stopping.signal);
+    const server = await openServer(configuration, logger, log);
     const { address, adminAddress } = server;
     // Before anybody is told that it is ready, and may want it to stop.
     const firstSignal = nextSignal();
@@ -55,6 +57,7 @@ async function serve(configuration: Configuration): Promise<number> {
     };
     void nextSignal().then(giveUp);
     setTimeout(giveUp, stopMs).unref();
+    stopping.abort();
     await server.close();
     log.info("stopped");
     return 0;
@@ -63,12 +66,16 @@ async function serve(configuration: Configuration): Promise<number> {
   }
 }
 
-async function openLogger({ log: location }: Configuration, log: Logger): Promise<TransactionLogger> {
+async function openLogger(
+  { log: location }: Configuration,
+  log: Logger,
+  stopping: AbortSignal,
+): Promise<TransactionLogger> {
   switch (location.type) {
     case "file":
       return openFileTransactionLogger({ directory: location.directory, log });
     case "postgres":
-      return openPostgresTransactionLogger({ url: location.url, log });
+      return openPostgresTransactionLogger({ url: location.url, log, stopping });
     case "memory":
       log.warn("the log is in memory: everything is lost when this process ends");
       return new MemoryTransactionLogger();

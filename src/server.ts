@@ -141,8 +141,8 @@ export async function openServer(
       expirer.close();
       await committer.close();
       following.abort();
-      await followed;
-      await logger.close();
+      // Following may be waiting for a database that does not answer; closing the log ends that.
+      await Promise.all([followed, logger.close()]);
       await admin.close();
     },
   };

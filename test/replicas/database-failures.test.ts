@@ -63,3 +63,31 @@ test("only a database that stays away leaves open what became of a write", async
   await expect(other.get({ key: "b" })).rejects.toMatchObject({ reason: "NO_SUCH_KEY" });
   await expectSameState([far, near]);
 });
+
+test.each(["refuses", "hangs"] as const)(
+  "a replica whose write is open stops in time when the database %s",
+  async (way) => {
+    const url = await server.createDatabase();
+    const proxy = await startPostgresProxy(server.port);
+    onTestFinished(() => proxy.close());
+    const replica = await startReplica(url.replace(`:${server.port}/`, `:${proxy.port}/`));
+    const client = connectTo(replica);
+    await client.put({ key: "a", value: "0" });
+    if (way === "refuses") proxy.cutAt("duetkv-append", 3, "late");
+    else proxy.freeze();
+    const outcome = client.put({ key: "a", value: "1" }).then(
+      () => "OK",
+      (error: unknown) => (error as { readonly reason?: string }).reason,
+    );
+    if (way === "refuses") {
+      await until(() => proxy.wasCut);
+      proxy.refuse();
+    } else {
+      await delay(200);
+    }
+    const start = performance.now();
+    expect(await replica.stop("SIGTERM")).toBe(0);
+    expect(performance.now() - start).toBeLessThan(10_000);
+    expect(await outcome).toBe("OUTCOME_UNKNOWN");
+  },
+);

@@ -10,6 +10,7 @@ import { refreshHead } from "./head.ts";
 import { asRefusal, type History } from "./history.ts";
 import { resolveOutcome } from "./outcome.ts";
 import type { OwnAppends } from "./own-appends.ts";
+import { boundOnceStopping } from "./stopping.ts";
 import { Turns } from "./turns.ts";
 
 export interface AppenderOptions {
@@ -20,6 +21,9 @@ export interface AppenderOptions {
   readonly newest: () => number;
   /** How long to look for the outcome of an append that was not answered. */
   readonly outcomeMs: number;
+  /** How long an append may take once the process stops. */
+  readonly stoppingMs: number;
+  readonly stopping: AbortSignal;
   readonly onTrouble: (error: unknown) => void;
   /** Called when a batch was appended. */
   readonly onAppended: () => void;
@@ -30,6 +34,8 @@ export interface AppenderOptions {
 export class Appender {
   readonly #options: AppenderOptions;
   readonly #turns: Turns;
+  /** Whether a batch was sent of which it is not known what became of it. */
+  #open = false;
 
   constructor(options: AppenderOptions) {
     this.#options = options;
@@ -37,7 +43,15 @@ export class Appender {
   }
 
   /** As `TransactionLogger.append`. A conflict says in its metadata where the log ends: `latest_sequence`. */
-  async append(basis: number, transactions: readonly Transaction[]): Promise<void> {
+  append(basis: number, transactions: readonly Transaction[]): Promise<void> {
+    const { stopping, stoppingMs } = this.#options;
+    return boundOnceStopping(this.#appendInTurn(basis, transactions), stopping, stoppingMs, () => {
+      const cause = new Error("the database does not answer, and the process stops");
+      return this.#open ? outcomeUnknown(cause) : unavailable(cause);
+    });
+  }
+
+  async #appendInTurn(basis: number, transactions: readonly Transaction[]): Promise<void> {
     try {
       if (this.#turns.wanted) await this.#takeTurn();
       await this.#append(basis, transactions);
@@ -83,6 +97,7 @@ export class Appender {
     const { history, own, onTrouble, onAppended } = this.#options;
     const settle = own.begin(batch.basis.sequence, batch.sequence);
     let appended: boolean | undefined = false;
+    this.#open = true;
     try {
       appended = await this.#turns.append((connection, endsTurn) => tryAppend(connection, batch, endsTurn));
     } catch (error) {
@@ -90,6 +105,7 @@ export class Appender {
       if (error instanceof NotConnectedError || isRefusal(error)) throw unavailable(error);
       appended = (await this.#resolve(batch, until, error)) ? true : undefined;
     } finally {
+      this.#open = false;
       settle(appended === true);
       if (appended === true) {
         history.advance(batch);
@@ -111,9 +127,7 @@ export class Appender {
         onTrouble(error);
         const left = until - performance.now();
         if (left <= 0 || signal.aborted || history.fault) {
-          throw new DuetError("OUTCOME_UNKNOWN", "the database was lost while it appended", {
-            cause: withoutDetails(cause),
-          });
+          throw outcomeUnknown(cause);
         }
         await new Doorbell().wait(Math.min(left, backoffMs(failures)), signal);
       }
@@ -140,6 +154,12 @@ export class Appender {
 function conflict(basis: number, latest: number): DuetError {
   return new DuetError("LOG_CONFLICT", `the log ends at ${latest}, not at ${basis}`, {
     metadata: { latest_sequence: String(latest) },
+  });
+}
+
+function outcomeUnknown(cause: unknown): DuetError {
+  return new DuetError("OUTCOME_UNKNOWN", "the database was lost while it appended", {
+    cause: withoutDetails(cause),
   });
 }
 

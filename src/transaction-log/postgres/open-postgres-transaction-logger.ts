@@ -29,6 +29,10 @@ const defaults = {
   compactionWaitMs: 30_000,
   /** How long the outcome of an append is looked for when its answer was lost. */
   outcomeMs: 10_000,
+  /** How long an append may take, all in all, once the process stops. */
+  stoppingMs: 2_000,
+  /** Aborts when the process stops: writes that are under way go on, but not for long. */
+  stopping: new AbortController().signal,
   /** What is read at once; more of it at a time would keep calls waiting. */
   pageLimits: { pieces: 500, bytes: 256 * 1024 } as PageLimits,
 };

@@ -50,6 +50,8 @@ export class PostgresTransactionLogger implements TransactionLogger {
       own: this.#own,
       newest: () => this.#newest,
       outcomeMs: options.outcomeMs,
+      stoppingMs: options.stoppingMs,
+      stopping: options.stopping,
       onTrouble: (error) => heartbeat.suspect(error),
       onAppended: () => heartbeat.recover(),
       signal: this.#closed.signal,

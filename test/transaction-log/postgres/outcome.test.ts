@@ -175,6 +175,39 @@ describe("an append whose connection is cut", () => {
   );
 });
 
+describe("an append while the process stops", () => {
+  it.each(["before", "after"] as const)("is given up soon, if it was sent %s that", async (when) => {
+    const stopping = new AbortController();
+    const log = await open({ stopping: stopping.signal, stoppingMs: 100 });
+    await log.append(0, [simple(1)]);
+    if (when === "after") stopping.abort();
+    // With a database that answers there is no difference.
+    await log.append(1, [simple(2)]);
+    proxy.freeze();
+    const appending = log.append(2, [simple(3)]);
+    const settled = expect(appending).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+    stopping.abort();
+    await settled;
+    await log.close();
+    proxy.restore();
+    await server.query(url, "DELETE FROM duetkv.replicas");
+    await proxy.settled();
+    expect(simples(1, 3).slice(0, 2)).toEqual((await inDatabase()).log.slice(0, 2));
+  });
+
+  it("is unavailable if nothing was sent", async () => {
+    const stopping = new AbortController();
+    const log = await open({ stopping: stopping.signal, stoppingMs: 100 });
+    proxy.freeze();
+    stopping.abort();
+    // It finds out where the log ends before it sends a batch that stands beyond what it knows.
+    await expect(log.append(5, [simple(6)])).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    await log.close();
+    proxy.restore();
+    await server.query(url, "DELETE FROM duetkv.replicas");
+  });
+});
+
 describe("a database that is away", () => {
   it("makes appends unavailable at once, says so, and is taken again when it is back", async () => {
     const log = await open({ heartbeatMs: 20 });
