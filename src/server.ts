@@ -10,24 +10,18 @@ import { Committer } from "./committer/committer.ts";
 import { Compactor } from "./committer/compactor.ts";
 import { Expirer } from "./committer/expirer.ts";
 import { ReadBarrier } from "./committer/read-barrier.ts";
-import { replay } from "./committer/replay.ts";
 import type { Configuration } from "./config/configuration.ts";
 import type { Address } from "./config/values.ts";
 import { DuetError } from "./duet-error.ts";
+import { openReplayedStore } from "./replayed-store.ts";
 import { intercept } from "./service/intercept.ts";
 import { createKeyValueService } from "./service/key-value-service.ts";
-import { RevisionGate } from "./store/revision-gate.ts";
 import { hashState } from "./store/state-hash.ts";
-import { type Change, Store } from "./store/store.ts";
-import { WatchHub } from "./store/watch-hub.ts";
 import type { Transaction, TransactionLogger } from "./transaction-log/transaction-logger.ts";
 import { openListener } from "./wire/listener.ts";
 import { registerService } from "./wire/method-table.ts";
 import type { TlsFiles } from "./wire/servers.ts";
 import { createWire } from "./wire/wire.ts";
-
-/** How often a quiet watcher hears from the server. */
-const watchHeartbeatMs = 15_000;
 
 /** How long running calls may take to finish once the server stops. */
 const drainMs = 7_000;
@@ -50,15 +44,7 @@ export async function openServer(
 ): Promise<Server> {
   const { limits } = configuration;
   const tls = await readTlsFiles(configuration);
-  const store = new Store();
-  const hub = new WatchHub(store, limits, logger.horizon, watchHeartbeatMs);
-  const gate = new RevisionGate();
-  const onApplied = (transaction: Transaction, changes: readonly Change[]) => {
-    hub.publish(transaction, changes);
-    gate.open(transaction.sequence);
-  };
-  const replayedBytes = await replay(logger, store, onApplied);
-  log.info({ revision: store.revision, entries: store.size }, "the log is replayed");
+  const { store, hub, gate, onApplied, replayedBytes } = await openReplayedStore(logger, limits, log);
 
   const clock = createClock(store.time);
   const compactor = new Compactor(
@@ -100,10 +86,12 @@ export async function openServer(
   const service = intercept(
     KeyValueService,
     createKeyValueService({ store, committer, hub, gate, barrier, limits }),
-    (call) => {
-      metrics.observeCall(call);
-      if (call.code === Code.Internal)
-        log.error({ err: call.error, method: call.method }, "a call failed unexpectedly");
+    (method) => {
+      const count = metrics.countCalls(method);
+      return (milliseconds, code, error) => {
+        count(milliseconds, code);
+        if (code === Code.Internal) log.error({ err: error, method }, "a call failed unexpectedly");
+      };
     },
   );
   const shutdown = new AbortController();

@@ -23,7 +23,7 @@ interface Compacting {
 async function start(logger: MemoryTransactionLogger, bytesMin: number): Promise<Compacting> {
   const store = new Store();
   const errors: unknown[] = [];
-  const replayedBytes = await replay(logger, store, () => {});
+  const replayedBytes = (await replay(logger, store, () => {})) ?? Number.NaN;
   const onError = (error: unknown) => errors.push(error);
   const compactor = new Compactor({ store, logger, bytesMin, onError }, replayedBytes);
   const committer = new RealCommitter({

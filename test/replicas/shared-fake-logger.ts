@@ -13,6 +13,8 @@ export class SharedFakeLogger implements TransactionLogger {
   /** How often transactions were read. */
   reads = 0;
   onLook: () => void = () => {};
+  /** Called when something of what is read was delivered. */
+  onRead: () => void = () => {};
   /** How many transactions each append tried. */
   readonly appends: number[] = [];
   beforeAppend: () => void = () => {};
@@ -60,7 +62,10 @@ export class SharedFakeLogger implements TransactionLogger {
   async *readTransactions(after: number): AsyncIterable<readonly Transaction[]> {
     this.reads++;
     if (this.#readFailures && this.#readFailures.left-- > 0) throw this.#readFailures.error;
-    yield* this.#log.readTransactions(after);
+    for await (const transactions of this.#log.readTransactions(after)) {
+      yield transactions;
+      this.onRead();
+    }
   }
 
   async append(basis: number, transactions: readonly Transaction[]): Promise<void> {

@@ -2,11 +2,13 @@ import { setImmediate as turn } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { Applier } from "../../src/committer/applier.ts";
 import { Committer } from "../../src/committer/committer.ts";
+import { loggedBytes } from "../../src/committer/compactor.ts";
 import { replay } from "../../src/committer/replay.ts";
 import { DuetError } from "../../src/duet-error.ts";
 import { defaultLimits } from "../../src/limits.ts";
+import { openReplayedStore } from "../../src/replayed-store.ts";
 import { Store } from "../../src/store/store.ts";
-import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
+import { silentSink } from "../../src/transaction-log/log-sink.ts";
 import { check, operation, outcomeOf, put } from "../committer/committing.ts";
 import { SharedFakeLogger } from "./shared-fake-logger.ts";
 
@@ -132,13 +134,22 @@ test("tells the log how far a replay has come", async () => {
   expect(logger.appliedSequence).toBe(1);
 });
 
-test("does not start with what was compacted while it was read", async () => {
+test("reads the log again when it was compacted while it was read", async () => {
   const logger = new SharedFakeLogger();
   for (const key of ["a", "a", "b"]) logger.appendAsOther(key);
-  const applied: Transaction[] = [];
-  const replayed = replay(logger, new Store(), (transaction) => {
-    applied.push(transaction);
-    logger.moveHorizon(2);
-  });
-  expect(await outcomeOf(replayed)).toBe("LOG_UNAVAILABLE");
+  logger.onRead = () => {
+    if (logger.reads === 1) logger.moveHorizon(2);
+  };
+  const { store, replayedBytes } = await openReplayedStore(logger, defaultLimits, silentSink);
+  expect([logger.reads, store.revision, store.get("a")?.version]).toEqual([2, 3, 1]);
+  expect(replayedBytes).toBe(3 * loggedBytes(logger.appendAsOther("c")));
+});
+
+test("gives up a log that is compacted whenever it is read", async () => {
+  const logger = new SharedFakeLogger();
+  for (const key of ["a", "b", "c", "d", "e", "f"]) logger.appendAsOther(key);
+  logger.onRead = () => logger.moveHorizon(logger.reads);
+  const opened = openReplayedStore(logger, defaultLimits, silentSink);
+  expect(await opened.catch((error: DuetError) => error.reason)).toBe("LOG_UNAVAILABLE");
+  expect(logger.reads).toBe(5);
 });

@@ -68,7 +68,8 @@ export class WatchWorld {
     const store = new Store();
     const hub = new WatchHub(store, this.limits, logger.horizon, 5);
     const { revision } = this.truth;
-    const replayedBytes = await replay(logger, store, (...applied) => hub.publish(...applied));
+    const replayedBytes =
+      (await replay(logger, store, (...applied) => hub.publish(...applied))) ?? Number.NaN;
     expect(store.revision, "a restart keeps the revision").toBe(revision);
     const compactor = new Compactor({ store, logger, bytesMin: Infinity, onError: failTest }, replayedBytes);
     this.store = store;
