@@ -2,68 +2,68 @@ import type { DescService } from "@bufbuild/protobuf";
 import { Code, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
 import { toConnectError } from "./error-table.ts";
 
-/** Told of every call when it ends; `code` is undefined when it succeeded. `error` is the original one. */
-export type CallObserver = (call: {
-  readonly method: string;
-  readonly milliseconds: number;
-  readonly code: Code | undefined;
-  readonly error: unknown;
-}) => void;
+/** Told when a call ends; `code` is undefined when it succeeded. `error` is the original one. */
+export type CallObserver = (milliseconds: number, code: Code | undefined, error: unknown) => void;
 
 type Unary = (request: never, context: HandlerContext) => unknown;
 type Streaming = (request: never, context: HandlerContext) => AsyncIterable<unknown>;
 
 /**
- * Wraps all handlers of a service once, for every protocol: errors become what is sent, and each call is reported.
+ * Wraps all handlers of a service once, for every protocol: errors become what is sent, and each call is reported to the
+ * observer of its method.
  */
 export function intercept<Service extends DescService>(
   service: Service,
   implementation: ServiceImpl<Service>,
-  observe: CallObserver,
+  observerOf: (method: string) => CallObserver,
 ): ServiceImpl<Service> {
   const handlers = implementation as Record<string, Unary & Streaming>;
   const intercepted = service.methods.map(({ localName, methodKind }) => {
     const handler = handlers[localName] as Unary & Streaming;
     const call = methodKind === "unary" ? interceptUnary : interceptStreaming;
-    return [localName, call(localName, handler, observe)] as const;
+    return [localName, call(handler, observerOf(localName))] as const;
   });
   return Object.fromEntries(intercepted) as ServiceImpl<Service>;
 }
 
-function interceptUnary(method: string, handler: Unary, observe: CallObserver): Unary {
+function interceptUnary(handler: Unary, observe: CallObserver): Unary {
   return (request, context) => {
     const start = performance.now();
-    const succeed = (response: unknown) => {
-      observe({ method, milliseconds: performance.now() - start, code: undefined, error: undefined });
-      return response;
-    };
-    const fail = (error: unknown): never => {
-      throw report(method, start, error, observe);
-    };
     let answer: unknown;
     try {
       answer = handler(request, context);
     } catch (error) {
-      return fail(error);
+      throw report(start, error, observe);
     }
-    return answer instanceof Promise ? answer.then(succeed, fail) : succeed(answer);
+    if (answer instanceof Promise) {
+      return answer.then(
+        (response: unknown) => {
+          observe(performance.now() - start, undefined, undefined);
+          return response;
+        },
+        (error: unknown) => {
+          throw report(start, error, observe);
+        },
+      );
+    }
+    observe(performance.now() - start, undefined, undefined);
+    return answer;
   };
 }
 
 /** Not an async generator: with many watchers that would double the cost of a message. */
-function interceptStreaming(method: string, handler: Streaming, observe: CallObserver): Streaming {
+function interceptStreaming(handler: Streaming, observe: CallObserver): Streaming {
   return (request, context) => {
     const start = performance.now();
     let over = false;
     // Also when the reader leaves: it has got what it wanted.
     const succeed = () => {
-      if (!over)
-        observe({ method, milliseconds: performance.now() - start, code: undefined, error: undefined });
+      if (!over) observe(performance.now() - start, undefined, undefined);
       over = true;
     };
     const fail = (error: unknown): never => {
       over = true;
-      throw report(method, start, error, observe);
+      throw report(start, error, observe);
     };
     const pass = (result: IteratorResult<unknown>) => {
       if (result.done === true) succeed();
@@ -87,8 +87,8 @@ function interceptStreaming(method: string, handler: Streaming, observe: CallObs
   };
 }
 
-function report(method: string, start: number, error: unknown, observe: CallObserver) {
+function report(start: number, error: unknown, observe: CallObserver) {
   const connectError = toConnectError(error);
-  observe({ method, milliseconds: performance.now() - start, code: connectError.code, error });
+  observe(performance.now() - start, connectError.code, error);
   return connectError;
 }

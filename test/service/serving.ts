@@ -50,7 +50,7 @@ export function startServing(some: Partial<Limits> = {}): Serving {
   const service = intercept(
     KeyValueService,
     createKeyValueService({ store, committer, hub, gate, barrier, limits }),
-    ({ method, code }) => calls.push(`${method} ${code ?? "OK"}`),
+    (method) => (_milliseconds, code) => void calls.push(`${method} ${code ?? "OK"}`),
   );
   const transport = createRouterTransport(({ service: route }) => route(KeyValueService, service));
   return { client: createClient(KeyValueService, transport), store, hub, gate, service, calls };

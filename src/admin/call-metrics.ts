@@ -1,0 +1,92 @@
+import { Code } from "@connectrpc/connect";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
+import type { Metric, Registry } from "prom-client";
+
+/** Upper bounds in seconds. */
+const buckets = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5];
+
+/** What was counted of one method. */
+interface Calls {
+  readonly method: string;
+  /** Those that ended well come first, the others by their code. */
+  readonly byCode: Float64Array;
+  /** By the first bound that a call was not over; the last one is of those that were over all of them. */
+  readonly byBucket: Float64Array;
+  seconds: number;
+}
+
+/** Tells how a call has ended; `code` is undefined when it succeeded. */
+export type CountCall = (milliseconds: number, code: Code | undefined) => void;
+
+/**
+ * Counts calls and their durations, and shows them to prom-client when they are asked for: its own counter and histogram
+ * look up their labels for each call, which costs more than the read of a key.
+ */
+export class CallMetrics {
+  readonly #calls: Calls[] = [];
+
+  register(registry: Registry): void {
+    registry.registerMetric(
+      metric("duetkv_calls_total", "counter", "Calls that have ended, by method and code.", () =>
+        this.#calls.flatMap(countSamples),
+      ),
+    );
+    registry.registerMetric(
+      metric(
+        "duetkv_call_duration_seconds",
+        "histogram",
+        "Time from the handler's start to its end, by method.",
+        () => this.#calls.flatMap(durationSamples),
+      ),
+    );
+  }
+
+  ofMethod(method: string): CountCall {
+    const codes = Math.max(...Object.values(Code).filter((code) => typeof code === "number"));
+    const byCode = new Float64Array(codes + 1);
+    const byBucket = new Float64Array(buckets.length + 1);
+    const calls: Calls = { method, byCode, byBucket, seconds: 0 };
+    this.#calls.push(calls);
+    return (milliseconds, code) => {
+      const seconds = milliseconds / 1000;
+      let bucket = 0;
+      while (bucket < buckets.length && seconds > (buckets[bucket] as number)) bucket++;
+      byCode[code ?? 0] = (byCode[code ?? 0] as number) + 1;
+      byBucket[bucket] = (byBucket[bucket] as number) + 1;
+      calls.seconds += seconds;
+    };
+  }
+}
+
+interface Sample {
+  readonly metricName?: string;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+}
+
+function countSamples({ method, byCode }: Calls): Sample[] {
+  return [...byCode].flatMap((value, code) =>
+    value === 0 ? [] : [{ labels: { method, code: code === 0 ? "ok" : codeToString(code) }, value }],
+  );
+}
+
+function durationSamples({ method, byBucket, seconds }: Calls): Sample[] {
+  const name = "duetkv_call_duration_seconds";
+  let count = 0;
+  const samples = [...byBucket].map((value, bucket) => {
+    count += value;
+    return { metricName: `${name}_bucket`, labels: { le: buckets[bucket] ?? "+Inf", method }, value: count };
+  });
+  if (count === 0) return [];
+  return [
+    ...samples,
+    { metricName: `${name}_sum`, labels: { method }, value: seconds },
+    { metricName: `${name}_count`, labels: { method }, value: count },
+  ];
+}
+
+/** All that a registry asks of a metric. */
+function metric(name: string, type: string, help: string, values: () => readonly Sample[]): Metric {
+  const get = () => Promise.resolve({ name, help, type, values: values(), aggregator: "sum" });
+  return { name, get } as unknown as Metric;
+}
