@@ -1,39 +1,55 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import { Code, type ConnectError } from "@connectrpc/connect";
+import type { Invocation } from "./invocation.ts";
 import { wireError } from "./wire-error.ts";
 
 /**
- * Reads a whole body. Rejects with REQUEST_TOO_LARGE as soon as there are more than `bytesMax`, and with canceled when
- * the client leaves. What comes after that is thrown away.
+ * Reads the whole body of a call and calls one of the two, once: `fail` with REQUEST_TOO_LARGE as soon as it is known to
+ * be over `bytesMax`, with canceled when the client leaves, and with deadline_exceeded. What comes after that is thrown
+ * away. No promise: in a small call it would cost more than all else here.
  */
-export function collectBody(readable: Readable, bytesMax: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    let chunks: Buffer[] = [];
-    let bytes = 0;
-    let settled = false;
-    readable.on("data", (chunk: Buffer) => {
-      if (settled) return;
-      bytes += chunk.length;
-      chunks.push(chunk);
-      if (bytes <= bytesMax) return;
-      settled = true;
-      chunks = [];
-      reject(bodyTooLarge(bytesMax));
-    });
-    readable.on("end", () => {
-      settled = true;
-      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes));
-    });
-    const leave = (): void => {
-      if (settled) return;
-      settled = true;
-      reject(wireError(Code.Canceled, "CLIENT_GONE", "the client went away"));
-    };
-    // Node throws the errors of a stream that nobody listens to.
-    readable.on("error", leave);
-    readable.on("close", leave);
+export function readBody(
+  readable: Readable,
+  headers: IncomingHttpHeaders,
+  bytesMax: number,
+  invocation: Invocation,
+  succeed: (body: Buffer) => void,
+  fail: (error: unknown) => void,
+): void {
+  let first: Buffer | undefined;
+  let chunks: Buffer[] | undefined;
+  let bytes = 0;
+  let settled = false;
+  const giveUp = (reason: unknown): void => {
+    if (settled) return;
+    settled = true;
+    first = chunks = undefined;
+    fail(reason);
+  };
+  readable.on("data", (chunk: Buffer) => {
+    if (settled) return;
+    bytes += chunk.length;
+    if (first === undefined) first = chunk;
+    else (chunks ??= [first]).push(chunk);
+    if (bytes > bytesMax) giveUp(bodyTooLarge(bytesMax));
   });
+  readable.on("end", () => {
+    if (settled) return;
+    settled = true;
+    succeed(chunks === undefined ? (first ?? empty) : Buffer.concat(chunks, bytes));
+  });
+  const leave = (): void => {
+    if (!settled) giveUp(wireError(Code.Canceled, "CLIENT_GONE", "the client went away"));
+  };
+  // Node throws the errors of a stream that nobody listens to.
+  readable.on("error", leave);
+  readable.on("close", leave);
+  if (Number(headers["content-length"]) > bytesMax) giveUp(bodyTooLarge(bytesMax));
+  else invocation.onExpired(giveUp);
 }
+
+const empty = Buffer.alloc(0);
 
 export function bodyTooLarge(bytesMax: number): ConnectError {
   return wireError(

@@ -1,4 +1,11 @@
-import { create, type DescMethod, type DescService, type Message } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  type DescService,
+  type Message,
+  type MessageInitShape,
+} from "@bufbuild/protobuf";
 import { Code, type ContextValues, createContextValues, type HandlerContext } from "@connectrpc/connect";
 import type { MethodEntry } from "./method-table.ts";
 import { wireError } from "./wire-error.ts";
@@ -25,7 +32,7 @@ export class Invocation implements HandlerContext {
   #deadlineTimer: NodeJS.Timeout | undefined;
   #controller: AbortController | undefined;
   #abortReason: unknown;
-  #rejectPending: ((reason: unknown) => void) | undefined;
+  #onExpired: ((error: unknown) => void) | undefined;
   #onShutdown: (() => void) | undefined;
   #requestHeader: Headers | undefined;
   #responseHeader: Headers | undefined;
@@ -101,12 +108,18 @@ export class Invocation implements HandlerContext {
     return this.#responseTrailer;
   }
 
+  /** Calls back with deadline_exceeded when the deadline passes, at once if it has. Only the last one is called. */
+  onExpired(callback: (error: unknown) => void): void {
+    if (this.#deadlineMs === undefined) return;
+    this.#onExpired = callback;
+    if (this.#abortReason !== undefined) callback(this.#abortReason);
+  }
+
   /** The outcome of `pending`, or deadline_exceeded if that comes first. One at a time. */
   untilDeadline<Result>(pending: PromiseLike<Result>): PromiseLike<Result> {
     if (this.#deadlineMs === undefined) return pending;
     return new Promise<Result>((resolve, reject) => {
-      this.#rejectPending = reject;
-      if (this.#abortReason !== undefined) reject(this.#abortReason);
+      this.onExpired(reject);
       pending.then(resolve, reject);
     });
   }
@@ -124,7 +137,7 @@ export class Invocation implements HandlerContext {
       "the deadline of the call has passed",
     );
     this.#abort(error);
-    this.#rejectPending?.(error);
+    this.#onExpired?.(error);
   }
 
   #abort(reason: unknown): void {
@@ -141,26 +154,46 @@ export class Invocation implements HandlerContext {
 const finished = new DOMException("the call is over", "AbortError");
 
 /**
- * Calls the handler of a unary method and completes its answer to a whole message. Rejects with what the handler threw,
- * or with deadline_exceeded. The invocation is over when the promise settles.
+ * Calls the handler of a unary method, and then one of the two, once: with its answer, completed to a whole message, or
+ * with what it threw or deadline_exceeded. At once when the handler answers at once. The invocation is over by then.
  */
-export async function invokeUnary(
-  entry: MethodEntry,
+export function invokeUnary(
+  { spec, path }: MethodEntry,
   request: Message,
   invocation: Invocation,
-): Promise<Message> {
-  const { spec } = entry;
-  if (spec.kind !== "unary") throw new TypeError(`${entry.path} is not a unary method`);
+  succeed: (answer: Message) => void,
+  fail: (error: unknown) => void,
+): void {
+  let answer: MessageInit | Promise<MessageInit>;
   try {
-    const answer = spec.impl(request, invocation);
-    return create(
-      spec.method.output,
-      "then" in answer ? await invocation.untilDeadline(answer as Promise<Message>) : answer,
-    );
-  } finally {
+    if (spec.kind !== "unary") throw new TypeError(`${path} is not a unary method`);
+    answer = spec.impl(request, invocation);
+  } catch (error) {
+    failed(error);
+    return;
+  }
+  if ("then" in answer) invocation.untilDeadline(answer as Promise<MessageInit>).then(complete, failed);
+  else complete(answer);
+
+  function failed(error: unknown): void {
     invocation.finish();
+    fail(error);
+  }
+
+  function complete(init: MessageInit): void {
+    let message: Message;
+    try {
+      message = create(spec.method.output, init);
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    invocation.finish();
+    succeed(message);
   }
 }
+
+type MessageInit = MessageInitShape<DescMessage>;
 
 /**
  * Calls the handler of a server-streaming method. Each message is pulled when it is asked for; leaving the loop early

@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type Message } from "@bufbuild/protobuf";
 import { Code, ConnectError, createContextKey, type HandlerContext } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { GetRequestSchema, KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
@@ -36,10 +36,16 @@ function caller(): Caller & { leave: () => void; looks: number } {
 
 const never = new AbortController().signal;
 
+function invoke(entry: MethodEntry, message: Message, invocation: Invocation): Promise<Message> {
+  return new Promise((resolve, reject) => {
+    invokeUnary(entry, message, invocation, resolve, reject);
+  });
+}
+
 test("a handler that looks at nothing costs nothing, and its answer becomes a whole message", async () => {
   const from = caller();
   const entry = entryOf(() => ({ revision: 3n }));
-  const answer = await invokeUnary(entry, request, new Invocation(entry, from, never));
+  const answer = await invoke(entry, request, new Invocation(entry, from, never));
   expect(answer).toMatchObject({ $typeName: "duetkv.v1.GetResponse", revision: 3n });
   expect(from.looks).toBe(0);
 });
@@ -60,7 +66,7 @@ test("a handler finds all of a context, each thing made once", async () => {
     return {};
   });
   const invocation = new Invocation(entry, from, never);
-  await invokeUnary(entry, request, invocation);
+  await invoke(entry, request, invocation);
   expect(invocation.responseHeaderIfAny?.get("x")).toBe("y");
   expect(from.looks).toBe(2);
 });
@@ -82,7 +88,7 @@ test("the signal aborts when the peer leaves, at shutdown, and when the call is 
   shutdown.abort(new ConnectError("bye", Code.Unavailable));
   expect(stopped.signal.reason).toBe(shutdown.signal.reason);
   expect(new Invocation(entry, caller(), shutdown.signal).signal.aborted).toBe(true);
-  await invokeUnary(entry, request, new Invocation(entry, caller(), never));
+  await invoke(entry, request, new Invocation(entry, caller(), never));
   expect(signals[0]?.aborted).toBe(true);
 });
 
@@ -92,7 +98,7 @@ test.each([0, 20])("a deadline of %i ms answers for a handler that does not", as
     signal = context.signal;
     return new Promise(() => {});
   });
-  const call = invokeUnary(entry, request, new Invocation(entry, caller(), never, timeoutMs));
+  const call = invoke(entry, request, new Invocation(entry, caller(), never, timeoutMs));
   await expect(call).rejects.toMatchObject({ code: Code.DeadlineExceeded });
   expect(signal?.aborted).toBe(true);
 });
@@ -100,14 +106,12 @@ test.each([0, 20])("a deadline of %i ms answers for a handler that does not", as
 test("a handler that is not there is unimplemented, and one that throws is heard", async () => {
   const table = createMethodTable([registerService(KeyValueService, {})]);
   const missing = table.get("/duetkv.v1.KeyValueService/Get") as MethodEntry;
-  await expect(invokeUnary(missing, request, new Invocation(missing, caller(), never))).rejects.toMatchObject(
-    {
-      code: Code.Unimplemented,
-    },
-  );
+  await expect(invoke(missing, request, new Invocation(missing, caller(), never))).rejects.toMatchObject({
+    code: Code.Unimplemented,
+  });
   const failure = new Error("x");
   const failing = entryOf(() => Promise.reject(failure));
-  await expect(invokeUnary(failing, request, new Invocation(failing, caller(), never))).rejects.toBe(failure);
+  await expect(invoke(failing, request, new Invocation(failing, caller(), never))).rejects.toBe(failure);
 });
 
 test("a service cannot be registered twice", () => {

@@ -18,17 +18,18 @@ interface ValueEncoder {
 const writer = new BackwardWriter();
 
 /**
- * Encodes a message as protobuf. protobuf-es allocates and cuts a buffer for each message,
- * which costs more than all else in a small answer; whatever this does not know, it leaves to protobuf-es.
+ * Encodes a message as protobuf, after `headroom` bytes that are left for the caller to fill. protobuf-es allocates and
+ * cuts a buffer for each message, which costs more than all else in a small answer; whatever this does not know, it leaves
+ * to protobuf-es.
  */
-export function encodeBinary(message: DescMessage, value: Message): Uint8Array {
+export function encodeBinary(message: DescMessage, value: Message, headroom = 0): Buffer {
   const encoders = encodersOf(message);
   if (encoders === undefined || value.$unknown !== undefined) {
-    return toBinary(message, value);
+    return Buffer.concat([Buffer.alloc(headroom), toBinary(message, value)]);
   }
   writer.begin();
   writeFields(encoders, value);
-  return writer.finish();
+  return writer.finish(headroom);
 }
 
 /** By message, the fields from the last to the first: they are written backwards. undefined: one is not known here. */

@@ -1,6 +1,8 @@
+import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { bodyTooLarge } from "../body.ts";
 import { wireError } from "../wire-error.ts";
+import type { MessageCodec } from "./message-codec.ts";
 
 /**
  * gRPC and gRPC-Web put every message into an envelope:
@@ -16,10 +18,21 @@ export const envelopeHeaderBytes = 5;
 const compressedFlag = 0x01;
 
 export function encodeEnvelope(data: Uint8Array, flags = 0): Buffer {
-  const envelope = Buffer.allocUnsafe(envelopeHeaderBytes + data.length);
+  return fillEnvelope(Buffer.concat([Buffer.alloc(envelopeHeaderBytes), data]), flags);
+}
+
+/** A message in its envelope. */
+export function encodeMessage(codec: MessageCodec, message: DescMessage, value: Message): Buffer {
+  return fillEnvelope(codec.encode(message, value, envelopeHeaderBytes), 0);
+}
+
+function fillEnvelope(envelope: Buffer, flags: number): Buffer {
+  const length = envelope.length - envelopeHeaderBytes;
   envelope[0] = flags;
-  envelope.writeUInt32BE(data.length, 1);
-  envelope.set(data, envelopeHeaderBytes);
+  envelope[1] = length >>> 24;
+  envelope[2] = length >>> 16;
+  envelope[3] = length >>> 8;
+  envelope[4] = length;
   return envelope;
 }
 

@@ -6,6 +6,9 @@ import { toNodeHeaders } from "./node-headers.ts";
 
 const trailersOk: OutgoingHttpHeaders = { "grpc-status": "0" };
 
+// No server of gRPC sends a date, and no client looks for one.
+const respondOptions = { waitForTrailers: true, sendDate: false };
+
 /** Writes the answer to one gRPC call on its stream. Nothing is written to a stream that is gone. */
 export class GrpcAnswer {
   readonly #stream: ServerHttp2Stream;
@@ -32,8 +35,8 @@ export class GrpcAnswer {
       handlers === undefined
         ? this.#protocolHeaders
         : { ...toNodeHeaders(handlers), ...this.#protocolHeaders };
-    stream.respond(headers, { waitForTrailers: true });
-    stream.once("wantTrailers", () => {
+    stream.respond(headers, respondOptions);
+    stream.on("wantTrailers", () => {
       try {
         stream.sendTrailers(this.#trailers);
         this.#dropRest();

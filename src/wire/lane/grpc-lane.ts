@@ -4,18 +4,19 @@ import {
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
+import type { Message } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { isValidAuthority } from "../authority.ts";
+import { readBody } from "../body.ts";
 import { toHeaders } from "../headers.ts";
 import { type Caller, Invocation, invokeUnary } from "../invocation.ts";
 import type { MethodEntry } from "../method-table.ts";
 import { toConnectError } from "../wire-error.ts";
-import { decodeOnlyEnvelope, encodeEnvelope, envelopeHeaderBytes } from "./envelope.ts";
+import { decodeOnlyEnvelope, encodeMessage, envelopeHeaderBytes } from "./envelope.ts";
 import { GrpcAnswer } from "./grpc-answer.ts";
 import { answerWithStream } from "./grpc-stream.ts";
 import type { LaneOptions } from "./lane.ts";
 import type { MessageCodec } from "./message-codec.ts";
-import { readBody } from "./read-body.ts";
 import { parseGrpcTimeout } from "./timeouts.ts";
 
 const laneKinds: ReadonlySet<string> = new Set(["unary", "server_streaming"]);
@@ -43,42 +44,55 @@ export function createGrpcLane(
     if ((headers["grpc-encoding"] ?? "identity") !== "identity") return false;
     const timeoutMs = parseGrpcTimeout(headers["grpc-timeout"]);
     if (timeoutMs === "odd") return false;
-    const caller = new GrpcCaller(stream, headers);
-    const invocation = new Invocation(entry, caller, shutdownSignal, timeoutMs);
-    const reply = new GrpcAnswer(stream, invocation, headersOk.get(type) as OutgoingHttpHeaders);
-    answer(stream, headers, entry, codec, invocation, reply).catch((error: unknown) => {
-      log.error({ err: error, path: entry.path }, "a gRPC answer could not be written");
-      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-    });
+    const invocation = new Invocation(entry, new GrpcCaller(stream, headers), shutdownSignal, timeoutMs);
+    const answer = new GrpcAnswer(stream, invocation, headersOk.get(type) as OutgoingHttpHeaders);
+    serve(stream, headers, entry, codec, invocation, answer);
     return true;
   };
 
-  async function answer(
+  function serve(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
     entry: MethodEntry,
     codec: MessageCodec,
     invocation: Invocation,
-    reply: GrpcAnswer,
-  ): Promise<void> {
-    const { input, output } = entry.spec.method;
-    try {
-      const body = await invocation.untilDeadline(readBody(stream, headers, bodyBytesMax));
-      const request = codec.decode(input, decodeOnlyEnvelope(body, limits.requestBytesMax));
-      if (entry.spec.kind === "server_streaming") {
-        return await answerWithStream(stream, reply, entry, codec, request, invocation);
+    answer: GrpcAnswer,
+  ): void {
+    const { kind, method } = entry.spec;
+    readBody(stream, headers, bodyBytesMax, invocation, receive, fail);
+
+    function receive(body: Buffer): void {
+      try {
+        const request = codec.decode(method.input, decodeOnlyEnvelope(body, limits.requestBytesMax));
+        if (kind === "unary") invokeUnary(entry, request, invocation, succeed, fail);
+        else answerWithStream(stream, answer, entry, codec, request, invocation).catch(fail);
+      } catch (error) {
+        fail(error);
       }
-      const response = await invokeUnary(entry, request, invocation);
-      const envelope = encodeEnvelope(codec.encode(output, response));
-      reply.begin();
-      reply.succeed(envelope);
-    } catch (thrown) {
+    }
+
+    function succeed(response: Message): void {
+      try {
+        const envelope = encodeMessage(codec, method.output, response);
+        answer.begin();
+        answer.succeed(envelope);
+      } catch (error) {
+        fail(error);
+      }
+    }
+
+    function fail(thrown: unknown): void {
       invocation.finish();
       const error = toConnectError(thrown);
       if (error !== thrown && error.code === Code.Internal) {
         log.error({ err: thrown, path: entry.path }, "a gRPC call failed unexpectedly");
       }
-      reply.fail(error);
+      try {
+        answer.fail(error);
+      } catch (unwritable) {
+        log.error({ err: unwritable, path: entry.path }, "a gRPC answer could not be written");
+        stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+      }
     }
   }
 }

@@ -2,7 +2,7 @@ import type { ServerHttp2Stream } from "node:http2";
 import type { Message } from "@bufbuild/protobuf";
 import { type Invocation, invokeServerStream } from "../invocation.ts";
 import type { MethodEntry } from "../method-table.ts";
-import { encodeEnvelope } from "./envelope.ts";
+import { encodeMessage } from "./envelope.ts";
 import type { GrpcAnswer } from "./grpc-answer.ts";
 import type { MessageCodec } from "./message-codec.ts";
 
@@ -40,7 +40,7 @@ function encodeShared(codec: MessageCodec, entry: MethodEntry, message: Message)
   if (ofCodec === undefined) envelopes.set(codec, (ofCodec = new WeakMap()));
   let envelope = ofCodec.get(message);
   if (envelope === undefined) {
-    envelope = encodeEnvelope(codec.encode(entry.spec.method.output, message));
+    envelope = encodeMessage(codec, entry.spec.method.output, message);
     ofCodec.set(message, envelope);
   }
   return envelope;

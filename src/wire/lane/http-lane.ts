@@ -1,6 +1,8 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import { constants, type Http2ServerResponse } from "node:http2";
+import type { Message } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
+import { readBody } from "../body.ts";
 import { HttpCall } from "../http-call.ts";
 import { type HttpRequest, type HttpResponse, isGone } from "../http-exchange.ts";
 import { Invocation, invokeUnary } from "../invocation.ts";
@@ -9,7 +11,6 @@ import { linger } from "../rest/error-answer.ts";
 import { toConnectError } from "../wire-error.ts";
 import type { HttpProtocol } from "./http-protocol.ts";
 import type { LaneOptions } from "./lane.ts";
-import { readBody } from "./read-body.ts";
 
 /**
  * Answers unary calls of Connect and gRPC-Web. False, with nothing consumed, for whatever it does not know: streaming
@@ -30,34 +31,49 @@ export function createHttpLane(
     const timeoutMs = protocol.readTimeout(headers);
     if (timeoutMs === "odd") return false;
     const caller = new HttpCall(request, response, protocol.name);
-    const invocation = new Invocation(entry, caller, shutdownSignal, timeoutMs);
-    answer(caller, entry, protocol, invocation).catch((error: unknown) => {
-      log.error({ err: error, path: entry.path }, "an answer could not be written");
-      response.destroy();
-    });
+    serve(caller, entry, protocol, new Invocation(entry, caller, shutdownSignal, timeoutMs));
     return true;
   };
 
-  async function answer(
+  function serve(
     { request, response }: HttpCall,
     entry: MethodEntry,
     protocol: HttpProtocol,
     invocation: Invocation,
-  ): Promise<void> {
+  ): void {
     const { input, output } = entry.spec.method;
-    try {
-      const bytesMax = limits.requestBytesMax + protocol.envelopeBytes;
-      const body = await invocation.untilDeadline(readBody(request, request.headers, bytesMax));
-      const message = protocol.decode(input, body, limits.requestBytesMax);
-      const result = await invokeUnary(entry, message, invocation);
-      write(request, response, protocol.encode(output, result, invocation));
-    } catch (thrown) {
+    const bytesMax = limits.requestBytesMax + protocol.envelopeBytes;
+    readBody(request, request.headers, bytesMax, invocation, receive, fail);
+
+    function receive(body: Buffer): void {
+      try {
+        const message = protocol.decode(input, body, limits.requestBytesMax);
+        invokeUnary(entry, message, invocation, succeed, fail);
+      } catch (error) {
+        fail(error);
+      }
+    }
+
+    function succeed(result: Message): void {
+      try {
+        write(request, response, protocol.encode(output, result, invocation));
+      } catch (error) {
+        fail(error);
+      }
+    }
+
+    function fail(thrown: unknown): void {
       invocation.finish();
       const error = toConnectError(thrown);
       if (error !== thrown && error.code === Code.Internal) {
         log.error({ err: thrown, path: entry.path }, "a call failed unexpectedly");
       }
-      write(request, response, protocol.encodeError(error, invocation));
+      try {
+        write(request, response, protocol.encodeError(error, invocation));
+      } catch (unwritable) {
+        log.error({ err: unwritable, path: entry.path }, "an answer could not be written");
+        response.destroy();
+      }
     }
   }
 }

@@ -5,7 +5,7 @@ import { mergeNonProtocolHeaders } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, errorToJsonBytes, trailerMux } from "@connectrpc/connect/protocol-connect";
 import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import type { Invocation } from "../invocation.ts";
-import { decodeOnlyEnvelope, encodeEnvelope, envelopeHeaderBytes } from "./envelope.ts";
+import { decodeOnlyEnvelope, encodeEnvelope, encodeMessage, envelopeHeaderBytes } from "./envelope.ts";
 import { setGrpcStatus } from "./grpc-status.ts";
 import type { HttpAnswer } from "./http-lane.ts";
 import type { MessageCodec } from "./message-codec.ts";
@@ -77,7 +77,7 @@ export function createGrpcWebProtocol(contentType: string, codec: MessageCodec):
     encode: (message, result, invocation) => ({
       status: 200,
       headers: headers(invocation),
-      body: Buffer.concat([encodeEnvelope(codec.encode(message, result)), trailers(invocation, undefined)]),
+      body: Buffer.concat([encodeMessage(codec, message, result), trailers(invocation, undefined)]),
     }),
     encodeError: (error, invocation) => ({
       status: 200,

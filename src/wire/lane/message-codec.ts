@@ -15,7 +15,8 @@ import { encodeBinary } from "./binary-encoder.ts";
 export interface MessageCodec {
   /** Throws REQUEST_MALFORMED. */
   decode(message: DescMessage, bytes: Uint8Array): Message;
-  encode(message: DescMessage, value: Message): Uint8Array;
+  /** The first `headroom` bytes are left for the caller to fill. Default: none. */
+  encode(message: DescMessage, value: Message, headroom?: number): Buffer;
 }
 
 export const binaryCodec: MessageCodec = {
@@ -32,7 +33,6 @@ export const binaryCodec: MessageCodec = {
 
 export function createJsonCodec(registry: Registry): MessageCodec {
   const decoder = new TextDecoder("utf-8", { fatal: true });
-  const encoder = new TextEncoder();
   return {
     decode(message, bytes) {
       let text: string;
@@ -47,8 +47,12 @@ export function createJsonCodec(registry: Registry): MessageCodec {
         throw malformed(`the request is not JSON of ${message.typeName}: ${describeJsonFault(error)}`, error);
       }
     },
-    encode: (message, value) =>
-      encoder.encode(toJsonString(message, value, { alwaysEmitImplicit: true, registry })),
+    encode(message, value, headroom = 0) {
+      const json = toJsonString(message, value, { alwaysEmitImplicit: true, registry });
+      const bytes = Buffer.allocUnsafe(headroom + Buffer.byteLength(json));
+      bytes.write(json, headroom);
+      return bytes;
+    },
   };
 }
 

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { Code } from "@connectrpc/connect";
-import { bodyTooLarge, collectBody } from "../body.ts";
+import { readBody } from "../body.ts";
 import type { HttpRequest } from "../http-exchange.ts";
+import type { Invocation } from "../invocation.ts";
 import { wireError } from "../wire-error.ts";
 
 const empty = Buffer.alloc(0);
@@ -15,16 +16,19 @@ function hasBody(request: HttpRequest): boolean {
 }
 
 /**
- * Reads a whole body. Rejects with REQUEST_TOO_LARGE as soon as it is known to be over `bytesMax`, with
- * ENCODING_UNSUPPORTED when it is compressed, and with canceled when the client leaves. The rest of a body that is too
- * large is not read: see error-answer.ts.
+ * Reads the body of a call as `readBody` does, and at once when there is none. Throws ENCODING_UNSUPPORTED when it is
+ * compressed.
  */
-export function readBody(request: HttpRequest, bytesMax: number): Promise<Buffer> | Buffer {
-  const { headers } = request;
-  checkEncoding(headers);
-  if (Number(headers["content-length"] ?? 0) > bytesMax) throw bodyTooLarge(bytesMax);
-  if (!hasBody(request)) return empty;
-  return collectBody(request, bytesMax);
+export function readRequestBody(
+  request: HttpRequest,
+  bytesMax: number,
+  invocation: Invocation,
+  succeed: (body: Buffer) => void,
+  fail: (error: unknown) => void,
+): void {
+  checkEncoding(request.headers);
+  if (hasBody(request)) readBody(request, request.headers, bytesMax, invocation, succeed, fail);
+  else succeed(empty);
 }
 
 function checkEncoding(headers: IncomingHttpHeaders): void {

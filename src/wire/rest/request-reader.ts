@@ -9,49 +9,38 @@ import {
 import { Code, type ConnectError } from "@connectrpc/connect";
 import type { HttpRequest } from "../http-exchange.ts";
 import { describeJsonFault } from "../json-fault.ts";
+import type { RequestTarget } from "../request-target.ts";
 import { wireError } from "../wire-error.ts";
 import { type FieldPath, setFieldFromText } from "./field-path.ts";
 import { decodePercent } from "./percent-decoding.ts";
 import { setFieldsFromQuery } from "./query-parameters.ts";
-import { readBody } from "./request-body.ts";
 import type { RestRoute } from "./rest-route.ts";
 import type { RouteMatch } from "./route-tree.ts";
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * Builds the request message from body, path, query and headers. Throws or rejects with an error of the wire when one of
- * them is not what the HTTP rule says. At once when there is no body to wait for.
+ * Builds the request message from body, path, query and headers. Throws an error of the wire when one of them is not what
+ * the HTTP rule says. `content` is empty for a rule that takes no body.
  */
 export function readRequest(
   match: RouteMatch<RestRoute>,
-  http: HttpRequest,
-  path: string,
-  query: string,
-  bytesMax: number,
+  { headers }: HttpRequest,
+  { path, query }: RequestTarget,
+  content: Buffer,
   registry: Registry,
-): Message | Promise<Message> {
+): Message {
   const { route } = match;
-  const { headers } = http;
   const { convention, body } = route;
+  const { input } = route.entry.spec.method;
   const raw = body !== undefined && convention.takesRawBody?.(headers) === true;
-  if (body === undefined) return complete(create(route.entry.spec.method.input));
-  const bytes = readBody(http, bytesMax);
-  return bytes instanceof Promise ? bytes.then(fromBody) : fromBody(bytes);
-
-  function fromBody(content: Buffer): Message {
-    if (!raw) return complete(readJsonBody(route, content, headers["content-type"], registry));
-    const message = create(route.entry.spec.method.input);
-    convention.readRawBody?.(message, content, headers);
-    return complete(message);
-  }
-
-  function complete(message: Message): Message {
-    bindPath(match, message, path);
-    if (query !== "") bindQuery(route, message, query, raw);
-    convention.readHeaders?.(message, headers);
-    return message;
-  }
+  const fromJson = body !== undefined && !raw;
+  const message = fromJson ? readJsonBody(route, content, headers["content-type"], registry) : create(input);
+  if (raw) convention.readRawBody?.(message, content, headers);
+  bindPath(match, message, path);
+  if (query !== "") bindQuery(route, message, query, raw);
+  convention.readHeaders?.(message, headers);
+  return message;
 }
 
 function bindPath({ route, starts }: RouteMatch<RestRoute>, message: Message, path: string): void {

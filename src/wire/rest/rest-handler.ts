@@ -12,6 +12,7 @@ import type { WireLog } from "../wire-log.ts";
 import type { RestAnswer, RestConventions } from "./convention.ts";
 import { answerError } from "./error-answer.ts";
 import { answerWithEvents, everyFifteenSeconds, type Heartbeat } from "./event-stream.ts";
+import { readRequestBody } from "./request-body.ts";
 import { readRequest } from "./request-reader.ts";
 import { createRestRoutes, type RestRoute } from "./rest-route.ts";
 import type { RouteMatch } from "./route-tree.ts";
@@ -64,41 +65,61 @@ export function createRestHandler(options: RestOptions): RestHandler {
     };
   }
 
-  function fail(request: HttpRequest, response: HttpResponse, route: RestRoute, thrown: unknown): void {
-    const error = toConnectError(thrown);
-    if (error !== thrown && error.code === Code.Internal) {
-      log.error({ err: thrown, path: route.entry.path }, "a REST call failed unexpectedly");
-    }
-    answerError(request, response, error, route.convention.errorStatus?.(error, request.headers));
-  }
-
-  async function call(
+  function serve(
     match: RouteMatch<RestRoute>,
     request: HttpRequest,
     response: HttpResponse,
-    { path, query }: RequestTarget,
-  ): Promise<void> {
-    const { route } = match;
-    let invocation: Invocation | undefined;
+    target: RequestTarget,
+    invocation: Invocation,
+  ): void {
+    const { entry, body, convention } = match.route;
     try {
-      const timeoutMs = parseConnectTimeout(request.headers["connect-timeout-ms"] as string | undefined);
-      const rest = new HttpCall(request, response, "rest");
-      invocation = new Invocation(route.entry, rest, shutdownSignal, timeoutMs);
-      const reading = readRequest(match, request, path, query, limits.requestBytesMax, registry);
-      const message = reading instanceof Promise ? await invocation.untilDeadline(reading) : reading;
-      if (route.entry.spec.kind === "server_streaming") {
-        if (request.method === "HEAD") return void response.end();
-        const toJson = (event: Message): string => toJsonText(route, event);
-        const stream = { route, request: message, invocation, response, heartbeat, toJson, toConnectError };
-        return await answerWithEvents(stream);
-      }
-      const output = await invokeUnary(route.entry, message, invocation);
-      const json = (): string => toJsonText(route, output);
-      const answer = route.convention.answer?.(output, request.headers, json) ?? jsonAnswer(json());
-      writeAnswer(request, response, answer, invocation.responseHeaderIfAny);
+      if (body === undefined) receive(noContent);
+      else readRequestBody(request, limits.requestBytesMax, invocation, receive, fail);
     } catch (error) {
-      invocation?.finish();
-      fail(request, response, route, error);
+      fail(error);
+    }
+
+    function receive(content: Buffer): void {
+      try {
+        const message = readRequest(match, request, target, content, registry);
+        if (entry.spec.kind === "unary") invokeUnary(entry, message, invocation, succeed, fail);
+        else if (request.method === "HEAD") response.end();
+        else stream(message);
+      } catch (error) {
+        fail(error);
+      }
+    }
+
+    function stream(message: Message): void {
+      const toJson = (event: Message): string => toJsonText(match.route, event);
+      const { route } = match;
+      const events = { route, request: message, invocation, response, heartbeat, toJson, toConnectError };
+      answerWithEvents(events).catch(fail);
+    }
+
+    function succeed(output: Message): void {
+      try {
+        const json = (): string => toJsonText(match.route, output);
+        const answer = convention.answer?.(output, request.headers, json) ?? jsonAnswer(json());
+        writeAnswer(request, response, answer, invocation.responseHeaderIfAny);
+      } catch (error) {
+        fail(error);
+      }
+    }
+
+    function fail(thrown: unknown): void {
+      invocation.finish();
+      const error = toConnectError(thrown);
+      if (error !== thrown && error.code === Code.Internal) {
+        log.error({ err: thrown, path: entry.path }, "a REST call failed unexpectedly");
+      }
+      try {
+        answerError(request, response, error, convention.errorStatus?.(error, request.headers));
+      } catch (unwritable) {
+        log.error({ err: unwritable, path: entry.path }, "a REST answer could not be written");
+        if (!isGone(response)) response.end();
+      }
     }
   }
 
@@ -110,12 +131,25 @@ export function createRestHandler(options: RestOptions): RestHandler {
       answerError(request, response, error, undefined, allow === undefined ? {} : { allow });
       return;
     }
-    call(match, request, response, target).catch((error: unknown) => {
-      log.error({ err: error, path: match.route.entry.path }, "a REST answer could not be written");
-      if (!isGone(response)) response.end();
-    });
+    let timeoutMs: number | undefined;
+    try {
+      timeoutMs = parseConnectTimeout(request.headers["connect-timeout-ms"] as string | undefined);
+    } catch (error) {
+      answerError(request, response, toConnectError(error));
+      return;
+    }
+    const call = new HttpCall(request, response, "rest");
+    serve(
+      match,
+      request,
+      response,
+      target,
+      new Invocation(match.route.entry, call, shutdownSignal, timeoutMs),
+    );
   };
 }
+
+const noContent = Buffer.alloc(0);
 
 function jsonAnswer(body: string): RestAnswer {
   return { status: 200, headers: { "content-type": "application/json" }, body };
