@@ -14,8 +14,17 @@ export function startDuetKv(
   flags: readonly string[] = [],
   program = main,
 ): Promise<ServerProcess> {
+  return startDuetKvOn(`file:${directory}`, flags, program);
+}
+
+/** The same over any log, as `--log` takes it. */
+export function startDuetKvOn(
+  log: string,
+  flags: readonly string[] = [],
+  program = main,
+): Promise<ServerProcess> {
   const anywhere = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-  return startServer([process.execPath, program, ...anywhere, "--log", `file:${directory}`, ...flags]);
+  return startServer([process.execPath, program, ...anywhere, "--log", log, ...flags]);
 }
 
 /** Calls `use` with an empty directory on a real disk, and removes it. */

@@ -22,6 +22,7 @@ import { gets } from "./sections/gets.ts";
 import { million } from "./sections/million.ts";
 import { mixed } from "./sections/mixed.ts";
 import { puts } from "./sections/puts.ts";
+import { replicas } from "./sections/replicas.ts";
 import { startup } from "./sections/startup.ts";
 import { watch } from "./sections/watch.ts";
 import { canPin } from "./server-process.ts";
@@ -36,6 +37,7 @@ const sections: Readonly<Record<string, (run: Run) => Promise<void>>> = {
   startup,
   watch,
   expiry,
+  replicas,
 };
 
 const options = { quick: { type: "boolean", default: false } } as const;

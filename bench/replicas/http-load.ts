@@ -1,0 +1,67 @@
+import { connect } from "node:net";
+import { type Percentiles, percentiles } from "../load/percentiles.ts";
+
+/** Makes the request of a connection's n-th call. */
+export type MakeRequest = (connection: number, call: number) => string;
+
+/**
+ * Keeps one request under way on each of `connections` connections, spread over the servers. Resolves with the calls a
+ * second and the milliseconds that they took.
+ */
+export async function loadServers(
+  addresses: readonly string[],
+  connections: number,
+  seconds: number,
+  make: MakeRequest,
+): Promise<Percentiles & { readonly perSecond: number }> {
+  const latencies: number[] = [];
+  const start = performance.now();
+  const until = start + seconds * 1000;
+  const calls = Array.from({ length: connections }, (_, index) => {
+    const address = addresses[index % addresses.length] as string;
+    return callOn(address, (call) => make(index, call), until, latencies);
+  });
+  await Promise.all(calls);
+  const perSecond = (latencies.length * 1000) / (performance.now() - start);
+  return { perSecond, ...percentiles(latencies) };
+}
+
+/** One HTTP/1.1 connection, read no further than it must be: a client that costs next to nothing. */
+function callOn(
+  address: string,
+  make: (call: number) => string,
+  until: number,
+  latencies: number[],
+): Promise<void> {
+  const [host, port] = address.split(":") as [string, string];
+  const socket = connect({ host, port: Number(port), noDelay: true });
+  let text = "";
+  let call = 0;
+  let sent = 0;
+  const send = () => {
+    sent = performance.now();
+    socket.write(make(call++));
+  };
+  return new Promise((resolve, reject) => {
+    socket.on("connect", send).on("error", reject);
+    socket.setEncoding("latin1").on("data", (chunk: string) => {
+      text += chunk;
+      const head = text.indexOf("\r\n\r\n");
+      const length = /content-length: (\d+)/i.exec(text)?.[1];
+      if (head < 0 || length === undefined || text.length < head + 4 + Number(length)) return;
+      if (!text.startsWith("HTTP/1.1 2")) reject(new Error(text));
+      text = "";
+      const now = performance.now();
+      latencies.push(now - sent);
+      if (now < until) return send();
+      socket.destroy();
+      resolve();
+    });
+  });
+}
+
+export function httpRequest(method: string, target: string, body: string): string {
+  const type = body.startsWith("{") ? "application/json" : "text/plain";
+  const content = `content-type: ${type}\r\ncontent-length: ${body.length}\r\n`;
+  return `${method} ${target} HTTP/1.1\r\nhost: a\r\n${content}\r\n${body}`;
+}

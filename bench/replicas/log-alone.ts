@@ -1,0 +1,50 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { replay } from "../../src/committer/replay.ts";
+import { Store } from "../../src/store/store.ts";
+import { silentSink } from "../../src/transaction-log/log-sink.ts";
+import { openPostgresTransactionLogger } from "../../src/transaction-log/postgres/open-postgres-transaction-logger.ts";
+
+const writer = new URL("log-writer.ts", import.meta.url).pathname;
+
+/** What so many writers, each a process of its own, append together, in events a second. */
+export async function appendAlone(
+  url: string,
+  writers: number,
+  batchLength: number,
+  seconds: number,
+): Promise<number> {
+  const children: ChildProcess[] = [];
+  for (let index = 0; index < writers; index++) {
+    const child = fork(writer, [url, String(batchLength), String(seconds * 1000)]);
+    children.push(child);
+    await once(child, "message");
+  }
+  const rates = await Promise.all(
+    children.map(async (child) => {
+      const exit = once(child, "exit");
+      child.send("go");
+      const [rate] = await once(child, "message");
+      await exit;
+      return rate as number;
+    }),
+  );
+  return rates.reduce((sum, rate) => sum + rate, 0);
+}
+
+/** How fast the log becomes a store, in events a second, and how many events that were. */
+export async function replayAlone(
+  url: string,
+): Promise<{ readonly count: number; readonly perSecond: number }> {
+  const log = await openPostgresTransactionLogger({ url, log: silentSink });
+  try {
+    let count = 0;
+    const start = performance.now();
+    await replay(log, new Store(), ({ events }) => {
+      count += events.length;
+    });
+    return { count, perSecond: (count * 1000) / (performance.now() - start) };
+  } finally {
+    await log.close();
+  }
+}
