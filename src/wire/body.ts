@@ -4,18 +4,23 @@ import { Code, type ConnectError } from "@connectrpc/connect";
 import type { Invocation } from "./invocation.ts";
 import { wireError } from "./wire-error.ts";
 
+/** Gets the body of a call, or why there is none that could be used. */
+export interface BodyReader {
+  receive(body: Buffer): void;
+  fail(error: unknown): void;
+}
+
 /**
  * Reads the whole body of a call and calls one of the two, once: `fail` with REQUEST_TOO_LARGE as soon as it is known to
- * be over `bytesMax`, with canceled when the client leaves, and with deadline_exceeded. What comes after that is thrown
- * away. No promise: in a small call it would cost more than all else here.
+ * be over `bytesMax`, and with deadline_exceeded. What comes after that is thrown away. None is called when the client leaves
+ * before the end: nobody would hear of it. No promise: in a small call it would cost more than all else here.
  */
 export function readBody(
   readable: Readable,
   headers: IncomingHttpHeaders,
   bytesMax: number,
   invocation: Invocation,
-  succeed: (body: Buffer) => void,
-  fail: (error: unknown) => void,
+  reader: BodyReader,
 ): void {
   let first: Buffer | undefined;
   let chunks: Buffer[] | undefined;
@@ -25,7 +30,7 @@ export function readBody(
     if (settled) return;
     settled = true;
     first = chunks = undefined;
-    fail(reason);
+    reader.fail(reason);
   };
   readable.on("data", (chunk: Buffer) => {
     if (settled) return;
@@ -37,19 +42,17 @@ export function readBody(
   readable.on("end", () => {
     if (settled) return;
     settled = true;
-    succeed(chunks === undefined ? (first ?? empty) : Buffer.concat(chunks, bytes));
+    reader.receive(chunks === undefined ? (first ?? empty) : Buffer.concat(chunks, bytes));
   });
-  const leave = (): void => {
-    if (!settled) giveUp(wireError(Code.Canceled, "CLIENT_GONE", "the client went away"));
-  };
   // Node throws the errors of a stream that nobody listens to.
-  readable.on("error", leave);
-  readable.on("close", leave);
+  readable.on("error", ignore);
   if (Number(headers["content-length"]) > bytesMax) giveUp(bodyTooLarge(bytesMax));
   else invocation.onExpired(giveUp);
 }
 
 const empty = Buffer.alloc(0);
+
+function ignore(): void {}
 
 export function bodyTooLarge(bytesMax: number): ConnectError {
   return wireError(

@@ -153,44 +153,65 @@ export class Invocation implements HandlerContext {
 
 const finished = new DOMException("the call is over", "AbortError");
 
+/** Gets what comes of the call of a unary method. */
+export interface UnaryCaller {
+  succeed(answer: Message): void;
+  fail(error: unknown): void;
+}
+
 /**
- * Calls the handler of a unary method, and then one of the two, once: with its answer, completed to a whole message, or
- * with what it threw or deadline_exceeded. At once when the handler answers at once. The invocation is over by then.
+ * Calls the handler of a unary method, and then one of the caller's two, once: with the answer, completed to a whole
+ * message, or with what was thrown or deadline_exceeded. At once when the handler answers at once. The invocation is over
+ * by then.
  */
 export function invokeUnary(
   { spec, path }: MethodEntry,
   request: Message,
   invocation: Invocation,
-  succeed: (answer: Message) => void,
-  fail: (error: unknown) => void,
+  caller: UnaryCaller,
 ): void {
   let answer: MessageInit | Promise<MessageInit>;
   try {
     if (spec.kind !== "unary") throw new TypeError(`${path} is not a unary method`);
     answer = spec.impl(request, invocation);
+    if (!("then" in answer)) answer = create(spec.method.output, answer);
   } catch (error) {
-    failed(error);
+    fail(error, invocation, caller);
     return;
   }
-  if ("then" in answer) invocation.untilDeadline(answer as Promise<MessageInit>).then(complete, failed);
-  else complete(answer);
-
-  function failed(error: unknown): void {
+  if ("then" in answer) {
+    answerLater(spec.method.output, answer as Promise<MessageInit>, invocation, caller);
+  } else {
     invocation.finish();
-    fail(error);
+    caller.succeed(answer as Message);
   }
+}
 
-  function complete(init: MessageInit): void {
-    let message: Message;
-    try {
-      message = create(spec.method.output, init);
-    } catch (error) {
-      failed(error);
-      return;
-    }
-    invocation.finish();
-    succeed(message);
-  }
+function answerLater(
+  output: DescMessage,
+  answer: Promise<MessageInit>,
+  invocation: Invocation,
+  caller: UnaryCaller,
+): void {
+  invocation.untilDeadline(answer).then(
+    (init) => {
+      let message: Message;
+      try {
+        message = create(output, init);
+      } catch (error) {
+        fail(error, invocation, caller);
+        return;
+      }
+      invocation.finish();
+      caller.succeed(message);
+    },
+    (error: unknown) => fail(error, invocation, caller),
+  );
+}
+
+function fail(error: unknown, invocation: Invocation, caller: UnaryCaller): void {
+  invocation.finish();
+  caller.fail(error);
 }
 
 type MessageInit = MessageInitShape<DescMessage>;

@@ -38,7 +38,7 @@ const never = new AbortController().signal;
 
 function invoke(entry: MethodEntry, message: Message, invocation: Invocation): Promise<Message> {
   return new Promise((resolve, reject) => {
-    invokeUnary(entry, message, invocation, resolve, reject);
+    invokeUnary(entry, message, invocation, { succeed: resolve, fail: reject });
   });
 }
 

@@ -2,10 +2,10 @@ import type { OutgoingHttpHeaders } from "node:http";
 import { constants, type Http2ServerResponse } from "node:http2";
 import type { Message } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
-import { readBody } from "../body.ts";
+import { type BodyReader, readBody } from "../body.ts";
 import { HttpCall } from "../http-call.ts";
 import { type HttpRequest, type HttpResponse, isGone } from "../http-exchange.ts";
-import { Invocation, invokeUnary } from "../invocation.ts";
+import { Invocation, invokeUnary, type UnaryCaller } from "../invocation.ts";
 import type { MethodEntry } from "../method-table.ts";
 import { linger } from "../rest/error-answer.ts";
 import { toConnectError } from "../wire-error.ts";
@@ -17,9 +17,10 @@ import type { LaneOptions } from "./lane.ts";
  * methods, GET, compressed requests, unusual headers.
  */
 export function createHttpLane(
-  { methods, limits, shutdownSignal, log }: LaneOptions,
+  options: LaneOptions,
   protocols: ReadonlyMap<string, HttpProtocol>,
 ): (request: HttpRequest, response: HttpResponse, path: string) => boolean {
+  const { methods } = options;
   return (request, response, path) => {
     const { headers } = request;
     const protocol = protocols.get(headers["content-type"] ?? "");
@@ -30,50 +31,70 @@ export function createHttpLane(
     if (request.url?.startsWith("/") !== true) return false;
     const timeoutMs = protocol.readTimeout(headers);
     if (timeoutMs === "odd") return false;
-    const caller = new HttpCall(request, response, protocol.name);
-    serve(caller, entry, protocol, new Invocation(entry, caller, shutdownSignal, timeoutMs));
+    new HttpLaneCall(request, response, entry, protocol, options, timeoutMs).begin();
     return true;
   };
+}
 
-  function serve(
-    { request, response }: HttpCall,
+/** One call of Connect or gRPC-Web on its way: its body comes in, its handler is called, its answer goes out. */
+class HttpLaneCall extends HttpCall implements BodyReader, UnaryCaller {
+  readonly #entry: MethodEntry;
+  readonly #protocol: HttpProtocol;
+  readonly #options: LaneOptions;
+  readonly #invocation: Invocation;
+
+  constructor(
+    request: HttpRequest,
+    response: HttpResponse,
     entry: MethodEntry,
     protocol: HttpProtocol,
-    invocation: Invocation,
-  ): void {
-    const { input, output } = entry.spec.method;
-    const bytesMax = limits.requestBytesMax + protocol.envelopeBytes;
-    readBody(request, request.headers, bytesMax, invocation, receive, fail);
+    options: LaneOptions,
+    timeoutMs: number | undefined,
+  ) {
+    super(request, response, protocol.name);
+    this.#entry = entry;
+    this.#protocol = protocol;
+    this.#options = options;
+    this.#invocation = new Invocation(entry, this, options.shutdownSignal, timeoutMs);
+  }
 
-    function receive(body: Buffer): void {
-      try {
-        const message = protocol.decode(input, body, limits.requestBytesMax);
-        invokeUnary(entry, message, invocation, succeed, fail);
-      } catch (error) {
-        fail(error);
-      }
+  begin(): void {
+    const bytesMax = this.#options.limits.requestBytesMax + this.#protocol.envelopeBytes;
+    readBody(this.request, this.request.headers, bytesMax, this.#invocation, this);
+  }
+
+  receive(body: Buffer): void {
+    const { input } = this.#entry.spec.method;
+    try {
+      const message = this.#protocol.decode(input, body, this.#options.limits.requestBytesMax);
+      invokeUnary(this.#entry, message, this.#invocation, this);
+    } catch (error) {
+      this.fail(error);
     }
+  }
 
-    function succeed(result: Message): void {
-      try {
-        write(request, response, protocol.encode(output, result, invocation));
-      } catch (error) {
-        fail(error);
-      }
+  succeed(result: Message): void {
+    const { output } = this.#entry.spec.method;
+    try {
+      write(this.request, this.response, this.#protocol.encode(output, result, this.#invocation));
+    } catch (error) {
+      this.fail(error);
     }
+  }
 
-    function fail(thrown: unknown): void {
-      invocation.finish();
-      const error = toConnectError(thrown);
-      if (error !== thrown && error.code === Code.Internal) {
-        log.error({ err: thrown, path: entry.path }, "a call failed unexpectedly");
-      }
-      try {
-        write(request, response, protocol.encodeError(error, invocation));
-      } catch (unwritable) {
-        log.error({ err: unwritable, path: entry.path }, "an answer could not be written");
-        response.destroy();
-      }
+  fail(thrown: unknown): void {
+    this.#invocation.finish();
+    const { log } = this.#options;
+    const { path } = this.#entry;
+    const error = toConnectError(thrown);
+    if (error !== thrown && error.code === Code.Internal) {
+      log.error({ err: thrown, path }, "a call failed unexpectedly");
+    }
+    try {
+      write(this.request, this.response, this.#protocol.encodeError(error, this.#invocation));
+    } catch (unwritable) {
+      log.error({ err: unwritable, path }, "an answer could not be written");
+      this.response.destroy();
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { Code } from "@connectrpc/connect";
-import { readBody } from "../body.ts";
+import { type BodyReader, readBody } from "../body.ts";
 import type { HttpRequest } from "../http-exchange.ts";
 import type { Invocation } from "../invocation.ts";
 import { wireError } from "../wire-error.ts";
@@ -23,12 +23,11 @@ export function readRequestBody(
   request: HttpRequest,
   bytesMax: number,
   invocation: Invocation,
-  succeed: (body: Buffer) => void,
-  fail: (error: unknown) => void,
+  reader: BodyReader,
 ): void {
   checkEncoding(request.headers);
-  if (hasBody(request)) readBody(request, request.headers, bytesMax, invocation, succeed, fail);
-  else succeed(empty);
+  if (hasBody(request)) readBody(request, request.headers, bytesMax, invocation, reader);
+  else reader.receive(empty);
 }
 
 function checkEncoding(headers: IncomingHttpHeaders): void {

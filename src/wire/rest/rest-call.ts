@@ -1,0 +1,139 @@
+import type { Message, Registry } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import type { Limits } from "../../limits.ts";
+import type { BodyReader } from "../body.ts";
+import { HttpCall } from "../http-call.ts";
+import { type HttpRequest, type HttpResponse, isGone } from "../http-exchange.ts";
+import { Invocation, invokeUnary, type UnaryCaller } from "../invocation.ts";
+import type { RequestTarget } from "../request-target.ts";
+import { toConnectError } from "../wire-error.ts";
+import type { WireLog } from "../wire-log.ts";
+import type { RestAnswer } from "./convention.ts";
+import { answerError } from "./error-answer.ts";
+import { answerWithEvents, type Heartbeat } from "./event-stream.ts";
+import { readRequestBody } from "./request-body.ts";
+import { readRequest } from "./request-reader.ts";
+import { toResponseJson } from "./response-json.ts";
+import type { RestRoute } from "./rest-route.ts";
+import type { RouteMatch } from "./route-tree.ts";
+
+export interface RestCallOptions {
+  readonly limits: Limits;
+  readonly registry: Registry;
+  readonly shutdownSignal: AbortSignal;
+  readonly log: WireLog;
+  readonly heartbeat: Heartbeat;
+}
+
+const noContent = Buffer.alloc(0);
+
+/** One REST call on its way: its request is put together, its handler is called, its answer goes out. */
+export class RestCall extends HttpCall implements BodyReader, UnaryCaller {
+  readonly #match: RouteMatch<RestRoute>;
+  readonly #target: RequestTarget;
+  readonly #options: RestCallOptions;
+  readonly #invocation: Invocation;
+
+  constructor(
+    request: HttpRequest,
+    response: HttpResponse,
+    match: RouteMatch<RestRoute>,
+    target: RequestTarget,
+    options: RestCallOptions,
+    timeoutMs: number | undefined,
+  ) {
+    super(request, response, "rest");
+    this.#match = match;
+    this.#target = target;
+    this.#options = options;
+    this.#invocation = new Invocation(match.route.entry, this, options.shutdownSignal, timeoutMs);
+  }
+
+  begin(): void {
+    const { requestBytesMax } = this.#options.limits;
+    try {
+      if (this.#match.route.body === undefined) this.receive(noContent);
+      else readRequestBody(this.request, requestBytesMax, this.#invocation, this);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  receive(content: Buffer): void {
+    const { entry } = this.#match.route;
+    try {
+      const message = readRequest(this.#match, this.request, this.#target, content, this.#options.registry);
+      if (entry.spec.kind === "unary") invokeUnary(entry, message, this.#invocation, this);
+      else if (this.request.method === "HEAD") this.response.end();
+      else this.#answerWithEvents(message);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  succeed(output: Message): void {
+    const { headers } = this.request;
+    const { convention } = this.#match.route;
+    const json = (): string => this.#toJson(output);
+    try {
+      const answer = convention.answer?.(output, headers, json) ?? jsonAnswer(json());
+      writeAnswer(this.request, this.response, answer, this.#invocation.responseHeaderIfAny);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  fail(thrown: unknown): void {
+    this.#invocation.finish();
+    const { log } = this.#options;
+    const { entry, convention } = this.#match.route;
+    const { request, response } = this;
+    const error = toConnectError(thrown);
+    if (error !== thrown && error.code === Code.Internal) {
+      log.error({ err: thrown, path: entry.path }, "a REST call failed unexpectedly");
+    }
+    try {
+      answerError(request, response, error, convention.errorStatus?.(error, request.headers));
+    } catch (unwritable) {
+      log.error({ err: unwritable, path: entry.path }, "a REST answer could not be written");
+      if (!isGone(response)) response.end();
+    }
+  }
+
+  #answerWithEvents(request: Message): void {
+    const answering = answerWithEvents({
+      route: this.#match.route,
+      request,
+      invocation: this.#invocation,
+      response: this.response,
+      heartbeat: this.#options.heartbeat,
+      toJson: (message) => this.#toJson(message),
+      toConnectError,
+    });
+    answering.catch((error: unknown) => this.fail(error));
+  }
+
+  #toJson(message: Message): string {
+    return toResponseJson(this.#match.route, message, this.#options.registry);
+  }
+}
+
+function jsonAnswer(body: string): RestAnswer {
+  return { status: 200, headers: { "content-type": "application/json" }, body };
+}
+
+function writeAnswer(
+  request: HttpRequest,
+  response: HttpResponse,
+  { status, headers, body }: RestAnswer,
+  handlerHeaders: Headers | undefined,
+): void {
+  if (isGone(response)) return;
+  if (handlerHeaders !== undefined) for (const [name, value] of handlerHeaders) headers[name] ??= value;
+  // 304 tells the length of nothing: its headers stand for an answer that is not sent.
+  if (status !== 304)
+    headers["content-length"] = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+  response.writeHead(status, headers);
+  if (request.method === "HEAD" || status === 304) response.end();
+  else response.end(body);
+}
