@@ -36,6 +36,7 @@ export class Appender {
   readonly #turns: Turns;
   /** Whether a batch was sent of which it is not known what became of it. */
   #open = false;
+  #gaveUp = false;
 
   constructor(options: AppenderOptions) {
     this.#options = options;
@@ -43,10 +44,13 @@ export class Appender {
   }
 
   /** As `TransactionLogger.append`. A conflict says in its metadata where the log ends: `latest_sequence`. */
-  append(basis: number, transactions: readonly Transaction[]): Promise<void> {
+  async append(basis: number, transactions: readonly Transaction[]): Promise<void> {
     const { stopping, stoppingMs } = this.#options;
-    return boundOnceStopping(this.#appendInTurn(basis, transactions), stopping, stoppingMs, () => {
-      const cause = new Error("the database does not answer, and the process stops");
+    const cause = new Error("the database does not answer, and the process stops");
+    // What was given up may still be under way, and there is one at a time.
+    if (this.#gaveUp) throw unavailable(cause);
+    await boundOnceStopping(this.#appendInTurn(basis, transactions), stopping, stoppingMs, () => {
+      this.#gaveUp = true;
       return this.#open ? outcomeUnknown(cause) : unavailable(cause);
     });
   }

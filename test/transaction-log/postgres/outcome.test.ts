@@ -187,8 +187,9 @@ describe("an append while the process stops", () => {
     const appending = log.append(2, [simple(3)]);
     stopping.abort();
     await expect(appending).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
-    await log.close();
     proxy.restore();
+    await expect(log.append(2, [simple(3)])).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    await log.close();
     await server.query(url, "DELETE FROM duetkv.replicas");
     await proxy.settled();
     expect(simples(1, 3).slice(0, 2)).toEqual((await inDatabase()).log.slice(0, 2));
