@@ -1,7 +1,7 @@
 const bufferBytes = 64 * 1024;
 
 /** Text up to this many characters is written by a loop, which is faster than a call out of JavaScript. */
-const shortText = 64;
+const shortText = 32;
 
 /**
  * Writes protobuf from the end to the beginning: the length of a nested message is known once its content stands, and

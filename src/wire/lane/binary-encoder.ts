@@ -1,18 +1,30 @@
-import { type DescField, type DescMessage, type Message, ScalarType, toBinary } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescField,
+  type DescMessage,
+  type Message,
+  ScalarType,
+  toBinary,
+} from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { BackwardWriter } from "./backward-writer.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Writes one field, with its tag, if it is set. */
-type FieldEncoder = (writer: BackwardWriter, fields: Fields) => void;
+type Kind = "string" | "bytes" | "bool" | "int32" | "int64" | "message";
 
-/** A value by itself, without its tag. */
-interface ValueEncoder {
-  readonly wireType: 0 | 2;
-  /** What a field without presence leaves out. */
-  isDefault(value: unknown): boolean;
-  write(writer: BackwardWriter, value: unknown): void;
+/** What is to be known of a field to write it. */
+interface FieldEncoder {
+  readonly name: string;
+  readonly kind: Kind;
+  /** The number of the field and its wire type. */
+  readonly tag: number;
+  readonly isList: boolean;
+  /** Without: its default value is left out. "inherited": the prototype has a default, which is no value. */
+  readonly presence: "none" | "own" | "inherited";
+  /** Of the message that it has. */
+  readonly fields: readonly FieldEncoder[];
+  readonly message: DescMessage | undefined;
 }
 
 const writer = new BackwardWriter();
@@ -50,92 +62,97 @@ function encodersOf(message: DescMessage): readonly FieldEncoder[] | undefined {
   return encoders;
 }
 
-function writeFields(encoders: readonly FieldEncoder[], fields: Fields): void {
-  for (let index = 0; index < encoders.length; index++) (encoders[index] as FieldEncoder)(writer, fields);
-}
-
 function fieldEncoder(field: DescField): FieldEncoder | undefined {
-  const value = valueEncoder(field);
-  if (value === undefined || field.oneof !== undefined) return undefined;
-  const tag = field.number * 8 + value.wireType;
-  const name = field.localName;
-  if (field.fieldKind === "list") return value.wireType === 2 ? listEncoder(name, tag, value) : undefined;
-  // The fields that always have a value; the others have their defaults on the prototype.
-  const isSet =
-    field.presence === FeatureSet_FieldPresence.IMPLICIT
-      ? (fields: Fields) => !value.isDefault(fields[name])
-      : (fields: Fields) => fields[name] !== undefined && Object.hasOwn(fields, name);
-  return (target, fields) => {
-    if (!isSet(fields)) return;
-    value.write(target, fields[name]);
-    target.varint(tag);
+  const kind = kindOf(field);
+  const { message } = field;
+  const fields = message === undefined ? [] : encodersOf(message);
+  if (kind === undefined || fields === undefined) return undefined;
+  const isPacked = kind === "bool" || kind === "int32" || kind === "int64";
+  const isList = field.fieldKind === "list";
+  if (isList && isPacked) return undefined;
+  return {
+    name: field.localName,
+    kind,
+    tag: field.number * 8 + (isPacked ? 0 : 2),
+    isList,
+    presence: presenceOf(field),
+    fields,
+    message,
   };
 }
 
-function listEncoder(name: string, tag: number, value: ValueEncoder): FieldEncoder {
-  return (target, fields) => {
-    const list = fields[name] as readonly unknown[];
-    for (let index = list.length - 1; index >= 0; index--) {
-      value.write(target, list[index]);
-      target.varint(tag);
-    }
-  };
+function presenceOf(field: DescField): FieldEncoder["presence"] {
+  if (field.presence === FeatureSet_FieldPresence.IMPLICIT) return "none";
+  const empty = create(field.parent) as unknown as Fields;
+  return empty[field.localName] === undefined ? "own" : "inherited";
 }
 
-function valueEncoder(field: DescField): ValueEncoder | undefined {
-  if (field.fieldKind === "map") return undefined;
+function kindOf(field: DescField): Kind | undefined {
+  if (field.fieldKind === "map" || field.oneof !== undefined) return undefined;
   if ("longAsString" in field && field.longAsString) return undefined;
   if ("delimitedEncoding" in field && field.delimitedEncoding) return undefined;
-  if (field.message !== undefined) return messageEncoder(field.message);
-  return field.enum === undefined ? scalarEncoders[field.scalar] : int32Encoder;
+  if (field.message !== undefined) return "message";
+  return field.enum === undefined ? scalarKinds[field.scalar] : "int32";
 }
 
-function messageEncoder(message: DescMessage): ValueEncoder | undefined {
-  const encoders = encodersOf(message);
-  if (encoders === undefined) return undefined;
-  return {
-    wireType: 2,
-    isDefault: (value) => value === undefined,
-    write(target, value) {
-      const fields = value as Fields;
-      if (fields["$unknown"] !== undefined) return target.bytes(toBinary(message, value as Message));
-      const before = target.length;
-      writeFields(encoders, fields);
-      target.varint(target.length - before);
-    },
-  };
+const scalarKinds: Partial<Record<ScalarType, Kind>> = {
+  [ScalarType.STRING]: "string",
+  [ScalarType.BYTES]: "bytes",
+  [ScalarType.BOOL]: "bool",
+  [ScalarType.INT32]: "int32",
+  [ScalarType.UINT32]: "int32",
+  [ScalarType.INT64]: "int64",
+  [ScalarType.UINT64]: "int64",
+};
+
+function writeFields(encoders: readonly FieldEncoder[], fields: Fields): void {
+  for (let index = 0; index < encoders.length; index++) {
+    const encoder = encoders[index] as FieldEncoder;
+    const value = fields[encoder.name];
+    if (encoder.isList) writeList(encoder, value as readonly unknown[]);
+    else if (isSet(encoder, fields, value)) writeField(encoder, value);
+  }
 }
 
-const int32Encoder: ValueEncoder = {
-  wireType: 0,
-  isDefault: (value) => value === 0,
-  write: (target, value) => target.varint(value as number),
-};
+function isSet({ name, presence }: FieldEncoder, fields: Fields, value: unknown): boolean {
+  if (presence === "none") return !isDefault(value);
+  return value !== undefined && (presence === "own" || Object.hasOwn(fields, name));
+}
 
-const int64Encoder: ValueEncoder = {
-  wireType: 0,
-  isDefault: (value) => value === 0n,
-  write: (target, value) => target.int64(value as bigint),
-};
+function writeList(encoder: FieldEncoder, list: readonly unknown[]): void {
+  for (let index = list.length - 1; index >= 0; index--) writeField(encoder, list[index]);
+}
 
-const scalarEncoders: Partial<Record<ScalarType, ValueEncoder>> = {
-  [ScalarType.STRING]: {
-    wireType: 2,
-    isDefault: (value) => value === "",
-    write: (target, value) => target.string(value as string),
-  },
-  [ScalarType.BYTES]: {
-    wireType: 2,
-    isDefault: (value) => (value as Uint8Array).length === 0,
-    write: (target, value) => target.bytes(value as Uint8Array),
-  },
-  [ScalarType.BOOL]: {
-    wireType: 0,
-    isDefault: (value) => value === false,
-    write: (target, value) => target.varint(Number(value)),
-  },
-  [ScalarType.INT32]: int32Encoder,
-  [ScalarType.UINT32]: int32Encoder,
-  [ScalarType.INT64]: int64Encoder,
-  [ScalarType.UINT64]: int64Encoder,
-};
+function isDefault(value: unknown): boolean {
+  return value === 0n || value === "" || value === 0 || value === false || (value as Uint8Array).length === 0;
+}
+
+function writeField(encoder: FieldEncoder, value: unknown): void {
+  switch (encoder.kind) {
+    case "string":
+      writer.string(value as string);
+      break;
+    case "bytes":
+      writer.bytes(value as Uint8Array);
+      break;
+    case "int64":
+      writer.int64(value as bigint);
+      break;
+    case "message":
+      writeMessage(encoder, value as Message);
+      break;
+    default:
+      writer.varint(Number(value));
+  }
+  writer.varint(encoder.tag);
+}
+
+function writeMessage({ fields, message }: FieldEncoder, value: Message): void {
+  if (value.$unknown !== undefined) {
+    writer.bytes(toBinary(message as DescMessage, value));
+    return;
+  }
+  const before = writer.length;
+  writeFields(fields, value as unknown as Fields);
+  writer.varint(writer.length - before);
+}

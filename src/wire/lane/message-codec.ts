@@ -1,6 +1,5 @@
 import {
   type DescMessage,
-  fromBinary,
   fromJsonString,
   type Message,
   type Registry,
@@ -9,12 +8,13 @@ import {
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { describeJsonFault } from "../json-fault.ts";
 import { wireError } from "../wire-error.ts";
+import { decodeBinary } from "./binary-decoder.ts";
 import { encodeBinary } from "./binary-encoder.ts";
 
 /** Turns bytes into messages and back. */
 export interface MessageCodec {
   /** Throws REQUEST_MALFORMED. */
-  decode(message: DescMessage, bytes: Uint8Array): Message;
+  decode(message: DescMessage, bytes: Buffer): Message;
   /** The first `headroom` bytes are left for the caller to fill. Default: none. */
   encode(message: DescMessage, value: Message, headroom?: number): Buffer;
 }
@@ -22,8 +22,7 @@ export interface MessageCodec {
 export const binaryCodec: MessageCodec = {
   decode(message, bytes) {
     try {
-      // Unknown fields have nobody who would read them.
-      return fromBinary(message, bytes, { readUnknownFields: false });
+      return decodeBinary(message, bytes);
     } catch (error) {
       throw malformed("the request is not a protobuf message", error);
     }
