@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { hasH2load, hasWrk } from "./load/measure.ts";
 import { etcdVersion } from "./peers/etcd.ts";
+import { hasWebdis, redisVersion } from "./peers/redis.ts";
 import { plot } from "./report/plot.ts";
 import { render } from "./report/render.ts";
 import type { Results, Run } from "./results.ts";
@@ -19,6 +20,7 @@ import { batches } from "./sections/batches.ts";
 import { compaction } from "./sections/compaction.ts";
 import { expiry } from "./sections/expiry.ts";
 import { gets } from "./sections/gets.ts";
+import { halfLoad } from "./sections/half-load.ts";
 import { million } from "./sections/million.ts";
 import { mixed } from "./sections/mixed.ts";
 import { puts } from "./sections/puts.ts";
@@ -29,6 +31,7 @@ import { canPin } from "./server-process.ts";
 
 const sections: Readonly<Record<string, (run: Run) => Promise<void>>> = {
   gets,
+  "half-load": halfLoad,
   puts,
   mixed,
   batches,
@@ -57,6 +60,9 @@ const notes = [
     : ["Without h2load, Node made the load, and bounds it: `apt-get install nghttp2-client`."]),
   ...(hasWrk ? [] : ["Without wrk, Node made the load over HTTP/1.1, and bounds it: `apt-get install wrk`."]),
   ...(etcdVersion === undefined ? ["etcd is not installed: `apt-get install etcd-server`."] : []),
+  ...(redisVersion === undefined || !hasWebdis
+    ? ["Redis and webdis are not installed: `apt-get install redis-server webdis`."]
+    : []),
   ...(canPin ? [] : ["Server and load share their cores: there is no taskset, or only one core."]),
 ];
 for (const note of notes) console.log(note);
@@ -65,7 +71,7 @@ const results: Results = {
   date: new Date().toISOString().slice(0, 10),
   command: ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" "),
   machine: `${cpus().length} cores of ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
-  versions: `Node ${process.version}${etcdVersion === undefined ? "" : `, etcd ${etcdVersion}`}`,
+  versions: `Node ${process.version}${etcdVersion === undefined ? "" : `, etcd ${etcdVersion}`}${redisVersion === undefined ? "" : `, Redis ${redisVersion}`}`,
   notes,
   measurements: [],
   facts: [],
@@ -74,6 +80,7 @@ const results: Results = {
 const run: Run = {
   quick,
   seconds: quick ? 1 : 3,
+  rounds: quick ? 1 : 5,
   measured(measurement) {
     results.measurements.push(measurement);
     const { what, server, protocol, concurrency, perSecond, cpuMicros, p50, p99, p999 } = measurement;

@@ -35,6 +35,8 @@ export interface Run {
   /** Fewer entries and fewer steps, to see that everything works. */
   readonly quick: boolean;
   readonly seconds: number;
+  /** How often servers that compete have their turns, of a second each. */
+  readonly rounds: number;
   measured(measurement: Measurement): void;
   found(fact: Fact): void;
 }

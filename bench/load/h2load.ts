@@ -6,7 +6,10 @@ import { percentiles } from "./percentiles.ts";
 import { runPinned } from "./run-pinned.ts";
 
 /** Sends one gRPC call again and again. h2load looks at HTTP statuses only, so check the answer before. */
-export async function runH2load(address: string, { requests, concurrency, seconds }: Load): Promise<Seen> {
+export async function runH2load(
+  address: string,
+  { requests, concurrency, seconds, perSecond }: Load,
+): Promise<Seen> {
   const [request] = requests;
   if (request === undefined) throw new Error("there is nothing to send");
   const directory = await mkdtemp(join(tmpdir(), "h2load-"));
@@ -15,9 +18,11 @@ export async function runH2load(address: string, { requests, concurrency, second
     await writeFile(body, request.body);
     // Up to 32 calls share a connection, as clients do.
     const streams = Math.min(32, Math.ceil(concurrency / 4));
+    const connections = Math.ceil(concurrency / streams);
     const flags = [
+      ...(perSecond === undefined ? [] : [`--rps=${Math.round(perSecond / connections)}`]),
       "-c",
-      String(Math.ceil(concurrency / streams)),
+      String(connections),
       "-m",
       String(streams),
       "-D",

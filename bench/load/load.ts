@@ -13,6 +13,8 @@ export interface Load {
   /** How many are under way at any time. */
   readonly concurrency: number;
   readonly seconds: number;
+  /** Requests per second that are sent, whether they are answered or not. Default: as many as are answered. Only gRPC. */
+  readonly perSecond?: number;
 }
 
 /** What the generator saw. Times are microseconds. */

@@ -7,6 +7,8 @@ import { runWrk } from "./wrk.ts";
 
 export interface Figures {
   readonly perSecond: number;
+  /** The requests per second of each round, when there were several; the other figures are then medians of theirs. */
+  readonly rounds?: readonly number[];
   /** Microseconds of the server's CPU for each request. */
   readonly cpuMicros: number;
   readonly p50: number;
@@ -20,8 +22,13 @@ export const hasWrk = spawnSync("wrk", ["--version"]).error === undefined;
 
 /** Warms the server up, then measures. Throws when a request failed. */
 export async function measure(server: ServerProcess, load: Load): Promise<Figures> {
+  await generatorFor(load)(server.address, { ...load, seconds: 1 });
+  return measureWarm(server, load);
+}
+
+/** Measures a server that has been under this load before. Throws when a request failed. */
+export async function measureWarm(server: ServerProcess, load: Load): Promise<Figures> {
   const run = generatorFor(load);
-  await run(server.address, { ...load, seconds: 1 });
   const before = server.cpuMicros();
   let seen = await run(server.address, load);
   // A slow machine may not get one through in so short a time.
@@ -32,6 +39,24 @@ export async function measure(server: ServerProcess, load: Load): Promise<Figure
   }
   const { p50, p99, p999 } = seen;
   return { perSecond: seen.requests / seen.seconds, cpuMicros: cpu / seen.requests, p50, p99, p999 };
+}
+
+/** Figures of several rounds as one. */
+export function median(rounds: readonly Figures[]): Figures {
+  const middle = (figure: (round: Figures) => number): number => middleOf(rounds.map(figure));
+  return {
+    perSecond: middle(({ perSecond }) => perSecond),
+    rounds: rounds.map(({ perSecond }) => perSecond),
+    cpuMicros: middle(({ cpuMicros }) => cpuMicros),
+    p50: middle(({ p50 }) => p50),
+    p99: middle(({ p99 }) => p99),
+    p999: middle(({ p999 }) => p999),
+  };
+}
+
+export function middleOf(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 function generatorFor({ protocol, requests }: Load): (address: string, load: Load) => Promise<Seen> {

@@ -48,3 +48,18 @@ export function etcdGateway(call: "range" | "put", fields: object): Request {
   const body = Buffer.from(JSON.stringify(fields));
   return { method: "POST", path: `/v3/kv/${call}`, headers: { "content-type": "application/json" }, body };
 }
+
+/** webdis answers with the value itself when the key ends in `.txt`. */
+export function webdisGet(key: string): Request {
+  const path = `/GET/${encodeURIComponent(key)}.txt`;
+  return { method: "GET", path, headers: {}, body: new Uint8Array() };
+}
+
+export function webdisSet(key: string, value: string): Request {
+  return {
+    method: "PUT",
+    path: `/SET/${encodeURIComponent(key)}`,
+    headers: {},
+    body: Buffer.from(value),
+  };
+}

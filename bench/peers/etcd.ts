@@ -1,7 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
-import { type ServerProcess, startForeignServer } from "../server-process.ts";
+import { freePort, type ServerProcess, startForeignServer } from "../server-process.ts";
 
 export const etcdVersion = /etcd Version: (\S+)/.exec(String(spawnSync("etcd", ["--version"]).stdout))?.[1];
 
@@ -28,13 +26,4 @@ export async function startEtcd(directory: string): Promise<ServerProcess> {
     const response = await fetch(`http://${client}/health`).catch(() => undefined);
     return response?.ok ?? false;
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

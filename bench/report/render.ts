@@ -1,3 +1,4 @@
+import { middleOf } from "../load/measure.ts";
 import { duetKv, type Fact, type Measurement, type Results } from "../results.ts";
 
 /** RESULTS.md: a table for each section and each thing that was asked for. */
@@ -14,7 +15,9 @@ export function render(results: Results, plots: readonly { name: string; title: 
     `\`${command}\`, ${date}. ${machine}. ${versions}.`,
     "The server has one core, its load the other. CPU is what the server's process used, by `/proc/PID/stat`, for each " +
       "request. Times are microseconds as the load generator saw them. *Duet KV ÷ it* compares requests per second over " +
-      "the same protocol with as many calls under way: above 1, Duet KV is faster.",
+      "the same protocol with as many calls under way: above 1, Duet KV is faster. Servers that compete run side by side " +
+      "and are loaded in turns of a second; each figure is the median of five turns, and each ratio the median of the " +
+      "ratios within a turn.",
     ...notes,
     ...plots.map(({ name, title }) => `![${title}](${name})`),
     ...body,
@@ -50,7 +53,12 @@ function ratio(measurements: readonly Measurement[], peer: Measurement): string 
       protocol === peer.protocol &&
       concurrency === peer.concurrency,
   );
-  return ours === undefined ? "" : (ours.perSecond / peer.perSecond).toFixed(2);
+  if (ours === undefined) return "";
+  const { rounds } = peer;
+  if (rounds === undefined || ours.rounds?.length !== rounds.length) {
+    return (ours.perSecond / peer.perSecond).toFixed(2);
+  }
+  return middleOf(ours.rounds.map((perSecond, round) => perSecond / (rounds[round] as number))).toFixed(2);
 }
 
 function single(facts: readonly Fact[]): readonly string[] {

@@ -1,5 +1,14 @@
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
-import { etcdGateway, etcdPut, etcdRange, grpcRequest, restGet, restPut } from "../load/requests.ts";
+import {
+  etcdGateway,
+  etcdPut,
+  etcdRange,
+  grpcRequest,
+  restGet,
+  restPut,
+  webdisGet,
+  webdisSet,
+} from "../load/requests.ts";
 import type { Run } from "../results.ts";
 import { type Contender, compete } from "./servers.ts";
 
@@ -29,6 +38,7 @@ function requestsFor({ name, protocol }: Contender, value: string) {
       request: etcdGateway("range", { key: encodedKey, serializable: true }),
     };
   }
+  if (name === "redis and webdis") return { before: webdisSet(key, value), request: webdisGet(key) };
   if (protocol === "HTTP/1.1") return { before: restPut(key, value), request: restGet(key) };
   return {
     before: grpcRequest(KeyValueService.method.put, { key, value }),

@@ -1,5 +1,5 @@
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
-import { etcdGateway, etcdPut, grpcRequest, restPut } from "../load/requests.ts";
+import { etcdGateway, etcdPut, grpcRequest, restPut, webdisSet } from "../load/requests.ts";
 import type { Run } from "../results.ts";
 import { type Contender, compete } from "./servers.ts";
 
@@ -22,6 +22,7 @@ function requestFor({ name, protocol }: Contender) {
   if (name === "etcd's JSON gateway") {
     return etcdGateway("put", { key: base64(key), value: base64(value) });
   }
+  if (name === "redis and webdis") return webdisSet(key, value);
   if (protocol === "HTTP/1.1") return restPut(key, value);
   return grpcRequest(KeyValueService.method.put, { key, value });
 }
