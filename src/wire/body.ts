@@ -42,7 +42,10 @@ export function readBody(
   readable.on("end", () => {
     if (settled) return;
     settled = true;
-    reader.receive(chunks === undefined ? (first ?? empty) : Buffer.concat(chunks, bytes));
+    const body = chunks === undefined ? (first ?? empty) : Buffer.concat(chunks, bytes);
+    // Node keeps a stream, and with it its listeners, longer than the call.
+    first = chunks = undefined;
+    reader.receive(body);
   });
   // Node throws the errors of a stream that nobody listens to.
   readable.on("error", ignore);

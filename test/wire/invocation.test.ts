@@ -2,7 +2,6 @@ import { create, type Message } from "@bufbuild/protobuf";
 import { Code, ConnectError, createContextKey, type HandlerContext } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { GetRequestSchema, KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
-import { isEndlessTimeout, parseConnectTimeout } from "../../src/wire/deadline.ts";
 import { type Caller, Invocation, invokeUnary } from "../../src/wire/invocation.ts";
 import { createMethodTable, type MethodEntry, registerService } from "../../src/wire/method-table.ts";
 import { toConnectError } from "../../src/wire/wire-error.ts";
@@ -128,18 +127,4 @@ test("what was thrown is shown only when it was meant to be", () => {
   });
   expect(toConnectError("secret").rawMessage).toBe("internal error");
   expect(toConnectError(new DOMException("x", "AbortError")).code).toBe(Code.Canceled);
-});
-
-test("timeouts are digits, and those that no timer keeps are none", () => {
-  expect(parseConnectTimeout(undefined)).toBeUndefined();
-  expect(parseConnectTimeout("0")).toBe(0);
-  expect(parseConnectTimeout("2147483647")).toBe(2147483647);
-  expect(parseConnectTimeout("2147483648")).toBeUndefined();
-  for (const header of ["", "-1", "1s", "12345678901", "1.5"]) {
-    expect(() => parseConnectTimeout(header)).toThrow("connect-timeout-ms");
-  }
-  expect(isEndlessTimeout("grpc-timeout", "99999999H")).toBe(true);
-  expect(isEndlessTimeout("grpc-timeout", "99999999n")).toBe(false);
-  expect(isEndlessTimeout("grpc-timeout", "1x")).toBe(false);
-  expect(isEndlessTimeout("connect-timeout-ms", "9999999999")).toBe(true);
 });

@@ -9,9 +9,9 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import type { Limits } from "../../limits.ts";
-import { isEndlessTimeout } from "../deadline.ts";
 import { type HttpRequest, type HttpResponse, isGone } from "../http-exchange.ts";
 import type { ServiceRegistration } from "../method-table.ts";
+import { parseConnectTimeout, parseGrpcTimeout } from "../timeouts.ts";
 import type { WireLog } from "../wire-log.ts";
 
 export interface ConnectMountOptions {
@@ -92,8 +92,7 @@ async function* readAndDrop(request: IncomingMessage): AsyncGenerator<Uint8Array
 
 /** Connect would give a timer more milliseconds than it can count, and the deadline would pass at once. */
 function dropEndlessTimeouts(request: HttpRequest): void {
-  for (const name of ["grpc-timeout", "connect-timeout-ms"] as const) {
-    const value = request.headers[name];
-    if (typeof value === "string" && isEndlessTimeout(name, value)) delete request.headers[name];
-  }
+  const { headers } = request;
+  if (parseGrpcTimeout(headers["grpc-timeout"]) === "endless") delete headers["grpc-timeout"];
+  if (parseConnectTimeout(headers["connect-timeout-ms"]) === "endless") delete headers["connect-timeout-ms"];
 }

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { isValidAuthority } from "../authority.ts";
+import { parseGrpcTimeout } from "../timeouts.ts";
 import { GrpcCall } from "./grpc-call.ts";
 import type { LaneOptions } from "./lane.ts";
 import type { MessageCodec } from "./message-codec.ts";
-import { parseGrpcTimeout } from "./timeouts.ts";
 
 const laneKinds: ReadonlySet<string> = new Set(["unary", "server_streaming"]);
 
@@ -29,7 +29,7 @@ export function createGrpcLane(
     if (!isValidAuthority(headers[":authority"])) return false;
     if ((headers["grpc-encoding"] ?? "identity") !== "identity") return false;
     const timeoutMs = parseGrpcTimeout(headers["grpc-timeout"]);
-    if (timeoutMs === "odd") return false;
+    if (typeof timeoutMs === "string") return false;
     const head = headersOk.get(type) as OutgoingHttpHeaders;
     new GrpcCall(stream, headers, entry, codec, options, head, timeoutMs).begin();
     return true;

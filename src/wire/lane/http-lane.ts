@@ -30,7 +30,7 @@ export function createHttpLane(
     // The absolute form of a target says more than the path.
     if (request.url?.startsWith("/") !== true) return false;
     const timeoutMs = protocol.readTimeout(headers);
-    if (timeoutMs === "odd") return false;
+    if (typeof timeoutMs === "string") return false;
     new HttpLaneCall(request, response, entry, protocol, options, timeoutMs).begin();
     return true;
   };

@@ -5,12 +5,12 @@ import { mergeNonProtocolHeaders } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, errorToJsonBytes, trailerMux } from "@connectrpc/connect/protocol-connect";
 import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import type { Invocation } from "../invocation.ts";
+import { parseConnectTimeout, parseGrpcTimeout, type Timeout } from "../timeouts.ts";
 import { decodeOnlyEnvelope, encodeEnvelope, encodeMessage, envelopeHeaderBytes } from "./envelope.ts";
 import { setGrpcStatus } from "./grpc-status.ts";
 import type { HttpAnswer } from "./http-lane.ts";
 import type { MessageCodec } from "./message-codec.ts";
 import { toNodeHeaders } from "./node-headers.ts";
-import { parseConnectTimeout, parseGrpcTimeout, type Timeout } from "./timeouts.ts";
 
 /** How one protocol writes a unary call into an HTTP exchange, for one content type. */
 export interface HttpProtocol {

@@ -1,11 +1,11 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import type { Limits } from "../../limits.ts";
-import { parseConnectTimeout } from "../deadline.ts";
 import type { HttpRequest, HttpResponse } from "../http-exchange.ts";
 import type { MethodEntry } from "../method-table.ts";
 import type { RequestTarget } from "../request-target.ts";
-import { toConnectError, wireError } from "../wire-error.ts";
+import { parseConnectTimeout } from "../timeouts.ts";
+import { wireError } from "../wire-error.ts";
 import type { WireLog } from "../wire-log.ts";
 import type { RestConventions } from "./convention.ts";
 import { answerError } from "./error-answer.ts";
@@ -56,13 +56,13 @@ export function createRestHandler(options: RestOptions): RestHandler {
       answerError(request, response, error, undefined, allow === undefined ? {} : { allow });
       return;
     }
-    let timeoutMs: number | undefined;
-    try {
-      timeoutMs = parseConnectTimeout(request.headers["connect-timeout-ms"] as string | undefined);
-    } catch (error) {
-      answerError(request, response, toConnectError(error));
+    const timeoutMs = parseConnectTimeout(request.headers["connect-timeout-ms"]);
+    if (timeoutMs === "malformed") {
+      const message = "connect-timeout-ms must be 1 to 10 digits";
+      answerError(request, response, wireError(Code.InvalidArgument, "REQUEST_MALFORMED", message));
       return;
     }
-    new RestCall(request, response, match, target, callOptions, timeoutMs).begin();
+    const deadlineMs = timeoutMs === "endless" ? undefined : timeoutMs;
+    new RestCall(request, response, match, target, callOptions, deadlineMs).begin();
   };
 }

@@ -17,7 +17,12 @@ const valueReasons: readonly Reason[] = [
 ];
 const freshReasons: readonly Reason[] = ["REVISION_INVALID", "REVISION_NOT_REACHED"];
 const checkReasons: readonly Reason[] = ["PRECONDITION_INVALID", "REVISION_MISMATCH", "KEY_EXISTS"];
-const logReasons: readonly Reason[] = ["OVERLOADED", "LOG_UNAVAILABLE", "OUTCOME_UNKNOWN"];
+const logReasons: readonly Reason[] = [
+  "OVERLOADED",
+  "LOG_UNAVAILABLE",
+  "OUTCOME_UNKNOWN",
+  "DATABASE_WENT_BACK_IN_TIME",
+];
 
 /** Conditions in headers that do not hold. */
 const headerFailures: readonly Failure[] = [

@@ -1,0 +1,28 @@
+/** The longest delay that a timer of Node keeps; a longer one would fire after a millisecond. */
+const timerMsMax = 2 ** 31 - 1;
+
+/** Milliseconds; undefined: no deadline; "endless": one that no timer can keep (24 days), and that is as good as none. */
+export type Timeout = number | undefined | "endless" | "malformed";
+
+type Header = string | readonly string[] | undefined;
+
+const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
+
+/** Reads `grpc-timeout`: 1 to 8 digits and a unit. */
+export function parseGrpcTimeout(header: Header): Timeout {
+  if (header === undefined) return undefined;
+  const parts = typeof header === "string" ? /^(\d{1,8})([HMSmun])$/.exec(header) : null;
+  if (parts === null) return "malformed";
+  return withinTimer(Number(parts[1]) * (unitMs[parts[2] as string] as number));
+}
+
+/** Reads `connect-timeout-ms`: 1 to 10 digits. */
+export function parseConnectTimeout(header: Header): Timeout {
+  if (header === undefined) return undefined;
+  if (typeof header !== "string" || !/^\d{1,10}$/.test(header)) return "malformed";
+  return withinTimer(Number(header));
+}
+
+function withinTimer(timeoutMs: number): number | "endless" {
+  return timeoutMs > timerMsMax ? "endless" : timeoutMs;
+}
