@@ -23,11 +23,12 @@ export class ReadBarrier {
 
   /**
    * Rejects with LOG_UNAVAILABLE when the log cannot be asked, and with REVISION_NOT_REACHED when the store does not
-   * catch up within `timeoutMs`.
+   * catch up in time. `timeoutMs` and `signal` are looked at only when there is something to wait for: a signal of its own
+   * is a good part of what a read costs.
    */
-  async pass(timeoutMs: number, signal: AbortSignal): Promise<void> {
+  async pass(timeoutMs: () => number, signal: () => AbortSignal): Promise<void> {
     const { store, logger, gate } = this.#options;
     const sequence = await logger.latestSequence();
-    if (sequence > store.revision) await gate.reached(sequence, timeoutMs, signal);
+    if (sequence > store.revision) await gate.reached(sequence, timeoutMs(), signal());
   }
 }

@@ -52,7 +52,7 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
 
     function passed() {
       if (consistency === Consistency.LOCAL || !barrier.needed) return undefined;
-      return barrier.pass(timeoutMs(), context.signal);
+      return barrier.pass(timeoutMs, () => context.signal);
     }
   }
 
