@@ -13,8 +13,19 @@ export async function startRedis(directory: string): Promise<ServerProcess> {
   const [redisPort, httpPort] = [await freePort(), await freePort()];
   const redis = await startForeignServer(
     [
-      ...["redis-server", "--bind", "127.0.0.1", "--port", String(redisPort), "--dir", directory],
-      ...["--appendonly", "yes", "--appendfsync", "always", "--save", ""],
+      "redis-server",
+      "--bind",
+      "127.0.0.1",
+      "--port",
+      String(redisPort),
+      "--dir",
+      directory,
+      "--appendonly",
+      "yes",
+      "--appendfsync",
+      "always",
+      "--save",
+      "",
     ],
     {},
     `127.0.0.1:${redisPort}`,

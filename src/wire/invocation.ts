@@ -174,17 +174,13 @@ export function invokeUnary(
   try {
     if (spec.kind !== "unary") throw new TypeError(`${path} is not a unary method`);
     answer = spec.impl(request, invocation);
-    if (!("then" in answer)) answer = create(spec.method.output, answer);
   } catch (error) {
     fail(error, invocation, caller);
     return;
   }
-  if ("then" in answer) {
-    answerLater(spec.method.output, answer as Promise<MessageInit>, invocation, caller);
-  } else {
-    invocation.finish();
-    caller.succeed(answer as Message);
-  }
+  const { output } = spec.method;
+  if ("then" in answer) answerLater(output, answer as Promise<MessageInit>, invocation, caller);
+  else complete(output, answer, invocation, caller);
 }
 
 function answerLater(
@@ -194,19 +190,21 @@ function answerLater(
   caller: UnaryCaller,
 ): void {
   invocation.untilDeadline(answer).then(
-    (init) => {
-      let message: Message;
-      try {
-        message = create(output, init);
-      } catch (error) {
-        fail(error, invocation, caller);
-        return;
-      }
-      invocation.finish();
-      caller.succeed(message);
-    },
+    (init) => complete(output, init, invocation, caller),
     (error: unknown) => fail(error, invocation, caller),
   );
+}
+
+function complete(output: DescMessage, init: MessageInit, invocation: Invocation, caller: UnaryCaller): void {
+  let message: Message;
+  try {
+    message = create(output, init);
+  } catch (error) {
+    fail(error, invocation, caller);
+    return;
+  }
+  invocation.finish();
+  caller.succeed(message);
 }
 
 function fail(error: unknown, invocation: Invocation, caller: UnaryCaller): void {

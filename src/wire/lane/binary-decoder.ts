@@ -61,7 +61,7 @@ function readMessage({ message, fields }: MessageDecoder, end: number): Message 
   const result = create(message);
   while (position < end) {
     const read = fields[readVarint(end)];
-    if (read === undefined || !read(result as unknown as Fields, end)) return undefined;
+    if (read === undefined || !read(result, end)) return undefined;
   }
   return result;
 }

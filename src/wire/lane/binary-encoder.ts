@@ -141,8 +141,10 @@ function writeField(encoder: FieldEncoder, value: unknown): void {
     case "message":
       writeMessage(encoder, value as Message);
       break;
-    default:
+    case "bool":
+    case "int32":
       writer.varint(Number(value));
+      break;
   }
   writer.varint(encoder.tag);
 }
@@ -153,6 +155,6 @@ function writeMessage({ fields, message }: FieldEncoder, value: Message): void {
     return;
   }
   const before = writer.length;
-  writeFields(fields, value as unknown as Fields);
+  writeFields(fields, value);
   writer.varint(writer.length - before);
 }

@@ -84,7 +84,7 @@ it.each<[string, DescMessage, Uint8Array]>([
   ["field number 0", GetRequestSchema, Uint8Array.of(0x02, 0x00)],
   ["a cut-off text", GetRequestSchema, Uint8Array.of(0x0a, 0x05, 0x61)],
   ["text that is not UTF-8", GetRequestSchema, Uint8Array.of(0x0a, 0x02, 0xc3, 0x28)],
-  ["a varint without end", GetRequestSchema, Uint8Array.of(0x18, ...new Array(12).fill(0xff))],
+  ["a varint without end", GetRequestSchema, Uint8Array.of(0x18, ...Buffer.alloc(12, 0xff))],
   ["a nested length beyond its parent", PutRequestSchema, Uint8Array.of(0x22, 0x02, 0x08, 0x80, 0x01)],
   [
     "a map",
