@@ -24,7 +24,9 @@ export function startDuetKvOn(
   program = main,
 ): Promise<ServerProcess> {
   const anywhere = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-  return startServer([process.execPath, program, ...anywhere, "--log", log, ...flags]);
+  // As `npm start` and the image do.
+  const node = [process.execPath, "--no-allocation-site-pretenuring"];
+  return startServer([...node, program, ...anywhere, "--log", log, ...flags]);
 }
 
 /** Calls `use` with an empty directory on a real disk, and removes it. */
