@@ -1,6 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type ErrorInfo, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import type { Reason } from "../duet-error.ts";
+import type { WireLog } from "./wire-log.ts";
 
 /** Reasons that only the wire knows, beside those of the service. */
 export type WireReason = Reason | "ENCODING_UNSUPPORTED" | "DEADLINE_EXCEEDED" | "CLIENT_GONE" | "INTERNAL";
@@ -26,4 +27,13 @@ export function toConnectError(thrown: unknown): ConnectError {
     return wireError(Code.Canceled, "CLIENT_GONE", "the call was canceled", thrown);
   }
   return wireError(Code.Internal, "INTERNAL", "internal error", thrown);
+}
+
+/** As `toConnectError`; what a caller may not see is logged. `path` is that of the method. */
+export function toLoggedError(thrown: unknown, log: WireLog, path: string): ConnectError {
+  const error = toConnectError(thrown);
+  if (error !== thrown && error.code === Code.Internal) {
+    log.error({ err: thrown, path }, "a call failed unexpectedly");
+  }
+  return error;
 }

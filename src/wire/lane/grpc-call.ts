@@ -5,12 +5,11 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Message } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
 import { type BodyReader, readBody } from "../body.ts";
 import { toHeaders } from "../headers.ts";
 import { type Caller, Invocation, invokeUnary, type UnaryCaller } from "../invocation.ts";
 import type { MethodEntry } from "../method-table.ts";
-import { toConnectError } from "../wire-error.ts";
+import { toLoggedError } from "../wire-error.ts";
 import { decodeOnlyEnvelope, encodeMessage, envelopeHeaderBytes } from "./envelope.ts";
 import { GrpcAnswer } from "./grpc-answer.ts";
 import { answerWithStream } from "./grpc-stream.ts";
@@ -92,12 +91,8 @@ export class GrpcCall implements Caller, BodyReader, UnaryCaller {
     this.#invocation.finish();
     const { log } = this.#options;
     const { path } = this.#entry;
-    const error = toConnectError(thrown);
-    if (error !== thrown && error.code === Code.Internal) {
-      log.error({ err: thrown, path }, "a gRPC call failed unexpectedly");
-    }
     try {
-      this.#answer.fail(error);
+      this.#answer.fail(toLoggedError(thrown, log, path));
     } catch (unwritable) {
       log.error({ err: unwritable, path }, "a gRPC answer could not be written");
       this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);

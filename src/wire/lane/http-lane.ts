@@ -1,14 +1,13 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import { constants, type Http2ServerResponse } from "node:http2";
 import type { Message } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
 import { type BodyReader, readBody } from "../body.ts";
 import { HttpCall } from "../http-call.ts";
 import { type HttpRequest, type HttpResponse, isGone } from "../http-exchange.ts";
 import { Invocation, invokeUnary, type UnaryCaller } from "../invocation.ts";
 import type { MethodEntry } from "../method-table.ts";
 import { linger } from "../rest/error-answer.ts";
-import { toConnectError } from "../wire-error.ts";
+import { toLoggedError } from "../wire-error.ts";
 import type { HttpProtocol } from "./http-protocol.ts";
 import type { LaneOptions } from "./lane.ts";
 
@@ -86,10 +85,7 @@ class HttpLaneCall extends HttpCall implements BodyReader, UnaryCaller {
     this.#invocation.finish();
     const { log } = this.#options;
     const { path } = this.#entry;
-    const error = toConnectError(thrown);
-    if (error !== thrown && error.code === Code.Internal) {
-      log.error({ err: thrown, path }, "a call failed unexpectedly");
-    }
+    const error = toLoggedError(thrown, log, path);
     try {
       write(this.request, this.response, this.#protocol.encodeError(error, this.#invocation));
     } catch (unwritable) {

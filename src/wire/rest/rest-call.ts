@@ -1,12 +1,11 @@
 import type { Message, Registry } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
 import type { Limits } from "../../limits.ts";
 import type { BodyReader } from "../body.ts";
 import { HttpCall } from "../http-call.ts";
 import { type HttpRequest, type HttpResponse, isGone } from "../http-exchange.ts";
 import { Invocation, invokeUnary, type UnaryCaller } from "../invocation.ts";
 import type { RequestTarget } from "../request-target.ts";
-import { toConnectError } from "../wire-error.ts";
+import { toConnectError, toLoggedError } from "../wire-error.ts";
 import type { WireLog } from "../wire-log.ts";
 import type { RestAnswer } from "./convention.ts";
 import { answerError } from "./error-answer.ts";
@@ -88,10 +87,7 @@ export class RestCall extends HttpCall implements BodyReader, UnaryCaller {
     const { log } = this.#options;
     const { entry, convention } = this.#match.route;
     const { request, response } = this;
-    const error = toConnectError(thrown);
-    if (error !== thrown && error.code === Code.Internal) {
-      log.error({ err: thrown, path: entry.path }, "a REST call failed unexpectedly");
-    }
+    const error = toLoggedError(thrown, log, entry.path);
     try {
       answerError(request, response, error, convention.errorStatus?.(error, request.headers));
     } catch (unwritable) {

@@ -62,7 +62,7 @@ export function createRestHandler(options: RestOptions): RestHandler {
       answerError(request, response, wireError(Code.InvalidArgument, "REQUEST_MALFORMED", message));
       return;
     }
-    const deadlineMs = timeoutMs === "endless" ? undefined : timeoutMs;
-    new RestCall(request, response, match, target, callOptions, deadlineMs).begin();
+    const waitMs = timeoutMs === "endless" ? undefined : timeoutMs;
+    new RestCall(request, response, match, target, callOptions, waitMs).begin();
   };
 }
