@@ -10,13 +10,19 @@ export interface BodyReader {
   fail(error: unknown): void;
 }
 
+/** A request whose stream was reset before the request was made knows nothing of that, but its stream does. */
+interface CanBeReset {
+  readonly aborted: boolean;
+  readonly stream?: { readonly aborted: boolean };
+}
+
 /**
  * Reads the whole body of a call and calls one of the two, once: `fail` with REQUEST_TOO_LARGE as soon as it is known to
  * be over `bytesMax`, and with deadline_exceeded. What comes after that is thrown away. None is called when the client leaves
  * before the end: nobody would hear of it. No promise: in a small call it would cost more than all else here.
  */
 export function readBody(
-  readable: Readable,
+  readable: Readable & CanBeReset,
   headers: IncomingHttpHeaders,
   bytesMax: number,
   invocation: Invocation,
@@ -40,7 +46,8 @@ export function readBody(
     if (bytes > bytesMax) giveUp(bodyTooLarge(bytesMax));
   });
   readable.on("end", () => {
-    if (settled) return;
+    // A stream of HTTP/2 that is reset ends like any other, with a body that may be cut off.
+    if (settled || readable.aborted || readable.stream?.aborted) return;
     settled = true;
     const body = chunks === undefined ? (first ?? empty) : Buffer.concat(chunks, bytes);
     // Node keeps a stream, and with it its listeners, longer than the call.
