@@ -1,27 +1,44 @@
-import { create } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type Entry as EntryMessage, EntrySchema } from "../../gen/duetkv/v1/key_value_pb.ts";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { TimestampSchema } from "@bufbuild/protobuf/wkt";
+import type { EntrySchema } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { Entry } from "../store/entry.ts";
 
-export function toEntryMessage(entry: Entry): EntryMessage {
-  const message = toEntryMessageWithoutValue(entry);
-  if (typeof entry.value === "string") message.value = entry.value;
-  else message.bytesValue = entry.value;
-  return message;
+/** What an entry's message is made of. The wire can write it as it is; making the message first takes as long again. */
+export type EntryInit = MessageInitShape<typeof EntrySchema>;
+
+export function toEntryInit(entry: Entry): EntryInit {
+  const { value } = entry;
+  const isText = typeof value === "string";
+  return entryInit(entry, isText ? value : undefined, isText ? undefined : value);
 }
 
-export function toEntryMessageWithoutValue(entry: Entry): EntryMessage {
-  const message = create(EntrySchema);
-  message.key = entry.key;
-  message.revision = BigInt(entry.revision);
-  message.createRevision = BigInt(entry.createRevision);
-  message.version = BigInt(entry.version);
-  message.updateTime = timestampFromMs(entry.updateTime);
-  if (entry.expireTime !== 0) message.expireTime = timestampFromMs(entry.expireTime);
-  return message;
+export function toEntryInitWithoutValue(entry: Entry): EntryInit {
+  return entryInit(entry, undefined, undefined);
 }
 
 /** An entry of which only the key and the time of its end are known. */
-export function toDeletedEntryMessage(key: string, revision: number, time: number): EntryMessage {
-  return create(EntrySchema, { key, revision: BigInt(revision), updateTime: timestampFromMs(time) });
+export function toDeletedEntryInit(key: string, revision: number, time: number): EntryInit {
+  return { key, revision: BigInt(revision), updateTime: toTimestampInit(time) };
+}
+
+function entryInit(
+  { key, revision, createRevision, version, updateTime, expireTime }: Entry,
+  value: string | undefined,
+  bytesValue: Uint8Array | undefined,
+): EntryInit {
+  return {
+    key,
+    value,
+    bytesValue,
+    revision: BigInt(revision),
+    createRevision: BigInt(createRevision),
+    version: BigInt(version),
+    updateTime: toTimestampInit(updateTime),
+    expireTime: expireTime === 0 ? undefined : toTimestampInit(expireTime),
+  };
+}
+
+function toTimestampInit(milliseconds: number): MessageInitShape<typeof TimestampSchema> {
+  const seconds = Math.floor(milliseconds / 1000);
+  return { seconds: BigInt(seconds), nanos: (milliseconds - seconds * 1000) * 1_000_000 };
 }

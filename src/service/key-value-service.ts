@@ -1,14 +1,9 @@
-import { create } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
-  BatchGetResponseSchema,
-  CommitResponseSchema,
   Consistency,
-  DeleteResponseSchema,
-  type GetResponse,
-  GetResponseSchema,
+  type GetResponseSchema,
   type KeyValueService,
-  PutResponseSchema,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { Committer } from "../committer/committer.ts";
 import type { ReadBarrier } from "../committer/read-barrier.ts";
@@ -23,7 +18,7 @@ import { checkCommit } from "./check-commit.ts";
 import { checkKey } from "./check-key.ts";
 import { checkPrecondition } from "./check-precondition.ts";
 import { checkPut } from "./check-put.ts";
-import { toEntryMessage, toEntryMessageWithoutValue } from "./entry-message.ts";
+import { type EntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-message.ts";
 import { list } from "./list.ts";
 import { checkWatch, toWatchResponses } from "./watch.ts";
 
@@ -56,17 +51,14 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
     }
   }
 
-  function get(key: string): GetResponse {
+  function get(key: string): MessageInitShape<typeof GetResponseSchema> {
     const entry = store.get(key);
     if (entry === undefined) {
       throw new DuetError("NO_SUCH_KEY", "there is no such key", {
         metadata: { revision: String(store.revision) },
       });
     }
-    const response = create(GetResponseSchema);
-    response.revision = BigInt(store.revision);
-    response.entry = toEntryMessage(entry);
-    return response;
+    return { revision: BigInt(store.revision), entry: toEntryInit(entry) };
   }
 
   return {
@@ -75,8 +67,8 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
       const condition = checkPrecondition(request.precondition);
       const checks = condition === undefined ? [] : [{ key: mutation.key, condition }];
       const { revision, results } = await committer.commit({ checks, mutations: [mutation] });
-      const entry = toEntryMessageWithoutValue(results[0]?.entry as Entry);
-      return create(PutResponseSchema, { revision: BigInt(revision), entry });
+      const entry = toEntryInitWithoutValue(results[0]?.entry as Entry);
+      return { revision: BigInt(revision), entry };
     },
 
     // Without a promise where nothing is to be waited for: it would be a good part of what a read costs.
@@ -94,7 +86,7 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
         mutations: [{ type: "delete", key, expired: false }],
       });
       const deleted = results[0]?.previous !== undefined;
-      return create(DeleteResponseSchema, { revision: BigInt(revision), deleted });
+      return { revision: BigInt(revision), deleted };
     },
 
     async list(request, context) {
@@ -108,12 +100,13 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
       }
       for (const key of request.keys) checkKey(key, limits);
       await fresh(request, context);
-      const response = create(BatchGetResponseSchema, { revision: BigInt(store.revision) });
+      const entries: EntryInit[] = [];
+      const missingKeys: string[] = [];
       let bytes = 0;
       for (const key of request.keys) {
         const entry = store.get(key);
         if (entry === undefined) {
-          response.missingKeys.push(key);
+          missingKeys.push(key);
           continue;
         }
         bytes += entryBytes(key, entry.value);
@@ -123,22 +116,22 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
             `the entries are larger than ${limits.batchGetBytesMax} bytes`,
           );
         }
-        response.entries.push(toEntryMessage(entry));
+        entries.push(toEntryInit(entry));
       }
-      return response;
+      return { revision: BigInt(store.revision), entries, missingKeys };
     },
 
     async commit(request) {
       const operation = checkCommit(request, limits);
       const { revision, results } = await committer.commit(operation);
-      return create(CommitResponseSchema, {
+      return {
         revision: BigInt(revision),
         results: results.map(({ entry, previous }) =>
           entry === undefined
             ? { deleted: previous !== undefined }
-            : { entry: toEntryMessageWithoutValue(entry) },
+            : { entry: toEntryInitWithoutValue(entry) },
         ),
-      });
+      };
     },
 
     watch(request, context) {

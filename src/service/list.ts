@@ -1,41 +1,41 @@
-import { create } from "@bufbuild/protobuf";
-import type { ListRequest, ListResponse } from "../../gen/duetkv/v1/key_value_pb.ts";
-import { ListResponseSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { ListRequest, ListResponseSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { DuetError } from "../duet-error.ts";
 import type { Limits } from "../limits.ts";
 import { type Entry, entryBytes } from "../store/entry.ts";
 import { afterKey, beforeKey, type KeyRange, keyRange, prefixRange } from "../store/key-range.ts";
 import type { ReadonlyStore } from "../store/store.ts";
 import { checkKeyPart } from "./check-key.ts";
-import { toEntryMessage, toEntryMessageWithoutValue } from "./entry-message.ts";
+import { type EntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-message.ts";
 import { decodePageToken, encodePageToken } from "./page-token.ts";
+
+type ListResponseInit = MessageInitShape<typeof ListResponseSchema>;
 
 type ListLimits = Pick<Limits, "keyBytesMax" | "pageEntriesMax" | "pageBytesMax">;
 
 /** Throws RANGE_INVALID, PAGE_SIZE_INVALID, PAGE_TOKEN_INVALID or what `checkKeyPart` does. */
-export function list(store: ReadonlyStore, request: ListRequest, limits: ListLimits): ListResponse {
+export function list(store: ReadonlyStore, request: ListRequest, limits: ListLimits): ListResponseInit {
   const range = checkRange(request, limits);
   const size = checkPageSize(request, limits);
-  const response = create(ListResponseSchema, { revision: BigInt(store.revision) });
-  if (request.countOnly) {
-    response.count = BigInt(store.count(range));
-    return response;
-  }
+  const revision = BigInt(store.revision);
+  if (request.countOnly) return { revision, count: BigInt(store.count(range)) };
   const identity = requestIdentity(request);
   const scan = store.scan(continueAfter(range, request, identity), request.reverse);
-  const toMessage = request.keysOnly ? toEntryMessageWithoutValue : toEntryMessage;
+  const toInit = request.keysOnly ? toEntryInitWithoutValue : toEntryInit;
+  const entries: EntryInit[] = [];
+  let nextPageToken = "";
   let bytes = 0;
   let last: Entry | undefined;
   for (const entry of scan) {
     bytes += entryBytes(entry.key, request.keysOnly ? "" : entry.value);
-    if (last !== undefined && (response.entries.length === size || bytes > limits.pageBytesMax)) {
-      response.nextPageToken = encodePageToken(identity, last.key);
+    if (last !== undefined && (entries.length === size || bytes > limits.pageBytesMax)) {
+      nextPageToken = encodePageToken(identity, last.key);
       break;
     }
-    response.entries.push(toMessage(entry));
+    entries.push(toInit(entry));
     last = entry;
   }
-  return response;
+  return { revision, entries, nextPageToken };
 }
 
 function checkRange({ prefix, start, end }: ListRequest, limits: ListLimits): KeyRange {

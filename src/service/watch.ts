@@ -1,9 +1,7 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
-  type Entry as EntryMessage,
-  type Event,
   Event_Type,
-  EventSchema,
+  type EventSchema,
   type WatchRequest,
   type WatchResponse,
   WatchResponseSchema,
@@ -15,7 +13,7 @@ import type { Change } from "../store/store.ts";
 import type { ChangeSet } from "../store/watch-history.ts";
 import type { WatchMessage, WatchOptions } from "../store/watch-hub.ts";
 import { checkKey, checkKeyPart } from "./check-key.ts";
-import { toDeletedEntryMessage, toEntryMessage, toEntryMessageWithoutValue } from "./entry-message.ts";
+import { type EntryInit, toDeletedEntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-message.ts";
 
 /** Throws RANGE_INVALID, REVISION_INVALID or what `checkKey` does. */
 export function checkWatch(request: WatchRequest, limits: Pick<Limits, "keyBytesMax">): WatchOptions {
@@ -58,7 +56,7 @@ function toWatchResponse(message: WatchMessage, previous: boolean): WatchRespons
 function toStateResponse({ revision, resumeRevision, existing, existingEnd }: WatchMessage): WatchResponse {
   const response = create(WatchResponseSchema, {
     revision: BigInt(revision),
-    existing: existing?.map(toEntryMessage) ?? [],
+    existing: existing?.map(toEntryInit) ?? [],
     existingEnd: existingEnd ?? false,
   });
   if (resumeRevision !== undefined) response.resumeRevision = BigInt(resumeRevision);
@@ -79,8 +77,8 @@ function toChangeResponse(set: ChangeSet, previous: boolean): WatchResponse {
   const responses = previous ? withPrevious : withoutPrevious;
   let response = responses.get(set);
   if (response === undefined) {
-    const toPreviousMessage = set.bytes <= previousBytesMax ? toEntryMessage : toEntryMessageWithoutValue;
-    const toPrevious = previous ? toPreviousMessage : undefined;
+    const toPreviousInit = set.bytes <= previousBytesMax ? toEntryInit : toEntryInitWithoutValue;
+    const toPrevious = previous ? toPreviousInit : undefined;
     response = create(WatchResponseSchema, {
       revision: BigInt(set.revision),
       resumeRevision: BigInt(set.revision),
@@ -92,18 +90,14 @@ function toChangeResponse(set: ChangeSet, previous: boolean): WatchResponse {
 }
 
 function toEvent(
-  change: Change,
+  { key, entry, previous, expired }: Change,
   { revision, time }: ChangeSet,
-  toPrevious: ((entry: Entry) => EntryMessage) | undefined,
-): Event {
-  const { key, entry, expired } = change;
-  const event = create(EventSchema, {
+  toPrevious: ((entry: Entry) => EntryInit) | undefined,
+): MessageInitShape<typeof EventSchema> {
+  return {
     type: entry === undefined ? Event_Type.DELETE : Event_Type.PUT,
-    entry: entry === undefined ? toDeletedEntryMessage(key, revision, time) : toEntryMessage(entry),
+    entry: entry === undefined ? toDeletedEntryInit(key, revision, time) : toEntryInit(entry),
+    previous: previous && toPrevious?.(previous),
     expired,
-  });
-  if (toPrevious !== undefined && change.previous !== undefined) {
-    event.previous = toPrevious(change.previous);
-  }
-  return event;
+  };
 }

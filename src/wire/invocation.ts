@@ -10,6 +10,8 @@ import { Code, type ContextValues, createContextValues, type HandlerContext } fr
 import type { MethodEntry } from "./method-table.ts";
 import { wireError } from "./wire-error.ts";
 
+type MessageInit = MessageInitShape<DescMessage>;
+
 /** What an invocation asks of the lane that it came in on. Called only when a handler wants to know. */
 export interface Caller {
   readonly protocolName: string;
@@ -155,14 +157,14 @@ const finished = new DOMException("the call is over", "AbortError");
 
 /** Gets what comes of the call of a unary method. */
 export interface UnaryCaller {
-  succeed(answer: Message): void;
+  /** With a message, or with what one can be made of. */
+  succeed(answer: MessageInit): void;
   fail(error: unknown): void;
 }
 
 /**
- * Calls the handler of a unary method, and then one of the caller's two, once: with the answer, completed to a whole
- * message, or with what was thrown or deadline_exceeded. At once when the handler answers at once. The invocation is over
- * by then.
+ * Calls the handler of a unary method, and then one of the caller's two, once: with the answer, or with what was thrown or
+ * deadline_exceeded. At once when the handler answers at once. The invocation is over by then.
  */
 export function invokeUnary(
   { spec, path }: MethodEntry,
@@ -178,41 +180,26 @@ export function invokeUnary(
     fail(error, invocation, caller);
     return;
   }
-  const { output } = spec.method;
-  if ("then" in answer) answerLater(output, answer as Promise<MessageInit>, invocation, caller);
-  else complete(output, answer, invocation, caller);
+  if ("then" in answer) answerLater(answer as Promise<MessageInit>, invocation, caller);
+  else succeed(answer, invocation, caller);
 }
 
-function answerLater(
-  output: DescMessage,
-  answer: Promise<MessageInit>,
-  invocation: Invocation,
-  caller: UnaryCaller,
-): void {
+function answerLater(answer: Promise<MessageInit>, invocation: Invocation, caller: UnaryCaller): void {
   invocation.untilDeadline(answer).then(
-    (init) => complete(output, init, invocation, caller),
+    (init) => succeed(init, invocation, caller),
     (error: unknown) => fail(error, invocation, caller),
   );
 }
 
-function complete(output: DescMessage, init: MessageInit, invocation: Invocation, caller: UnaryCaller): void {
-  let message: Message;
-  try {
-    message = create(output, init);
-  } catch (error) {
-    fail(error, invocation, caller);
-    return;
-  }
+function succeed(answer: MessageInit, invocation: Invocation, caller: UnaryCaller): void {
   invocation.finish();
-  caller.succeed(message);
+  caller.succeed(answer);
 }
 
 function fail(error: unknown, invocation: Invocation, caller: UnaryCaller): void {
   invocation.finish();
   caller.fail(error);
 }
-
-type MessageInit = MessageInitShape<DescMessage>;
 
 /**
  * Calls the handler of a server-streaming method. Each message is pulled when it is asked for; leaving the loop early

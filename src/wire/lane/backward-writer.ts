@@ -1,7 +1,7 @@
 const bufferBytes = 64 * 1024;
 
 /** Text up to this many characters is written by a loop, which is faster than a call out of JavaScript. */
-const shortText = 32;
+const shortText = 16;
 
 /**
  * Writes protobuf from the end to the beginning: the length of a nested message is known once its content stands, and
@@ -69,9 +69,12 @@ export class BackwardWriter {
 
   /** Bytes with their length before them. */
   bytes(bytes: Uint8Array): void {
-    const at = this.#reserve(bytes.length);
-    this.#buffer.set(bytes, at);
+    this.raw(bytes);
     this.varint(bytes.length);
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#buffer.set(bytes, this.#reserve(bytes.length));
   }
 
   /** False, with nothing written, when there is more than ASCII in it. */

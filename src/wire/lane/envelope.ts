@@ -1,4 +1,4 @@
-import type { DescMessage, Message } from "@bufbuild/protobuf";
+import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { bodyTooLarge } from "../body.ts";
 import { wireError } from "../wire-error.ts";
@@ -22,7 +22,11 @@ export function encodeEnvelope(data: Uint8Array, flags = 0): Buffer {
 }
 
 /** A message in its envelope. */
-export function encodeMessage(codec: MessageCodec, message: DescMessage, value: Message): Buffer {
+export function encodeMessage(
+  codec: MessageCodec,
+  message: DescMessage,
+  value: MessageInitShape<DescMessage>,
+): Buffer {
   return fillEnvelope(codec.encode(message, value, envelopeHeaderBytes), 0);
 }
 

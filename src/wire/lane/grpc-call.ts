@@ -4,7 +4,7 @@ import {
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
-import type { Message } from "@bufbuild/protobuf";
+import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf";
 import { type BodyReader, readBody } from "../body.ts";
 import { toHeaders } from "../headers.ts";
 import { type Caller, Invocation, invokeUnary, type UnaryCaller } from "../invocation.ts";
@@ -77,7 +77,7 @@ export class GrpcCall implements Caller, BodyReader, UnaryCaller {
     }
   }
 
-  succeed(response: Message): void {
+  succeed(response: MessageInitShape<DescMessage>): void {
     try {
       const envelope = encodeMessage(this.#codec, this.#entry.spec.method.output, response);
       this.#answer.begin();

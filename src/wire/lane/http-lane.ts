@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import { constants, type Http2ServerResponse } from "node:http2";
-import type { Message } from "@bufbuild/protobuf";
+import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import { type BodyReader, readBody } from "../body.ts";
 import { HttpCall } from "../http-call.ts";
 import { type HttpRequest, type HttpResponse, isGone } from "../http-exchange.ts";
@@ -72,7 +72,7 @@ class HttpLaneCall extends HttpCall implements BodyReader, UnaryCaller {
     }
   }
 
-  succeed(result: Message): void {
+  succeed(result: MessageInitShape<DescMessage>): void {
     const { output } = this.#entry.spec.method;
     try {
       write(this.request, this.response, this.#protocol.encode(output, result, this.#invocation));

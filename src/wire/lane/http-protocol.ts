@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
-import type { DescMessage, Message, Registry } from "@bufbuild/protobuf";
+import type { DescMessage, Message, MessageInitShape, Registry } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import { mergeNonProtocolHeaders } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, errorToJsonBytes, trailerMux } from "@connectrpc/connect/protocol-connect";
@@ -22,7 +22,7 @@ export interface HttpProtocol {
   readTimeout(headers: IncomingHttpHeaders): Timeout;
   /** Throws REQUEST_MALFORMED or REQUEST_TOO_LARGE. */
   decode(message: DescMessage, body: Buffer, bytesMax: number): Message;
-  encode(message: DescMessage, result: Message, invocation: Invocation): HttpAnswer;
+  encode(message: DescMessage, result: MessageInitShape<DescMessage>, invocation: Invocation): HttpAnswer;
   encodeError(error: ConnectError, invocation: Invocation): HttpAnswer;
 }
 

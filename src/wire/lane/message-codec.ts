@@ -1,7 +1,9 @@
 import {
+  create,
   type DescMessage,
   fromJsonString,
   type Message,
+  type MessageInitShape,
   type Registry,
   toJsonString,
 } from "@bufbuild/protobuf";
@@ -15,8 +17,8 @@ import { encodeBinary } from "./binary-encoder.ts";
 export interface MessageCodec {
   /** Throws REQUEST_MALFORMED. */
   decode(message: DescMessage, bytes: Buffer): Message;
-  /** The first `headroom` bytes are left for the caller to fill. Default: none. */
-  encode(message: DescMessage, value: Message, headroom?: number): Buffer;
+  /** What a message can be made of will do. The first `headroom` bytes are left for the caller to fill. Default: none. */
+  encode(message: DescMessage, value: MessageInitShape<DescMessage>, headroom?: number): Buffer;
 }
 
 export const binaryCodec: MessageCodec = {
@@ -47,7 +49,7 @@ export function createJsonCodec(registry: Registry): MessageCodec {
       }
     },
     encode(message, value, headroom = 0) {
-      const json = toJsonString(message, value, { alwaysEmitImplicit: true, registry });
+      const json = toJsonString(message, create(message, value), { alwaysEmitImplicit: true, registry });
       const bytes = Buffer.allocUnsafe(headroom + Buffer.byteLength(json));
       bytes.write(json, headroom);
       return bytes;

@@ -1,4 +1,10 @@
-import type { Message, Registry } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  type Message,
+  type MessageInitShape,
+  type Registry,
+} from "@bufbuild/protobuf";
 import type { Limits } from "../../limits.ts";
 import type { BodyReader } from "../body.ts";
 import { HttpCall } from "../http-call.ts";
@@ -70,11 +76,12 @@ export class RestCall extends HttpCall implements BodyReader, UnaryCaller {
     }
   }
 
-  succeed(output: Message): void {
+  succeed(init: MessageInitShape<DescMessage>): void {
     const { headers } = this.request;
-    const { convention } = this.#match.route;
-    const json = (): string => this.#toJson(output);
+    const { convention, entry } = this.#match.route;
     try {
+      const output = create(entry.spec.method.output, init);
+      const json = (): string => this.#toJson(output);
       const answer = convention.answer?.(output, headers, json) ?? jsonAnswer(json());
       writeAnswer(this.request, this.response, answer, this.#invocation.responseHeaderIfAny);
     } catch (error) {
