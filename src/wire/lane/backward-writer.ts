@@ -1,14 +1,20 @@
+import { isAscii } from "node:buffer";
+
 const bufferBytes = 64 * 1024;
+
+/** Room that a larger buffer has for what comes before the large value that it was made for. */
+const spareBytes = 1024;
 
 /** Text up to this many characters is written by a loop, which is faster than a call out of JavaScript. */
 const shortText = 16;
 
 /**
  * Writes protobuf from the end to the beginning: the length of a nested message is known once its content stands, and
- * nothing is measured twice or moved. One buffer is reused for all messages; what is finished is copied out.
+ * nothing is measured twice or moved. One buffer is reused for all messages that fit into it, and copied out.
  */
 export class BackwardWriter {
-  #buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  readonly #reused = Buffer.allocUnsafeSlow(bufferBytes);
+  #buffer = this.#reused;
   /** Everything from here to the end is written. */
   #start = bufferBytes;
 
@@ -18,16 +24,21 @@ export class BackwardWriter {
   }
 
   begin(): void {
-    this.#start = this.#buffer.length;
+    this.#buffer = this.#reused;
+    this.#start = bufferBytes;
   }
 
-  /** A copy of what was written, after `headroom` bytes that are left for the caller to fill. */
+  /** What was written, after `headroom` bytes that are left for the caller to fill. The caller's own. */
   finish(headroom: number): Buffer {
+    if (this.#buffer !== this.#reused) {
+      const at = this.#reserve(headroom);
+      const result = this.#buffer.subarray(at);
+      this.begin();
+      return result;
+    }
     const { length } = this;
     const result = Buffer.allocUnsafe(headroom + length);
     this.#buffer.copy(result, headroom, this.#start);
-    // One large answer must not hold its memory for ever.
-    if (this.#buffer.length > 1024 * 1024) this.#buffer = Buffer.allocUnsafeSlow(bufferBytes);
     return result;
   }
 
@@ -57,13 +68,14 @@ export class BackwardWriter {
 
   /** UTF-8 with its length before it. */
   string(text: string): void {
-    if (text.length > shortText || !this.#ascii(text)) {
+    const { length } = text;
+    if (length > shortText ? this.#longAscii(text) : this.#shortAscii(text)) {
+      this.varint(length);
+    } else {
       const bytes = Buffer.byteLength(text);
       const at = this.#reserve(bytes);
-      this.#buffer.write(text, at, bytes === text.length ? "latin1" : "utf8");
+      this.#buffer.write(text, at, "utf8");
       this.varint(bytes);
-    } else {
-      this.varint(text.length);
     }
   }
 
@@ -74,11 +86,26 @@ export class BackwardWriter {
   }
 
   raw(bytes: Uint8Array): void {
-    this.#buffer.set(bytes, this.#reserve(bytes.length));
+    // Only then: it may have become another buffer.
+    const at = this.#reserve(bytes.length);
+    this.#buffer.set(bytes, at);
+  }
+
+  /**
+   * False, with nothing written, when there is more than ASCII in it. Measuring a long text takes longer than writing it:
+   * where as many bytes as it has units were written and all are ASCII, that was all of it.
+   */
+  #longAscii(text: string): boolean {
+    const { length } = text;
+    const at = this.#reserve(length);
+    const written = this.#buffer.write(text, at, length, "utf8");
+    if (written === length && isAscii(this.#buffer.subarray(at, at + length))) return true;
+    this.#start += length;
+    return false;
   }
 
   /** False, with nothing written, when there is more than ASCII in it. */
-  #ascii(text: string): boolean {
+  #shortAscii(text: string): boolean {
     const { length } = text;
     const at = this.#reserve(length);
     const buffer = this.#buffer;
@@ -133,7 +160,9 @@ export class BackwardWriter {
 
   #grow(bytes: number): void {
     const { length } = this;
-    const larger = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(length + bytes + 1)) * 2);
+    const needed = length + bytes + spareBytes;
+    // A message that grows by many parts doubles its buffer; one large part gets what it takes.
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * length));
     this.#buffer.copy(larger, larger.length - length, this.#start);
     this.#buffer = larger;
     this.#start = larger.length - length;

@@ -42,11 +42,23 @@ it("encodes what is nested and repeated as protobuf-es does", () => {
 
 it("encodes what is large, and then what is small again", () => {
   for (const length of [65_530, 65_536, 200_000, 3_000_000, 1]) {
-    expectSame(EntrySchema, { key: "k", value: "x".repeat(length), version: 1n });
+    for (const character of ["x", "é", "€", "😀"]) {
+      expectSame(EntrySchema, { key: "k", value: character.repeat(length), version: 1n });
+      expectSame(EntrySchema, { key: "k", value: `x${character.repeat(length)}` });
+    }
+    expectSame(EntrySchema, { key: "k", bytesValue: Buffer.alloc(length, 7) });
+    expectSame(EntrySchema, { bytesValue: Buffer.alloc(length, 7), version: 1n });
     expectSame(ListResponseSchema, {
       entries: Array.from({ length: 3 }, () => ({ value: "é".repeat(length / 2) })),
     });
   }
+});
+
+it("encodes what a message can be made of as the message", () => {
+  const init = { revision: 7n, entries: [{ key: "k", updateTime: { nanos: 5 } }, {}], missingKeys: [] };
+  const encoded = encodeBinary(BatchGetResponseSchema, init, 3);
+  const expected = toBinary(BatchGetResponseSchema, create(BatchGetResponseSchema, init));
+  expect(encoded.subarray(3).toString("hex")).toBe(Buffer.from(expected).toString("hex"));
 });
 
 it("leaves to protobuf-es what it does not know", () => {
