@@ -7,6 +7,7 @@ import {
   type Message,
   ScalarType,
 } from "@bufbuild/protobuf";
+import { isUnwrapped } from "./unwrapped-field.ts";
 
 /** Text up to this many bytes is looked through by a loop, which is faster than a call out of JavaScript. */
 const shortText = 32;
@@ -104,7 +105,7 @@ function pushTo(list: unknown[], value: unknown): boolean {
 }
 
 function valueDecoder(field: DescField): { read: ValueDecoder; isVarint: boolean } | undefined {
-  if (field.fieldKind === "map") return undefined;
+  if (field.fieldKind === "map" || isUnwrapped(field)) return undefined;
   if ("longAsString" in field && field.longAsString) return undefined;
   if ("delimitedEncoding" in field && field.delimitedEncoding) return undefined;
   if (field.message !== undefined) {

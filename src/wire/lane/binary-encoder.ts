@@ -6,8 +6,9 @@ import {
   ScalarType,
   toBinary,
 } from "@bufbuild/protobuf";
-import { FeatureSet_FieldPresence, isWrapperDesc, StructSchema } from "@bufbuild/protobuf/wkt";
+import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { BackwardWriter } from "./backward-writer.ts";
+import { isUnwrapped } from "./unwrapped-field.ts";
 
 /** Writes a message, from its last field to its first. */
 type Encoder = (message: MessageInitShape<DescMessage>) => void;
@@ -111,18 +112,13 @@ function conditionOf(field: DescField, kind: Kind, name: string): string {
 
 function kindOf(field: DescField): Kind | undefined {
   const isList = field.fieldKind === "list";
-  if (field.fieldKind === "map" || field.oneof !== undefined) return undefined;
+  if (field.fieldKind === "map" || field.oneof !== undefined || isUnwrapped(field)) return undefined;
   if ("longAsString" in field && field.longAsString) return undefined;
   if ("delimitedEncoding" in field && field.delimitedEncoding) return undefined;
-  if (field.message !== undefined) return isUnwrapped(field.message) ? undefined : "message";
+  if (field.message !== undefined) return "message";
   const kind = field.enum === undefined ? scalarKinds[field.scalar] : "int32";
   const isText = kind === "string" || kind === "bytes";
   return isList && !isText ? undefined : kind;
-}
-
-/** In a field they are no messages but what they hold. */
-function isUnwrapped(message: DescMessage): boolean {
-  return isWrapperDesc(message) || message.typeName === StructSchema.typeName;
 }
 
 const scalarKinds: Partial<Record<ScalarType, Kind>> = {

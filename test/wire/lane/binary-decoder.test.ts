@@ -12,6 +12,7 @@ import {
   WatchRequestSchema,
 } from "../../../gen/duetkv/v1/key_value_pb.ts";
 import { decodeBinary } from "../../../src/wire/lane/binary-decoder.ts";
+import { unwrappedMessage } from "./unwrapped-message.ts";
 
 function outcome(decode: () => unknown): unknown {
   try {
@@ -48,6 +49,8 @@ it.each<[string, DescMessage, Uint8Array]>([
     BatchGetRequestSchema,
     encode(BatchGetRequestSchema, { keys: ["", "a", "x".repeat(300)] }),
   ],
+  ["an unwrapped text", unwrappedMessage, encode(unwrappedMessage, { text: "a" })],
+  ["an unwrapped struct", unwrappedMessage, encode(unwrappedMessage, { struct: { b: 1.5 } })],
   ["an empty optional text", PutRequestSchema, encode(PutRequestSchema, { value: "" })],
   ["a byte order mark", PutRequestSchema, encode(PutRequestSchema, { value: `\ufeff${"x".repeat(100)}` })],
   [

@@ -11,6 +11,7 @@ import {
   WatchResponseSchema,
 } from "../../../gen/duetkv/v1/key_value_pb.ts";
 import { encodeBinary } from "../../../src/wire/lane/binary-encoder.ts";
+import { unwrappedMessage } from "./unwrapped-message.ts";
 
 function expectSame<Desc extends DescMessage>(schema: Desc, init: MessageInitShape<Desc>): void {
   const message = create(schema, init);
@@ -65,6 +66,8 @@ it("leaves to protobuf-es what it does not know", () => {
   expectSame(CommitRequestSchema, { mutations: [{ kind: { case: "delete", value: { key: "a" } } }] });
   expectSame(StructSchema, { fields: { a: { kind: { case: "numberValue", value: 1.5 } } } });
   expectSame(FieldDescriptorProtoSchema, { name: "a", number: -1 });
+  expectSame(unwrappedMessage, { text: "a" });
+  expectSame(unwrappedMessage, { struct: { b: 1.5 } });
 });
 
 it("keeps unknown fields, also of nested messages", () => {
