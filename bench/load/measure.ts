@@ -61,6 +61,6 @@ export function middleOf(numbers: readonly number[]): number {
 
 function generatorFor({ protocol, requests }: Load): (address: string, load: Load) => Promise<Seen> {
   if (requests.length === 1 && protocol === "grpc" && hasH2load) return runH2load;
-  if (requests.length === 1 && protocol === "http1" && hasWrk) return runWrk;
+  if (protocol === "http1" && hasWrk) return runWrk;
   return runNodeLoad;
 }

@@ -1,7 +1,7 @@
 /** Reads a load from standard input, makes it, and prints what it saw. */
 import { Agent, request as httpRequest } from "node:http";
-import { connect } from "node:http2";
 import { text } from "node:stream/consumers";
+import { GrpcConnection, prepareRequest } from "./grpc-connection.ts";
 import type { Load } from "./load.ts";
 
 type Send = (index: number) => Promise<boolean>;
@@ -31,27 +31,26 @@ async function sendUntilEnd(connection: number): Promise<void> {
   }
 }
 
-function pick(): (typeof requests)[number] {
-  return requests[Math.floor(Math.random() * requests.length)] as (typeof requests)[number];
+function pick<Choice>(choices: readonly Choice[]): Choice {
+  return choices[Math.floor(Math.random() * choices.length)] as Choice;
 }
 
 function openGrpc(): Send {
+  const [host = "", port = ""] = load.address.split(":");
+  const prepared = requests.map((request) => prepareRequest(request, load.address));
   // Up to 32 calls share a connection, as clients do.
-  const sessions = Array.from({ length: Math.ceil(load.concurrency / 32) }, () =>
-    connect(`http://${load.address}`),
-  );
+  const connections = Array.from({ length: Math.ceil(load.concurrency / 32) }, () => {
+    const waiting = new Map<number, (ok: boolean) => void>();
+    const connection = new GrpcConnection(host, Number(port), (stream, ok) => {
+      waiting.get(stream)?.(ok);
+      waiting.delete(stream);
+    });
+    return { waiting, connection };
+  });
   return (index) =>
-    new Promise((resolve, reject) => {
-      const { path, headers, body } = pick();
-      const session = sessions[index % sessions.length] as (typeof sessions)[number];
-      const stream = session.request({ ":method": "POST", ":path": path, ...headers });
-      let status: unknown;
-      stream.on("response", (head) => (status = head["grpc-status"] ?? status));
-      stream.on("trailers", (trailers) => (status = trailers["grpc-status"]));
-      stream.on("error", reject);
-      stream.on("close", () => resolve(status === "0"));
-      stream.resume();
-      stream.end(body);
+    new Promise((resolve) => {
+      const { waiting, connection } = connections[index % connections.length] as (typeof connections)[number];
+      waiting.set(connection.send(pick(prepared)), resolve);
     });
 }
 
@@ -60,7 +59,7 @@ function openHttp1(): Send {
   const agent = new Agent({ keepAlive: true, maxSockets: load.concurrency });
   return () =>
     new Promise((resolve, reject) => {
-      const { method, path, headers, body } = pick();
+      const { method, path, headers, body } = pick(requests);
       const length = body.length > 0 ? { "content-length": body.length } : {};
       const options = {
         agent,

@@ -44,6 +44,15 @@ export function etcdPut(key: string, value: string): Request {
   return grpcCall("/etcdserverpb.KV/Put", message);
 }
 
+export function etcdTransaction(keys: readonly string[], value: string): Request {
+  const message = new BinaryWriter();
+  for (const key of keys) {
+    // success: a list of operations, each of which is a put.
+    message.tag(2, 2).fork().tag(2, 2).fork().tag(1, 2).string(key).tag(2, 2).string(value).join().join();
+  }
+  return grpcCall("/etcdserverpb.KV/Txn", message.finish());
+}
+
 export function etcdGateway(call: "range" | "put", fields: object): Request {
   const body = Buffer.from(JSON.stringify(fields));
   return { method: "POST", path: `/v3/kv/${call}`, headers: { "content-type": "application/json" }, body };
@@ -53,6 +62,11 @@ export function etcdGateway(call: "range" | "put", fields: object): Request {
 export function webdisGet(key: string): Request {
   const path = `/GET/${encodeURIComponent(key)}.txt`;
   return { method: "GET", path, headers: {}, body: new Uint8Array() };
+}
+
+export function webdisSetMany(keys: readonly string[], value: string): Request {
+  const command = ["MSET", ...keys.flatMap((key) => [key, value])].map(encodeURIComponent).join("/");
+  return { method: "POST", path: "/", headers: {}, body: Buffer.from(command) };
 }
 
 export function webdisSet(key: string, value: string): Request {

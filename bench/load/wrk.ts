@@ -1,25 +1,23 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Load, Seen } from "./load.ts";
+import type { Load, Request, Seen } from "./load.ts";
 import { runPinned } from "./run-pinned.ts";
 
-/** Sends one HTTP/1.1 request again and again, one at a time on each connection. */
+/** Sends HTTP/1.1 requests, each time one of them at random, one at a time on each connection. */
 export async function runWrk(address: string, { requests, concurrency, seconds }: Load): Promise<Seen> {
-  const [request] = requests;
-  if (request === undefined) throw new Error("there is nothing to send");
   const directory = await mkdtemp(join(tmpdir(), "wrk-"));
   try {
-    const script = join(directory, "request.lua");
-    const headers = Object.entries(request.headers).map(
-      ([name, value]) => `[${quote(name)}]=${quote(value)}`,
-    );
-    const body = request.body.length === 0 ? "nil" : quote(Buffer.from(request.body).toString("latin1"));
+    const script = join(directory, "requests.lua");
     await writeFile(
       script,
-      `wrk.method = ${quote(request.method)}
-wrk.headers = { ${headers.join(", ")} }
-wrk.body = ${body}
+      `local requests = {}
+function init()
+${requests.map((request) => `  table.insert(requests, ${toLua(request)})`).join("\n")}
+end
+function request()
+  return requests[math.random(#requests)]
+end
 function done(summary, latency)
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
@@ -42,11 +40,17 @@ end
       "-s",
       script,
     ];
-    const output = await runPinned(["wrk", ...flags, `http://${address}${request.path}`]);
+    const output = await runPinned(["wrk", ...flags, `http://${address}/`]);
     return JSON.parse(output.trimEnd().split("\n").at(-1) ?? "");
   } finally {
     await rm(directory, { recursive: true });
   }
+}
+
+function toLua({ method, path, headers, body }: Request): string {
+  const table = Object.entries(headers).map(([name, value]) => `[${quote(name)}]=${quote(value)}`);
+  const content = body.length === 0 ? "nil" : quote(Buffer.from(body).toString("latin1"));
+  return `wrk.format(${quote(method)}, ${quote(path)}, { ${table.join(", ")} }, ${content})`;
 }
 
 /** A Lua string with any bytes. */

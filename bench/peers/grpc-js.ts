@@ -1,5 +1,5 @@
 /** @grpc/grpc-js with Duet KV's handlers. Argument: the data directory. */
-import { fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import {
   type handleUnaryCall,
   Server,
@@ -24,7 +24,7 @@ for (const method of KeyValueService.methods) {
     responseStream: false,
     requestSerialize: (message: Message) => Buffer.from(toBinary(method.input, message)),
     requestDeserialize: (bytes: Buffer) => fromBinary(method.input, bytes),
-    responseSerialize: (message: Message) => Buffer.from(toBinary(method.output, message)),
+    responseSerialize: (init: Message) => Buffer.from(toBinary(method.output, create(method.output, init))),
     responseDeserialize: (bytes: Buffer) => fromBinary(method.output, bytes),
   };
   const handler = handlers[method.localName] as Handler;

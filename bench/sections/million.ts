@@ -1,9 +1,8 @@
-import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { keyOf, startDuetKv, storeMany, withClient, withDirectory } from "../duetkv.ts";
-import { measure } from "../load/measure.ts";
-import { grpcRequest } from "../load/requests.ts";
-import { duetKv, type Run } from "../results.ts";
-import type { ServerProcess } from "../server-process.ts";
+import type { Dialect } from "../load/dialect.ts";
+import type { Request } from "../load/load.ts";
+import type { Run } from "../results.ts";
+import { compete } from "./servers.ts";
 
 const section = "million";
 const value = "x".repeat(64);
@@ -31,31 +30,37 @@ export async function million(run: Run): Promise<void> {
         value: perEntry,
         unit: "B an entry (RSS)",
       });
-      await readKeys(run, full, "get, one hot key", [keyOf(0)]);
-      const step = Math.floor(count / 20_000);
-      const keys = Array.from({ length: 20_000 }, (_, index) => keyOf(index * step));
-      await readKeys(run, full, "get, keys at random", keys);
     } finally {
       await full.stop();
     }
   });
+  await readKeys(run, count);
 }
 
-/** Both with the generator of Node's, which can choose among keys: two requests of the same key keep it from h2load. */
-async function readKeys(
-  run: Run,
-  server: ServerProcess,
-  what: string,
-  keys: readonly string[],
-): Promise<void> {
-  const requests = [...keys, keys[0] as string].map((key) =>
-    grpcRequest(KeyValueService.method.get, { key }),
-  );
-  const figures = await measure(server, {
-    protocol: "grpc",
-    requests,
-    concurrency: 64,
-    seconds: run.seconds,
+/** The same reads of one key, which is always the same, and of keys at random: all servers hold all of them. */
+async function readKeys(run: Run, count: number): Promise<void> {
+  const asked = 20_000;
+  const keys = Array.from({ length: asked }, (_, index) => keyOf(Math.floor((index * count) / asked)));
+  const hot = keys[0] as string;
+  await compete(run, {
+    section,
+    valueBytes: value.length,
+    concurrencies: [64],
+    before: (dialect) => putAll(dialect, count),
+    questions: [
+      // Twice the same key: one alone would have another generator.
+      { what: `get one of ${count} keys`, requests: (dialect) => [hot, hot].map(dialect.get) },
+      { what: `get any of ${count} keys`, requests: (dialect) => keys.map(dialect.get) },
+    ],
   });
-  run.measured({ section, what, server: duetKv, protocol: "gRPC", concurrency: 64, ...figures });
+}
+
+function* putAll(dialect: Dialect, count: number): Generator<Request, void> {
+  for (let first = 0; first < count; first += dialect.keysMax) {
+    const length = Math.min(dialect.keysMax, count - first);
+    yield dialect.putMany(
+      Array.from({ length }, (_, index) => keyOf(first + index)),
+      value,
+    );
+  }
 }
