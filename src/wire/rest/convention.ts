@@ -14,7 +14,7 @@ export interface RestAnswer {
  * What one method does otherwise than google.api.http says, as long as it is reached by REST. Every part may be left out.
  * What a part throws is answered as an error of the call.
  */
-export interface RestConvention<Request extends Message = Message, Response extends Message = Message> {
+export interface RestConvention<Request extends Message = Message, Response extends object = object> {
   /** The reason given when a variable of the path is not percent-encoded UTF-8. Default: REQUEST_MALFORMED. */
   readonly pathReason?: WireReason;
   /** Added to the message when a JSON body is not understood. */
@@ -26,7 +26,7 @@ export interface RestConvention<Request extends Message = Message, Response exte
   readonly readRawBody?: (request: Request, body: Buffer, headers: IncomingHttpHeaders) => void;
   /** Sees the request last, when path, query and body are in it. */
   readonly readHeaders?: (request: Request, headers: IncomingHttpHeaders) => void;
-  /** Makes the answer. `json` writes the response as it would be without a convention. */
+  /** Makes the answer, from what the handler made. `json` writes the response as it would be without a convention. */
   readonly answer?: (response: Response, headers: IncomingHttpHeaders, json: () => string) => RestAnswer;
   /** Another status than the table's; undefined: the table's. */
   readonly errorStatus?: (error: ConnectError, headers: IncomingHttpHeaders) => number | undefined;

@@ -79,10 +79,9 @@ export class RestCall extends HttpCall implements BodyReader, UnaryCaller {
   succeed(init: MessageInitShape<DescMessage>): void {
     const { headers } = this.request;
     const { convention, entry } = this.#match.route;
+    const json = (): string => this.#toJson(create(entry.spec.method.output, init));
     try {
-      const output = create(entry.spec.method.output, init);
-      const json = (): string => this.#toJson(output);
-      const answer = convention.answer?.(output, headers, json) ?? jsonAnswer(json());
+      const answer = convention.answer?.(init, headers, json) ?? jsonAnswer(json());
       writeAnswer(this.request, this.response, answer, this.#invocation.responseHeaderIfAny);
     } catch (error) {
       this.fail(error);

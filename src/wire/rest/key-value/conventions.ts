@@ -1,15 +1,15 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, MessageInitShape } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import {
   type DeleteRequest,
-  type DeleteResponse,
-  type Entry,
-  type GetResponse,
+  type DeleteResponseSchema,
+  type EntrySchema,
+  type GetResponseSchema,
   KeyValueService,
   type PutRequest,
-  type PutResponse,
+  type PutResponseSchema,
   type WatchRequest,
   type WatchResponse,
 } from "../../../../gen/duetkv/v1/key_value_pb.ts";
@@ -23,7 +23,7 @@ import { parseRevision } from "./revision.ts";
 const jsonHint = "To store a JSON document as it is, send it with another content type, such as text/plain";
 
 /** Values travel as themselves, not wrapped in JSON, unless a client asks for JSON. */
-const put: RestConvention<PutRequest, PutResponse> = {
+const put: RestConvention<PutRequest, MessageInitShape<typeof PutResponseSchema>> = {
   pathReason: "KEY_INVALID",
   jsonHint,
   takesRawBody: (headers) => mediaTypeOf(headers["content-type"]) !== "application/json",
@@ -36,22 +36,22 @@ const put: RestConvention<PutRequest, PutResponse> = {
   },
   readHeaders: readWriteHeaders,
   errorStatus: preconditionStatus,
-  answer(response, headers, json) {
-    const extra = response.entry === undefined ? {} : { etag: toEntityTag(response.entry.revision) };
-    return answerWrite(201, response.revision, extra, headers, json);
+  answer({ entry, revision = 0n }, headers, json) {
+    const extra = entry === undefined ? {} : { etag: toEntityTag(entry.revision) };
+    return answerWrite(201, revision, extra, headers, json);
   },
 };
 
-const remove: RestConvention<DeleteRequest, DeleteResponse> = {
+const remove: RestConvention<DeleteRequest, MessageInitShape<typeof DeleteResponseSchema>> = {
   pathReason: "KEY_INVALID",
   readHeaders: readWriteHeaders,
   errorStatus: preconditionStatus,
-  answer: (response, headers, json) => answerWrite(200, response.revision, {}, headers, json),
+  answer: ({ revision = 0n }, headers, json) => answerWrite(200, revision, {}, headers, json),
 };
 
-const get: RestConvention<Message, GetResponse> = {
+const get: RestConvention<Message, MessageInitShape<typeof GetResponseSchema>> = {
   pathReason: "KEY_INVALID",
-  answer({ entry, revision }, requestHeaders, json) {
+  answer({ entry, revision = 0n }, requestHeaders, json) {
     const headers: OutgoingHttpHeaders = { "duetkv-revision": String(revision), vary: "Accept" };
     if (entry !== undefined) {
       headers["etag"] = toEntityTag(entry.revision);
@@ -65,8 +65,8 @@ const get: RestConvention<Message, GetResponse> = {
 };
 
 /** List, BatchGet and Commit: JSON, and the store's revision as every answer has it. */
-const jsonOnly: RestConvention<Message, Message & { revision: bigint }> = {
-  answer: (response, _headers, json) => withJson(200, { "duetkv-revision": String(response.revision) }, json),
+const jsonOnly: RestConvention<Message, { revision?: bigint }> = {
+  answer: ({ revision = 0n }, _headers, json) => withJson(200, { "duetkv-revision": String(revision) }, json),
 };
 
 const watch: RestConvention<WatchRequest, WatchResponse> = {
@@ -139,7 +139,10 @@ function withJson(status: number, headers: OutgoingHttpHeaders, json: () => stri
 }
 
 /** The value of an entry as a body; says in the headers what it is. */
-function rawValue(entry: Entry | undefined, headers: OutgoingHttpHeaders): string | Uint8Array {
+function rawValue(
+  entry: MessageInitShape<typeof EntrySchema> | undefined,
+  headers: OutgoingHttpHeaders,
+): string | Uint8Array {
   headers["x-content-type-options"] = "nosniff";
   headers["content-type"] =
     entry?.bytesValue === undefined ? "text/plain; charset=utf-8" : "application/octet-stream";

@@ -6,7 +6,7 @@ import { wireError } from "../../wire-error.ts";
 import { parseRevision } from "./revision.ts";
 
 /** The entity tag of an entry: its revision. */
-export function toEntityTag(revision: bigint): string {
+export function toEntityTag(revision = 0n): string {
   return `"${revision}"`;
 }
 
@@ -36,7 +36,7 @@ export function readPrecondition(headers: IncomingHttpHeaders): Precondition | u
 }
 
 /** Whether If-None-Match of a read names the entry as it is: `*`, or its tag in a list, also a weak one. */
-export function isNotModified(ifNoneMatch: string | undefined, revision: bigint): boolean {
+export function isNotModified(ifNoneMatch: string | undefined, revision?: bigint): boolean {
   if (ifNoneMatch === undefined) return false;
   if (ifNoneMatch.trim() === "*") return true;
   const tag = toEntityTag(revision);
