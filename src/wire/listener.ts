@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
+import { gatherRequests } from "./gathered-requests.ts";
 import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
 import { widenSession } from "./http2-settings.ts";
 import { createCleartextServers, createTlsServers, type ListenerLimits, type TlsFiles } from "./servers.ts";
@@ -78,8 +79,12 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     else widenSession(session);
     pingSession(session, limits.ping);
   });
+  const gatherRequest = gatherRequests(onRequest);
   for (const server of servers.requests) {
-    server.on("request", onRequest);
+    server.on("request", (request: HttpRequest, response: HttpResponse) => {
+      if (request.httpVersionMajor === 1) gatherRequest(request, response);
+      else onRequest(request, response);
+    });
     server.on("checkContinue", (request: HttpRequest, response: HttpResponse) => {
       onRequest(request, response);
       // What its headers alone have refused is answered by now, and its body need not come.
