@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { KeyValueService } from "../gen/duetkv/v1/key_value_pb.ts";
-import { type ServerProcess, startServer } from "./server-process.ts";
+import { type ServerProcess, startNodeServer } from "./server-process.ts";
 
 /** Beside the sources, since /tmp may be a file system in memory that syncs for free. */
 const scratch = new URL("../dist/bench-data/", import.meta.url).pathname;
@@ -24,9 +24,7 @@ export function startDuetKvOn(
   program = main,
 ): Promise<ServerProcess> {
   const anywhere = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-  // As `npm start` and the image do.
-  const node = [process.execPath, "--no-allocation-site-pretenuring"];
-  return startServer([...node, program, ...anywhere, "--log", log, ...flags]);
+  return startNodeServer(program, [...anywhere, "--log", log, ...flags]);
 }
 
 /** Calls `use` with an empty directory on a real disk, and removes it. */

@@ -30,7 +30,7 @@ async function sendGrpc(session: ClientHttp2Session, { path, headers, body }: Re
   stream.on("trailers", (trailers) => (status = trailers["grpc-status"] ?? status));
   stream.resume().end(body);
   await once(stream, "close");
-  if (status !== "0") throw new Error(`${path} was answered with ${status}`);
+  if (status !== "0") throw new Error(`${path} was answered with ${String(status)}`);
 }
 
 async function sendHttp1(address: string, { method, path, headers, body }: Request): Promise<void> {

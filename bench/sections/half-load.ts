@@ -4,7 +4,7 @@ import type { Load } from "../load/load.ts";
 import { hasH2load, measure, measureWarm, median } from "../load/measure.ts";
 import { grpcRequest } from "../load/requests.ts";
 import { duetKv, type Run } from "../results.ts";
-import { type ServerProcess, startServer } from "../server-process.ts";
+import { type ServerProcess, startNodeServer } from "../server-process.ts";
 
 const key = "benchmark/key";
 const value = "x".repeat(64);
@@ -16,7 +16,7 @@ export async function halfLoad(run: Run): Promise<void> {
   if (!hasH2load) return;
   await withDirectory(async (directory) => {
     const ours = await startDuetKv(directory);
-    const peer = await startServer([process.execPath, bare, String(value.length)]);
+    const peer = await startNodeServer(bare, [String(value.length)]);
     try {
       const put = grpcRequest(KeyValueService.method.put, { key, value });
       await measure(ours, { protocol: "grpc", requests: [put], concurrency: 1, seconds: 1 });

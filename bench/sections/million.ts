@@ -49,8 +49,8 @@ async function readKeys(run: Run, count: number): Promise<void> {
     before: (dialect) => putAll(dialect, count),
     questions: [
       // Twice the same key: one alone would have another generator.
-      { what: `get one of ${count} keys`, requests: (dialect) => [hot, hot].map(dialect.get) },
-      { what: `get any of ${count} keys`, requests: (dialect) => keys.map(dialect.get) },
+      { what: `get one of ${count} keys`, requests: (dialect) => [hot, hot].map((key) => dialect.get(key)) },
+      { what: `get any of ${count} keys`, requests: (dialect) => keys.map((key) => dialect.get(key)) },
     ],
   });
 }

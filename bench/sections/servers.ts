@@ -8,10 +8,10 @@ import { sendEach } from "../load/send-each.ts";
 import { etcdVersion, startEtcd } from "../peers/etcd.ts";
 import { hasWebdis, redisVersion, startRedis } from "../peers/redis.ts";
 import { duetKv, type Protocol, type Run } from "../results.ts";
-import { type ServerProcess, startServer } from "../server-process.ts";
+import { type ServerProcess, startNodeServer } from "../server-process.ts";
 
 /** A server, and how it is asked for the same as the others. */
-export interface Contender {
+interface Contender {
   readonly name: string;
   readonly protocol: Protocol;
   readonly dialect: Dialect;
@@ -23,7 +23,7 @@ export interface Contender {
 function peer(script: string, argument: "directory" | "valueBytes") {
   const path = new URL(`../peers/${script}.ts`, import.meta.url).pathname;
   return (directory: string, valueBytes: number) =>
-    startServer([process.execPath, path, argument === "directory" ? directory : String(valueBytes)]);
+    startNodeServer(path, [argument === "directory" ? directory : String(valueBytes)]);
 }
 
 const etcd: readonly Contender[] =
@@ -70,7 +70,7 @@ export interface Contest {
   readonly questions: readonly Question[];
 }
 
-export interface Question {
+interface Question {
   readonly what: string;
   /** The calls that are measured: one again and again, or many at random. */
   readonly requests: (dialect: Dialect) => readonly Request[];

@@ -73,6 +73,7 @@ function compile(message: DescMessage): Encoder | undefined {
       let value;
       ${statements.join("\n")}
     };`;
+  // oxlint-disable-next-line no-implied-eval -- nothing of it comes from a request
   return new Function("writer", "nested", "library", source)(writer, nested, libraryEncoder(message));
 }
 
@@ -96,7 +97,9 @@ function valueStatement(kind: Kind, name: string, value: string): string {
       return `writer.varint(${value} ? 1 : 0);`;
     case "int32":
       return `writer.varint(${value});`;
-    default:
+    case "string":
+    case "bytes":
+    case "int64":
       return `writer.${kind}(${value});`;
   }
 }
