@@ -16,7 +16,7 @@ export function render(results: Results, plots: readonly { name: string; title: 
     "The server has one core, its load the other. CPU is what the server's process used, by `/proc/PID/stat`, for each " +
       "request. Times are microseconds as the load generator saw them. *Duet KV ÷ it* compares requests per second over " +
       "the same protocol with as many calls under way: above 1, Duet KV is faster. Servers that compete run side by side " +
-      "and are loaded in turns of a second, or three where 1,024 calls are under way; each figure is the median of five turns, and each ratio the median of the " +
+      "and are loaded in turns of a second, or two where 1,024 calls are under way; each figure is the median of five turns, and each ratio the median of the " +
       "ratios within a turn.",
     ...notes,
     ...plots.map(({ name, title }) => `![${title}](${name})`),

@@ -121,9 +121,9 @@ interface Entrant {
 
 async function takeTurns(run: Run, entrants: readonly Entrant[], question: Question, concurrency: number) {
   const rounds = new Map<Contender, Figures[]>(entrants.map(({ contender }) => [contender, []]));
-  const warmUp = 2;
+  const warmUp = 1;
   // A thousand connections take a good part of a second to open.
-  const seconds = concurrency < 1024 ? 1 : 3;
+  const seconds = concurrency < 1024 ? 1 : 2;
   for (let round = -warmUp; round < run.rounds; round++) {
     for (const { contender, server } of entrants) {
       const requests = question.requests(contender.dialect);

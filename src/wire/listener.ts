@@ -6,6 +6,7 @@ import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
 import { widenSession } from "./http2-settings.ts";
 import { createCleartextServers, createTlsServers, type ListenerLimits, type TlsFiles } from "./servers.ts";
 import { pingSession } from "./session-ping.ts";
+import { replaceStreamTable } from "./stream-table.ts";
 import type { WireLog } from "./wire-log.ts";
 
 export interface ListenerOptions {
@@ -74,6 +75,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   });
   servers.http2.on("session", (session) => {
     sessions.add(session);
+    replaceStreamTable(session);
     session.once("close", () => sessions.delete(session));
     if (draining) session.close();
     else widenSession(session);
