@@ -2,7 +2,7 @@
  * Measures Duet KV and its peers, and writes RESULTS.md and its plots beside this file, and all figures to
  * dist/bench/results.json. A run of less than everything writes all of it to dist/bench.
  *
- *     npm run bench                       everything, about 40 minutes
+ *     npm run bench                       everything, about 30 minutes
  *     npm run bench -- gets puts          only these sections
  *     npm run bench -- --quick            a short run of everything
  */
