@@ -18,7 +18,7 @@ import { checkCommit } from "./check-commit.ts";
 import { checkKey } from "./check-key.ts";
 import { checkPrecondition } from "./check-precondition.ts";
 import { checkPut } from "./check-put.ts";
-import { type EntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-message.ts";
+import { type EntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
 import { list } from "./list.ts";
 import { checkWatch, toWatchResponses } from "./watch.ts";
 

@@ -6,7 +6,7 @@ import { type Entry, entryBytes } from "../store/entry.ts";
 import { afterKey, beforeKey, type KeyRange, keyRange, prefixRange } from "../store/key-range.ts";
 import type { ReadonlyStore } from "../store/store.ts";
 import { checkKeyPart } from "./check-key.ts";
-import { type EntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-message.ts";
+import { type EntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
 import { decodePageToken, encodePageToken } from "./page-token.ts";
 
 type ListResponseInit = MessageInitShape<typeof ListResponseSchema>;

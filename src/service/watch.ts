@@ -13,7 +13,7 @@ import type { Change } from "../store/store.ts";
 import type { ChangeSet } from "../store/watch-history.ts";
 import type { WatchMessage, WatchOptions } from "../store/watch-hub.ts";
 import { checkKey, checkKeyPart } from "./check-key.ts";
-import { type EntryInit, toDeletedEntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-message.ts";
+import { type EntryInit, toDeletedEntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
 
 /** Throws RANGE_INVALID, REVISION_INVALID or what `checkKey` does. */
 export function checkWatch(request: WatchRequest, limits: Pick<Limits, "keyBytesMax">): WatchOptions {

@@ -27,44 +27,36 @@ export function encodeBinary(
   value: MessageInitShape<DescMessage>,
   headroom = 0,
 ): Buffer {
-  const encode = encoderOf(message) ?? libraryEncoder(message);
   writer.begin();
-  encode(value);
+  encoderOf(message)(value);
   return writer.finish(headroom);
 }
 
-/** undefined: one of its fields is not known here. */
-const encoders = new WeakMap<DescMessage, Encoder | undefined>();
+const encoders = new WeakMap<DescMessage, Encoder>();
 
-function encoderOf(message: DescMessage): Encoder | undefined {
+function encoderOf(message: DescMessage): Encoder {
   const found = encoders.get(message);
-  if (found !== undefined || encoders.has(message)) return found;
-  // A message that contains itself is left to protobuf-es too.
-  encoders.set(message, undefined);
-  const encoder = compile(message);
+  if (found !== undefined) return found;
+  const library: Encoder = (value) => writer.raw(toBinary(message, create(message, value)));
+  // Where a message contains itself, that one is left to protobuf-es.
+  encoders.set(message, library);
+  const encoder = compile(message, library);
   encoders.set(message, encoder);
   return encoder;
 }
 
-function libraryEncoder(message: DescMessage): Encoder {
-  return (value) => writer.raw(toBinary(message, create(message, value)));
-}
-
 /**
  * The encoder as JavaScript, since a loop over descriptions of fields takes twice the time: where each field has a place
- * in the code, V8 knows where it is in the object. All of the source comes of the descriptor.
+ * in the code, V8 knows where it is in the object. All of the source comes of the descriptor. A message with a field that
+ * is not known here, or that has unknown fields, goes to the library.
  */
-function compile(message: DescMessage): Encoder | undefined {
+function compile(message: DescMessage, library: Encoder): Encoder {
   const nested: Record<string, Encoder> = {};
   const statements: string[] = [];
   for (const field of message.fields.toSorted((a, b) => b.number - a.number)) {
     const kind = kindOf(field);
-    if (kind === undefined) return undefined;
-    if (field.message !== undefined) {
-      const encoder = encoderOf(field.message);
-      if (encoder === undefined) return undefined;
-      nested[field.localName] = encoder;
-    }
+    if (kind === undefined) return library;
+    if (field.message !== undefined) nested[field.localName] = encoderOf(field.message);
     statements.push(fieldStatement(field, kind));
   }
   const source = `
@@ -74,7 +66,7 @@ function compile(message: DescMessage): Encoder | undefined {
       ${statements.join("\n")}
     };`;
   // oxlint-disable-next-line no-implied-eval -- nothing of it comes from a request
-  return new Function("writer", "nested", "library", source)(writer, nested, libraryEncoder(message));
+  return new Function("writer", "nested", "library", source)(writer, nested, library);
 }
 
 function fieldStatement(field: DescField, kind: Kind): string {

@@ -1,5 +1,10 @@
 import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { FieldDescriptorProtoSchema, StructSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
+import {
+  DescriptorProtoSchema,
+  FieldDescriptorProtoSchema,
+  StructSchema,
+  TimestampSchema,
+} from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import {
@@ -66,6 +71,10 @@ it("leaves to protobuf-es what it does not know", () => {
   expectSame(CommitRequestSchema, { mutations: [{ kind: { case: "delete", value: { key: "a" } } }] });
   expectSame(StructSchema, { fields: { a: { kind: { case: "numberValue", value: 1.5 } } } });
   expectSame(FieldDescriptorProtoSchema, { name: "a", number: -1 });
+  expectSame(DescriptorProtoSchema, {
+    name: "a",
+    nestedType: [{ name: "b", nestedType: [{ name: "c", extensionRange: [{ start: 5 }] }] }],
+  });
   expectSame(unwrappedMessage, { text: "a" });
   expectSame(unwrappedMessage, { struct: { b: 1.5 } });
 });
