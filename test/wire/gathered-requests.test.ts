@@ -7,7 +7,11 @@ function gathering() {
   const handled: string[] = [];
   const handle = gatherRequests(({ url }) => handled.push(url ?? ""));
   const come = (...urls: readonly string[]): object[] => {
-    const requests = urls.map((url) => ({ url, destroyed: false }));
+    const requests = urls.map((url) => ({
+      url,
+      destroyed: false,
+      headers: url === "body" ? { "content-length": "1" } : {},
+    }));
     for (const request of requests) handle(request as HttpRequest, {} as HttpResponse);
     return requests;
   };
@@ -41,6 +45,14 @@ test("where several come together, those of a turn are handed on at its end, in 
   await endOfTurn();
   come("g");
   expect(handled, "one came alone").toEqual(["f", "g"]);
+});
+
+test("a request with a body is handed on at once", async () => {
+  const { handled, come } = gathering();
+  come(...sixteen, "a", "body", "b");
+  expect(handled.slice(16)).toEqual(["body"]);
+  await endOfTurn();
+  expect(handled.slice(16)).toEqual(["body", "a", "b"]);
 });
 
 test("requests whose client is gone at the end of the turn are left out", async () => {
