@@ -35,7 +35,6 @@ export type Reason =
   | "OUTCOME_UNKNOWN"
   | "DATABASE_WENT_BACK_IN_TIME"
   // Between a transaction log and its owner; never sent.
-  | "LOG_CONFLICT"
   | "LOG_CORRUPT"
   | "LOG_VERSION"
   | "LOG_LOCKED";

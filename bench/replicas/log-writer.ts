@@ -3,7 +3,6 @@
  * log-writer.ts URL BATCH MILLISECONDS. Says "ready", waits for a message, and says how many events a second it appended.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { DuetError } from "../../src/duet-error.ts";
 import { silentSink } from "../../src/transaction-log/log-sink.ts";
 import { openPostgresTransactionLogger } from "../../src/transaction-log/postgres/open-postgres-transaction-logger.ts";
 import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
@@ -48,15 +47,13 @@ function nextBatch(): Transaction[] {
 /** Appends a batch, or learns what came first. Resolves with the number of events that were appended. */
 async function append(): Promise<number> {
   const batch = nextBatch();
-  try {
-    await log.append(revision, batch);
+  const outcome = await log.append(revision, batch);
+  if (outcome.appended) {
     apply(batch);
     return batch.length;
-  } catch (error) {
-    if (!(error instanceof DuetError && error.reason === "LOG_CONFLICT")) throw error;
-    await reached(Number(error.metadata["latest_sequence"]));
-    return 0;
   }
+  await reached(outcome.latest ?? revision + 1);
+  return 0;
 }
 
 for await (const transactions of log.readTransactions(0)) apply(transactions);

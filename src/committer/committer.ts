@@ -137,13 +137,11 @@ export class Committer {
     const { logger } = this.#options;
     // What changes nothing is a read: it need not be the newest state, which may never be seen while others write.
     if (transactions.length === 0) return fresh ? basis : logger.latestSequence();
-    try {
-      await logger.append(basis, transactions);
-      return basis;
-    } catch (error) {
-      if (!(error instanceof DuetError && error.reason === "LOG_CONFLICT")) throw error;
-      return Number(error.metadata["latest_sequence"] ?? basis + 1);
-    }
+    const outcome = await logger.append(basis, transactions);
+    if (outcome.appended) return basis;
+    const { latest = basis + 1 } = outcome;
+    if (latest > basis) return latest;
+    throw new DuetError("LOG_UNAVAILABLE", `the log ends at ${latest}, before the store's revision ${basis}`);
   }
 
   async #reach(sequence: number): Promise<void> {

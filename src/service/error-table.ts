@@ -35,7 +35,6 @@ const codes = {
   LOG_UNAVAILABLE: Code.Unavailable,
   OUTCOME_UNKNOWN: Code.Unavailable,
   DATABASE_WENT_BACK_IN_TIME: Code.Unavailable,
-  LOG_CONFLICT: Code.Internal,
   LOG_CORRUPT: Code.Internal,
   LOG_VERSION: Code.Internal,
   LOG_LOCKED: Code.Internal,

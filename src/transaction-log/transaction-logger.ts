@@ -44,6 +44,14 @@ export interface Transaction {
   readonly events: readonly TransactionEvent[];
 }
 
+/**
+ * The outcome of an append. A conflict means that the log did not end at the basis: another writer came first, and
+ * nothing of the batch was or will be written. `latest` is the sequence at which the log ends, where the log knows it.
+ */
+export type AppendOutcome =
+  | { readonly appended: true }
+  | { readonly appended: false; readonly latest: number | undefined };
+
 export interface TransactionLogger {
   /** See the glossary above. Grows with `compact`. */
   readonly horizon: number;
@@ -63,15 +71,15 @@ export interface TransactionLogger {
   readTransactions(after: number): AsyncIterable<readonly Transaction[]>;
 
   /**
-   * Resolves when all are durable. They are numbered from `basis + 1` without gaps. Called again only after the last
-   * call has settled. Rejects with
-   * - LOG_CONFLICT when the log does not end at `basis`: another writer came first, nothing was written;
+   * Appends `transactions`, which are numbered from `basis + 1` without gaps, right after `basis`. Resolves when all of
+   * them are durable, or with a conflict when the log does not end at `basis`. Called again only after the last call has
+   * settled. Rejects with
    * - LOG_UNAVAILABLE when nothing was written and nothing of it will ever be read;
    * - DATABASE_WENT_BACK_IN_TIME when in addition no later append will be: what this owner has read is not the log's
    *   past any more;
    * - OUTCOME_UNKNOWN when a later start may or may not find the batch, whole or not at all.
    */
-  append(basis: number, transactions: readonly Transaction[]): Promise<void>;
+  append(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome>;
 
   /**
    * What other writers append after `after`, as it becomes durable, oldest first, each once. Ends only when `signal`

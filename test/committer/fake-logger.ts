@@ -1,5 +1,5 @@
 import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
-import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
+import type { AppendOutcome, Transaction } from "../../src/transaction-log/transaction-logger.ts";
 
 /** A log in memory whose appends wait, or fail, as a test says. */
 export class FakeLogger extends MemoryTransactionLogger {
@@ -20,11 +20,11 @@ export class FakeLogger extends MemoryTransactionLogger {
     return resolve;
   }
 
-  override async append(basis: number, transactions: readonly Transaction[]): Promise<void> {
+  override async append(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome> {
     this.appends.push(transactions.map(({ sequence }) => sequence));
     await this.#gate;
     const failure = this.#failures.shift();
     if (failure !== undefined) throw failure;
-    await super.append(basis, transactions);
+    return super.append(basis, transactions);
   }
 }

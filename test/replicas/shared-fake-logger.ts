@@ -1,6 +1,9 @@
-import { DuetError } from "../../src/duet-error.ts";
 import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
-import type { Transaction, TransactionLogger } from "../../src/transaction-log/transaction-logger.ts";
+import type {
+  AppendOutcome,
+  Transaction,
+  TransactionLogger,
+} from "../../src/transaction-log/transaction-logger.ts";
 
 /** A log in memory that others append to as well, when and as a test says. */
 export class SharedFakeLogger implements TransactionLogger {
@@ -17,6 +20,8 @@ export class SharedFakeLogger implements TransactionLogger {
   onRead: () => void = () => {};
   /** How many transactions each append tried. */
   readonly appends: number[] = [];
+  /** What a conflict tells about a log that ends at `newest`. */
+  conflictLatest: (newest: number) => number | undefined = (newest) => newest;
   beforeAppend: () => void = () => {};
   onConflict: () => void = () => {};
   /** Called when an append has happened and is not answered yet. */
@@ -68,17 +73,18 @@ export class SharedFakeLogger implements TransactionLogger {
     }
   }
 
-  async append(basis: number, transactions: readonly Transaction[]): Promise<void> {
+  async append(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome> {
     this.appends.push(transactions.length);
     this.beforeAppend();
     const newest = this.#newest;
     if (basis !== newest) {
       this.onConflict();
-      throw new DuetError("LOG_CONFLICT", "", { metadata: { latest_sequence: String(newest) } });
+      return { appended: false, latest: this.conflictLatest(newest) };
     }
     await this.#log.append(basis, transactions);
     this.#newest += transactions.length;
     this.afterAppend();
+    return { appended: true };
   }
 
   async *follow(_after: number, signal: AbortSignal): AsyncIterable<readonly Transaction[]> {

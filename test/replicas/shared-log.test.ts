@@ -63,6 +63,23 @@ test("a write that others came before is evaluated again", async () => {
   expect(applied).toEqual([1, 2]);
 });
 
+test("a write is evaluated again also when a conflict does not tell where the log ends", async () => {
+  const { logger, committer, applied } = startReplica();
+  logger.conflictLatest = () => undefined;
+  for (const key of ["a", "b", "c"]) logger.appendAsOther(key);
+  const outcome = outcomeOf(committer.commit(operation([put("a")], check("c", { exists: false }))));
+  expect(await outcome).toBe("KEY_EXISTS");
+  expect(applied).toEqual([1, 2, 3]);
+});
+
+test("a write is not acknowledged when the log ends before what the store has applied", async () => {
+  const { logger, committer, store } = startReplica();
+  logger.appendUnheard("a");
+  logger.conflictLatest = () => 0;
+  expect(await outcomeOf(committer.commit(operation([put("b")])))).toBe("LOG_UNAVAILABLE");
+  expect(store.get("b")).toBeUndefined();
+});
+
 test("operations that came meanwhile join a batch that has to be tried again", async () => {
   const { logger, committer, store } = startReplica();
   let others: Promise<string>[] = [];

@@ -1,6 +1,6 @@
 import { DuetError } from "../../duet-error.ts";
 import type { LogSink } from "../log-sink.ts";
-import type { Transaction, TransactionLogger } from "../transaction-logger.ts";
+import type { AppendOutcome, Transaction, TransactionLogger } from "../transaction-logger.ts";
 import { type Snapshot, writeSnapshot } from "./compaction.ts";
 import { sortDirectory } from "./directory.ts";
 import { fileHeaderBytes } from "./file-header.ts";
@@ -54,7 +54,7 @@ export class FileLog implements TransactionLogger {
   /** Files that a compaction could not remove. */
   #obsolete: string[] = [];
   /** The append or rotation that is under way. */
-  #busy: Promise<void> | undefined;
+  #busy: Promise<unknown> | undefined;
   #compaction: Promise<void> | undefined;
   #fault: DuetError | undefined;
   #healing: Promise<void> | undefined;
@@ -110,13 +110,12 @@ export class FileLog implements TransactionLogger {
     }
   }
 
-  async append(basis: number, transactions: readonly Transaction[]): Promise<void> {
-    await this.#exclusively(async () => {
+  append(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome> {
+    return this.#exclusively(async () => {
       this.#assertWritable();
-      if (basis !== this.#lastSequence) {
-        throw new DuetError("LOG_CONFLICT", `the log ends at ${this.#lastSequence}, not at ${basis}`);
-      }
+      if (basis !== this.#lastSequence) return { appended: false, latest: this.#lastSequence };
       if (transactions.length > 0) await this.#write(transactions);
+      return { appended: true };
     });
   }
 
@@ -156,12 +155,12 @@ export class FileLog implements TransactionLogger {
   }
 
   /** Appends and rotations come one after the other. */
-  async #exclusively(work: () => Promise<void>): Promise<void> {
+  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
     while (this.#busy) await this.#busy.catch(() => {});
     const run = work();
     this.#busy = run;
     try {
-      await run;
+      return await run;
     } finally {
       this.#busy = undefined;
     }

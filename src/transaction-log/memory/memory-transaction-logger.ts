@@ -1,6 +1,6 @@
 import { DuetError } from "../../duet-error.ts";
 import { retainLive } from "../retain-live.ts";
-import type { Transaction, TransactionLogger } from "../transaction-logger.ts";
+import type { AppendOutcome, Transaction, TransactionLogger } from "../transaction-logger.ts";
 
 /** Keeps the log in memory: nothing lasts. For tests, and for stores that need not outlive their process. */
 export class MemoryTransactionLogger implements TransactionLogger {
@@ -20,13 +20,12 @@ export class MemoryTransactionLogger implements TransactionLogger {
     if (transactions.length > 0) yield transactions;
   }
 
-  async append(basis: number, transactions: readonly Transaction[]): Promise<void> {
+  async append(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome> {
     if (this.#closed) throw new DuetError("LOG_UNAVAILABLE", "the log is closed");
-    if (basis !== this.#latest) {
-      throw new DuetError("LOG_CONFLICT", `the log ends at ${this.#latest}, not at ${basis}`);
-    }
+    if (basis !== this.#latest) return { appended: false, latest: this.#latest };
     this.#transactions.push(...transactions);
     this.#latest += transactions.length;
+    return { appended: true };
   }
 
   async *follow(_after: number, signal: AbortSignal): AsyncIterable<readonly Transaction[]> {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { DuetError } from "../../duet-error.ts";
-import type { Transaction } from "../transaction-logger.ts";
+import type { AppendOutcome, Transaction } from "../transaction-logger.ts";
 import { type AppendBatch, tryAppend } from "./append.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Connections } from "./connections.ts";
@@ -43,43 +43,42 @@ export class Appender {
     this.#turns = new Turns(options.connections);
   }
 
-  /** As `TransactionLogger.append`. A conflict says in its metadata where the log ends: `latest_sequence`. */
-  async append(basis: number, transactions: readonly Transaction[]): Promise<void> {
+  /** As `TransactionLogger.append`. */
+  async append(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome> {
     const { stopping, stoppingMs } = this.#options;
     const cause = new Error("the database does not answer, and the process stops");
     // What was given up may still be under way, and there is one at a time.
     if (this.#gaveUp) throw unavailable(cause);
-    await boundOnceStopping(this.#appendInTurn(basis, transactions), stopping, stoppingMs, () => {
+    return boundOnceStopping(this.#appendInTurn(basis, transactions), stopping, stoppingMs, () => {
       this.#gaveUp = true;
       return this.#open ? outcomeUnknown(cause) : unavailable(cause);
     });
   }
 
-  async #appendInTurn(basis: number, transactions: readonly Transaction[]): Promise<void> {
-    try {
-      if (this.#turns.wanted) await this.#takeTurn();
-      await this.#append(basis, transactions);
+  async #appendInTurn(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome> {
+    if (this.#turns.wanted) await this.#takeTurn();
+    if (await this.#append(basis, transactions)) {
       this.#turns.appended();
-    } catch (error) {
-      if (!(error instanceof DuetError && error.reason === "LOG_CONFLICT")) throw error;
-      this.#turns.conflicted();
-      if (!this.#turns.held) await this.#takeTurn();
-      throw conflict(basis, this.#options.history.seen.sequence);
+      return { appended: true };
     }
+    this.#turns.conflicted();
+    if (!this.#turns.held) await this.#takeTurn();
+    return { appended: false, latest: this.#options.history.seen.sequence };
   }
 
   close(): void {
     this.#turns.close();
   }
 
-  async #append(basis: number, transactions: readonly Transaction[]): Promise<void> {
+  /** False when the log does not end at `basis`. */
+  async #append(basis: number, transactions: readonly Transaction[]): Promise<boolean> {
     const { history, newest, outcomeMs } = this.#options;
     const until = performance.now() + outcomeMs;
     // A batch that comes too late need not be sent.
     if (Math.max(basis, newest()) > history.seen.sequence) await this.#refresh();
     for (;;) {
-      if (basis !== history.seen.sequence) throw conflict(basis, history.seen.sequence);
-      if (transactions.length === 0) return;
+      if (basis !== history.seen.sequence) return false;
+      if (transactions.length === 0) return true;
       const batch: AppendBatch = {
         basis: history.seen,
         sequence: basis + transactions.length,
@@ -87,7 +86,7 @@ export class Appender {
         transactions,
       };
       const appended = await this.#attempt(batch, until);
-      if (appended === true) return;
+      if (appended === true) return true;
       if (appended === false) await this.#refresh();
       if (performance.now() > until) throw unavailable(new Error("the database keeps losing the connection"));
     }
@@ -153,12 +152,6 @@ export class Appender {
       throw unavailable(history.fault ?? error);
     }
   }
-}
-
-function conflict(basis: number, latest: number): DuetError {
-  return new DuetError("LOG_CONFLICT", `the log ends at ${latest}, not at ${basis}`, {
-    metadata: { latest_sequence: String(latest) },
-  });
 }
 
 function outcomeUnknown(cause: unknown): DuetError {

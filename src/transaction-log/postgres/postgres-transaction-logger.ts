@@ -1,6 +1,6 @@
 import { DuetError } from "../../duet-error.ts";
 import type { LogSink } from "../log-sink.ts";
-import type { Transaction, TransactionLogger } from "../transaction-logger.ts";
+import type { AppendOutcome, Transaction, TransactionLogger } from "../transaction-logger.ts";
 import { Appender } from "./appender.ts";
 import { compact } from "./compaction.ts";
 import type { Connections } from "./connections.ts";
@@ -33,7 +33,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
   readonly #closed = new AbortController();
   /** The newest sequence that a notification told of. */
   #notified = 0;
-  #appending: Promise<void> | undefined;
+  #appending: Promise<unknown> | undefined;
   #compaction: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -81,7 +81,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
     }
   }
 
-  async append(basis: number, transactions: readonly Transaction[]): Promise<void> {
+  async append(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome> {
     this.#assertOpen();
     transactions.forEach(({ sequence }, index) => {
       if (sequence === basis + 1 + index) return;
@@ -89,7 +89,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
     });
     const appending = this.#appender.append(basis, transactions);
     this.#appending = appending;
-    await appending;
+    return appending;
   }
 
   async *follow(after: number, signal: AbortSignal): AsyncGenerator<readonly Transaction[]> {

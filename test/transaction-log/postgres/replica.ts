@@ -60,15 +60,17 @@ export class Replica {
       await think();
       try {
         this.#appending = true;
-        await this.log.append(basis, batch);
-        this.#apply(batch);
-        this.acknowledged.push(...marks);
-        return;
+        const { appended } = await this.log.append(basis, batch);
+        if (appended) {
+          this.#apply(batch);
+          this.acknowledged.push(...marks);
+          return;
+        }
+        this.conflicts++;
       } catch (error) {
         const reason = error instanceof DuetError ? error.reason : undefined;
         if (reason === "OUTCOME_UNKNOWN") this.unknown.push(...marks);
-        if (reason !== "LOG_CONFLICT") throw error;
-        this.conflicts++;
+        throw error;
       } finally {
         this.#appending = false;
       }
