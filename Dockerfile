@@ -6,7 +6,7 @@ COPY package.json package-lock.json .npmrc LICENSE ./
 RUN npm ci
 COPY gen gen
 COPY src src
-COPY scripts/bundle.ts scripts/
+COPY tools/bundle.ts tools/
 RUN npm run bundle
 # What the final image has: the Node that the lock file names by hash, the libraries that it and the native add-on are
 # linked with, the bundle, and an empty data directory.

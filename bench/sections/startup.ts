@@ -3,7 +3,7 @@ import { startDuetKv, withDirectory } from "../duetkv.ts";
 import type { Run } from "../results.ts";
 
 const bundle = new URL("../../dist/duetkv.mjs", import.meta.url).pathname;
-const bundler = new URL("../../scripts/bundle.ts", import.meta.url).pathname;
+const bundler = new URL("../../tools/bundle.ts", import.meta.url).pathname;
 
 /** From the start of the process to the line that says it is ready, with an empty log. */
 export async function startup(run: Run): Promise<void> {

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { DuetError } from "../../src/duet-error.ts";
-import { createRandom, seed } from "../transaction-log/random.ts";
+import { createRandom, seed } from "../support/random.ts";
 import { check, contents, operation, outcomeOf, put, remove, startCommitting } from "./committing.ts";
 
 test("operations that wait share an append, and each sees those before it", async () => {

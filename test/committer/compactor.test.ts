@@ -8,8 +8,8 @@ import { defaultLimits } from "../../src/limits.ts";
 import { entryBytes } from "../../src/store/entry.ts";
 import { Store } from "../../src/store/store.ts";
 import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
+import { createRandom, seed } from "../support/random.ts";
 import { readAll } from "../transaction-log/log-model.ts";
-import { createRandom, seed } from "../transaction-log/random.ts";
 import { contents, operation, put, remove } from "./committing.ts";
 
 interface Compacting {

@@ -1,6 +1,6 @@
 import type { Entry } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
-import type { Random } from "../transaction-log/random.ts";
+import type { Random } from "../support/random.ts";
 
 type Value = string | Uint8Array;
 

@@ -10,9 +10,9 @@ import type { Entry } from "../../src/store/entry.ts";
 import type { Selector } from "../../src/store/watch-topics.ts";
 import type { SeenBy, SeenMessage, Session } from "../store/watch-validator.ts";
 import { CallFailure } from "../support/key-value-client.ts";
+import type { Random } from "../support/random.ts";
 import { openResponse } from "../support/rest-request.ts";
 import { readEvents } from "../support/server-sent-events.ts";
-import type { Random } from "../transaction-log/random.ts";
 import { openClient } from "./every-client.ts";
 
 export type WatchProtocol = "gRPC by Connect" | "gRPC by grpc-js" | "events";

@@ -1,7 +1,8 @@
 import { expect, onTestFinished } from "vitest";
+import { createRandom, seed } from "../support/random.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { createRandom, seed } from "../transaction-log/random.ts";
-import { connectTo, expectSameState, isReady, startReplicas, until } from "./cluster.ts";
+import { until } from "../support/until.ts";
+import { connectTo, expectSameState, isReady, startReplicas } from "./cluster.ts";
 import { ReplicaHistory, readTruth } from "./replica-history.ts";
 import { Clients, Traffic } from "./traffic.ts";
 

@@ -1,9 +1,9 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished } from "vitest";
 import { openClient, type Protocol } from "../end-to-end/every-client.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
 import { request } from "../support/rest-request.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
+import { until } from "../support/until.ts";
 
 /** Starts a replica, which ends with the test at the latest. */
 export async function startReplica(url: string, flags: readonly string[] = []): Promise<ServerProcess> {
@@ -30,11 +30,6 @@ export function connectTo(
   const client = openClient(protocol, address);
   onTestFinished(() => client.close());
   return client;
-}
-
-/** Waits for something that happens sooner or later; the test's own timeout ends it. */
-export async function until(happened: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await happened())) await delay(20);
 }
 
 export interface State {

@@ -1,8 +1,8 @@
 import { Consistency } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { openClient, protocols, wasRefused } from "../end-to-end/every-client.ts";
 import { CallFailure, type KeyValueClient } from "../support/key-value-client.ts";
+import type { Random } from "../support/random.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import type { Random } from "../transaction-log/random.ts";
 import type { Expectation, Outcome, ReplicaHistory, Writes } from "./replica-history.ts";
 
 /** Where the next call goes. */

@@ -2,7 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import type { Entry, ListRequestSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { compareUtf8 } from "../store/unicode-keys.ts";
-import { createRandom, seed } from "../transaction-log/random.ts";
+import { createRandom, seed } from "../support/random.ts";
 import { reasonOf, type Serving, startServing } from "./serving.ts";
 
 type ListRequest = MessageInitShape<typeof ListRequestSchema>;

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { fromOrderKey, prefixEnd, toOrderKey } from "../../src/store/key-order.ts";
-import { seed } from "../transaction-log/random.ts";
+import { seed } from "../support/random.ts";
 import { compareUtf8, keyPart, unicodeKey } from "./unicode-keys.ts";
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { entryBytes } from "../../src/store/entry.ts";
 import { afterKey, beforeKey, type KeyRange, keyRange, prefixRange } from "../../src/store/key-range.ts";
 import { Store } from "../../src/store/store.ts";
-import { createRandom, type Random, seed } from "../transaction-log/random.ts";
+import { createRandom, type Random, seed } from "../support/random.ts";
 import { applyNext, put, remove } from "./store-model.ts";
 import { compareUtf8, keyPart, unicodeKey } from "./unicode-keys.ts";
 

@@ -11,7 +11,7 @@ import { Store } from "../../src/store/store.ts";
 import { WatchHub, type WatchMessage, type WatchOptions } from "../../src/store/watch-hub.ts";
 import type { Selector } from "../../src/store/watch-topics.ts";
 import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
-import type { Random } from "../transaction-log/random.ts";
+import type { Random } from "../support/random.ts";
 import { type SeenBy, type SeenMessage, type Session, Truth } from "./watch-validator.ts";
 
 /** Everything below the service, on a log in memory that outlives restarts, and a clock of its own. */

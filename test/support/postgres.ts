@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import {
   chownSync,
@@ -19,8 +20,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Client } from "pg";
 
-/** A PostgreSQL server of its own, from the binaries in node_modules, on a free port of 127.0.0.1. */
-export interface PostgresServer {
+/** A PostgreSQL server that is running on 127.0.0.1. */
+export interface RunningPostgres {
   readonly port: number;
   /** Of a database that need not exist; by default as superuser. */
   url(database: string, credentials?: string): string;
@@ -28,6 +29,10 @@ export interface PostgresServer {
   createDatabase(): Promise<string>;
   /** Runs SQL as superuser and gives the rows. */
   query(url: string, text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
+}
+
+/** A server of its own, from the binaries in node_modules, on a free port. */
+export interface PostgresServer extends RunningPostgres {
   /** Ends it as a power failure would. */
   kill(): Promise<void>;
   /** Starts it again after `kill`, on the same port. Resolves when it answers. */
@@ -101,8 +106,7 @@ async function startIn(
     ...settings,
   }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const command = [join(binaries, "postgres"), "-D", data, ...options];
-  const url = (database: string, credentials = `postgres:${encodeURIComponent(password)}`) =>
-    `postgres://${credentials}@127.0.0.1:${port}/${database}`;
+  const described = runningPostgres(port);
 
   let running: ChildProcess | undefined;
   async function start(): Promise<void> {
@@ -116,7 +120,7 @@ async function startIn(
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       output = (output + text).slice(-10_000);
     });
-    while (!(await answers(url("postgres")))) {
+    while (!(await answers(described.url("postgres")))) {
       await delay(20);
       if (!/FATAL:.*(?:shared memory|lock file)|could not create any/.test(output)) continue;
       // After a kill what is left of the old server may hold on to its memory and port for a moment.
@@ -125,16 +129,8 @@ async function startIn(
     }
   }
   await start();
-  let databases = 0;
   return {
-    port,
-    url,
-    async createDatabase() {
-      const name = `test_${++databases}`;
-      await query(url("postgres"), `CREATE DATABASE ${name}`);
-      return url(name);
-    },
-    query,
+    ...described,
     async kill() {
       const pid = Number((await readFile(join(data, "postmaster.pid"), "utf8")).split("\n")[0]);
       process.kill(pid, "SIGKILL");
@@ -145,6 +141,22 @@ async function startIn(
       if (running) await end(running, "");
       rmSync(directory, { recursive: true, force: true });
     },
+  };
+}
+
+/** The server on that port. */
+export function runningPostgres(port: number): RunningPostgres {
+  const url = (database: string, credentials = `postgres:${encodeURIComponent(password)}`) =>
+    `postgres://${credentials}@127.0.0.1:${port}/${database}`;
+  return {
+    port,
+    url,
+    async createDatabase() {
+      const name = `test_${randomUUID().replaceAll("-", "")}`;
+      await query(url("postgres"), `CREATE DATABASE ${name}`);
+      return url(name);
+    },
+    query,
   };
 }
 

@@ -6,7 +6,7 @@ import type {
   TransactionLogger,
   Value,
 } from "../../src/transaction-log/transaction-logger.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
 
 export function put(key: string, value: Value, more: Partial<PutEvent> = {}): PutEvent {
   return { type: "put", key, value, createRevision: 1, version: 1, expireTime: 0, ...more };

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Transaction, TransactionLogger } from "../../src/transaction-log/transaction-logger.ts";
+import { createRandom, seed } from "../support/random.ts";
 import { LogModel, put, readAll, simple, simples, transaction } from "./log-model.ts";
-import { createRandom, seed } from "./random.ts";
 
 /** One place where a log lives. */
 interface LogHarness {

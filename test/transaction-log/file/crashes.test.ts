@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { repairLog } from "../../../src/transaction-log/file/repair.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
+import { createRandom, seed } from "../../support/random.ts";
 import { LogModel, simple, simples } from "../log-model.ts";
-import { createRandom, seed } from "../random.ts";
 import { directory, expectOpens, flipByte, makeLog, openIn, pathOf } from "./damaged-log.ts";
 import { MemoryFileSystem } from "./memory-file-system.ts";
 

@@ -2,8 +2,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { DuetError } from "../../../src/duet-error.ts";
 import type { FileTransactionLogger } from "../../../src/transaction-log/file/file-transaction-logger.ts";
+import { createRandom, seed } from "../../support/random.ts";
 import { LogModel, readAll, simple, simples } from "../log-model.ts";
-import { createRandom, seed } from "../random.ts";
 import { openIn, pathOf } from "./damaged-log.ts";
 import { type Failure, MemoryFileSystem } from "./memory-file-system.ts";
 

@@ -7,8 +7,8 @@ import { runLogCommand } from "../../../src/transaction-log/file/log-command.ts"
 import { repairLog } from "../../../src/transaction-log/file/repair.ts";
 import { verifyLog } from "../../../src/transaction-log/file/verify.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
+import { createRandom, seed } from "../../support/random.ts";
 import { put, readAll, simples, transaction } from "../log-model.ts";
-import { createRandom, seed } from "../random.ts";
 import { cutAt, directory, expectOpens, flipByte, makeLog, openIn, pathOf } from "./damaged-log.ts";
 import type { MemoryFileSystem } from "./memory-file-system.ts";
 

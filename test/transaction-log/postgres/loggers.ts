@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import { silentSink } from "../../../src/transaction-log/log-sink.ts";
 import {
@@ -6,7 +5,8 @@ import {
   type PostgresTransactionLoggerOptions,
 } from "../../../src/transaction-log/postgres/open-postgres-transaction-logger.ts";
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
-import type { PostgresServer } from "../../support/postgres.ts";
+import type { RunningPostgres } from "../../support/postgres.ts";
+import { until } from "../../support/until.ts";
 
 /** Opens a logger that says nothing and gives up soon. */
 export function openLogger(
@@ -17,7 +17,7 @@ export function openLogger(
 }
 
 /** Asserts that no connection and no heartbeat of a logger is left in the database. */
-export async function expectNothingOpen(server: PostgresServer, url: string): Promise<void> {
+export async function expectNothingOpen(server: RunningPostgres, url: string): Promise<void> {
   // The server notices a little later than the client that a connection is closed.
   await until(async () => {
     const rows = await server.query(
@@ -27,11 +27,6 @@ export async function expectNothingOpen(server: PostgresServer, url: string): Pr
     return rows.length === 0;
   });
   expect(await server.query(url, "SELECT id FROM duetkv.replicas")).toEqual([]);
-}
-
-/** Waits for something that happens sooner or later; the test's own timeout ends it. */
-export async function until(happened: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await happened())) await delay(10);
 }
 
 /** Reads on, without looking at what comes, until it ends. */

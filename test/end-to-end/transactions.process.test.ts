@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { CallFailure, KeyValueClient } from "../support/key-value-client.ts";
+import { createRandom, type Random, seed } from "../support/random.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { createRandom, type Random, seed } from "../transaction-log/random.ts";
 import { wasRefused, withClients } from "./every-client.ts";
 
 const races = 1000;

@@ -1,20 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import type { PostgresTransactionLoggerOptions } from "../../../src/transaction-log/postgres/open-postgres-transaction-logger.ts";
-import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
+import { createRandom, seed } from "../../support/random.ts";
+import { sharedPostgres } from "../../support/shared-postgres.ts";
+import { until } from "../../support/until.ts";
 import { readAll } from "../log-model.ts";
-import { createRandom, seed } from "../random.ts";
-import { expectNothingOpen, until } from "./loggers.ts";
+import { expectNothingOpen } from "./loggers.ts";
 import { marksOf, Replica } from "./replica.ts";
 
-let server: PostgresServer;
+const server = sharedPostgres();
 let url: string;
 const replicas: Replica[] = [];
 
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
 afterEach(async () => {
   for (const replica of replicas.splice(0)) await replica.close();
   await expectNothingOpen(server, url);

@@ -1,21 +1,18 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { type Event, Event_Type } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
-import { type PostgresServer, startPostgres } from "../support/postgres.ts";
+import { createRandom, seed } from "../support/random.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { createRandom, seed } from "../transaction-log/random.ts";
-import { connectTo, expectSameState, startReplicas, until } from "./cluster.ts";
+import { sharedPostgres } from "../support/shared-postgres.ts";
+import { until } from "../support/until.ts";
+import { connectTo, expectSameState, startReplicas } from "./cluster.ts";
 import { ReplicaHistory } from "./replica-history.ts";
 import { Clients, Traffic } from "./traffic.ts";
 
 const keys = Array.from({ length: 12 }, (_, index) => `key ${index}`);
 
-let server: PostgresServer;
-beforeAll(async () => {
-  console.log(`SEED=${seed}`);
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = sharedPostgres();
+beforeAll(() => console.log(`SEED=${seed}`));
 
 /** Events in words, one line for each transaction. */
 class Recorder {

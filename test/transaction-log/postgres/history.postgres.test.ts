@@ -1,17 +1,14 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
-import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
+import { sharedPostgres } from "../../support/shared-postgres.ts";
+import { until } from "../../support/until.ts";
 import { readAll, simple, simples } from "../log-model.ts";
-import { drain, openLogger, until } from "./loggers.ts";
+import { drain, openLogger } from "./loggers.ts";
 
-let server: PostgresServer;
+const server = sharedPostgres();
 let url: string;
 let log: PostgresTransactionLogger;
 
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
 beforeEach(async () => {
   url = await server.createDatabase();
   // No heartbeat comes in between: each way of finding out is tried alone.

@@ -1,17 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { type PostgresServer, startPostgres } from "../support/postgres.ts";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { startPostgres } from "../support/postgres.ts";
 import { startPostgresProxy } from "../support/postgres-proxy.ts";
-import { seed } from "../transaction-log/random.ts";
+import { seed } from "../support/random.ts";
+import { sharedPostgres } from "../support/shared-postgres.ts";
+import { until } from "../support/until.ts";
 import { checkTraffic } from "./check-traffic.ts";
-import { connectTo, expectSameState, isReady, startReplica, until } from "./cluster.ts";
+import { connectTo, expectSameState, isReady, startReplica } from "./cluster.ts";
 
-let server: PostgresServer;
-beforeAll(async () => {
-  console.log(`SEED=${seed}`);
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = sharedPostgres();
+beforeAll(() => console.log(`SEED=${seed}`));
 
 test(`a database that is killed among writes costs nothing that was acknowledged (seed ${seed})`, async () => {
   const own = await startPostgres();

@@ -1,24 +1,21 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { Consistency } from "../../gen/duetkv/v1/key_value_pb.ts";
-import { type PostgresServer, startPostgres } from "../support/postgres.ts";
+import { createRandom, seed } from "../support/random.ts";
 import type { ServerProcess } from "../support/server-process.ts";
+import { sharedPostgres } from "../support/shared-postgres.ts";
+import { until } from "../support/until.ts";
 import { readAll } from "../transaction-log/log-model.ts";
 import { openLogger } from "../transaction-log/postgres/loggers.ts";
-import { createRandom, seed } from "../transaction-log/random.ts";
-import { connectTo, expectSameState, startReplica, startReplicas, until } from "./cluster.ts";
+import { connectTo, expectSameState, startReplica, startReplicas } from "./cluster.ts";
 import { ReplicaHistory, readTruth } from "./replica-history.ts";
 import { Clients, Traffic } from "./traffic.ts";
 
 const keys = Array.from({ length: 12 }, (_, index) => `key ${index}`);
 const flags = ["--compaction-bytes-min", "5000"];
 
-let server: PostgresServer;
-beforeAll(async () => {
-  console.log(`SEED=${seed}`);
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = sharedPostgres();
+beforeAll(() => console.log(`SEED=${seed}`));
 
 async function horizonOf(url: string): Promise<number> {
   const [row] = await server.query(url, "SELECT horizon FROM duetkv.log");

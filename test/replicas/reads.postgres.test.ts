@@ -1,17 +1,15 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { Consistency } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
-import { type PostgresServer, startPostgres } from "../support/postgres.ts";
+import { startPostgres } from "../support/postgres.ts";
 import { type PostgresProxy, startPostgresProxy } from "../support/postgres-proxy.ts";
 import { request } from "../support/rest-request.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { connectTo, isReady, startReplica, until } from "./cluster.ts";
+import { sharedPostgres } from "../support/shared-postgres.ts";
+import { until } from "../support/until.ts";
+import { connectTo, isReady, startReplica } from "./cluster.ts";
 
-let server: PostgresServer;
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = sharedPostgres();
 
 /** A replica behind a proxy of its own, and one that reaches the database directly. */
 async function startTwo(flags: readonly string[] = []) {

@@ -2,9 +2,9 @@ import { readdirSync, watch } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
 import type { Entry } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
+import { createRandom, type Random, seed } from "../support/random.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { createRandom, type Random, seed } from "../transaction-log/random.ts";
 import { CrashWriter } from "./crash-writer.ts";
 import { withClients } from "./every-client.ts";
 

@@ -1,17 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { type PostgresServer, startPostgres } from "../support/postgres.ts";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { type CutMode, startPostgresProxy } from "../support/postgres-proxy.ts";
-import { seed } from "../transaction-log/random.ts";
+import { seed } from "../support/random.ts";
+import { sharedPostgres } from "../support/shared-postgres.ts";
+import { until } from "../support/until.ts";
 import { checkTraffic } from "./check-traffic.ts";
-import { connectTo, expectSameState, isReady, startReplica, until } from "./cluster.ts";
+import { connectTo, expectSameState, isReady, startReplica } from "./cluster.ts";
 
-let server: PostgresServer;
-beforeAll(async () => {
-  console.log(`SEED=${seed}`);
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = sharedPostgres();
+beforeAll(() => console.log(`SEED=${seed}`));
 
 test(`listening connections that are cut again and again delay nobody for ever (seed ${seed})`, async () => {
   const url = await server.createDatabase();

@@ -1,21 +1,18 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
-import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
 import { type CutMode, type PostgresProxy, startPostgresProxy } from "../../support/postgres-proxy.ts";
+import { sharedPostgres } from "../../support/shared-postgres.ts";
+import { until } from "../../support/until.ts";
 import { readAll, simple, simples } from "../log-model.ts";
-import { drain, expectNothingOpen, openLogger, until } from "./loggers.ts";
+import { drain, expectNothingOpen, openLogger } from "./loggers.ts";
 
-let server: PostgresServer;
+const server = sharedPostgres();
 let proxy: PostgresProxy;
 /** Of a new database, direct and through the proxy. */
 let url: string;
 let proxied: string;
 const opened: PostgresTransactionLogger[] = [];
 
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
 beforeEach(async () => {
   proxy = await startPostgresProxy(server.port);
   url = await server.createDatabase();

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import type { KeyValueClient } from "../support/key-value-client.ts";
-import { type PostgresServer, startPostgres } from "../support/postgres.ts";
+import { createRandom, seed } from "../support/random.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
-import { createRandom, seed } from "../transaction-log/random.ts";
+import { sharedPostgres } from "../support/shared-postgres.ts";
 import { connectTo, expectSameState } from "./cluster.ts";
 import { ReplicaHistory, readTruth } from "./replica-history.ts";
 import { Clients, Traffic } from "./traffic.ts";
@@ -12,17 +12,15 @@ const operations = Number(process.env["REPLICA_OPERATIONS"] ?? 3_000);
 const clientCount = 100;
 const keys = Array.from({ length: 20 }, (_, index) => `key ${index}`);
 
-let server: PostgresServer;
+const server = sharedPostgres();
 let replicas: readonly ServerProcess[];
 beforeAll(async () => {
   console.log(`SEED=${seed}`);
-  server = await startPostgres();
   const flags = ["--log", await server.createDatabase(), "--watch-history-events-max", "10000000"];
   replicas = await Promise.all([1, 2, 3].map(() => startServerProcess(flags)));
 });
 afterAll(async () => {
   for (const replica of replicas) await replica.stop("SIGKILL");
-  await server.stop();
 });
 
 test(

@@ -1,13 +1,8 @@
-import { afterAll, beforeAll } from "vitest";
-import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
+import { sharedPostgres } from "../../support/shared-postgres.ts";
 import { transactionLoggerSuite } from "../transaction-logger-suite.ts";
 import { expectNothingOpen, openLogger } from "./loggers.ts";
 
-let server: PostgresServer;
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = sharedPostgres();
 
 transactionLoggerSuite({
   name: "PostgresTransactionLogger",

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
+import { createRandom, seed } from "../../support/random.ts";
+import { until } from "../../support/until.ts";
 import { readAll } from "../log-model.ts";
-import { createRandom, seed } from "../random.ts";
-import { expectNothingOpen, until } from "./loggers.ts";
+import { expectNothingOpen } from "./loggers.ts";
 import { marksOf, Replica } from "./replica.ts";
 
 /** Writes until it is told to stop; what the database refuses meanwhile is written off. */

@@ -1,10 +1,10 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { Connections } from "../../../src/transaction-log/postgres/connections.ts";
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
-import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
+import { sharedPostgres } from "../../support/shared-postgres.ts";
 import { put, simple, transaction } from "../log-model.ts";
 import { expectNothingOpen, openLogger } from "./loggers.ts";
 
@@ -15,14 +15,10 @@ const timeout = 60_000 + count / 5;
 const growthBytesMax = 32 * 1024 * 1024;
 const value = "x".repeat(64);
 
-let server: PostgresServer;
+const server = sharedPostgres();
 let url: string;
 const opened: PostgresTransactionLogger[] = [];
 
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
 beforeEach(async () => {
   url = await server.createDatabase();
 });

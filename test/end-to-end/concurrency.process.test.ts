@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from "vitest";
 import { CallFailure, type KeyValueClient } from "../support/key-value-client.ts";
+import { createRandom, type Random, seed } from "../support/random.ts";
 import { startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { createRandom, type Random, seed } from "../transaction-log/random.ts";
 import { ConcurrencyHistory } from "./concurrency-history.ts";
 import { withClients } from "./every-client.ts";
 

@@ -1,19 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
-import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
+import { createRandom, seed } from "../../support/random.ts";
+import { sharedPostgres } from "../../support/shared-postgres.ts";
+import { until } from "../../support/until.ts";
 import { LogModel, put, readAll, simple, simples, transaction } from "../log-model.ts";
-import { createRandom, seed } from "../random.ts";
-import { drain, expectNothingOpen, openLogger, until } from "./loggers.ts";
+import { drain, expectNothingOpen, openLogger } from "./loggers.ts";
 
-let server: PostgresServer;
+const server = sharedPostgres();
 let url: string;
 const opened: PostgresTransactionLogger[] = [];
 
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
 beforeEach(async () => {
   url = await server.createDatabase();
 });

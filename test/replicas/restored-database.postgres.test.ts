@@ -1,16 +1,13 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { Consistency } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
-import { type PostgresServer, startPostgres } from "../support/postgres.ts";
 import { request } from "../support/rest-request.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { connectTo, expectSameState, startReplica, startReplicas, stateOf, until } from "./cluster.ts";
+import { sharedPostgres } from "../support/shared-postgres.ts";
+import { until } from "../support/until.ts";
+import { connectTo, expectSameState, startReplica, startReplicas, stateOf } from "./cluster.ts";
 
-let server: PostgresServer;
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = sharedPostgres();
 
 /** A database with some writes in it, and a way back to it. */
 async function createRestorable() {

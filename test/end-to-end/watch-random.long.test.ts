@@ -6,9 +6,9 @@ import { openFileTransactionLogger } from "../../src/transaction-log/file/file-t
 import type { Transaction, TransactionEvent } from "../../src/transaction-log/transaction-logger.ts";
 import { expectFaithful, Truth } from "../store/watch-validator.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
+import { createRandom, type Random, seed } from "../support/random.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { createRandom, type Random, seed } from "../transaction-log/random.ts";
 import { openClient, withClients } from "./every-client.ts";
 import { toEntry, WatchRecorder } from "./watch-recorder.ts";
 

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import type { KeyValueClient } from "../support/key-value-client.ts";
-import { type PostgresServer, startPostgres } from "../support/postgres.ts";
+import { createRandom, seed } from "../support/random.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { createRandom, seed } from "../transaction-log/random.ts";
+import { sharedPostgres } from "../support/shared-postgres.ts";
 import { connectTo, expectSameState, startReplica, startReplicas } from "./cluster.ts";
 import { ReplicaHistory, readTruth } from "./replica-history.ts";
 import { Clients, Traffic } from "./traffic.ts";
@@ -12,12 +12,8 @@ const keys = Array.from({ length: 12 }, (_, index) => `key ${index}`);
 /** REPLICA_PAUSE_MS asks for more. */
 const pauseMs = Number(process.env["REPLICA_PAUSE_MS"] ?? 3_000);
 
-let server: PostgresServer;
-beforeAll(async () => {
-  console.log(`SEED=${seed}`);
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
+const server = sharedPostgres();
+beforeAll(() => console.log(`SEED=${seed}`));
 
 async function expectNoProblems(history: ReplicaHistory, replicas: readonly ServerProcess[]): Promise<void> {
   const { revision } = await expectSameState(replicas);
