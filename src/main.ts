@@ -41,6 +41,10 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function serve(configuration: Configuration): Promise<number> {
   const { log, close, abandon } = createLog(configuration.logLevel);
+  // By default SIGHUP ends the process without draining, and SIGUSR1 makes Node open a debugger port.
+  for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
+    process.on(signal, () => log.info({ signal }, "signal ignored"));
+  }
   try {
     const stopping = new AbortController();
     const logger = await openLogger(configuration, log, stopping.signal);

@@ -105,6 +105,7 @@ export async function openServer(
     address: configuration.adminListen,
     metrics,
     hashState: () => hashState(store),
+    log,
     unready: () =>
       draining ? "draining" : logger.fault && `the log takes no writes: ${logger.fault.message}`,
   });
@@ -114,6 +115,7 @@ export async function openServer(
     handle: (request, response) => wire.handle(request, response),
     handleStream: (stream, headers) => wire.handleStream(stream, headers),
     log,
+    onConnectionEnded: (reason) => metrics.failures.countConnectionEnded(reason),
   });
 
   return {

@@ -11,6 +11,7 @@ export interface AdminListenerOptions {
   /** Why the server is not ready; undefined when it is. Sent as it is. */
   readonly unready: () => string | undefined;
   readonly hashState: () => Promise<StateHash>;
+  readonly log: { error(fields: object, message: string): void };
 }
 
 export interface AdminListener {
@@ -34,7 +35,17 @@ export async function openAdminListener({
   metrics,
   unready,
   hashState,
+  log,
 }: AdminListenerOptions): Promise<AdminListener> {
+  // A walk over all entries: requests that come while one is under way share it.
+  let walk: Promise<StateHash> | undefined;
+  function sharedHash(): Promise<StateHash> {
+    walk ??= hashState().finally(() => {
+      walk = undefined;
+    });
+    return walk;
+  }
+
   const routes: Partial<Record<string, () => Promise<Answer>>> = {
     "/livez": async () => ({ status: 200, body: "ok\n" }),
     "/readyz": async () => {
@@ -43,7 +54,7 @@ export async function openAdminListener({
     },
     "/state": async () => ({
       status: 200,
-      body: `${JSON.stringify(await hashState())}\n`,
+      body: `${JSON.stringify(await sharedHash())}\n`,
       contentType: "application/json",
     }),
     "/metrics": async () => ({ status: 200, body: await metrics.render(), contentType: metrics.contentType }),
@@ -62,7 +73,13 @@ export async function openAdminListener({
     }
   }
 
-  const server = createServer((request, response) => void answer(request, response));
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      log.error({ err: error, url: request.url }, "admin request failed");
+      if (!response.headersSent) response.writeHead(500);
+      response.end();
+    });
+  });
   server.listen(address.port, address.host);
   await once(server, "listening");
   const { address: host, port } = server.address() as AddressInfo;

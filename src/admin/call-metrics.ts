@@ -58,7 +58,7 @@ export class CallMetrics {
   }
 }
 
-interface Sample {
+export interface Sample {
   readonly metricName?: string;
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
@@ -86,7 +86,7 @@ function durationSamples({ method, byBucket, seconds }: Calls): Sample[] {
 }
 
 /** All that a registry asks of a metric. */
-function metric(name: string, type: string, help: string, values: () => readonly Sample[]): Metric {
+export function metric(name: string, type: string, help: string, values: () => readonly Sample[]): Metric {
   const get = () => Promise.resolve({ name, help, type, values: values(), aggregator: "sum" });
   return { name, get } as unknown as Metric;
 }

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { ReadonlyStore } from "../store/store.ts";
 import { CallMetrics, type CountCall } from "./call-metrics.ts";
+import { FailureMetrics } from "./failure-metrics.ts";
 
 export interface MetricsSources {
   readonly store: ReadonlyStore;
@@ -12,6 +13,7 @@ export interface MetricsSources {
 export interface Metrics {
   /** Once for each method. */
   countCalls(method: string): CountCall;
+  readonly failures: Pick<FailureMetrics, "countError" | "countConnectionEnded">;
   /** The Prometheus text format, and its content type. */
   render(): Promise<string>;
   readonly contentType: string;
@@ -24,6 +26,8 @@ export function createMetrics({ store, watchers, queueBytes, logWritable }: Metr
   collectDefaultMetrics({ register: registry });
   const calls = new CallMetrics();
   calls.register(registry);
+  const failures = new FailureMetrics();
+  failures.register(registry);
   function gauge(name: string, help: string, read: () => number): void {
     const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) });
   }
@@ -36,6 +40,7 @@ export function createMetrics({ store, watchers, queueBytes, logWritable }: Metr
 
   return {
     countCalls: (method) => calls.ofMethod(method),
+    failures,
     render: () => registry.metrics(),
     contentType: registry.contentType,
   };

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import { gatherRequests } from "./gathered-requests.ts";
-import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
+import { type HttpRequest, type HttpResponse, isGone } from "./http-exchange.ts";
 import { widenSession } from "./http2-settings.ts";
 import { createCleartextServers, createTlsServers, type ListenerLimits, type TlsFiles } from "./servers.ts";
 import { pingSession } from "./session-ping.ts";
@@ -22,6 +22,8 @@ export interface ListenerOptions {
   readonly handleStream?: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => boolean;
   readonly limits?: Partial<ListenerLimits>;
   readonly log: WireLog;
+  /** Told of each connection that the listener ends, with the reason in snake case. */
+  readonly onConnectionEnded?: (reason: string) => void;
 }
 
 export interface Listener {
@@ -59,60 +61,87 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
 
+  /**
+   * The one way into our code from the network: what a callback throws is logged and counted, and ends the connection
+   * that it came by, not the process.
+   */
+  function guard<Args extends unknown[]>(
+    callback: (...args: Args) => void,
+    connectionOf: (...args: Args) => { destroy(): unknown } | undefined,
+  ): (...args: Args) => void {
+    return (...args) => {
+      try {
+        callback(...args);
+      } catch (error) {
+        log.error({ err: error }, "connection callback threw; connection closed");
+        options.onConnectionEnded?.("callback_threw");
+        connectionOf(...args)?.destroy();
+      }
+    };
+  }
+
   function onRequest(request: HttpRequest, response: HttpResponse): void {
     try {
       handle(request, response);
     } catch (error) {
-      log.error({ err: error }, "a request handler threw");
+      log.error({ err: error }, "request handler threw");
       if (!response.headersSent) response.writeHead(500);
       response.end();
     }
   }
 
+  const guardSession = (callback: (session: ServerHttp2Session) => void) =>
+    guard(callback, (session) => session);
+
   servers.port.prependListener("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
-  servers.http2.on("session", (session) => {
-    sessions.add(session);
-    replaceStreamTable(session);
-    session.once("close", () => sessions.delete(session));
-    if (draining) session.close();
-    else widenSession(session);
-    pingSession(session, limits.ping);
-  });
-  const gatherRequest = gatherRequests(onRequest);
+  servers.http2.on(
+    "session",
+    guardSession((session) => {
+      sessions.add(session);
+      replaceStreamTable(session);
+      session.once("close", () => sessions.delete(session));
+      if (draining) session.close();
+      else widenSession(session);
+      pingSession(session, limits.ping);
+    }),
+  );
+  const gatherRequest = gatherRequests(guard(onRequest, connectionOfRequest));
   for (const server of servers.requests) {
-    server.on("request", (request: HttpRequest, response: HttpResponse) => {
+    const onRequestEvent = (request: HttpRequest, response: HttpResponse): void => {
       if (request.httpVersionMajor === 1) gatherRequest(request, response);
       else onRequest(request, response);
-    });
-    server.on("checkContinue", (request: HttpRequest, response: HttpResponse) => {
+    };
+    const onCheckContinue = (request: HttpRequest, response: HttpResponse): void => {
       onRequest(request, response);
-      // What its headers alone have refused is answered by now, and its body need not come.
-      if (!response.headersSent) response.writeContinue();
-    });
+      // A request that its headers alone refuse has its response by now. A stream can be reset in the same segment.
+      if (!response.headersSent && !isGone(response)) response.writeContinue();
+    };
+    server.on("request", guard(onRequestEvent, connectionOfRequest));
+    server.on("checkContinue", guard(onCheckContinue, connectionOfRequest));
   }
-  servers.http2.on("sessionError", (error) => log.debug({ err: error }, "an HTTP/2 session failed"));
+  servers.http2.on("sessionError", (error) => log.debug({ err: error }, "HTTP/2 session failed"));
   if (handleStream !== undefined) {
     // Node's own listener, which makes requests of streams, came with the first listener for requests.
     const requestMakers = servers.http2.listeners("stream");
     servers.http2.removeAllListeners("stream");
-    servers.http2.on("stream", (stream, headers, ...rest) => {
-      try {
-        if (handleStream(stream, headers)) return;
-      } catch (error) {
-        log.error({ err: error }, "a stream handler threw");
-        stream.destroy();
-        return;
-      }
-      for (const makeRequest of requestMakers) makeRequest.call(servers.http2, stream, headers, ...rest);
-    });
+    servers.http2.on(
+      "stream",
+      guard(
+        (stream, headers, ...rest) => {
+          if (handleStream(stream, headers)) return;
+          for (const makeRequest of requestMakers) makeRequest.call(servers.http2, stream, headers, ...rest);
+        },
+        (stream) => stream.session,
+      ),
+    );
   }
 
   servers.port.listen(options.address.port, options.address.host);
   await once(servers.port, "listening");
-  servers.port.on("error", (error) => log.error({ err: error }, "the listener failed"));
+  servers.port.on("error", (error) => log.error({ err: error }, "listener failed"));
   const { address, port } = servers.port.address() as AddressInfo;
 
   return {
@@ -134,4 +163,8 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       clearTimeout(grace);
     },
   };
+}
+
+function connectionOfRequest(request: HttpRequest): Socket | ServerHttp2Session | undefined {
+  return "stream" in request ? (request.stream.session as ServerHttp2Session | undefined) : request.socket;
 }

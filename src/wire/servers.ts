@@ -69,8 +69,13 @@ export function createCleartextServers(limits: ListenerLimits, isDraining: () =>
   http1Server.removeAllListeners("connection");
   http1Server.on("connection", (socket: Socket) => {
     peekPreface(socket, limits.prefaceMs, (protocol) => {
-      if (protocol === "h2") http2Server.emit("connection", socket);
-      else for (const listener of http1Listeners) listener.call(http1Server, socket);
+      if (protocol === "h2") {
+        // An http.Server leaves its side open after FIN, and a session of HTTP/2 would never close it.
+        socket.allowHalfOpen = false;
+        http2Server.emit("connection", socket);
+      } else {
+        for (const listener of http1Listeners) listener.call(http1Server, socket);
+      }
     });
   });
   return {

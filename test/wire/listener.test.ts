@@ -95,6 +95,20 @@ test("a client that waits for 100 gets it, unless its headers alone are refused"
   refused.destroy();
 });
 
+test("what a callback throws ends its connection, is logged and is counted", async () => {
+  const ended: string[] = [];
+  const throwing = { handleStream: () => fail(), onConnectionEnded: (reason: string) => ended.push(reason) };
+  const { port, errors } = await serve({ listener: throwing });
+  await expect(askHttp2(port, "GET", "/v1/key")).rejects.toThrow(/closed|NGHTTP2|ECONNRESET/);
+  expect(ended).toEqual(["callback_threw"]);
+  expect(errors).toEqual(["connection callback threw; connection closed"]);
+  expect((await ask(port, "GET", "/v1/key")).status).toBe(200);
+});
+
+function fail(): never {
+  throw new Error("on purpose");
+}
+
 describe("a host", () => {
   test.each([
     ["none", ""],

@@ -1,0 +1,46 @@
+import type { Registry } from "prom-client";
+import { metric, type Sample } from "./call-metrics.ts";
+
+/**
+ * Counts failed calls by method and reason, and connections that the server ended by reason. A read of a missing key is
+ * a failed call, so counting must cost little: prom-client's own counter looks up its labels for each call.
+ */
+export class FailureMetrics {
+  readonly #errors = new Map<string, Map<string, number>>();
+  readonly #endings = new Map<string, number>();
+
+  register(registry: Registry): void {
+    registry.registerMetric(
+      metric("duetkv_call_errors_total", "counter", "Failed calls, by method and reason.", () =>
+        [...this.#errors].flatMap(([method, counts]) => samples(counts, { method })),
+      ),
+    );
+    registry.registerMetric(
+      metric(
+        "duetkv_connections_ended_total",
+        "counter",
+        "Connections that the server ended before the client did, by reason.",
+        () => samples(this.#endings, {}),
+      ),
+    );
+  }
+
+  /** `method` is a name from the contract, or empty when the request names none. */
+  countError(method: string, reason: string): void {
+    let counts = this.#errors.get(method);
+    if (counts === undefined) this.#errors.set(method, (counts = new Map()));
+    increment(counts, reason);
+  }
+
+  countConnectionEnded(reason: string): void {
+    increment(this.#endings, reason);
+  }
+}
+
+function increment(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+function samples(counts: ReadonlyMap<string, number>, labels: Sample["labels"]): Sample[] {
+  return [...counts].map(([reason, value]) => ({ labels: { ...labels, reason }, value }));
+}
