@@ -2,12 +2,14 @@
  * Names in a data directory:
  *
  *     lock                            held by the process that has the log open, and says which one
+ *     durable-sequence                a sequence that is known to be durable
  *     00000000000000000042.log        segment, by its first sequence
  *     00000000000000000041.snapshot   by its horizon
  *     *.tmp                           not yet in use; removed when the log is opened
  *     *.torn-1, *.corrupt-1           what was cut; never removed
  */
 export const lockName = "lock";
+export const durableMarkName = "durable-sequence";
 const namePattern = /^(\d{20})\.(log|snapshot)$/;
 
 export function segmentName(firstSequence: number): string {

@@ -3,6 +3,7 @@ import type { LogSink } from "../log-sink.ts";
 import type { AppendOutcome, Transaction, TransactionLogger } from "../transaction-logger.ts";
 import { type Snapshot, writeSnapshot } from "./compaction.ts";
 import { sortDirectory } from "./directory.ts";
+import type { DurableMark } from "./durable-mark.ts";
 import { fileHeaderBytes } from "./file-header.ts";
 import { closeQuietly, type FileSystem, writeDurably } from "./file-system.ts";
 import { encodeEndFrame, frameKinds, frameMarker, frameOverheadBytes } from "./frame.ts";
@@ -27,8 +28,10 @@ export interface LogState {
   readonly lock: DirectoryLock;
   readonly logId: Buffer;
   readonly spare: SpareSegment;
+  readonly mark: DurableMark;
   readonly segmentBytes: number;
   readonly recoveryDelayMs: number;
+  readonly markDelayMs: number;
   readonly sink: LogSink;
   readonly onSync: ((milliseconds: number, bytes: number) => void) | undefined;
   readonly snapshot: Snapshot | undefined;
@@ -59,6 +62,10 @@ export class FileLog implements TransactionLogger {
   #fault: DuetError | undefined;
   #healing: Promise<void> | undefined;
   #healingTimer: NodeJS.Timeout | undefined;
+  #markTimer: NodeJS.Timeout | undefined;
+  #marking: Promise<void> | undefined;
+  /** The lock file is not ours any more. That cannot heal: another process may have opened the log. */
+  #lockLost = false;
   #closing: Promise<void> | undefined;
 
   constructor(state: LogState) {
@@ -146,9 +153,13 @@ export class FileLog implements TransactionLogger {
 
   async #close(): Promise<void> {
     clearTimeout(this.#healingTimer);
+    clearTimeout(this.#markTimer);
     await this.#compaction?.catch(() => {});
     await this.#healing;
     await this.#busy?.catch(() => {});
+    await this.#marking;
+    await this.#recordDurable();
+    await this.#state.mark.close();
     await this.#state.spare.discard();
     await closeQuietly(this.#active.file);
     await this.#state.lock.release();
@@ -190,6 +201,42 @@ export class FileLog implements TransactionLogger {
     active.checksum = this.#lastChecksum = this.#encoder.checksum;
     this.#lastSequence += transactions.length;
     if (active.offset > segmentBytes / 4) spare.prepare();
+    this.#markTimer ??= this.#markLater();
+  }
+
+  #markLater(): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.#markTimer = undefined;
+      this.#marking = this.#assertLocked()
+        .then(() => this.#recordDurable())
+        .catch((error: unknown) => this.#fail("the lock of the log could not be checked", error));
+    }, this.#state.markDelayMs).unref();
+  }
+
+  /** Damage at or before this sequence can no longer be taken for an append that was never acknowledged. */
+  async #recordDurable(): Promise<void> {
+    if (this.#lockLost) return;
+    try {
+      await this.#state.mark.write(this.#lastSequence);
+    } catch (error) {
+      this.#state.sink.warn(
+        { err: error, lastSequence: this.#lastSequence },
+        "durable sequence not recorded",
+      );
+    }
+  }
+
+  /** Rejects with LOG_UNAVAILABLE, now and for all later appends, when the lock file is not ours any more. */
+  async #assertLocked(): Promise<void> {
+    const { lock, directory, sink } = this.#state;
+    if (await lock.isHeld()) return;
+    const message =
+      `the lock file in ${directory} was removed or replaced while the log was open, so another process may have ` +
+      "opened the log; the log takes no writes until the service is restarted";
+    if (!this.#lockLost) sink.error({ directory, lastSequence: this.#lastSequence }, message);
+    this.#lockLost = true;
+    this.#fault = new DuetError("LOG_UNAVAILABLE", message);
+    throw this.#fault;
   }
 
   /** The frame to write next, which goes to a new segment when it is too long for this one. */
@@ -223,6 +270,7 @@ export class FileLog implements TransactionLogger {
     const old = this.#active;
     let created: ActiveSegment | undefined;
     try {
+      await this.#assertLocked();
       created = await createSegment(fileSystem, directory, spare, {
         logId,
         firstSequence: this.#lastSequence + 1,
@@ -236,6 +284,7 @@ export class FileLog implements TransactionLogger {
       });
       await writeDurably(old.file, endFrame, old.offset);
     } catch (error) {
+      if (this.#lockLost) throw error;
       if (created) await closeQuietly(created.file);
       this.#fail("a new segment of the log could not be made", error);
       throw new DuetError("LOG_UNAVAILABLE", "a new segment of the log could not be made", { cause: error });
@@ -243,9 +292,11 @@ export class FileLog implements TransactionLogger {
     await closeQuietly(old.file);
     this.#sealed = [...this.#sealed, { name: old.name, firstSequence: old.firstSequence, bytes: old.offset }];
     this.#active = created;
+    await this.#recordDurable();
   }
 
   #fail(what: string, cause: unknown): void {
+    if (this.#lockLost) return;
     this.#fault = new DuetError(
       "LOG_UNAVAILABLE",
       `${what}; the log takes no writes until it has recovered`,
@@ -259,6 +310,7 @@ export class FileLog implements TransactionLogger {
     if (this.#closing) return;
     this.#healingTimer = setTimeout(() => {
       this.#healing = this.#heal().catch((error) => {
+        if (this.#lockLost) return;
         this.#fault = new DuetError("LOG_UNAVAILABLE", "the log takes no writes, and recovery failed", {
           cause: error,
         });
@@ -275,6 +327,7 @@ export class FileLog implements TransactionLogger {
   async #heal(): Promise<void> {
     const { fileSystem, directory, segmentBytes, sink } = this.#state;
     const active = this.#active;
+    await this.#assertLocked();
     await closeQuietly(active.file);
     const file = await rewriteSegment(fileSystem, directory, active, segmentBytes);
     try {
@@ -304,6 +357,7 @@ export class FileLog implements TransactionLogger {
     }
     await this.#exclusively(async () => {
       this.#assertWritable();
+      await this.#assertLocked();
       if (this.#active.offset > fileHeaderBytes) await this.#rotate();
     });
     const checksum = this.#lastChecksum;

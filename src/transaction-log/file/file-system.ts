@@ -35,6 +35,8 @@ export interface File {
   size(): Promise<number>;
   /** False when another process, or another open file of this one, holds it. */
   tryLock(shared: boolean): boolean;
+  /** Whether `path` leads to this very file. */
+  isAt(path: string): Promise<boolean>;
   /** A second call does nothing. */
   close(): Promise<void>;
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
 import { type LogSink, silentSink } from "../log-sink.ts";
+import { DurableMark } from "./durable-mark.ts";
 import { FileLog } from "./file-log.ts";
 import type { FileSystem } from "./file-system.ts";
-import { closeQuietly, fillWithZeros, withFile } from "./file-system.ts";
+import { closeQuietly, type File, fillWithZeros, withFile } from "./file-system.ts";
 import { assertSound, type InspectedFile, type Inspection, inspectLog } from "./inspection.ts";
 import { type DirectoryLock, lockDirectory } from "./lock.ts";
 import { nodeFileSystem } from "./node-file-system.ts";
@@ -22,6 +23,8 @@ export interface FileTransactionLoggerOptions {
   readonly segmentBytes?: number;
   /** Before the first attempt to recover from a failed write; it doubles up to fifty times this. */
   readonly recoveryDelayMs?: number;
+  /** How long the durable sequence may stay unrecorded while the log grows. */
+  readonly markDelayMs?: number;
   /** Called after each durable append. */
   readonly onSync?: (milliseconds: number, bytes: number) => void;
   readonly fileSystem?: FileSystem;
@@ -53,19 +56,27 @@ async function openLocked(
   const { fileSystem, directory, segmentBytes = 16 * 1024 * 1024, log: sink = silentSink } = options;
   const inspection = await inspectLog(fileSystem, directory);
   assertSound(directory, inspection);
-  await syncParent(fileSystem, directory);
-  await settleLog(fileSystem, directory, inspection, sink);
+  const last = inspection.segments.at(-1);
+  const lastFile = last && lock.takeNewestSegment(last.name);
   const logId = inspection.logId ?? randomBytes(8);
   const spare = new SpareSegment(fileSystem, directory, segmentBytes);
-  const last = inspection.segments.at(-1);
+  const mark = new DurableMark(fileSystem, directory, logId);
   let active: ActiveSegment | undefined;
   try {
-    active = last
-      ? await reopenSegment(fileSystem, directory, last, segmentBytes, sink)
-      : await createFirstSegment(fileSystem, directory, spare, logId);
+    await syncParent(fileSystem, directory);
+    await settleLog(fileSystem, directory, inspection, sink);
+    active =
+      last && lastFile
+        ? await reopenSegment(fileSystem, directory, last, lastFile, segmentBytes, sink)
+        : await createFirstSegment(fileSystem, directory, spare, logId);
     await lock.markLog(logId);
+    // Without the record less damage is recognised; a full disk must not stop a start.
+    await mark.write(inspection.lastSequence).catch((error: unknown) => {
+      sink.warn({ err: error, lastSequence: inspection.lastSequence }, "durable sequence not recorded");
+    });
   } catch (error) {
-    if (active) await closeQuietly(active.file);
+    const file = active?.file ?? lastFile;
+    if (file) await closeQuietly(file);
     await spare.discard();
     throw error;
   }
@@ -75,8 +86,10 @@ async function openLocked(
     lock,
     logId,
     spare,
+    mark,
     segmentBytes,
     recoveryDelayMs: options.recoveryDelayMs ?? 100,
+    markDelayMs: options.markDelayMs ?? 2000,
     sink,
     onSync: options.onSync,
     active,
@@ -117,17 +130,17 @@ async function reopenSegment(
   fileSystem: FileSystem,
   directory: string,
   segment: InspectedFile,
+  file: File,
   segmentBytes: number,
   sink: LogSink,
 ): Promise<ActiveSegment> {
   const { name, header, endOffset, checksum } = segment;
   const path = join(directory, name);
   // On a descriptor of its own: without the zeros the log is slower, not worse, so a full disk must not stop a start.
-  await withFile(fileSystem, path, "updateDurable", async (file) => {
-    await fillWithZeros(file, await file.size(), segmentBytes);
+  await withFile(fileSystem, path, "updateDurable", async (filler) => {
+    await fillWithZeros(filler, await filler.size(), segmentBytes);
   }).catch((error) => {
     sink.warn({ err: error, file: name }, "no space could be set aside for the log");
   });
-  const file = await fileSystem.open(path, "updateDurable");
   return { name, firstSequence: header.sequence, file, offset: endOffset, checksum };
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { corruptError, type Damage, versionError } from "./damage.ts";
 import { type DirectoryContent, type NamedFile, segmentName, sortDirectory } from "./directory.ts";
+import { readDurableMark } from "./durable-mark.ts";
 import { decodeFileHeader, type FileHeader, fileHeaderBytes, formatVersion } from "./file-header.ts";
 import { type File, type FileSystem, readFully, withFile } from "./file-system.ts";
 import { frameKinds, frameMarker } from "./frame.ts";
@@ -47,6 +48,8 @@ export interface Inspection {
   lastSequence: number;
   /** Of the last frame that holds transactions. */
   checksum: number;
+  /** The newest sequence that is recorded as durable; 0 when none is. */
+  durableSequence: number;
   torn: Cut | undefined;
   /** A crash came between making the last segment, which is empty, and ending the one before. */
   unended: InspectedFile | undefined;
@@ -66,6 +69,7 @@ export async function inspectLog(fileSystem: FileSystem, directory: string): Pro
     horizon: 0,
     lastSequence: 0,
     checksum: 0,
+    durableSequence: 0,
     torn: undefined,
     unended: undefined,
     damage: undefined,
@@ -135,7 +139,7 @@ async function inspectSegments(fileSystem: FileSystem, directory: string, inspec
   }
   for (const [index, { name }] of named.entries()) {
     await withFile(fileSystem, join(directory, name), "read", (file) =>
-      inspectSegment(directory, file, name, named, index, inspection),
+      inspectSegment(fileSystem, directory, file, name, named, index, inspection),
     );
   }
   const last = inspection.segments.at(-1);
@@ -150,6 +154,7 @@ async function inspectSegments(fileSystem: FileSystem, directory: string, inspec
 }
 
 async function inspectSegment(
+  fileSystem: FileSystem,
   directory: string,
   file: File,
   name: string,
@@ -182,6 +187,10 @@ async function inspectSegment(
   const tail = await examineTail(file, frameMarker(header.logId), reader, inspected.bytes);
   if (tail.verdict === "corrupt") {
     throw damaged(reader.offset, `a bad frame, with a good one behind it at ${tail.laterFrameOffset}`);
+  }
+  inspection.durableSequence = await readDurableMark(fileSystem, directory, header.logId);
+  if (inspection.lastSequence < inspection.durableSequence) {
+    throw damaged(reader.offset, `the log ends here, and sequence ${inspection.durableSequence} was durable`);
   }
   if (tail.verdict === "torn") inspection.torn = { file: name, offset: reader.offset, bytes: tail.bytes };
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { DuetError } from "../../duet-error.ts";
-import { lockName } from "./directory.ts";
+import { lockName, sortDirectory } from "./directory.ts";
 import { closeQuietly, type File, type FileSystem, readFully, writeFully } from "./file-system.ts";
 
 /**
@@ -12,14 +12,28 @@ const contentPattern = /^(\d+) *\n(?:log ([0-9a-f]{16}))?/;
 export interface DirectoryLock {
   /** Notes that the log with this id lives here from now on; undefined: that none does. */
   markLog(logId: Buffer | undefined): Promise<void>;
+  /**
+   * The newest segment, open for durable updates and locked; the caller closes it. Throws LOG_LOCKED when it is not
+   * `name`: then somebody appended since the lock was taken.
+   */
+  takeNewestSegment(name: string): File;
+  /** False when the lock file was removed or replaced, so that it keeps nobody out any more. */
+  isHeld(): Promise<boolean>;
   release(): Promise<void>;
 }
 
-/** Rejects with LOG_LOCKED while another process, or this one, has the log open. The lock goes with its process. */
+/**
+ * Locks the lock file and the newest segment. The process that appends holds both, so a lock file that somebody removed
+ * does not let a second one in. Rejects with LOG_LOCKED while another process, or this one, has the log open. The lock
+ * goes with its process.
+ */
 export async function lockDirectory(fileSystem: FileSystem, directory: string): Promise<DirectoryLock> {
-  const file = await fileSystem.open(join(directory, lockName), "update");
+  const path = join(directory, lockName);
+  const file = await fileSystem.open(path, "update");
+  let newest: { readonly name: string; readonly file: File } | undefined;
   try {
     await assertLocked(file, directory, false);
+    newest = await lockNewestSegment(fileSystem, directory, "updateDurable");
     let { logId } = await readContent(file);
     const write = async () => {
       const mark = logId === undefined ? " ".repeat(20) : `log ${logId}`;
@@ -33,28 +47,64 @@ export async function lockDirectory(fileSystem: FileSystem, directory: string): 
         await write();
         await file.sync();
       },
-      release: () => closeQuietly(file),
+      takeNewestSegment(name) {
+        if (newest?.name !== name) {
+          throw new DuetError(
+            "LOG_LOCKED",
+            `the log in ${directory} changed while it was read; it is in use`,
+          );
+        }
+        const taken = newest.file;
+        newest = undefined;
+        return taken;
+      },
+      isHeld: () => file.isAt(path),
+      async release() {
+        if (newest) await closeQuietly(newest.file);
+        await closeQuietly(file);
+      },
     };
   } catch (error) {
+    if (newest) await closeQuietly(newest.file);
     await closeQuietly(file);
     throw error;
   }
 }
 
-/** Keeps writers out while a log is read; changes nothing. A directory without a lock file has no writer. */
+/** Undefined when there is no segment yet. Rejects with LOG_LOCKED when somebody appends to it. */
+async function lockNewestSegment(fileSystem: FileSystem, directory: string, mode: "read" | "updateDurable") {
+  const name = sortDirectory(await fileSystem.list(directory)).segments.at(-1)?.name;
+  if (name === undefined) return undefined;
+  const file = await fileSystem.open(join(directory, name), mode);
+  if (file.tryLock(mode === "read")) return { name, file };
+  await closeQuietly(file);
+  throw new DuetError(
+    "LOG_LOCKED",
+    `the log in ${directory} is in use by a process whose lock file was removed; ${name} is locked`,
+  );
+}
+
+/** Keeps writers out while a log is read; changes nothing. Resolves with what releases the lock. */
 export async function lockDirectoryForReading(
   fileSystem: FileSystem,
   directory: string,
 ): Promise<() => Promise<void>> {
-  if (!(await fileSystem.list(directory)).includes(lockName)) return async () => {};
-  const file = await fileSystem.open(join(directory, lockName), "read");
+  const files: File[] = [];
+  const release = async () => {
+    for (const file of files) await closeQuietly(file);
+  };
   try {
-    await assertLocked(file, directory, true);
+    if ((await fileSystem.list(directory)).includes(lockName)) {
+      files.push(await fileSystem.open(join(directory, lockName), "read"));
+      await assertLocked(files[0] as File, directory, true);
+    }
+    const newest = await lockNewestSegment(fileSystem, directory, "read");
+    if (newest) files.push(newest.file);
+    return release;
   } catch (error) {
-    await closeQuietly(file);
+    await release();
     throw error;
   }
-  return () => closeQuietly(file);
 }
 
 /** Id of the log that lives in this directory, as far as the lock file knows. */

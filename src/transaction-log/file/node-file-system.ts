@@ -82,6 +82,18 @@ class NodeFile implements File {
     return tryLock(this.#descriptor, lockOffset, 1, { shared });
   }
 
+  async isAt(path: string): Promise<boolean> {
+    const options = { bigint: true } as const;
+    const own = await call<fs.BigIntStats>((done) => fs.fstat(this.#descriptor, options, done));
+    const named = await call<fs.BigIntStats>((done) => fs.stat(path, options, done)).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return undefined;
+        throw error;
+      },
+    );
+    return named?.ino === own.ino && named.dev === own.dev;
+  }
+
   async close(): Promise<void> {
     // The number may belong to another file by then.
     if (this.#closed) return;

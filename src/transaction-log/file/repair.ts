@@ -1,12 +1,13 @@
 import { join, resolve } from "node:path";
 import { saveCut, truncateDurably } from "./cut.ts";
-import { nameForCut } from "./directory.ts";
+import { durableMarkName, nameForCut } from "./directory.ts";
 import { closeQuietly, type FileSystem, withFile } from "./file-system.ts";
 import { frameKinds, frameMarker } from "./frame.ts";
 import { endOfContent, findFrames } from "./frame-search.ts";
 import { type Cut, type InspectedFile, type Inspection, inspectLog } from "./inspection.ts";
 import { type DirectoryLock, lockDirectory, lockDirectoryForReading } from "./lock.ts";
 import { nodeFileSystem } from "./node-file-system.ts";
+import { removeFiles } from "./recovery.ts";
 import { applySalvage, planSalvage } from "./salvage.ts";
 import { createSegment } from "./segment.ts";
 import { SpareSegment } from "./spare-segment.ts";
@@ -144,6 +145,9 @@ async function planSegmentRepair(
   const actions = [
     ...(cut ? [`copy ${cut.bytes} bytes at ${cut.offset} of ${cut.file} aside and cut them off`] : []),
     ...moved.map((name) => `move ${name} aside`),
+    ...(inspection.durableSequence > inspection.lastSequence
+      ? [`forget that sequence ${inspection.durableSequence} was durable`]
+      : []),
     ...(last ? [] : [snapshot ? `make a new segment after ${snapshot.name}` : "begin a new, empty log"]),
   ];
   return {
@@ -155,6 +159,8 @@ async function planSegmentRepair(
       // Also when there is nothing to cut: a repair that was cut short may have done it, and not yet synced.
       if (last) await truncateDurably(fileSystem, join(directory, last.name), last.endOffset);
       await moveAside(fileSystem, directory, moved);
+      // Last, because a log that ends before its durable sequence is damaged.
+      await removeFiles(fileSystem, directory, [durableMarkName]);
       if (last) return;
       if (snapshot) await createSegmentAfter(fileSystem, directory, snapshot);
       else await lock.markLog(undefined);

@@ -51,6 +51,7 @@ export async function createSegment(
       previousChecksum: start.previousChecksum,
     });
     await writeDurably(file, header, 0);
+    lockSegment(file, name);
     await fileSystem.rename(path, join(directory, name));
     await fileSystem.syncDirectory(directory);
     return {
@@ -88,6 +89,7 @@ export async function rewriteSegment(
     });
     await fillWithZeros(copy, segment.offset, segmentBytes);
     await copy.sync();
+    lockSegment(copy, segment.name);
     await fileSystem.rename(temporary, path);
     await fileSystem.syncDirectory(directory);
     return copy;
@@ -96,6 +98,11 @@ export async function rewriteSegment(
     await fileSystem.remove(temporary).catch(() => {});
     throw error;
   }
+}
+
+/** The segment that takes appends is locked from before it has its name. */
+function lockSegment(file: File, name: string): void {
+  if (!file.tryLock(false)) throw new Error(`another process locked the new segment ${name}`);
 }
 
 async function assertAcknowledged(

@@ -131,7 +131,11 @@ describe("a crash between any two calls", { timeout }, () => {
 
 describe("a crash between any two calls of the start after a torn end", { timeout }, () => {
   it("never loses the bytes that are cut off", async () => {
-    const made = await makeLog(simples(1, 5).map((one) => [one]));
+    const made = await makeLog(
+      simples(1, 5).map((one) => [one]),
+      [],
+      "kill",
+    );
     const [{ name, end }] = made.files as [{ name: string; end: number }];
     flipByte(made.fileSystem, name, end - 6);
     const torn = made.fileSystem.content(pathOf(name)).subarray(made.lastFrame, end);

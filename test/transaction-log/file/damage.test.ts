@@ -1,8 +1,11 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { formatVersion } from "../../../src/transaction-log/file/file-header.ts";
+import { repairLog } from "../../../src/transaction-log/file/repair.ts";
+import { until } from "../../support/until.ts";
 import { put, simple, simples, transaction } from "../log-model.ts";
 import {
   cutAt,
+  directory,
   expectOpens,
   expectRefused,
   fixHeaderChecksum,
@@ -12,7 +15,7 @@ import {
   openIn,
   pathOf,
 } from "./damaged-log.ts";
-import type { MemoryFileSystem } from "./memory-file-system.ts";
+import { MemoryFileSystem } from "./memory-file-system.ts";
 
 /** Far longer than it takes, so that a slow machine does not decide. */
 const timeout = 120_000;
@@ -22,7 +25,7 @@ const oneEach = (count: number) => simples(1, count).map((one) => [one]);
 describe("a log with a damaged end", { timeout }, () => {
   let made: MadeLog;
   beforeAll(async () => {
-    made = await makeLog([...oneEach(4), simples(5, 3)]);
+    made = await makeLog([...oneEach(4), simples(5, 3)], [], "kill");
   });
 
   it("loses only the torn last frame, wherever it was cut", async () => {
@@ -99,6 +102,7 @@ describe("a log with a damaged end", { timeout }, () => {
     await log.append(7, [transaction(8, put("log", value))]);
     const end = log.bytes;
     await log.close();
+    grown.delete(pathOf("durable-sequence"));
     // It moved to a segment of its own when it did not fit.
     const name = grown.names().findLast((one) => one.endsWith(".log")) as string;
     const frame = name === file.name ? begin : 40;
@@ -118,8 +122,113 @@ describe("a log with a damaged end", { timeout }, () => {
 function contents(fileSystem: MemoryFileSystem): (readonly [string, string])[] {
   return fileSystem
     .names()
-    .filter((name) => name !== "lock")
+    .filter((name) => name !== "lock" && name !== "durable-sequence")
     .map((name) => [name, fileSystem.content(pathOf(name)).toString("latin1")]);
+}
+
+describe("a log that was closed", { timeout }, () => {
+  let made: MadeLog;
+  beforeAll(async () => {
+    made = await makeLog([...oneEach(4), simples(5, 3)]);
+  });
+
+  it("is refused when any byte of its last frame is wrong, or it is cut at any byte", async () => {
+    const [file] = made.files as [{ name: string; end: number }];
+    for (let offset = made.lastFrame; offset < file.end; offset++) {
+      const flipped = made.fileSystem.copy();
+      flipByte(flipped, file.name, offset);
+      await expectRefused(flipped);
+      for (const how of ["short", "zeros"] as const) {
+        const cut = made.fileSystem.copy();
+        cutAt(cut, file.name, offset, how);
+        await expectRefused(cut);
+      }
+    }
+  });
+
+  it("names the sequence that was durable, and is cut by a repair", async () => {
+    const [file] = made.files as [{ name: string; end: number }];
+    const fileSystem = made.fileSystem.copy();
+    flipByte(fileSystem, file.name, made.lastFrame + 40);
+    await expect(openIn(fileSystem)).rejects.toThrow(
+      new RegExp(`at offset ${made.lastFrame}: .*sequence 7 was durable; the last good sequence is 4`),
+    );
+    const planned = await repairLog(directory, { apply: false }, fileSystem);
+    expect(planned.actions.join("\n")).toContain("sequence 7 was durable");
+    expect(await repairLog(directory, { apply: true }, fileSystem)).toEqual(planned);
+    await expectOpens(fileSystem, simples(1, 4));
+  });
+
+  it("opens when a write of the durable sequence was cut short, and with the record damaged or gone", async () => {
+    const name = "durable-sequence";
+    for (let offset = 0; offset < 28; offset++) {
+      for (const slot of [0, 4096]) {
+        const fileSystem = made.fileSystem.copy();
+        flipByte(fileSystem, name, slot + offset);
+        await expectOpens(fileSystem, simples(1, 7));
+      }
+    }
+    const fileSystem = made.fileSystem.copy();
+    fileSystem.delete(pathOf(name));
+    await expectOpens(fileSystem, simples(1, 7));
+  });
+
+  it("ignores the durable sequence of another log", async () => {
+    const other = await makeLog(oneEach(40));
+    const fileSystem = made.fileSystem.copy();
+    fileSystem.replace(pathOf("durable-sequence"), other.fileSystem.content(pathOf("durable-sequence")));
+    await expectOpens(fileSystem, simples(1, 7));
+  });
+});
+
+describe("a log whose process was killed", { timeout }, () => {
+  it("is refused when a damaged sector takes acknowledged frames and the header of the last one", async () => {
+    const fileSystem = new MemoryFileSystem({ durableWrites: true });
+    const log = await openIn(fileSystem, { markDelayMs: 0 });
+    for (const one of simples(1, 6)) await log.append(one.sequence - 1, [one]);
+    await until(() => durableSequence(fileSystem) === 6);
+    const killed = fileSystem.afterKill();
+    await log.close();
+    const name = `${"1".padStart(20, "0")}.log`;
+    const content = Buffer.from(killed.content(pathOf(name)));
+    // It reaches from the second frame into the header of the last one.
+    content.fill(0xff, frameOffset(content, 1) + 5, frameOffset(content, 5) + 10);
+    killed.replace(pathOf(name), content);
+    await expectRefused(killed);
+  });
+
+  it("is refused when a segment that was full of frames turned to zeros", async () => {
+    const made = await makeLog(oneEach(40), [], "kill");
+    const last = made.files.at(-1) as { name: string };
+    const before = made.files.at(-2) as { name: string };
+    const fileSystem = made.fileSystem.copy();
+    fileSystem.delete(pathOf(last.name));
+    const ended = frameOffsets(fileSystem.content(pathOf(before.name)));
+    cutAt(fileSystem, before.name, ended.at(-2) as number, "zeros");
+    await expectRefused(fileSystem);
+  });
+});
+
+/** Where frames begin, the end frame among them. */
+function frameOffsets(content: Buffer): number[] {
+  const offsets: number[] = [];
+  for (let offset = 40; offset + 36 <= content.length && content.readUInt32LE(offset) !== 0; ) {
+    offsets.push(offset);
+    offset += 36 + content.readUInt32LE(offset + 8);
+  }
+  return offsets;
+}
+
+function frameOffset(content: Buffer, index: number): number {
+  return frameOffsets(content)[index] as number;
+}
+
+function durableSequence(fileSystem: MemoryFileSystem): number {
+  const content = fileSystem.content(pathOf("durable-sequence"));
+  return Math.max(
+    content.length > 16 ? content.readUInt32LE(16) : 0,
+    content.length > 4096 ? content.readUInt32LE(4096 + 16) : 0,
+  );
 }
 
 describe("a log with damage before its end", { timeout }, () => {

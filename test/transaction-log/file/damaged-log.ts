@@ -2,6 +2,7 @@ import { crc32 } from "node:zlib";
 import { expect } from "vitest";
 import {
   type FileTransactionLogger,
+  type FileTransactionLoggerOptions,
   openFileTransactionLogger,
 } from "../../../src/transaction-log/file/file-transaction-logger.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
@@ -15,11 +16,19 @@ export function pathOf(name: string): string {
   return `${directory}/${name}`;
 }
 
-export function openIn(fileSystem: MemoryFileSystem): Promise<FileTransactionLogger> {
-  return openFileTransactionLogger({ directory, segmentBytes, fileSystem, recoveryDelayMs: 0 });
+export function openIn(
+  fileSystem: MemoryFileSystem,
+  options: Partial<FileTransactionLoggerOptions> = {},
+): Promise<FileTransactionLogger> {
+  return openFileTransactionLogger({ directory, segmentBytes, fileSystem, recoveryDelayMs: 0, ...options });
 }
 
-/** A closed log, what it must hold, and where the used part of each file ends. */
+/** Names of the files that hold the log itself. */
+export function logFiles(fileSystem: MemoryFileSystem): string[] {
+  return fileSystem.names().filter((name) => name !== "lock" && name !== "durable-sequence");
+}
+
+/** A log, what it must hold, and where the used part of each file ends. */
 export interface MadeLog {
   readonly fileSystem: MemoryFileSystem;
   readonly model: LogModel;
@@ -29,10 +38,14 @@ export interface MadeLog {
   readonly lastFrame: number;
 }
 
-/** Appends the batches in turn, and compacts after those whose index is in `compactAfter`. */
+/**
+ * Appends the batches in turn, and compacts after those whose index is in `compactAfter`. In the end the log is closed,
+ * or its process is killed before it has recorded that the last segment is durable.
+ */
 export async function makeLog(
   batches: readonly (readonly Transaction[])[],
   compactAfter: readonly number[] = [],
+  end: "close" | "kill" = "close",
 ): Promise<MadeLog> {
   const fileSystem = new MemoryFileSystem({ durableWrites: true });
   const model = new LogModel();
@@ -45,8 +58,10 @@ export async function makeLog(
       await log.compact(model.lastSequence, model.isLiveAt(model.lastSequence));
     }
   }
+  const recorded = Buffer.from(fileSystem.content(pathOf("durable-sequence")));
   await log.close();
-  const names = fileSystem.names().filter((name) => name !== "lock");
+  if (end === "kill") fileSystem.replace(pathOf("durable-sequence"), recorded);
+  const names = logFiles(fileSystem);
   names.sort((one, other) => Number(other.endsWith("snapshot")) - Number(one.endsWith("snapshot")));
   const files = names.map((name) => {
     const content = fileSystem.content(pathOf(name));

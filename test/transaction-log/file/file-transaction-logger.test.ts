@@ -15,7 +15,9 @@ transactionLoggerSuite({
       open: () => openFileTransactionLogger({ directory, segmentBytes: 256 * 1024 }),
       async dispose() {
         const names = await readdir(directory);
-        expect(names.filter((name) => !/^(lock|\d{20}\.(log|snapshot))$/.test(name))).toEqual([]);
+        expect(
+          names.filter((name) => !/^(lock|durable-sequence|\d{20}\.(log|snapshot))$/.test(name)),
+        ).toEqual([]);
         await rm(directory, { recursive: true });
       },
     };
@@ -32,9 +34,11 @@ for (const durableWrites of [true, false]) {
         open: () => openFileTransactionLogger({ directory: "/data", segmentBytes: 2048, fileSystem }),
         async dispose() {
           expect(fileSystem.openFiles).toBe(0);
-          expect(fileSystem.names().filter((name) => !/^(lock|\d{20}\.(log|snapshot))$/.test(name))).toEqual(
-            [],
-          );
+          expect(
+            fileSystem
+              .names()
+              .filter((name) => !/^(lock|durable-sequence|\d{20}\.(log|snapshot))$/.test(name)),
+          ).toEqual([]);
         },
       };
     },

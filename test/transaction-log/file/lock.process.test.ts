@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openFileTransactionLogger } from "../../../src/transaction-log/file/file-transaction-logger.ts";
 import { repairLog } from "../../../src/transaction-log/file/repair.ts";
 import { verifyLog } from "../../../src/transaction-log/file/verify.ts";
-import { readAll, simple, simples } from "../log-model.ts";
+import { put, readAll, simple, simples, transaction } from "../log-model.ts";
 
 /** Far longer than it takes, so that a slow machine does not decide. */
 const timeout = 120_000;
@@ -60,6 +61,64 @@ describe("the lock of a data directory", { timeout }, () => {
     const log = await openFileTransactionLogger({ directory, segmentBytes });
     expect(await readAll(log)).toEqual([simple(1)]);
     await log.append(1, [simple(2)]);
+    await log.close();
+  });
+
+  it("keeps a second process out also when the lock file was removed", async () => {
+    child = spawn(process.execPath, ["--input-type=module", "--eval", holder, directory], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(child.stdout as NodeJS.ReadableStream, "data");
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await rm(join(directory, "lock"), { force: true });
+      const refused = { reason: "LOG_LOCKED", message: expect.stringContaining("lock file was removed") };
+      await expect(verifyLog(directory)).rejects.toMatchObject(refused);
+      await expect(openFileTransactionLogger({ directory, segmentBytes })).rejects.toMatchObject(refused);
+      await expect(repairLog(directory, { apply: true })).rejects.toMatchObject(refused);
+    }
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const log = await openFileTransactionLogger({ directory, segmentBytes });
+    expect(await readAll(log)).toEqual([simple(1)]);
+    await log.close();
+  });
+
+  const losses: readonly (readonly [string, (path: string) => Promise<void>])[] = [
+    ["removed", (path) => rm(path)],
+    [
+      "replaced",
+      async (path) => {
+        await rm(path);
+        await writeFile(path, "");
+      },
+    ],
+  ];
+  it.each(losses)("takes no append to a new segment once the lock file was %s", async (_how, lose) => {
+    const log = await openFileTransactionLogger({ directory, segmentBytes, markDelayMs: 600_000 });
+    await log.append(0, [simple(1)]);
+    await lose(join(directory, "lock"));
+    const large = transaction(2, put("large", "x".repeat(segmentBytes)));
+    const refused = { reason: "LOG_UNAVAILABLE", message: expect.stringMatching(/lock file .* restarted/) };
+    await expect(log.append(1, [large])).rejects.toMatchObject(refused);
+    expect(log.fault).toMatchObject(refused);
+    // Neither smaller appends nor compactions go on, and time does not heal it.
+    await expect(log.append(1, [simple(2)])).rejects.toMatchObject(refused);
+    await expect(log.compact(1, () => true)).rejects.toMatchObject(refused);
+    expect(await readAll(log)).toEqual([simple(1)]);
+    await log.close();
+    const reopened = await openFileTransactionLogger({ directory, segmentBytes });
+    expect(await readAll(reopened)).toEqual([simple(1)]);
+    await reopened.append(1, [large]);
+    await reopened.close();
+  });
+
+  it.each(losses)("notices after a while that the lock file was %s", async (_how, lose) => {
+    const log = await openFileTransactionLogger({ directory, segmentBytes, markDelayMs: 1 });
+    await lose(join(directory, "lock"));
+    await log.append(0, [simple(1)]);
+    while (log.fault === undefined) await pause(1);
+    expect(log.fault.message).toContain("lock file");
+    await expect(log.append(1, [simple(2)])).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
     await log.close();
   });
 

@@ -209,7 +209,8 @@ export class MemoryFileSystem implements FileSystem {
       read: (into, position) =>
         this.#call("read", path, () => {
           assertOpen(false);
-          return inode.current.copy(into, 0, position, position + into.length);
+          const from = Math.min(position, inode.current.length);
+          return inode.current.copy(into, 0, from, from + into.length);
         }),
       write: (bytes, position) =>
         this.#call(
@@ -241,6 +242,7 @@ export class MemoryFileSystem implements FileSystem {
         if (holder === undefined) this.#locks.set(inode, handle);
         return holder === undefined;
       },
+      isAt: (other) => this.#call("isAt", other, () => this.#names.get(other) === inode),
       close: async () => {
         if (!open) return;
         open = false;

@@ -9,7 +9,7 @@ import { verifyLog } from "../../../src/transaction-log/file/verify.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
 import { createRandom, seed } from "../../support/random.ts";
 import { put, readAll, simples, transaction } from "../log-model.ts";
-import { cutAt, directory, expectOpens, flipByte, makeLog, openIn, pathOf } from "./damaged-log.ts";
+import { cutAt, directory, expectOpens, flipByte, logFiles, makeLog, openIn, pathOf } from "./damaged-log.ts";
 import type { MemoryFileSystem } from "./memory-file-system.ts";
 
 /** Far longer than it takes, so that a slow machine does not decide. */
@@ -19,7 +19,7 @@ const oneEach = (count: number) => simples(1, count).map((one) => [one]);
 
 /** Contents of all files but the lock. */
 function contents(fileSystem: MemoryFileSystem): Map<string, Buffer> {
-  const names = fileSystem.names().filter((name) => name !== "lock");
+  const names = logFiles(fileSystem);
   return new Map(names.map((name) => [name, Buffer.from(fileSystem.content(pathOf(name)))]));
 }
 
@@ -36,7 +36,7 @@ describe("verifyLog", { timeout }, () => {
   });
 
   it("tells torn from corrupt", async () => {
-    const { fileSystem, files, lastFrame } = await makeLog(oneEach(40));
+    const { fileSystem, files, lastFrame } = await makeLog(oneEach(40), [], "kill");
     const last = files.at(-1) as { name: string };
     const torn = fileSystem.copy();
     cutAt(torn, last.name, lastFrame + 9, "zeros");
@@ -154,7 +154,7 @@ describe("repairLog", { timeout }, () => {
     for (let round = 0; round < 100; round++) {
       const fileSystem = made.fileSystem.copy();
       for (let count = 1 + random.below(4); count > 0; count--) {
-        const names = fileSystem.names().filter((name) => name !== "lock");
+        const names = logFiles(fileSystem);
         const name = random.pick(names);
         const { length } = fileSystem.content(pathOf(name));
         const kind = random.below(4);
