@@ -25,6 +25,7 @@ export default defineConfig({
     // Real disks, databases and processes are slow on a busy machine; a verdict never depends on how slow.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 100_000 } },
     pool: "forks",
     // CommonJS packages as Node itself imports them.
     deps: { interopDefault: false },

@@ -1,6 +1,7 @@
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { Expirer } from "../../src/committer/expirer.ts";
 import { DuetError } from "../../src/duet-error.ts";
+import { until } from "../support/until.ts";
 import { type Committing, check, operation, outcomeOf, put, startCommitting } from "./committing.ts";
 
 function startExpiring(): Committing & { readonly errors: unknown[] } {
@@ -17,8 +18,6 @@ function startExpiring(): Committing & { readonly errors: unknown[] } {
   return Object.assign(committing, { errors });
 }
 
-const generously = { timeout: 60_000, interval: 5 };
-
 test("deletes what has expired, each at its own revision, and nothing before its time", async () => {
   const committing = startExpiring();
   const { committer, store, applied, errors } = committing;
@@ -27,10 +26,10 @@ test("deletes what has expired, each at its own revision, and nothing before its
   await committer.commit(operation([put("other")]));
   // Two rounds at least have gone by when a later key is gone.
   committing.time += 1;
-  await vi.waitFor(() => expect(store.get("early")).toBeUndefined(), generously);
+  await until(() => expect(store.get("early")).toBeUndefined());
   expect(store.get("late")).toBeDefined();
   committing.time += 5000;
-  await vi.waitFor(() => expect(store.get("late")).toBeUndefined(), generously);
+  await until(() => expect(store.get("late")).toBeUndefined());
   expect(store.get("never")).toBeDefined();
   const deletes = applied.flatMap(({ sequence, time, events }) =>
     events.filter(({ type }) => type === "delete").map((event) => ({ sequence, time, event })),
@@ -48,14 +47,14 @@ test("leaves an entry that was put again while its delete was waiting", async ()
   await committer.commit(operation([put("key", "old", 1000), put("witness", "", 1000)]));
   const release = logger.hold();
   const blocking = committer.commit(operation([put("other")]));
-  await vi.waitFor(() => expect(logger.appends).toHaveLength(2), generously);
+  await until(() => expect(logger.appends).toHaveLength(2));
   const again = committer.commit(operation([put("key", "new")]));
   committing.time += 1000;
   const { queueBytes } = committer;
-  await vi.waitFor(() => expect(committer.queueBytes).toBeGreaterThan(queueBytes), generously);
+  await until(() => expect(committer.queueBytes).toBeGreaterThan(queueBytes));
   release();
   await Promise.all([blocking, again]);
-  await vi.waitFor(() => expect(store.get("witness")).toBeUndefined(), generously);
+  await until(() => expect(store.get("witness")).toBeUndefined());
   expect(store.get("key")?.value).toBe("new");
   expect(errors).toEqual([]);
 });
@@ -67,7 +66,7 @@ test("tries again when the log could not be written", async () => {
   logger.failNext(new DuetError("LOG_UNAVAILABLE", "no"));
   logger.failNext(new DuetError("OUTCOME_UNKNOWN", "no"));
   committing.time += 1000;
-  await vi.waitFor(() => expect(store.size).toBe(0), generously);
+  await until(() => expect(store.size).toBe(0));
   expect(errors.map((error) => (error as DuetError).reason)).toEqual(["LOG_UNAVAILABLE", "OUTCOME_UNKNOWN"]);
 });
 
@@ -98,7 +97,7 @@ test("an expired entry is there until its delete is durable", async () => {
   await committer.commit(operation([put("key", "", 1000)]));
   const release = logger.hold();
   committing.time += 1000;
-  await vi.waitFor(() => expect(logger.appends).toHaveLength(2), generously);
+  await until(() => expect(logger.appends).toHaveLength(2));
   expect(store.get("key")).toBeDefined();
   const late = committer.commit(operation([put("key", "again")], check("key", { exists: false })));
   release();

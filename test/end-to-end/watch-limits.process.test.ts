@@ -1,18 +1,10 @@
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { KeyValueClient } from "../support/key-value-client.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { until } from "../support/until.ts";
 import { protocols } from "./every-client.ts";
-import {
-  generously,
-  metric,
-  next,
-  open,
-  readToFailure,
-  start,
-  type Watching,
-  watch,
-} from "./watch-server.ts";
+import { metric, next, open, readToFailure, start, type Watching, watch } from "./watch-server.ts";
 
 test.for(protocols)(
   "the history ends somewhere, also after a restart, and says where, over %s",
@@ -87,11 +79,11 @@ test("watches that are canceled, in whatever state, leave nobody behind", async 
     }
   }
   await Promise.all(opened);
-  await vi.waitFor(async () => expect(await metric(server, "duetkv_watchers")).toBe(3 * each), generously);
+  await until(async () => expect(await metric(server, "duetkv_watchers")).toBe(3 * each));
   // Some have changes waiting that nobody reads.
   for (let count = 0; count < 20; count++) await clients[0]?.put({ key: "key", value: "x".repeat(10_000) });
   for (const controller of controllers) controller.abort();
-  await vi.waitFor(async () => expect(await metric(server, "duetkv_watchers")).toBe(0), generously);
+  await until(async () => expect(await metric(server, "duetkv_watchers")).toBe(0));
   await clients[0]?.put({ key: "key" });
 });
 

@@ -1,13 +1,12 @@
 import { execFileSync, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { EventSource } from "eventsource";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { KeyValueClient } from "../support/key-value-client.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { until } from "../support/until.ts";
 import { openClient } from "./every-client.ts";
-
-const generously = { timeout: 60_000, interval: 20 };
 
 /** What an event stream tells, as it stands in its JSON. */
 interface Message {
@@ -76,16 +75,16 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     const service = await Service.start();
     await service.client.put({ key: "there" });
     const { messages, lastIds } = openEventSource(service, "prefix=&includeExisting=true");
-    await vi.waitFor(() => expect(messages.at(-1)?.existingEnd).toBe(true), generously);
+    await until(() => expect(messages.at(-1)?.existingEnd).toBe(true));
     expect(messages.flatMap(({ existing }) => existing ?? []).map(({ key }) => key)).toEqual(["there"]);
     for (const key of ["a", "b"]) await service.client.put({ key });
-    await vi.waitFor(() => expect(keysOf(messages)).toEqual(["a", "b"]), generously);
+    await until(() => expect(keysOf(messages)).toEqual(["a", "b"]));
 
     await service.stop(signal);
     await service.start();
     // Before it is back, perhaps, and after.
     for (const key of ["c", "d"]) await service.client.put({ key });
-    await vi.waitFor(() => expect(keysOf(messages)).toEqual(["a", "b", "c", "d"]), generously);
+    await until(() => expect(keysOf(messages)).toEqual(["a", "b", "c", "d"]));
     expect(lastIds[0]).toBeNull();
     expect(lastIds.at(-1)).toBe("3");
     // What exists was told once.
@@ -96,11 +95,11 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const) {
 test("an EventSource on an empty store misses nothing that happens while it is away", async () => {
   const service = await Service.start();
   const { messages } = openEventSource(service, "prefix=");
-  await vi.waitFor(() => expect(messages).toHaveLength(1), generously);
+  await until(() => expect(messages).toHaveLength(1));
   await service.stop("SIGKILL");
   await service.start();
   await service.client.put({ key: "first" });
-  await vi.waitFor(() => expect(keysOf(messages)).toEqual(["first"]), generously);
+  await until(() => expect(keysOf(messages)).toEqual(["first"]));
 });
 
 function hasCurl(): boolean {
@@ -130,12 +129,12 @@ test.skipIf(!hasCurl())("curl -N shows changes as they happen, and goes on with 
     return { child, messages, lastId };
   };
   const first = open();
-  await vi.waitFor(() => expect(first.messages()).toHaveLength(1), generously);
+  await until(() => expect(first.messages()).toHaveLength(1));
   for (const key of ["a1", "b", "a2"]) await service.client.put({ key });
-  await vi.waitFor(() => expect(keysOf(first.messages())).toEqual(["a1", "a2"]), generously);
+  await until(() => expect(keysOf(first.messages())).toEqual(["a1", "a2"]));
   first.child.kill();
   for (const key of ["a3", "b", "a4"]) await service.client.put({ key });
   const second = open(`Last-Event-ID: ${first.lastId()}`);
   await service.client.put({ key: "a5" });
-  await vi.waitFor(() => expect(keysOf(second.messages())).toEqual(["a3", "a4", "a5"]), generously);
+  await until(() => expect(keysOf(second.messages())).toEqual(["a3", "a4", "a5"]));
 });

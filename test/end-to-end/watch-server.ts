@@ -5,9 +5,6 @@ import { request } from "../support/rest-request.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { openClient, type Protocol } from "./every-client.ts";
 
-/** For waits that must not decide anything. */
-export const generously = { timeout: 60_000, interval: 50 };
-
 /** A server that lasts as long as the test; its log is in memory unless the flags say otherwise. */
 export async function start(...flags: string[]): Promise<ServerProcess> {
   const server = await startServerProcess(flags.includes("--log") ? flags : ["--log", "memory:", ...flags]);

@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { ServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { generously, metric, next, open, readToFailure, start, watch } from "./watch-server.ts";
+import { until } from "../support/until.ts";
+import { metric, next, open, readToFailure, start, watch } from "./watch-server.ts";
 
 const mebibyte = 1024 * 1024;
 
@@ -35,7 +36,7 @@ test("a reader that stops while 250 MiB pass is cut off; it costs little memory,
   const events = await openStalledEvents(server);
   const reader = watch(open("gRPC by grpc-js", server), {});
   await next(reader);
-  await vi.waitFor(async () => expect(await metric(server, "duetkv_watchers")).toBe(3), generously);
+  await until(async () => expect(await metric(server, "duetkv_watchers")).toBe(3));
 
   const count = 250;
   const value = "x".repeat(mebibyte);
@@ -50,10 +51,7 @@ test("a reader that stops while 250 MiB pass is cut off; it costs little memory,
   for (let written = 0; written < count; written++) {
     await writer.put({ key: `key ${written % 4}`, value });
     // The one that reads is not to be cut off for being slower than the loop that writes.
-    await vi.waitFor(() => expect(received.length).toBeGreaterThan(written - 6), {
-      ...generously,
-      interval: 1,
-    });
+    await until(() => expect(received.length).toBeGreaterThan(written - 6));
     most = Math.max(most, residentBytes(server));
   }
   await reading;
@@ -72,7 +70,7 @@ test("a reader that stops while 250 MiB pass is cut off; it costs little memory,
   events.socket.on("data", (chunk: Buffer) => events.chunks.push(chunk));
   events.socket.resume();
   const isOver = () => Buffer.concat(events.chunks.slice(-3)).includes("event: end");
-  await vi.waitFor(() => expect(isOver()).toBe(true), generously);
+  await until(() => expect(isOver()).toBe(true));
   const text = Buffer.concat(events.chunks).toString();
   const end = JSON.parse(/event: end\ndata: (.*)\n/.exec(text)?.[1] ?? "");
   expect([end.code, end.details[0].debug.reason]).toEqual(["resource_exhausted", "WATCHER_TOO_SLOW"]);

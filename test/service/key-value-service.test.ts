@@ -1,12 +1,13 @@
 import { create, toJson } from "@bufbuild/protobuf";
 import { Code, type HandlerContext } from "@connectrpc/connect";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import {
   type Event,
   Event_Type,
   WatchRequestSchema,
   WatchResponseSchema,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
+import { until } from "../support/until.ts";
 import { reasonOf, startServing } from "./serving.ts";
 
 test("keeps no more of a request than its value", async () => {
@@ -83,7 +84,7 @@ test("tells watchers of one key what happened to it, with or without what was be
   expect(await withPrevious()).toMatchObject([{ ...second, previous: first.entry }]);
   expect(await withPrevious()).toMatchObject([{ ...third, previous: second.entry }]);
   controller.abort();
-  await vi.waitFor(() => expect(hub.watchers).toBe(0));
+  await until(() => expect(hub.watchers).toBe(0));
 });
 
 test("reports each call once, also watches that fail and those that are left", async () => {
@@ -99,7 +100,7 @@ test("reports each call once, also watches that fail and those that are left", a
   hub.close();
   expect(await reasonOf(messages.next())).toBe("SHUTTING_DOWN");
   const expected = ["put OK", `get ${Code.NotFound}`, `watch ${Code.InvalidArgument}`, "watch OK"];
-  await vi.waitFor(() => expect(calls).toEqual([...expected, `watch ${Code.Unavailable}`]));
+  await until(() => expect(calls).toEqual([...expected, `watch ${Code.Unavailable}`]));
 });
 
 test("a read waits for the revision that it asks for", async () => {

@@ -14,7 +14,8 @@ import {
   UnaryResponseSchema,
 } from "../../conformance/gen/connectrpc/conformance/v1/service_pb.ts";
 import { conformanceService } from "../../conformance/service.ts";
-import { type Case, createCase, createRandom, registry, requestBytesMax } from "./random-request.ts";
+import { createRandom, rounds, seed } from "../../support/random.ts";
+import { type Case, createCase, registry, requestBytesMax } from "./random-request.ts";
 import { type RawAnswer, RawClient } from "./raw-exchange.ts";
 import { serveLane, watchForEscapes } from "./serve-lane.ts";
 
@@ -86,7 +87,6 @@ const service = registerService(ConformanceService, {
 });
 
 test("the lane answers as Connect does", async () => {
-  const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
   console.log(`SEED=${seed}`);
   const escaped = watchForEscapes();
   const random = createRandom(seed);
@@ -94,7 +94,7 @@ test("the lane answers as Connect does", async () => {
   const lane = new RawClient((await serveLane(service, { limits })).port);
   const connect = new RawClient((await serveLane(service, { limits, lane: false })).port);
   let answered = 0;
-  for (let round = 0; round < Number(process.env["ROUNDS"] ?? 1000); round++) {
+  for (let round = 0; round < 1000 * rounds; round++) {
     const each = createCase(random);
     const [ours, theirs] = await Promise.all([lane.send(each.raw), connect.send(each.raw)]);
     // Whether the answer or the reset comes first is a race.

@@ -15,6 +15,7 @@ import {
 import type { Limits } from "../../../src/limits.ts";
 import { binaryCodec } from "../../../src/wire/lane/message-codec.ts";
 import { registerService } from "../../../src/wire/method-table.ts";
+import { until } from "../../support/until.ts";
 import { openSocket } from "../serve.ts";
 import { type LaneServer, serveLane, watchForEscapes } from "./serve-lane.ts";
 
@@ -304,7 +305,7 @@ describe("Connect and gRPC-Web", () => {
       const sending = setInterval(() => socket.write(chunk), 2);
       let text = "";
       socket.on("data", (data: Buffer) => (text += data));
-      await vi.waitFor(() => expect(text).toContain("REQUEST_TOO_LARGE"), 5000);
+      await until(() => expect(text).toContain("REQUEST_TOO_LARGE"));
       expect(text).toMatch(/^HTTP\/1.1 429 /);
       expect(text).toMatch(/connection: close/i);
       clearInterval(sending);
@@ -358,12 +359,12 @@ describe("Connect and gRPC-Web", () => {
       socket.write(body.subarray(at, at + 10_000));
       await new Promise(setImmediate);
     }
-    await vi.waitFor(() => expect(text).toMatch(/grpc-status: 8/), 5000);
+    await until(() => expect(text).toMatch(/grpc-status: 8/));
     text = "";
     socket.write(
       `POST ${path("Get")} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}`,
     );
-    await vi.waitFor(() => expect(text).toMatch(/^HTTP\/1.1 200 /), 5000);
+    await until(() => expect(text).toMatch(/^HTTP\/1.1 200 /));
     socket.destroy();
   });
 });
@@ -450,7 +451,7 @@ describe("server-streaming gRPC", () => {
     expect(pulled).toBe(before);
     expect(pulled).toBeLessThan(100);
     stream.close(8);
-    await vi.waitFor(() => expect(ended).toBe(true), 5000);
+    await until(() => expect(ended).toBe(true));
   });
 
   test("tells a handler that waits when the client leaves", async () => {

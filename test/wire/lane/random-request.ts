@@ -11,22 +11,10 @@ import {
   type UnaryRequest,
   UnaryRequestSchema,
 } from "../../conformance/gen/connectrpc/conformance/v1/service_pb.ts";
+import type { Random } from "../../support/random.ts";
 import type { RawRequest } from "./raw-exchange.ts";
 
 export const registry = createRegistry(file_connectrpc_conformance_v1_service);
-
-export type Random = () => number;
-
-/** mulberry32: the same numbers for the same seed, everywhere. */
-export function createRandom(seed: number): Random {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 export interface Case {
   readonly protocol: "grpc" | "grpc-web" | "connect";
@@ -57,8 +45,8 @@ const damages = [
 
 /** A request of any protocol: mostly sensible, often not. */
 export function createCase(random: Random): Case {
-  const pick = <T>(...choices: readonly T[]): T => choices[Math.floor(random() * choices.length)] as T;
-  const chance = (probability: number): boolean => random() < probability;
+  const chance = (probability: number): boolean => random.chance(probability);
+  const pick = <T>(...choices: readonly T[]): T => random.pick(choices);
 
   const protocol = pick<Case["protocol"]>("grpc", "grpc-web", "connect");
   const format = pick<Case["format"]>("proto", "json");
@@ -72,7 +60,7 @@ export function createCase(random: Random): Case {
     : pick("Unary", "Unary", "Unary", "Unary", "IdempotentUnary", "Unimplemented", "NoSuch");
 
   const definition = createDefinition(random, timeout === "short" ? 300 : 0);
-  const requestData = Buffer.alloc(damage === "too large" ? requestBytesMax * 4 : Math.floor(random() * 500));
+  const requestData = Buffer.alloc(damage === "too large" ? requestBytesMax * 4 : random.below(500));
   const message = encodeMessage(streams, format, definition, requestData);
 
   const headers: OutgoingHttpHeaders = {
@@ -94,7 +82,7 @@ export function createCase(random: Random): Case {
   if (enveloped) body = wrap(body, damage);
   if (damage === "empty") body = Buffer.alloc(0);
   if (damage === "cut off") {
-    const end = Math.floor(body.length * random());
+    const end = random.below(body.length);
     body = body.subarray(0, end === 5 ? 4 : end);
   }
 
@@ -108,7 +96,7 @@ export function createCase(random: Random): Case {
       path: `/connectrpc.conformance.v1.ConformanceService/${method}${chance(0.03) ? "?a=b" : ""}`,
       headers,
       body,
-      ...(chance(0.05) ? { resetAfter: Math.floor(body.length * random()) } : {}),
+      ...(chance(0.05) ? { resetAfter: random.below(body.length) } : {}),
     },
   };
 }
@@ -163,16 +151,16 @@ function setTimeoutHeader(headers: OutgoingHttpHeaders, protocol: string, timeou
 }
 
 function createDefinition(random: Random, responseDelayMs: number): UnaryRequest["responseDefinition"] {
-  const pick: Pick = (...choices) => choices[Math.floor(random() * choices.length)] as never;
+  const pick: Pick = (...choices) => random.pick(choices) as never;
   const metadata = (name: string) =>
-    random() < 0.5
+    random.chance(0.5)
       ? []
       : [
           create(HeaderSchema, { name: `x-${name}`, value: pick(["a"], ["a", "b"], [""], ["\u00e9"]) }),
           create(HeaderSchema, { name: `x-${name}-bin`, value: ["AAEC"] }),
         ];
   const detail = anyPack(HeaderSchema, create(HeaderSchema, { name: "detail", value: ["1", "2"] }));
-  const fails = random() < 0.4;
+  const fails = random.chance(0.4);
   return create(UnaryRequestSchema, {
     responseDefinition: {
       responseHeaders: metadata("header"),
@@ -182,12 +170,12 @@ function createDefinition(random: Random, responseDelayMs: number): UnaryRequest
         ? {
             case: "error",
             value: create(ErrorSchema, {
-              code: (1 + Math.floor(random() * 16)) as Code,
+              code: (1 + random.below(16)) as Code,
               message: pick("", "plain", "100 % \u00fc\u{1f600}\r\n\t", "x".repeat(1000)),
               details: pick([], [detail], [detail, detail]),
             }),
           }
-        : { case: "responseData", value: Buffer.alloc(Math.floor(random() * 4000), 7) },
+        : { case: "responseData", value: Buffer.alloc(random.below(4000), 7) },
     },
   }).responseDefinition;
 }
