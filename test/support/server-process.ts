@@ -16,16 +16,21 @@ export interface ServerProcess {
   stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
 
-/** Starts the real process on free ports; resolves when it says that it is ready, rejects when it ends before. */
+/**
+ * Starts the real process on free ports; resolves when it says that it is ready, rejects when it ends before. `prefix` is
+ * put in front of the command, and must leave it its pid.
+ */
 export async function startServerProcess(
   flags: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  prefix: readonly string[] = [],
 ): Promise<ServerProcess> {
-  const child = spawn(
-    process.execPath,
-    [main, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", ...flags],
-    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } },
-  );
+  const service = [main, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", ...flags];
+  const [command, ...args] = [...prefix, process.execPath, ...service] as [string, ...string[]];
+  const child = spawn(command, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...environment },
+  });
   let errors = "";
   child.stderr.on("data", (chunk) => {
     errors += chunk;
