@@ -2,18 +2,20 @@ import { ConfigurationError } from "./config/configuration.ts";
 import { DuetError } from "./duet-error.ts";
 
 const advice: Readonly<Record<string, string>> = {
-  EADDRINUSE: "Stop what listens there, or choose other addresses with --listen and --admin-listen.",
-  EADDRNOTAVAIL: "This machine has no such address; choose another with --listen and --admin-listen.",
-  EACCES: "The user that the service runs as is not allowed to do that.",
-  EEXIST: "There is a file where the data directory should be.",
-  ENOENT: "There is no such file.",
-  ENOTDIR: "There is a file where a directory should be.",
-  ENOTFOUND: "Nobody knows this host; choose another with --listen and --admin-listen.",
-  EROFS: "The file system takes no writes.",
+  EADDRINUSE: "Stop the process that listens there, or set another address with --listen or --admin-listen.",
+  EADDRNOTAVAIL: "This machine does not have that address. Set another with --listen or --admin-listen.",
+  EACCES: "The user that runs the service lacks the permission.",
+  EPERM: "The system does not permit this to the user that runs the service.",
+  EEXIST: "The path of the data directory is a file.",
+  ENOENT: "Check the path.",
+  ENOTDIR: "A part of the path is a file.",
+  EISDIR: "The path is a directory; it must be a file.",
+  ENOTFOUND: "The host name is unknown. Set another with --listen or --admin-listen.",
+  EROFS: "The file system is read-only.",
   ENOSPC: "The disk is full.",
 };
 
-const tlsAdvice = "Check that --tls-cert, --tls-key and --tls-client-ca are PEM files that go together.";
+const tlsAdvice = "Check that --tls-cert, --tls-key and --tls-client-ca are PEM files that belong together.";
 
 /** What a person is told when the service cannot start: what is wrong, and what to do. */
 export function describeFailure(error: unknown): string {
@@ -24,6 +26,12 @@ export function describeFailure(error: unknown): string {
   }
   if (error instanceof DuetError) return `duetkv: ${error.message}`;
   const hint = code?.startsWith("ERR_OSSL") ? tlsAdvice : advice[code ?? ""];
-  // What nobody expected is shown with its origin.
-  return hint === undefined ? `duetkv: ${error.stack}` : `duetkv: ${error.message}\n${hint}`;
+  if (hint !== undefined) return `duetkv: ${describeSystemError(error)}\n${hint}`;
+  // An error of the system says what failed; anything else is unexpected and shown with its origin.
+  return "syscall" in error ? `duetkv: ${error.message}` : `duetkv: ${error.stack}`;
+}
+
+function describeSystemError(error: NodeJS.ErrnoException): string {
+  if (error.syscall !== "mkdir") return error.message;
+  return `cannot create the data directory (--log file:DIR): ${error.message}`;
 }

@@ -2,10 +2,14 @@ import { once } from "node:events";
 import { fstatSync } from "node:fs";
 import { Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
+import { isatty } from "node:tty";
 import pino, { type DestinationStream, type Logger } from "pino";
+import { formatForTerminal } from "./terminal-log.ts";
 
 export interface Log {
   readonly log: Logger;
+  /** Shows a line to a person at a terminal; does nothing elsewhere. */
+  readonly hint: (text: string) => void;
   /** Resolves when all lines are written, or when the reader took too long. Nothing more can be logged. */
   readonly close: () => Promise<void>;
   /** Drops what still waits, so that the process can end at once. */
@@ -25,17 +29,22 @@ const waitingBytesMax = 1024 * 1024;
 const closeMs = 1000;
 
 /**
- * Structured logs on standard output, a JSON object a line. Levels: error, somebody must look; warn, the service helps
- * itself but somebody should know; info, its life cycle; debug, everything that clients do wrong. No key, value or
- * credential is ever passed to it.
+ * Structured logs on standard output, one JSON object a line; readable lines on a terminal. Levels: error, an operator
+ * must act; warn, the service recovers by itself, but an operator should know; info, its life cycle; debug, what
+ * clients do wrong. Keys, values and credentials are never logged.
  *
  * Writes never wait for the reader: if it stops reading, lines are dropped once a mebibyte waits.
  */
 export function createLog(level: string): Log {
   const stat = fstatSync(1);
   const output = stat.isFIFO() || stat.isSocket() ? openPipe() : openFile();
+  const terminal = isatty(1);
+  const formatted = { write: (line: string) => output.write(formatForTerminal(line)) };
   return {
-    log: pino({ level }, output),
+    log: pino({ level }, terminal ? formatted : output),
+    hint(text) {
+      if (terminal) output.write(`${text}\n`);
+    },
     async close() {
       await Promise.race([output.end(), setTimeout(closeMs)]);
       output.abandon();

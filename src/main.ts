@@ -1,8 +1,10 @@
 #!/usr/bin/env node
-import { parseArgs } from "node:util";
 import type { Logger } from "pino";
 import packageJson from "../package.json" with { type: "json" };
-import { type Configuration, createConfiguration, settingNames } from "./config/configuration.ts";
+import { type Configuration, createConfiguration } from "./config/configuration.ts";
+import { unknownVariables } from "./config/environment.ts";
+import { describeFlags, parseFlags } from "./config/flags.ts";
+import type { Address } from "./config/values.ts";
 import { describeFailure } from "./failure.ts";
 import { createLog } from "./log.ts";
 import { openServer } from "./server.ts";
@@ -15,11 +17,14 @@ import type { TransactionLogger } from "./transaction-log/transaction-logger.ts"
 const usage = `duetkv: a key-value store that speaks gRPC and REST
 
   duetkv [--NAME VALUE …]                      serve
-  duetkv log verify [--log file:DIR]           check the log, change nothing
-  duetkv log repair [--log file:DIR] [--apply] say, or do, what makes a damaged log readable
+  duetkv log verify [--log file:DIR]           check the log; changes nothing
+  duetkv log repair [--log file:DIR] [--apply] show what a repair would do, or do it
+  duetkv --version | --help
 
-Settings, each also as an environment variable (--data-dir would be DUETKV_DATA_DIR):
-${settingNames.map((name) => `  --${name}`).join("\n")}
+Settings, with defaults in parentheses. --log-level is DUETKV_LOG_LEVEL in the environment, and so on; flags win.
+A SIZE is a number of bytes, or has a unit: 64MiB.
+
+${describeFlags()}
 `;
 
 /** A stop that takes longer than this is given up. */
@@ -28,23 +33,21 @@ const stopMs = 10_000;
 /** Resolves with the exit code when there is nothing more to do. */
 async function main(args: readonly string[]): Promise<number> {
   if (args[0] === "log") return runLogCommand(args.slice(1), (line) => console.log(line));
-  const options = Object.fromEntries(settingNames.map((name) => [name, { type: "string" as const }]));
-  const { values } = parseArgs({
-    args: [...args],
-    options: { ...options, help: { type: "boolean", short: "h" }, version: { type: "boolean" } },
-  });
-  if (values.help) console.log(usage);
-  else if (values.version) console.log(packageJson.version);
-  else return serve(createConfiguration(values as Record<string, string>, process.env));
+  const { help, version, values } = parseFlags(args);
+  if (help) console.log(usage);
+  else if (version) console.log(packageJson.version);
+  else return serve(createConfiguration(values, process.env));
   return 0;
 }
 
 async function serve(configuration: Configuration): Promise<number> {
-  const { log, close, abandon } = createLog(configuration.logLevel);
+  const { log, hint, close, abandon } = createLog(configuration.logLevel);
   // By default SIGHUP ends the process without draining, and SIGUSR1 makes Node open a debugger port.
   for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
     process.on(signal, () => log.info({ signal }, "signal ignored"));
   }
+  for (const unknown of unknownVariables(process.env))
+    log.warn(unknown, "unknown environment variable ignored");
   try {
     const stopping = new AbortController();
     const logger = await openLogger(configuration, log, stopping.signal);
@@ -53,6 +56,7 @@ async function serve(configuration: Configuration): Promise<number> {
     // Before anybody is told that it is ready, and may want it to stop.
     const firstSignal = nextSignal();
     log.info({ listen: toText(address), admin: toText(adminAddress), version: packageJson.version }, "ready");
+    if (configuration.tlsClientCa === undefined) hint(`try: ${exampleCommand(configuration, address)}`);
     const signal = await Promise.race([firstSignal, server.lost.then(throwLost)]);
     log.info({ signal }, "stopping");
     const giveUp = () => {
@@ -97,7 +101,13 @@ function nextSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-function toText({ host, port }: { readonly host: string; readonly port: number }): string {
+function exampleCommand({ tlsCert }: Configuration, { host, port }: Address): string {
+  const authority = toText({ host: host === "0.0.0.0" || host === "::" ? "localhost" : host, port });
+  const curl = tlsCert === undefined ? "curl http://" : "curl --insecure https://";
+  return `${curl}${authority}/v1/key/greeting -X PUT -d hello`;
+}
+
+function toText({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

@@ -1,30 +1,13 @@
 import * as v from "valibot";
 import { defaultLimits, type Limits } from "../limits.ts";
-import { address, integer, logLocation } from "./values.ts";
-
-/**
- * What can be set, by its name in the configuration. The flag is the name in kebab case, the environment variable the
- * name in upper snake case after DUETKV_.
- */
-const settings = v.object({
-  listen: v.optional(address, "127.0.0.1:8080"),
-  adminListen: v.optional(address, "127.0.0.1:8081"),
-  log: v.optional(logLocation, "file:./data"),
-  tlsCert: v.optional(v.string()),
-  tlsKey: v.optional(v.string()),
-  tlsClientCa: v.optional(v.string()),
-  logLevel: v.optional(v.picklist(["debug", "info", "warn", "error"], "debug, info, warn or error"), "info"),
-  ...limitSettings(),
-});
+import { settings, toFlagName, toVariableName } from "./settings.ts";
+import { sizeToText } from "./values.ts";
 
 type Settings = v.InferOutput<typeof settings>;
 
 export interface Configuration extends Omit<Settings, keyof Limits> {
   readonly limits: Limits;
 }
-
-/** Every setting's name, as in the flags. */
-export const settingNames: readonly string[] = Object.keys(settings.entries).map(toFlagName);
 
 /** What is wrong, one line for each mistake. */
 export class ConfigurationError extends Error {
@@ -63,6 +46,8 @@ export function createConfiguration(
   for (const [name, value] of Object.entries(result.output)) {
     Object.assign(name in defaultLimits ? limits : rest, { [name]: value });
   }
+  const contradictions = limitMistakes(limits, sources);
+  if (contradictions.length > 0) throw new ConfigurationError(contradictions);
   return { ...(rest as Omit<Settings, keyof Limits>), limits };
 }
 
@@ -75,15 +60,17 @@ function tlsMistakes({ tlsCert, tlsKey, tlsClientCa }: Partial<Record<string, st
   ];
 }
 
-function limitSettings() {
-  const entries = Object.keys(defaultLimits).map((name) => [name, v.optional(integer)] as const);
-  return Object.fromEntries(entries) as Record<keyof Limits, v.OptionalSchema<typeof integer, undefined>>;
-}
-
-function toFlagName(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-
-function toVariableName(name: string): string {
-  return `DUETKV_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+/** A limit that another one makes unreachable. */
+function limitMistakes(limits: Limits, sources: Readonly<Record<string, string>>): readonly string[] {
+  const pairs = [
+    ["valueBytesMax", "requestBytesMax"],
+    ["keyBytesMax", "requestBytesMax"],
+    ["valueBytesMax", "storeBytesMax"],
+  ] as const;
+  return pairs
+    .filter(([inner, outer]) => limits[inner] > limits[outer])
+    .map(([inner, outer]) => {
+      const most = `${sources[outer]}, which is ${sizeToText(limits[outer])}`;
+      return `${sources[inner]} is ${sizeToText(limits[inner])} and must be at most ${most}`;
+    });
 }

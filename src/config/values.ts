@@ -26,11 +26,42 @@ export const address = v.pipe(
   }),
 );
 
-export const integer = v.pipe(
-  v.string(),
-  v.regex(/^[1-9]\d{0,14}$/, "a whole number greater than 0"),
-  v.transform(Number),
-);
+const units: Readonly<Record<string, number>> = {
+  "": 1,
+  B: 1,
+  kB: 1000,
+  MB: 1000 ** 2,
+  GB: 1000 ** 3,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+};
+
+/** Bytes, as a plain number or with a unit. */
+export const size = wholeNumber("a size greater than 0, such as 64MiB or a number of bytes", units);
+
+export const count = wholeNumber("a whole number greater than 0");
+
+export const milliseconds = wholeNumber("a whole number of milliseconds greater than 0");
+
+/** The shortest text that `size` reads as this many bytes. */
+export function sizeToText(bytes: number): string {
+  const unit = (["GiB", "MiB", "KiB"] as const).find((name) => bytes % (units[name] as number) === 0);
+  return unit === undefined ? String(bytes) : `${bytes / (units[unit] as number)}${unit}`;
+}
+
+function wholeNumber(message: string, factors: Readonly<Record<string, number>> = { "": 1 }) {
+  return v.pipe(
+    v.string(),
+    v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
+      const [, digits, unit = ""] = /^([1-9]\d{0,14})([A-Za-z]*)$/.exec(dataset.value) ?? [];
+      const value = Number(digits) * (Object.hasOwn(factors, unit) ? (factors[unit] as number) : Number.NaN);
+      if (Number.isSafeInteger(value)) return value;
+      addIssue({ message });
+      return NEVER;
+    }),
+  );
+}
 
 export const logLocation = v.pipe(
   v.string(),

@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
-import { ConfigurationError, createConfiguration, settingNames } from "../../src/config/configuration.ts";
+import { ConfigurationError, createConfiguration } from "../../src/config/configuration.ts";
+import { unknownVariables } from "../../src/config/environment.ts";
+import { describeFlags, parseFlags } from "../../src/config/flags.ts";
+import { settingNames } from "../../src/config/settings.ts";
 import { defaultLimits } from "../../src/limits.ts";
 
 function mistakesOf(flags: Record<string, string>, environment: Record<string, string> = {}): string[] {
@@ -26,10 +29,87 @@ test("every limit can be set, by flag and by variable", () => {
   for (const name of Object.keys(defaultLimits) as (keyof typeof defaultLimits)[]) {
     const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     const variable = `DUETKV_${flag.replaceAll("-", "_").toUpperCase()}`;
+    const limit = defaultLimits[name] - 1;
     expect(settingNames).toContain(flag);
-    expect(createConfiguration({ [flag]: "7" }, {}).limits).toEqual({ ...defaultLimits, [name]: 7 });
-    expect(createConfiguration({}, { [variable]: "7" }).limits).toEqual({ ...defaultLimits, [name]: 7 });
+    expect(createConfiguration({ [flag]: String(limit) }, {}).limits[name]).toBe(limit);
+    expect(createConfiguration({}, { [variable]: String(limit) }).limits[name]).toBe(limit);
   }
+});
+
+test.each([
+  ["1000", 1000],
+  ["1000B", 1000],
+  ["2kB", 2000],
+  ["2MB", 2_000_000],
+  ["2GB", 2_000_000_000],
+  ["2KiB", 2048],
+  ["64MiB", 67_108_864],
+  ["1GiB", 1_073_741_824],
+])("reads the size %s", (text, bytes) => {
+  expect(createConfiguration({ "compaction-bytes-min": text }, {}).limits.compactionBytesMin).toBe(bytes);
+});
+
+test.each([
+  "0",
+  "0MiB",
+  "1.5MiB",
+  "64 MiB",
+  "64mib",
+  "64Mi",
+  "MiB",
+  "-1MiB",
+  "9000000000000GiB",
+  "1constructor",
+])("refuses the size %j", (text) => {
+  expect(mistakesOf({ "compaction-bytes-min": text })).toEqual([
+    "--compaction-bytes-min must be a size greater than 0, such as 64MiB or a number of bytes",
+  ]);
+});
+
+test("refuses limits that contradict each other, with both values", () => {
+  expect(mistakesOf({ "value-bytes-max": "8MiB" })).toEqual([
+    "--value-bytes-max is 8MiB and must be at most --request-bytes-max, which is 4MiB",
+  ]);
+  expect(mistakesOf({ "store-bytes-max": "2000" }, { DUETKV_VALUE_BYTES_MAX: "3000" })).toEqual([
+    "DUETKV_VALUE_BYTES_MAX is 3000 and must be at most --store-bytes-max, which is 2000",
+  ]);
+  expect(mistakesOf({ "value-bytes-max": "8MiB", "request-bytes-max": "8MiB" })).toEqual([]);
+});
+
+test("names unknown variables with the nearest known one, but not those that Kubernetes sets", () => {
+  const kubernetes = {
+    DUETKV_SERVICE_HOST: "10.0.0.1",
+    DUETKV_SERVICE_PORT: "8080",
+    DUETKV_SERVICE_PORT_API: "8080",
+    DUETKV_PORT: "tcp://10.0.0.1:8080",
+    DUETKV_PORT_8080_TCP_ADDR: "10.0.0.1",
+    DUETKV_ADMIN_SERVICE_HOST: "10.0.0.2",
+    DUETKV_ADMIN_PORT_8081_TCP: "tcp://10.0.0.2:8081",
+  };
+  const environment = { DUETKV_LISTN: "", DUETKV_NOTHING_LIKE_IT: "x", DUETKV_LOG: "memory:", PATH: "/bin" };
+  expect(unknownVariables({ ...environment, ...kubernetes })).toEqual([
+    { variable: "DUETKV_LISTN", nearest: "DUETKV_LISTEN" },
+    { variable: "DUETKV_NOTHING_LIKE_IT", nearest: undefined },
+  ]);
+});
+
+test.each([
+  [["--lisen", "secret"], "unknown flag --lisen; did you mean --listen?"],
+  [["--lisen=secret"], "unknown flag --lisen; did you mean --listen?"],
+  [["--frobnicate"], "unknown flag --frobnicate"],
+  [["-x"], "unknown flag -x"],
+  [["serve"], "unexpected argument serve; settings are given as --NAME VALUE"],
+  [["postgres://me:secret@host/db"], "unexpected argument; settings are given as --NAME VALUE"],
+])("refuses the command line %j", (args, message) => {
+  expect(() => parseFlags(args)).toThrow(new ConfigurationError([message]));
+});
+
+test("the help has one line for each setting, with its default", () => {
+  const lines = describeFlags().split("\n");
+  expect(lines.map((line) => /^ {2}--([a-z-]+) [A-Z]+/.exec(line)?.[1])).toEqual([...settingNames]);
+  expect(lines[0]).toMatch(/^ {2}--listen HOST:PORT +\S.* \(127\.0\.0\.1:8080\)$/);
+  expect(describeFlags()).toMatch(/--value-bytes-max SIZE +one value \(1MiB\)$/m);
+  for (const line of lines) expect(line.length).toBeLessThan(130);
 });
 
 test("a flag comes before the environment, and that before the default", () => {
@@ -93,11 +173,14 @@ test.each(["file:", "memory", "memory:x", "/data", "", "http://x"])("the log can
   expect(mistakesOf({ log: text })).toEqual([expect.stringMatching(/^--log must be file:DIR/)]);
 });
 
-test.each(["0", "-1", "1.5", "1e3", "ten", " 1", "1000000000000000", ""])("%j is no limit", (text) => {
-  expect(mistakesOf({ "key-bytes-max": text })).toEqual([
-    "--key-bytes-max must be a whole number greater than 0",
-  ]);
-});
+test.each(["0", "-1", "1.5", "1e3", "ten", " 1", "1000000000000000", "1KiB", ""])(
+  "refuses the count %j",
+  (text) => {
+    expect(mistakesOf({ "page-entries-max": text })).toEqual([
+      "--page-entries-max must be a whole number greater than 0",
+    ]);
+  },
+);
 
 test("levels have names", () => {
   for (const level of ["debug", "info", "warn", "error"]) {

@@ -51,6 +51,27 @@ test("exits when another process has the data directory, and names it", async ()
   expect(await server.stop()).toBe(0);
 });
 
+test("exits at once when the data directory cannot be created", async () => {
+  const { code, errors } = await runToEnd([...anywhere, "--log", "file:/proc/nope/data"]);
+  expect(errors).toContain("cannot create the data directory (--log file:DIR): ");
+  expect(errors).toContain("'/proc/nope'");
+  expect(errors).not.toContain("    at ");
+  expect(code).toBe(1);
+});
+
+test("warns of an unknown variable, and starts", async () => {
+  const server = await startServerProcess(["--log", "memory:"], { DUETKV_LOG_LEVLE: "debug" });
+  expect(await server.stop()).toBe(0);
+  expect(server.lines.map((line) => JSON.parse(line))).toContainEqual(
+    expect.objectContaining({
+      level: 40,
+      msg: "unknown environment variable ignored",
+      variable: "DUETKV_LOG_LEVLE",
+      nearest: "DUETKV_LOG_LEVEL",
+    }),
+  );
+});
+
 test("names all mistakes of the configuration at once", async () => {
   const { code, output, errors } = await runToEnd(
     ["--listen", "8080", "--log", "disk", "--key-bytes-max", "0", "--tls-cert", "/nowhere.pem"],
@@ -128,7 +149,7 @@ test.runIf(process.getuid?.() === 0)(
     await mkdir(directory, { mode: 0o555 });
     const { code, errors } = await runToEnd([...anywhere, "--log", `file:${directory}`], { uid: 65_534 });
     expect(errors).toContain(directory);
-    expect(errors).toContain("not allowed");
+    expect(errors).toContain("lacks the permission");
     expect(errors).not.toContain("    at ");
     expect(code).toBe(1);
   },

@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { dirname } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import type { File, FileSystem, OpenMode } from "./file-system.ts";
 
@@ -28,9 +29,7 @@ export const nodeFileSystem: FileSystem = {
 
   list: (directory) => call((done) => fs.readdir(directory, done)),
 
-  async makeDirectory(directory) {
-    await fs.promises.mkdir(directory, { recursive: true, mode: 0o700 });
-  },
+  makeDirectory,
 
   rename: (from, to) => call((done) => fs.rename(from, to, done)),
 
@@ -47,6 +46,25 @@ export const nodeFileSystem: FileSystem = {
     }
   },
 };
+
+/**
+ * Creates the directory and those above it. Node's own recursive mkdir never returns where a directory exists in which
+ * none can be created, such as /proc.
+ */
+async function makeDirectory(directory: string): Promise<void> {
+  const mode = 0o700;
+  try {
+    await fs.promises.mkdir(directory, mode);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && (await fs.promises.stat(directory)).isDirectory()) return;
+    if (code !== "ENOENT" || dirname(directory) === directory) throw error;
+    await makeDirectory(dirname(directory));
+    await fs.promises.mkdir(directory, mode).catch((again: NodeJS.ErrnoException) => {
+      if (again.code !== "EEXIST") throw again;
+    });
+  }
+}
 
 class NodeFile implements File {
   readonly durableWrites: boolean;

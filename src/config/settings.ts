@@ -1,0 +1,92 @@
+import * as v from "valibot";
+import { defaultLimits, type Limits } from "../limits.ts";
+import { address, count, logLocation, milliseconds, size, sizeToText } from "./values.ts";
+
+/** What `--help` says of a setting. */
+export interface SettingHelp {
+  /** Stands for the value: HOST:PORT, SIZE. */
+  readonly value: string;
+  readonly text: string;
+}
+
+/**
+ * Every setting but the limits, by its name in the configuration. The flag is the name in kebab case, the environment
+ * variable the name in upper snake case after DUETKV_.
+ */
+const ownSettings = {
+  listen: v.optional(address, "127.0.0.1:8080"),
+  adminListen: v.optional(address, "127.0.0.1:8081"),
+  log: v.optional(logLocation, "file:./data"),
+  tlsCert: v.optional(v.string()),
+  tlsKey: v.optional(v.string()),
+  tlsClientCa: v.optional(v.string()),
+  logLevel: v.optional(v.picklist(["debug", "info", "warn", "error"], "debug, info, warn or error"), "info"),
+};
+
+const ownHelp: Readonly<Record<keyof typeof ownSettings, SettingHelp>> = {
+  listen: { value: "HOST:PORT", text: "address of the service, all protocols; port 0 takes a free one" },
+  adminListen: { value: "HOST:PORT", text: "address of probes and metrics; cleartext, keep it inside" },
+  log: { value: "URL", text: "transaction log: file:DIR, postgres://… or memory:" },
+  tlsCert: { value: "FILE", text: "PEM certificate; serves TLS only" },
+  tlsKey: { value: "FILE", text: "PEM key of the certificate" },
+  tlsClientCa: {
+    value: "FILE",
+    text: "PEM certificates that sign client certificates, which are then required",
+  },
+  logLevel: { value: "LEVEL", text: "debug, info, warn or error" },
+};
+
+const limitHelp: Readonly<Record<keyof Limits, string>> = {
+  keyBytesMax: "one key",
+  valueBytesMax: "one value",
+  requestBytesMax: "one request, in every protocol",
+  pageEntriesMax: "entries in a page of List",
+  pageBytesMax: "keys and values in a page of List",
+  batchGetKeysMax: "keys of one BatchGet",
+  batchGetBytesMax: "keys and values in the response to one BatchGet",
+  commitOperationsMax: "checks and mutations of one Commit",
+  storeBytesMax: "the store in memory; beyond it puts fail with STORE_FULL",
+  queueBytesMax: "writes waiting for the log; beyond it writes fail with OVERLOADED",
+  watchHistoryEventsMax: "changes kept for watches that start in the past",
+  watchHistoryBytesMax: "the same, in bytes",
+  watchQueueBytesMax: "events waiting for one watcher; beyond it the watch ends with WATCHER_TOO_SLOW",
+  compactionBytesMin: "written to the log before the next compaction, at least",
+  revisionWaitMs: "longest wait for min_revision when the caller sets no deadline",
+};
+
+export const settings = v.object({ ...ownSettings, ...limitSettings() });
+
+/** Every setting with its help, in the order of `--help`. `default` is undefined where there is none. */
+export const settingHelp: readonly (SettingHelp & { readonly flag: string; readonly default?: string })[] = [
+  ...Object.entries(ownSettings).map(([name, schema]) => {
+    const { default: standard } = schema;
+    const help = ownHelp[name as keyof typeof ownSettings];
+    return { ...help, flag: toFlagName(name), ...(standard !== undefined && { default: standard }) };
+  }),
+  ...Object.entries(defaultLimits).map(([name, limit]) => {
+    const text = limitHelp[name as keyof Limits];
+    const [value, standard] = /Bytes(?:Max|Min)$/.test(name)
+      ? ["SIZE", sizeToText(limit)]
+      : [name.endsWith("Ms") ? "MILLISECONDS" : "COUNT", String(limit)];
+    return { flag: toFlagName(name), value, text, default: standard };
+  }),
+];
+
+/** Every setting's name, as in the flags. */
+export const settingNames: readonly string[] = settingHelp.map(({ flag }) => flag);
+
+function limitSettings() {
+  const entries = Object.keys(defaultLimits).map((name) => {
+    const schema = /Bytes(?:Max|Min)$/.test(name) ? size : name.endsWith("Ms") ? milliseconds : count;
+    return [name, v.optional(schema)] as const;
+  });
+  return Object.fromEntries(entries) as Record<keyof Limits, v.OptionalSchema<typeof count, undefined>>;
+}
+
+export function toFlagName(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+export function toVariableName(name: string): string {
+  return `DUETKV_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
