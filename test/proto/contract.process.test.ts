@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
 import { promisify } from "node:util";
-import { fromBinary } from "@bufbuild/protobuf";
+import { createFileRegistry, type DescMethod, fromBinary, getOption } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { loadSync } from "@grpc/proto-loader";
 import { expect, test } from "vitest";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
+import { http } from "../../gen/google/api/annotations_pb.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const run = promisify(execFile);
@@ -16,6 +17,19 @@ test("buf builds the contract from the root of the repository", async () => {
   await run("npx", ["buf", "build", "--output", `${directory}/image.binpb`], { cwd });
   const { file } = fromBinary(FileDescriptorSetSchema, await readFile(`${directory}/image.binpb`));
   expect(file.map(({ name }) => name)).toContain("duetkv/v1/key_value.proto");
+});
+
+test("the routes of 0.1 are those of today", async () => {
+  const image = await readFile(`${cwd}proto/contract-0.1.binpb`);
+  const old = createFileRegistry(fromBinary(FileDescriptorSetSchema, image)).getService(
+    KeyValueService.typeName,
+  );
+  const routes = (methods: readonly DescMethod[]) =>
+    new Map(methods.map((method) => [method.name, getOption(method, http)]));
+  expect(old?.methods.length).toBe(7);
+  for (const [name, rule] of routes(old?.methods ?? [])) {
+    expect([name, routes(KeyValueService.methods).get(name)]).toEqual([name, rule]);
+  }
 });
 
 test("each file of the contract names its package in Go, Java and C#", () => {
