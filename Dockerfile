@@ -2,7 +2,7 @@
 
 FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /build
-COPY package.json package-lock.json .npmrc LICENSE ./
+COPY package.json package-lock.json .npmrc LICENSE README.md ./
 RUN npm ci
 COPY gen gen
 COPY src src
@@ -10,10 +10,11 @@ COPY tools/bundle.ts tools/
 RUN npm run bundle
 # What the final image has: the Node that the lock file names by hash, the libraries that it and the native add-on are
 # linked with, the bundle, and an empty data directory.
-RUN mkdir -p /image/app /data \
-    && cp dist/* LICENSE /image/app/ \
+RUN mkdir -p /image/app/native /data \
+    && cp dist/duetkv.mjs dist/duetkv.mjs.LEGAL.txt LICENSE /image/app/ \
+    && cp dist/native/linux-"$(node -p process.arch)".node /image/app/native/ \
     && cp node_modules/node-linux-*/bin/node /image/app/node \
-    && ldd /image/app/node /image/app/*.node | grep -o '/lib[^ ]*' | sort -u \
+    && ldd /image/app/node /image/app/native/*.node | grep -o '/lib[^ ]*' | sort -u \
     | xargs cp --dereference --parents --target-directory=/image
 
 # Nothing but the service: no shell, no package manager, nothing to patch but Node and six libraries of Debian. It must

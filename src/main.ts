@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --no-allocation-site-pretenuring
 import type { Logger } from "pino";
 import packageJson from "../package.json" with { type: "json" };
 import { type Configuration, createConfiguration } from "./config/configuration.ts";

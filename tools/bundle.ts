@@ -1,24 +1,31 @@
-// Makes what the container image runs: one file of JavaScript, and beside it the native add-on for this platform.
+// Makes dist/, or the directory that is named, a package that npm can publish and the container image runs: one file of
+// JavaScript with all dependencies, the native add-on for every platform that the service runs on, and a package.json
+// of its own. Node strips no types below node_modules, so the sources themselves cannot be published.
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as esbuild from "esbuild";
+import packageJson from "../package.json" with { type: "json" };
 
-/** The add-on is looked for in a package at run time; where there are no packages it must be asked for by its path. */
+const root = join(import.meta.dirname, "..");
+const target = process.argv[2] ?? join(root, "dist");
+const platforms = ["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64"];
+
+/** At run time the add-on is looked for in its package; a bundle has none, and loads it from a folder beside it. */
 const nativeAddon: esbuild.Plugin = {
   name: "native-addon",
   setup(build) {
-    build.onLoad({ filter: /[\\/]fs-native-extensions[\\/]binding\.js$/ }, ({ path }) => {
-      const file = `./prebuilds/${process.platform}-${process.arch}/fs-native-extensions.node`;
-      return {
-        contents: `module.exports = require(${JSON.stringify(file)});`,
-        resolveDir: join(path, ".."),
-      };
-    });
+    const contents = `
+      const file = "./native/" + process.platform + "-" + process.arch + ".node";
+      module.exports = require(file);`;
+    build.onLoad({ filter: /[\\/]fs-native-extensions[\\/]binding\.js$/ }, () => ({ contents }));
   },
 };
 
+mkdirSync(target, { recursive: true });
 await esbuild.build({
+  absWorkingDir: root,
   entryPoints: ["src/main.ts"],
-  outfile: "dist/duetkv.mjs",
+  outfile: join(target, "duetkv.mjs"),
   bundle: true,
   platform: "node",
   target: "node24",
@@ -28,10 +35,42 @@ await esbuild.build({
   legalComments: "external",
   external: ["pg-native"],
   plugins: [nativeAddon],
-  loader: { ".node": "copy" },
-  assetNames: "[name]",
-  // Some dependencies are CommonJS and call require for what Node brings.
   banner: {
+    // Some dependencies are CommonJS and call require for what Node brings.
     js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
   },
 });
+const native = join(target, "native");
+rmSync(native, { recursive: true, force: true });
+for (const platform of platforms) {
+  const addon = join(
+    root,
+    "node_modules/fs-native-extensions/prebuilds",
+    platform,
+    "fs-native-extensions.node",
+  );
+  cpSync(addon, join(native, `${platform}.node`));
+}
+for (const file of ["LICENSE", "README.md"]) cpSync(join(root, file), join(target, file));
+writeFileSync(join(target, "package.json"), `${JSON.stringify(manifest(), null, 2)}\n`);
+
+function manifest(): object {
+  const { name, version, description, license, type, engines, repository, homepage, bugs, keywords } =
+    packageJson;
+  return {
+    name,
+    version,
+    description,
+    license,
+    type,
+    keywords,
+    repository,
+    homepage,
+    bugs,
+    engines,
+    os: ["linux", "darwin"],
+    bin: { duetkv: "duetkv.mjs" },
+    exports: { "./package.json": "./package.json" },
+    files: ["duetkv.mjs", "duetkv.mjs.LEGAL.txt", "native"],
+  };
+}

@@ -1,0 +1,59 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { expect, onTestFinished, test } from "vitest";
+import packageJson from "../package.json" with { type: "json" };
+
+const run = promisify(execFile);
+const root = new URL("../", import.meta.url).pathname;
+/** The installed program finds the Node of this project, which is the one that it is for. */
+const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env["PATH"]}` };
+
+async function emptyFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "duetkv-package-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+test("the package serves where nothing else is installed", async () => {
+  const [bundle, folder] = [await emptyFolder(), await emptyFolder()];
+  await run(process.execPath, [join(root, "tools/bundle.ts"), bundle], { env });
+  const { stdout } = await run("npm", ["pack", bundle, "--silent", "--pack-destination", folder], { env });
+  await run("npm", ["install", "--offline", join(folder, stdout.trim())], { cwd: folder, env });
+  expect(await readdir(join(folder, "node_modules"))).toEqual([".bin", ".package-lock.json", "duetkv"]);
+
+  const data = join(folder, "data");
+  const flags = ["--log", `file:${data}`, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+  const program = join(folder, "node_modules/.bin/duetkv");
+  expect((await run(program, ["--version"], { env })).stdout.trim()).toBe(packageJson.version);
+  const server = spawn(program, flags, { stdio: ["ignore", "pipe", "inherit"], env });
+  onTestFinished(() => void server.kill("SIGKILL"));
+  let address: string | undefined;
+  for await (const line of createInterface(server.stdout)) {
+    address = JSON.parse(line).listen;
+    if (address !== undefined) break;
+  }
+  const url = `http://${address}/v1/key/greeting`;
+  expect((await fetch(url, { method: "PUT", body: "hello" })).status).toBe(201);
+  expect(await (await fetch(url)).text()).toBe("hello");
+  server.kill();
+  expect((await once(server, "exit"))[0]).toBe(0);
+  expect((await run(program, ["log", "verify", "--log", `file:${data}`], { env })).stdout).toContain(
+    "last sequence 1",
+  );
+});
+
+test.each(["README.md", "deploy/compose.yaml", "deploy/kubernetes.yaml"])(
+  "%s names the image by the tag of the version",
+  async (page) => {
+    const text = await readFile(join(root, page), "utf8");
+    const images = [...text.matchAll(/(?:image:|--tag|docker run .*) (duetkv(?::[\w.]+)?)(?=\s|$)/gm)].map(
+      ([, image]) => image,
+    );
+    expect(new Set(images)).toEqual(new Set([`duetkv:${packageJson.version}`]));
+  },
+);
