@@ -20,6 +20,7 @@ export type Reason =
   | "REQUEST_MALFORMED"
   | "METHOD_NOT_ALLOWED"
   | "NO_SUCH_ROUTE"
+  | "NO_SUCH_SERVICE"
   // The state of the store is another one than the request needs.
   | "NO_SUCH_KEY"
   | "REVISION_MISMATCH"

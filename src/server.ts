@@ -1,7 +1,11 @@
 import { readFile } from "node:fs/promises";
+import type { DescService } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { KeyValueService } from "../gen/duetkv/v1/key_value_pb.ts";
+import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.ts";
+import { ServerReflection as ServerReflectionAlpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import { Health } from "../gen/health/v1/health_pb.ts";
 import { openAdminListener } from "./admin/admin-listener.ts";
 import { createMetrics } from "./admin/metrics.ts";
 import { Applier } from "./committer/applier.ts";
@@ -14,10 +18,13 @@ import type { Configuration } from "./config/configuration.ts";
 import type { Address } from "./config/values.ts";
 import { DuetError } from "./duet-error.ts";
 import { openReplayedStore } from "./replayed-store.ts";
-import { intercept } from "./service/intercept.ts";
+import { createHealthService } from "./service/health.ts";
+import { type CallObserver, intercept } from "./service/intercept.ts";
 import { createKeyValueService } from "./service/key-value-service.ts";
+import { createReflectionService } from "./service/reflection.ts";
 import { hashState } from "./store/state-hash.ts";
 import type { Transaction, TransactionLogger } from "./transaction-log/transaction-logger.ts";
+import { isLoopback } from "./wire/allowed-hosts.ts";
 import { openListener } from "./wire/listener.ts";
 import { registerService } from "./wire/method-table.ts";
 import type { TlsFiles } from "./wire/servers.ts";
@@ -60,8 +67,10 @@ export async function openServer(
   const applier = new Applier({ store, logger, onApplied, onRun });
   const committer = new Committer({ store, logger, limits, clock, applier });
   const following = new AbortController();
+  let followsLog = true;
   const lost = Promise.withResolvers<unknown>();
   const followed = applier.follow(following.signal).catch((error: unknown) => {
+    followsLog = false;
     log.error({ err: error }, "this replica cannot follow the log any longer");
     if (!isSecondHistory(error)) return lost.resolve(error);
     // What the database has lost may be nowhere but here, so the process stays; but nobody shall wait for what never comes.
@@ -83,22 +92,47 @@ export async function openServer(
     queueBytes: () => committer.queueBytes,
     logWritable: () => logger.fault === undefined,
   });
-  const service = intercept(
-    KeyValueService,
-    createKeyValueService({ store, committer, hub, gate, barrier, limits }),
-    (method) => {
-      const count = metrics.countCalls(method);
+  const observe =
+    (prefix: string) =>
+    (method: string): CallObserver => {
+      const count = metrics.countCalls(prefix + method);
       return (milliseconds, code, error) => {
         count(milliseconds, code);
-        if (code === Code.Internal) log.error({ err: error, method }, "a call failed unexpectedly");
+        if (code === Code.Internal) log.error({ err: error, method }, "call failed unexpectedly");
       };
-    },
-  );
+    };
+  const reads = () => followsLog;
+  const health = createHealthService({
+    services: new Map([
+      ["", reads],
+      [KeyValueService.typeName, reads],
+      ["writable", () => reads() && logger.fault === undefined],
+    ]),
+  });
+  const reflected: readonly DescService[] = [
+    KeyValueService,
+    Health,
+    ServerReflection,
+    ServerReflectionAlpha,
+  ];
+  const reflection = createReflectionService(reflected);
+  const keyValue = createKeyValueService({ store, committer, hub, gate, barrier, limits });
+  const services = [
+    registerService(KeyValueService, intercept(KeyValueService, keyValue, observe(""))),
+    registerService(Health, intercept(Health, health.implementation, observe("health."))),
+    registerService(ServerReflection, intercept(ServerReflection, reflection.v1, observe("reflection.v1."))),
+    registerService(
+      ServerReflectionAlpha,
+      intercept(ServerReflectionAlpha, reflection.v1alpha, observe("reflection.v1alpha.")),
+    ),
+  ];
   const shutdown = new AbortController();
   const wire = createWire({
-    services: [registerService(KeyValueService, service)],
+    services,
     limits,
     log,
+    ...(configuration.corsOrigin && { corsOrigins: configuration.corsOrigin }),
+    allowedHosts: configuration.allowedHosts ?? (isLoopback(configuration.listen.host) ? new Set() : "*"),
     shutdownSignal: shutdown.signal,
   });
   const admin = await openAdminListener({
@@ -124,6 +158,9 @@ export async function openServer(
     lost: lost.promise,
     async close() {
       draining = true;
+      // Load balancers hear that the server drains before anything else ends.
+      health.drain();
+      health.close();
       hub.close();
       gate.close();
       await listener.drain(drainMs);

@@ -1,6 +1,15 @@
 import * as v from "valibot";
 import { defaultLimits, type Limits } from "../limits.ts";
-import { address, count, logLocation, milliseconds, size, sizeToText } from "./values.ts";
+import {
+  address,
+  corsOrigins,
+  count,
+  hostNames,
+  logLocation,
+  milliseconds,
+  size,
+  sizeToText,
+} from "./values.ts";
 
 /** What `--help` says of a setting. */
 export interface SettingHelp {
@@ -20,6 +29,8 @@ const ownSettings = {
   tlsCert: v.optional(v.string()),
   tlsKey: v.optional(v.string()),
   tlsClientCa: v.optional(v.string()),
+  corsOrigin: v.optional(corsOrigins),
+  allowedHosts: v.optional(hostNames),
   logLevel: v.optional(v.picklist(["debug", "info", "warn", "error"], "debug, info, warn or error"), "info"),
 };
 
@@ -32,6 +43,11 @@ const ownHelp: Readonly<Record<keyof typeof ownSettings, SettingHelp>> = {
   tlsClientCa: {
     value: "FILE",
     text: "PEM certificates that sign client certificates, which are then required",
+  },
+  corsOrigin: { value: "LIST|*", text: "origins whose pages may call the service (none)" },
+  allowedHosts: {
+    value: "LIST|*",
+    text: "names for Host beside those of the loopback interface (none on loopback, else any)",
   },
   logLevel: { value: "LEVEL", text: "debug, info, warn or error" },
 };

@@ -75,3 +75,31 @@ export const logLocation = v.pipe(
     return NEVER;
   }),
 );
+
+/** Origins of pages, as browsers send them. */
+export const corsOrigins = v.pipe(
+  v.string(),
+  v.rawTransform<string, ReadonlySet<string> | "*">(({ dataset: { value }, addIssue, NEVER }) => {
+    if (value.trim() === "*") return "*";
+    const origins = value.split(",").map((each) => each.trim());
+    if (origins.every(isOrigin)) return new Set(origins);
+    addIssue({ message: "* or a list of origins, such as https://app.example,http://localhost:3000" });
+    return NEVER;
+  }),
+);
+
+/** Names of hosts, without ports. */
+export const hostNames = v.pipe(
+  v.string(),
+  v.rawTransform<string, ReadonlySet<string> | "*">(({ dataset: { value }, addIssue, NEVER }) => {
+    if (value.trim() === "*") return "*";
+    const names = value.split(",").map((each) => each.trim().toLowerCase());
+    if (names.every((name) => /^(?:[\w.-]+|\[[\da-f:.]+\])$/.test(name))) return new Set(names);
+    addIssue({ message: "* or a list of host names without ports, such as duetkv.example,db.local" });
+    return NEVER;
+  }),
+);
+
+function isOrigin(text: string): boolean {
+  return /^https?:\/\/[\w.:[\]-]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}

@@ -23,6 +23,7 @@ const codes = {
   REQUEST_MALFORMED: Code.InvalidArgument,
   METHOD_NOT_ALLOWED: Code.Unimplemented,
   NO_SUCH_ROUTE: Code.NotFound,
+  NO_SUCH_SERVICE: Code.NotFound,
   NO_SUCH_KEY: Code.NotFound,
   REVISION_MISMATCH: Code.Aborted,
   KEY_EXISTS: Code.AlreadyExists,

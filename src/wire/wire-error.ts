@@ -4,7 +4,15 @@ import type { Reason } from "../duet-error.ts";
 import type { WireLog } from "./wire-log.ts";
 
 /** Reasons that only the wire knows, beside those of the service. */
-export type WireReason = Reason | "ENCODING_UNSUPPORTED" | "DEADLINE_EXCEEDED" | "CLIENT_GONE" | "INTERNAL";
+export type WireReason =
+  | Reason
+  | "ENCODING_UNSUPPORTED"
+  | "DEADLINE_EXCEEDED"
+  | "CLIENT_GONE"
+  | "HOST_NOT_ALLOWED"
+  | "INTERNAL"
+  | "NO_SUCH_METHOD"
+  | "ORIGIN_NOT_ALLOWED";
 
 /** An error that the wire itself found, in the shape of those of the service. `message` names no key and no value. */
 export function wireError(code: Code, reason: WireReason, message: string, cause?: unknown): ConnectError {

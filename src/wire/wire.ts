@@ -1,15 +1,18 @@
 import { setMaxListeners } from "node:events";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { createRegistry } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import type { Limits } from "../limits.ts";
+import { type AllowedHosts, createHostCheck } from "./allowed-hosts.ts";
 import { hasValidAuthority } from "./authority.ts";
 import { createConnectMount } from "./connect/connect-mount.ts";
+import { type CorsOrigins, createCrossOriginPolicy } from "./cross-origin.ts";
 import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
 import { createLane } from "./lane/lane.ts";
 import { createMethodTable, type MethodEntry, type ServiceRegistration } from "./method-table.ts";
 import { createKeyValueOpenApi } from "./openapi/key-value/document.ts";
 import { createOpenApiHandler, openApiPath } from "./openapi/openapi-handler.ts";
+import { refuseRpc } from "./refused-rpc.ts";
 import { splitRequestTarget } from "./request-target.ts";
 import type { RestConventions } from "./rest/convention.ts";
 import { answerError } from "./rest/error-answer.ts";
@@ -27,6 +30,10 @@ export interface WireOptions {
   readonly shutdownSignal: AbortSignal;
   /** What REST does otherwise than the HTTP rules say. Default: those of the key-value service. */
   readonly conventions?: RestConventions;
+  /** Default: none, which keeps pages of other origins out. */
+  readonly corsOrigins?: CorsOrigins;
+  /** Default: any. */
+  readonly allowedHosts?: AllowedHosts;
   /** For tests. Default: every 15 s. */
   readonly heartbeat?: Heartbeat;
   /** For tests. False sends the calls of the direct lane through Connect. Default: true. */
@@ -64,27 +71,64 @@ export function createWire(options: WireOptions): Wire {
     );
   }
 
+  function describeUnknown(path: string): ConnectError {
+    const [, service = "", method = ""] = path.split("/", 3);
+    const message = serviceNames.has(service)
+      ? `service ${service} has no method ${method}`
+      : `unknown service ${service}`;
+    return wireError(Code.Unimplemented, "NO_SUCH_METHOD", message);
+  }
+
   const lane = options.lane === false ? undefined : createLane({ ...options, methods, registry });
+
+  const crossOrigin = createCrossOriginPolicy(options.corsOrigins ?? new Set());
+  const hasAllowedHost = createHostCheck(options.allowedHosts ?? "*");
+
+  /** Responds to what no handler shall see; false: the request passes. */
+  function keepOut(request: HttpRequest, response: HttpResponse, path: string): boolean {
+    crossOrigin.addHeaders(request, response);
+    if (!hasAllowedHost(request)) {
+      const message = "Host is not a name of the loopback interface; --allowed-hosts lists further names";
+      refuse(request, response, path, wireError(Code.PermissionDenied, "HOST_NOT_ALLOWED", message));
+      return true;
+    }
+    if (crossOrigin.respondToPreflight(request, response)) return true;
+    const { origin } = request.headers;
+    if (origin === undefined && request.headers["sec-fetch-site"] === undefined) return false;
+    if (!crossOrigin.refuses(request, methods.has(path) || isForRpc(request, path))) return false;
+    const message = `pages of ${origin === undefined ? "other sites" : "this origin"} may not call this server; --cors-origin lists those that may`;
+    refuse(request, response, path, wireError(Code.PermissionDenied, "ORIGIN_NOT_ALLOWED", message));
+    return true;
+  }
+
+  function refuse(request: HttpRequest, response: HttpResponse, path: string, error: ConnectError): void {
+    if (methods.has(path) || isForRpc(request, path)) refuseRpc(request, response, error);
+    else answerError(request, response, error);
+  }
 
   const openApi = createOpenApiHandler(createKeyValueOpenApi);
 
   return {
     methods,
-    handleStream: (stream, headers) => lane?.handleStream(stream, headers) === true,
+    handleStream: (stream, headers) =>
+      // Requests of pages go the long way, where their origin is checked.
+      headers.origin === undefined &&
+      headers["sec-fetch-site"] === undefined &&
+      lane?.handleStream(stream, headers) === true,
     handle(request, response) {
       const target = hasValidAuthority(request) ? splitRequestTarget(request.url ?? "") : undefined;
       if (target === undefined) {
-        const message = "the request must name a host and a target that can be ones";
+        const message = "invalid Host header or request target";
         answerError(request, response, wireError(Code.InvalidArgument, "REQUEST_MALFORMED", message));
+      } else if (keepOut(request, response, target.path)) {
+        return;
       } else if (methods.has(target.path)) {
         if (lane?.handleRequest(request, response, target.path) === true) return;
         connect(request, response, target.path, target.query);
       } else if (target.path === openApiPath) {
         openApi(request, response);
       } else if (isForRpc(request, target.path)) {
-        // Clients of every RPC protocol read "unimplemented" in this; REST's "not_found" would be taken for an answer.
-        response.writeHead(404);
-        response.end();
+        refuseRpc(request, response, describeUnknown(target.path));
       } else {
         rest(request, response, target);
       }

@@ -213,3 +213,31 @@ test("names every mistake, and where it was made, but not what was given", () =>
   expect(mistakes).toHaveLength(names.length);
   expect(mistakes.join("\n")).not.toContain("secret");
 });
+
+test("lists of origins and hosts are read whole, or refused", () => {
+  const flags = {
+    "cors-origin": "https://a.example, http://localhost:3000",
+    "allowed-hosts": "A.example,[fd00::1]",
+  };
+  expect(createConfiguration(flags, {})).toMatchObject({
+    corsOrigin: new Set(["https://a.example", "http://localhost:3000"]),
+    allowedHosts: new Set(["a.example", "[fd00::1]"]),
+  });
+  expect(createConfiguration({ "cors-origin": "*", "allowed-hosts": "*" }, {})).toMatchObject({
+    corsOrigin: "*",
+    allowedHosts: "*",
+  });
+  for (const origin of [
+    "a.example",
+    "https://a.example/",
+    "https://a.example:443",
+    "ftp://a",
+    "https://*.example",
+    "",
+  ]) {
+    expect(() => createConfiguration({ "cors-origin": origin }, {})).toThrow("--cors-origin must be");
+  }
+  for (const hosts of ["a.example:80", "https://a", "a b", ""]) {
+    expect(() => createConfiguration({ "allowed-hosts": hosts }, {})).toThrow("--allowed-hosts must be");
+  }
+});

@@ -8,7 +8,7 @@ import { defaultLimits, type Limits } from "../../src/limits.ts";
 import { type Listener, type ListenerOptions, openListener } from "../../src/wire/listener.ts";
 import { registerService, type ServiceRegistration } from "../../src/wire/method-table.ts";
 import type { Heartbeat } from "../../src/wire/rest/event-stream.ts";
-import { createWire } from "../../src/wire/wire.ts";
+import { createWire, type WireOptions } from "../../src/wire/wire.ts";
 import type { WireLog } from "../../src/wire/wire-log.ts";
 import { createMemoryKeyValue, type MemoryKeyValue } from "./memory-key-value.ts";
 
@@ -26,6 +26,7 @@ export interface ServeOptions {
   readonly listener?: Partial<ListenerOptions>;
   readonly heartbeat?: Heartbeat;
   readonly services?: readonly ServiceRegistration[];
+  readonly wire?: Pick<WireOptions, "allowedHosts" | "corsOrigins">;
 }
 
 /** Opens the whole wire over a Map, until the test is over. */
@@ -39,6 +40,7 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
     limits: { ...defaultLimits, ...options.limits },
     log,
     shutdownSignal: shutdown.signal,
+    ...options.wire,
     ...(options.heartbeat === undefined ? {} : { heartbeat: options.heartbeat }),
   });
   const address = { host: "127.0.0.1", port: 0 };

@@ -132,6 +132,8 @@ function writeAnswer(
 ): void {
   if (isGone(response)) return;
   if (handlerHeaders !== undefined) for (const [name, value] of handlerHeaders) headers[name] ??= value;
+  const vary = response.getHeader("vary");
+  if (vary !== undefined) headers["vary"] = [headers["vary"] ?? [], vary].flat().join(", ");
   // 304 tells the length of nothing: its headers stand for an answer that is not sent.
   if (status !== 304)
     headers["content-length"] = typeof body === "string" ? Buffer.byteLength(body) : body.length;

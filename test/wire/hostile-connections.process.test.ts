@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import * as http2 from "node:http2";
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { type ServerProcess, startServerProcess } from "../../support/server-process.ts";
+import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { connectTo, flags, frame, frameType, headerBlock, preface, settings, uint32 } from "./raw-http2.ts";
 
 async function start(): Promise<ServerProcess> {

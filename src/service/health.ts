@@ -1,0 +1,85 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import { type Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/health/v1/health_pb.ts";
+import { DuetError } from "../duet-error.ts";
+
+export interface HealthOptions {
+  /** Whether each service serves now, by the name under which clients ask for it. */
+  readonly services: ReadonlyMap<string, () => boolean>;
+  /** How often a Watch call looks for a change, in milliseconds. Default: 500. */
+  readonly pollMs?: number;
+}
+
+export interface HealthService {
+  readonly implementation: ServiceImpl<typeof Health>;
+  /** From now on every service is NOT_SERVING. Running Watch calls send that at once. */
+  drain(): void;
+  /** Ends running Watch calls with SHUTTING_DOWN, after the status that they have not sent yet. */
+  close(): void;
+}
+
+/** Serves grpc.health.v1: the status of each service, as load balancers and probes ask for it. */
+export function createHealthService({ services, pollMs = 500 }: HealthOptions): HealthService {
+  let draining = false;
+  let closed = false;
+  const wakes = new Set<() => void>();
+
+  function statusOf(service: string): Status {
+    const serves = services.get(service);
+    if (serves === undefined) return Status.SERVICE_UNKNOWN;
+    return !draining && serves() ? Status.SERVING : Status.NOT_SERVING;
+  }
+
+  /** Resolves when the status may have changed, and when the signal is aborted. */
+  function change(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      function wake(): void {
+        clearTimeout(timer);
+        wakes.delete(wake);
+        signal.removeEventListener("abort", wake);
+        resolve();
+      }
+      const timer = setTimeout(wake, pollMs).unref();
+      wakes.add(wake);
+      signal.addEventListener("abort", wake);
+    });
+  }
+
+  function wakeAll(): void {
+    for (const wake of wakes) wake();
+  }
+
+  return {
+    implementation: {
+      check({ service }) {
+        const status = statusOf(service);
+        if (status === Status.SERVICE_UNKNOWN) throw new DuetError("NO_SUCH_SERVICE", "unknown service");
+        return { status };
+      },
+      list: () => ({
+        statuses: Object.fromEntries([...services.keys()].map((name) => [name, { status: statusOf(name) }])),
+      }),
+      async *watch({ service }, { signal }) {
+        let sent: Status | undefined;
+        while (!signal.aborted) {
+          const status = statusOf(service);
+          if (status !== sent) {
+            yield { status };
+            sent = status;
+            // It may have changed while it was on its way.
+            continue;
+          }
+          if (closed) throw new DuetError("SHUTTING_DOWN", "the server is shutting down");
+          await change(signal);
+        }
+      },
+    },
+    drain() {
+      draining = true;
+      wakeAll();
+    },
+    close() {
+      closed = true;
+      wakeAll();
+    },
+  };
+}
