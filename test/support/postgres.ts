@@ -33,6 +33,7 @@ export interface RunningPostgres {
 
 /** A server of its own, from the binaries in node_modules, on a free port. */
 export interface PostgresServer extends RunningPostgres {
+  readonly dataDirectory: string;
   /** Ends it as a power failure would. */
   kill(): Promise<void>;
   /** Starts it again after `kill`, on the same port. Resolves when it answers. */
@@ -58,14 +59,18 @@ const keeper = `
 /** The password of the superuser, where one is asked for. */
 const password = "correct horse";
 
-/** Resolves when it answers. */
+/**
+ * Resolves when it answers. `copyOf` is the data directory of a server that was killed: the new one becomes its standby,
+ * where `settings` tell it how to reach the primary.
+ */
 export async function startPostgres(
   settings: Readonly<Record<string, string>> = {},
   authentication: "trust" | "scram-sha-256" = "trust",
+  copyOf?: string,
 ): Promise<PostgresServer> {
   const directory = mkdtempSync(join(realpathSync(tmpdir()), "duetkv-postgres-"));
   try {
-    return await startIn(directory, settings, authentication);
+    return await startIn(directory, settings, authentication, copyOf);
   } catch (error) {
     rmSync(directory, { recursive: true, force: true });
     throw error;
@@ -76,26 +81,13 @@ async function startIn(
   directory: string,
   settings: Readonly<Record<string, string>>,
   authentication: string,
+  copyOf: string | undefined,
 ): Promise<PostgresServer> {
   if (unprivileged.uid !== undefined) chownSync(directory, unprivileged.uid, unprivileged.gid);
   const binaries = reachableBinaries(directory);
   const data = join(directory, "data");
-  const passwordFile = join(directory, "password");
-  writeFileSync(passwordFile, password);
-  const initdb = [
-    "-D",
-    data,
-    "-U",
-    "postgres",
-    "-A",
-    authentication,
-    "-E",
-    "UTF8",
-    "--locale=C",
-    "--no-sync",
-  ];
-  initdb.push(`--pwfile=${passwordFile}`);
-  await promisify(execFile)(join(binaries, "initdb"), initdb, { cwd: directory, ...unprivileged });
+  if (copyOf === undefined) await createData(binaries, directory, data, authentication);
+  else await copyData(copyOf, data);
   const port = await freePort();
   const options = Object.entries({
     listen_addresses: "127.0.0.1",
@@ -131,6 +123,7 @@ async function startIn(
   await start();
   return {
     ...described,
+    dataDirectory: data,
     async kill() {
       const pid = Number((await readFile(join(data, "postmaster.pid"), "utf8")).split("\n")[0]);
       process.kill(pid, "SIGKILL");
@@ -142,6 +135,37 @@ async function startIn(
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function createData(
+  binaries: string,
+  directory: string,
+  data: string,
+  authentication: string,
+): Promise<void> {
+  const passwordFile = join(directory, "password");
+  writeFileSync(passwordFile, password);
+  const initdb = [
+    "-D",
+    data,
+    "-U",
+    "postgres",
+    "-A",
+    authentication,
+    "-E",
+    "UTF8",
+    "--locale=C",
+    "--no-sync",
+  ];
+  initdb.push(`--pwfile=${passwordFile}`);
+  await promisify(execFile)(join(binaries, "initdb"), initdb, { cwd: directory, ...unprivileged });
+}
+
+/** With its owner, who is not the one of this process. */
+async function copyData(from: string, to: string): Promise<void> {
+  await promisify(execFile)("cp", ["-a", from, to]);
+  rmSync(join(to, "postmaster.pid"), { force: true });
+  await promisify(execFile)("cp", ["-p", join(to, "PG_VERSION"), join(to, "standby.signal")]);
 }
 
 /** The server on that port. */

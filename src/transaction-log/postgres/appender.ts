@@ -3,6 +3,7 @@ import { DuetError } from "../../duet-error.ts";
 import type { AppendOutcome, Transaction } from "../transaction-logger.ts";
 import { type AppendBatch, tryAppend } from "./append.ts";
 import { backoffMs } from "./backoff.ts";
+import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { isRefusal, NotConnectedError, withoutDetails } from "./database-error.ts";
 import { Doorbell } from "./doorbell.ts";
@@ -19,6 +20,8 @@ export interface AppenderOptions {
   readonly own: OwnAppends;
   /** The newest sequence that anybody has told of; a hint. */
   readonly newest: () => number;
+  /** Commits a row that matters to nobody. */
+  readonly commitRow: (connection: Connection) => Promise<void>;
   /** How long to look for the outcome of an append that was not answered. */
   readonly outcomeMs: number;
   /** How long an append may take once the process stops. */
@@ -120,12 +123,13 @@ export class Appender {
 
   /** Asks, on new connections, until there is an answer. Rejects with OUTCOME_UNKNOWN when there is none in time. */
   async #resolve(batch: AppendBatch, until: number, cause: unknown): Promise<boolean> {
-    const { connections, history, signal, onTrouble } = this.#options;
+    const { connections, history, commitRow, signal, onTrouble } = this.#options;
     for (let failures = 0; ; failures++) {
       try {
-        return await connections.withConnection((connection) => resolveOutcome(connection, history, batch), {
-          fresh: true,
-        });
+        return await connections.withConnection(
+          (connection) => resolveOutcome(connection, history, batch, commitRow),
+          { fresh: true },
+        );
       } catch (error) {
         onTrouble(error);
         const left = until - performance.now();

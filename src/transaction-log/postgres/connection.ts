@@ -1,5 +1,6 @@
 import { Socket } from "node:net";
 import { Client, type QueryArrayResult, type QueryResult } from "pg";
+import { sqlStates, UnreplicatedError } from "./database-error.ts";
 
 export interface Statement {
   /** Prepared under this name, once for each connection. */
@@ -43,6 +44,8 @@ export class Connection {
   readonly #socket = new Socket();
   readonly #statementTimeoutMs: number;
   #usable = true;
+  /** Whether the server sent a warning since the last statement was sent. */
+  #warned = false;
 
   /** Not connected yet: `start` does that. */
   constructor({ url, connectTimeoutMs, statementTimeoutMs }: ConnectionOptions) {
@@ -57,6 +60,9 @@ export class Connection {
     });
     // Without a listener the loss of an idle connection would end the process. Whoever uses it hears of it by itself.
     this.client.on("error", () => this.kill());
+    this.client.on("notice", ({ code }) => {
+      if (code === sqlStates.warning) this.#warned = true;
+    });
     this.client.on("end", () => {
       this.#usable = false;
     });
@@ -80,14 +86,17 @@ export class Connection {
     return this.#usable;
   }
 
-  /** Rejects with the driver's error. One statement at a time. */
+  /**
+   * Rejects with the driver's error, or with UnreplicatedError when a commit did not wait for the synchronous standby.
+   * One statement at a time.
+   */
   query(statement: Statement): Promise<QueryResult> {
-    return this.client.query(this.#limited(statement));
+    return this.#replicated(() => this.client.query(this.#limited(statement)));
   }
 
   /** The same with arrays for rows, which is faster. */
   queryArrays(statement: Statement): Promise<QueryArrayResult> {
-    return this.client.query({ ...this.#limited(statement), rowMode: "array" });
+    return this.#replicated(() => this.client.query({ ...this.#limited(statement), rowMode: "array" }));
   }
 
   /** Says goodbye. Resolves when the socket is closed. */
@@ -109,6 +118,18 @@ export class Connection {
   async closed(): Promise<void> {
     if (this.#socket.closed) return;
     await new Promise((resolve) => this.#socket.once("close", resolve));
+  }
+
+  /**
+   * A cancelled wait for the synchronous standby is only a warning to PostgreSQL: the transaction has committed on the
+   * primary, and a failover may lose it. Its text depends on the server's language, its code is that of any warning;
+   * our statements cause no other.
+   */
+  async #replicated<Result>(send: () => Promise<Result>): Promise<Result> {
+    this.#warned = false;
+    const result = await send();
+    if (this.#warned) throw new UnreplicatedError();
+    return result;
   }
 
   #limited({ name, text, values = [] }: Statement) {

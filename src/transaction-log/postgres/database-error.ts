@@ -21,6 +21,7 @@ export const sqlStates = {
   uniqueViolation: "23505",
   insufficientPrivilege: "42501",
   undefinedTable: "42P01",
+  warning: "01000",
 } as const;
 
 /** The error of an attempt that sent nothing: there was no connection. */
@@ -28,6 +29,14 @@ export class NotConnectedError extends Error {
   constructor(cause: unknown) {
     super("there is no connection to the database", { cause });
     this.name = "NotConnectedError";
+  }
+}
+
+/** The error of a statement that has committed on the primary, where the wait for the synchronous standby was cancelled. */
+export class UnreplicatedError extends Error {
+  constructor() {
+    super("the wait for the synchronous standby was cancelled; the commit may not be replicated");
+    this.name = "UnreplicatedError";
   }
 }
 

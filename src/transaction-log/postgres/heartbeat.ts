@@ -67,6 +67,11 @@ export class Heartbeat {
     this.#fail(error);
   }
 
+  /** Writes what a beat writes. Resolves when it is committed; rejects with the driver's error. */
+  async write(connection: Connection): Promise<void> {
+    await sayAlive(connection, this.#options.replica, this.#applied);
+  }
+
   /** Beats at once. */
   async now(): Promise<void> {
     await this.#beat();
@@ -122,9 +127,9 @@ export class Heartbeat {
   }
 
   async #beat(): Promise<void> {
-    const { connections, history, replica } = this.#options;
+    const { connections, history } = this.#options;
     await connections.withConnection(async (connection) => {
-      await sayAlive(connection, replica, this.#applied);
+      await this.write(connection);
       await refreshHead(connection, history);
     });
   }

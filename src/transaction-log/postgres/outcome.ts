@@ -8,6 +8,10 @@ import type { History } from "./history.ts";
  * on its way to the server. So its id is taken first, by a row that says that it is void. If the append was there
  * before, or is about to commit, the id is taken already; if it comes later, it finds the id taken and does nothing.
  *
+ * That the batch is in the table proves only that the primary has it: a wait for the synchronous standby ends with the
+ * backend, and a primary that restarts shows what it had not sent yet. The standby receives commits in order, so once
+ * a later one has waited for it, which `commitRow` does, it has the batch too.
+ *
  * Resolves with true when the batch is in the log, and with false when it is not and never will be. Rejects with the
  * driver's error, or with the fault of `history`.
  */
@@ -15,6 +19,7 @@ export async function resolveOutcome(
   connection: Connection,
   history: History,
   { batch }: AppendBatch,
+  commitRow: (connection: Connection) => Promise<void>,
 ): Promise<boolean> {
   await connection.query({
     text: "INSERT INTO duetkv.batches (id) VALUES ($1::uuid) ON CONFLICT (id) DO NOTHING",
@@ -26,5 +31,7 @@ export async function resolveOutcome(
   });
   // In a database that went back in time the batch may be missing although others have read it.
   await refreshHead(connection, history);
-  return rows[0]?.["appended"] === true;
+  if (rows[0]?.["appended"] !== true) return false;
+  await commitRow(connection);
+  return true;
 }

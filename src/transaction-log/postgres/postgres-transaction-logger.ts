@@ -49,6 +49,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
       history,
       own: this.#own,
       newest: () => this.#newest,
+      commitRow: (connection) => heartbeat.write(connection),
       outcomeMs: options.outcomeMs,
       stoppingMs: options.stoppingMs,
       stopping: options.stopping,

@@ -1,0 +1,122 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
+import { type PostgresPair, startPostgresPair } from "../../support/postgres-pair.ts";
+import { createRandom, seed } from "../../support/random.ts";
+import { until } from "../../support/until.ts";
+import { readAll, simple } from "../log-model.ts";
+import { openLogger } from "./loggers.ts";
+import { marksOf, Replica } from "./replica.ts";
+
+let pair: PostgresPair;
+let url: string;
+const opened: PostgresTransactionLogger[] = [];
+
+beforeEach(async () => {
+  pair = await startPostgresPair();
+  url = await pair.primary.createDatabase();
+});
+afterEach(async () => {
+  pair.link.restore();
+  for (const log of opened.splice(0)) await log.close();
+  await pair.stop();
+});
+
+async function open(on: string, options: Parameters<typeof openLogger>[1] = {}) {
+  const log = await openLogger(on, { listen: false, ...options });
+  opened.push(log);
+  return log;
+}
+
+/** The URL of the same database on the standby. */
+function onStandby(): string {
+  return url.replace(`:${pair.primary.port}/`, `:${pair.standby.port}/`);
+}
+
+/** Ways to end the wait of an append for the standby, after which the primary has the batch. */
+const endings: readonly (readonly [string, (pid: number) => Promise<unknown>])[] = [
+  ["its backend is terminated", (pid) => queryPrimary(`SELECT pg_terminate_backend(${pid})`)],
+  ["its wait is cancelled", (pid) => queryPrimary(`SELECT pg_cancel_backend(${pid})`)],
+  [
+    "the primary is killed and restarted",
+    async () => {
+      await pair.primary.kill();
+      await pair.primary.restart();
+    },
+  ],
+];
+
+function queryPrimary(text: string) {
+  return pair.primary.query(pair.primary.url("postgres"), text);
+}
+
+/** What the primary holds, acknowledged or not. */
+async function batchesOnPrimary(): Promise<number> {
+  const [row] = await pair.primary.query(url, "SELECT count(*)::int AS count FROM duetkv.transactions");
+  return row?.["count"] as number;
+}
+
+describe("an append that waits for the synchronous standby", () => {
+  it.each(endings)("is unknown when %s and the standby does not get it", async (_, end) => {
+    const log = await open(url, { outcomeMs: 2_000, statementTimeoutMs: 1_000 });
+    await log.append(0, [simple(1)]);
+    pair.link.freeze();
+    const appending = log.append(1, [simple(2)]);
+    appending.catch(() => {});
+    await end(await pair.waitingBackend());
+    await until(async () => (await batchesOnPrimary()) === 2);
+    await expect(appending).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+    await pair.promote();
+    expect(await readAll(await open(onStandby()))).toEqual([simple(1)]);
+  });
+
+  it.each(endings)("is acknowledged once the standby has it, though %s", async (_, end) => {
+    const log = await open(url, { outcomeMs: 60_000, statementTimeoutMs: 1_000 });
+    await log.append(0, [simple(1)]);
+    pair.link.freeze();
+    let settled = false;
+    const appending = log.append(1, [simple(2)]).finally(() => {
+      settled = true;
+    });
+    await end(await pair.waitingBackend());
+    await until(async () => (await batchesOnPrimary()) === 2);
+    await delay(500);
+    expect(settled).toBe(false);
+    pair.link.restore();
+    expect(await appending).toEqual({ appended: true });
+    await pair.promote();
+    expect(await readAll(await open(onStandby()))).toEqual([simple(1), simple(2)]);
+  });
+});
+
+it(`a promotion loses nothing that was acknowledged, whatever happened before (SEED=${seed})`, async () => {
+  const random = createRandom(seed);
+  const options = { outcomeMs: 500, statementTimeoutMs: 500, heartbeatMs: 100 };
+  const replicas = [await Replica.open(url, "one", options), await Replica.open(url, "two", options)];
+  const writing = { done: false };
+  const writers = replicas.map(async (replica) => {
+    while (!writing.done) {
+      await replica.write(1 + random.below(3)).catch((error: unknown) => {
+        expect(error).toMatchObject({ reason: expect.stringMatching(/LOG_UNAVAILABLE|OUTCOME_UNKNOWN/) });
+      });
+    }
+  });
+  for (let round = 0; round < 6; round++) {
+    await delay(random.below(300));
+    pair.link.freeze();
+    await random.pick(endings)[1](await pair.waitingBackend());
+    await delay(random.below(600));
+    // The last time the standby hears nothing more.
+    if (round < 5) pair.link.restore();
+  }
+  await pair.promote();
+  writing.done = true;
+  pair.link.restore();
+  await Promise.all(writers);
+  const present = new Set(marksOf(await readAll(await open(onStandby()))));
+  for (const { acknowledged } of replicas) {
+    expect(acknowledged.length).toBeGreaterThan(0);
+    expect(acknowledged.filter((mark) => !present.has(mark))).toEqual([]);
+  }
+  await Promise.all(replicas.map((replica) => replica.close()));
+});
