@@ -26,6 +26,14 @@ interface Answer {
   readonly contentType?: string;
 }
 
+const indexPage = `Duet KV, probes and metrics:
+
+  /livez    200 while the process runs
+  /readyz   200 while writes are accepted, or 503 and the reason
+  /metrics  for Prometheus
+  /state    revision and a hash of all entries, to compare replicas
+`;
+
 /**
  * Opens the port for probes and scrapers: plain HTTP, no client certificate. `/livez`, `/readyz`,
  * `/metrics`, and `/state`, by which replicas can be compared.
@@ -47,6 +55,7 @@ export async function openAdminListener({
   }
 
   const routes: Partial<Record<string, () => Promise<Answer>>> = {
+    "/": async () => ({ status: 200, body: indexPage }),
     "/livez": async () => ({ status: 200, body: "ok\n" }),
     "/readyz": async () => {
       const reason = unready();
@@ -63,7 +72,9 @@ export async function openAdminListener({
   async function answer({ url = "", method }: IncomingMessage, response: ServerResponse): Promise<void> {
     const route = routes[url.split("?", 1)[0] as string];
     if (route === undefined) {
-      response.writeHead(404).end();
+      const body = "unknown path; / lists all of them\n";
+      const type = "text/plain; charset=utf-8";
+      response.writeHead(404, { "content-type": type, "content-length": Buffer.byteLength(body) }).end(body);
     } else if (method !== "GET" && method !== "HEAD") {
       response.writeHead(405, { allow: "GET, HEAD" }).end();
     } else {

@@ -3,7 +3,8 @@ import type { Limits } from "../limits.ts";
 
 /** Throws KEY_EMPTY, KEY_TOO_LONG or KEY_INVALID. */
 export function checkKey(key: string, limits: Pick<Limits, "keyBytesMax">): string {
-  if (key === "") throw new DuetError("KEY_EMPTY", "the key is empty");
+  if (key === "")
+    throw new DuetError("KEY_EMPTY", "the key is empty; to list keys, use List (REST: GET /v1/key?prefix=…)");
   return checkKeyPart(key, limits);
 }
 

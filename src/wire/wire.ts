@@ -8,6 +8,7 @@ import { hasValidAuthority } from "./authority.ts";
 import { createConnectMount } from "./connect/connect-mount.ts";
 import { type CorsOrigins, createCrossOriginPolicy } from "./cross-origin.ts";
 import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
+import { sendIndexPage } from "./index-page.ts";
 import { createLane } from "./lane/lane.ts";
 import { createMethodTable, type MethodEntry, type ServiceRegistration } from "./method-table.ts";
 import { createKeyValueOpenApi } from "./openapi/key-value/document.ts";
@@ -127,6 +128,8 @@ export function createWire(options: WireOptions): Wire {
         connect(request, response, target.path, target.query);
       } else if (target.path === openApiPath) {
         openApi(request, response);
+      } else if (target.path === "/" && (request.method === "GET" || request.method === "HEAD")) {
+        sendIndexPage(request, response);
       } else if (isForRpc(request, target.path)) {
         refuseRpc(request, response, describeUnknown(target.path));
       } else {

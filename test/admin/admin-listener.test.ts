@@ -36,3 +36,11 @@ async function open(hashState: () => Promise<typeof state>): Promise<{ url: stri
   onTestFinished(() => admin.close());
   return { url: `http://127.0.0.1:${admin.address.port}`, errors };
 }
+
+test("the root lists what the port serves, and an unknown path names the root", async () => {
+  const { url } = await open(async () => state);
+  const page = await (await fetch(url)).text();
+  for (const path of ["/livez", "/readyz", "/metrics", "/state"]) expect(page).toContain(path);
+  const unknown = await fetch(`${url}/healthz`);
+  expect([unknown.status, await unknown.text()]).toEqual([404, "unknown path; / lists all of them\n"]);
+});

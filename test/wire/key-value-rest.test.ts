@@ -81,7 +81,7 @@ describe.each([
     ]);
     expect((await send(port, "DELETE", "/v1/key:watch")).headers.allow).toBe("GET, HEAD");
     for (const path of [
-      "/",
+      "/v1",
       "/v1",
       "/v1/key:nothing",
       "/v2/key/a",
@@ -392,7 +392,7 @@ describe("a query", () => {
     ["pageSize=", /pageSize/],
     ["pageSize=1&page_size=1", /page_size.*twice/],
     ["reverse=yes", /reverse/],
-    ["consistency=strong", /consistency.*Consistency/],
+    ["consistency=strong", /consistency.*LINEARIZABLE, LOCAL/],
     ["prefix=%ff", /prefix/],
     ["%ff=x", /name/],
     ["__proto__=x", /__proto__/],

@@ -26,6 +26,15 @@ export function findFieldPath(message: DescMessage, dotted: string): FieldPath |
   return last !== undefined && isTextual(last) ? path : undefined;
 }
 
+/** The names of the fields that a parameter of a URL can set, down to those of messages in `depth` messages. */
+export function textualFieldNames(message: DescMessage, depth = 2): string[] {
+  return message.fields.flatMap((field) => {
+    if (isTextual(field)) return [field.name];
+    if (field.fieldKind !== "message" || depth === 0) return [];
+    return textualFieldNames(field.message, depth - 1).map((name) => `${field.name}.${name}`);
+  });
+}
+
 function isTextual(field: DescField): boolean {
   if (field.fieldKind === "map") return false;
   return (

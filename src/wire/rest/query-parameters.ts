@@ -1,7 +1,7 @@
-import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { wireError } from "../wire-error.ts";
-import { type FieldPath, findFieldPath, setFieldFromText } from "./field-path.ts";
+import { type FieldPath, findFieldPath, setFieldFromText, textualFieldNames } from "./field-path.ts";
 import { decodePercent } from "./percent-decoding.ts";
 
 /**
@@ -24,14 +24,14 @@ export function setFieldsFromQuery(
     if (name === undefined) throw malformed("a name in the query is not percent-encoded UTF-8");
     if (value === undefined) throw malformed(`${quote(name)} is not percent-encoded UTF-8`);
     const path = findFieldPath(schema, name);
-    if (path === undefined) throw malformed(`there is no query parameter ${quote(name)} here`);
+    if (path === undefined) throw malformed(describeUnknown(schema, name, boundByPath));
     if (!claim(claims, path)) {
-      throw malformed(`${quote(name)} is given twice, or together with what it excludes`);
+      throw malformed(`query parameter ${quote(name)} is given twice or contradicts another parameter`);
     }
     try {
       setFieldFromText(schema, message, path, value);
     } catch {
-      throw malformed(`${quote(name)} is not a valid ${describeType(path)}`);
+      throw malformed(`query parameter ${quote(name)} must be ${describeType(path)}`);
     }
   }
 }
@@ -58,10 +58,28 @@ function decodeFormText(raw: string): string | undefined {
   return decodePercent(raw.includes("+") ? raw.replaceAll("+", " ") : raw);
 }
 
+function describeUnknown(schema: DescMessage, name: string, boundByPath: readonly FieldPath[]): string {
+  const bound = boundByPath.map((path) => path.map((field) => field.name).join("."));
+  const known = textualFieldNames(schema).filter((field) => !bound.includes(field));
+  const what = `unknown query parameter ${quote(name)}`;
+  return known.length === 0
+    ? `${what}; there are none here`
+    : `${what}; the parameters are ${known.join(", ")}`;
+}
+
 function describeType(path: FieldPath): string {
   const field = path.at(-1);
-  return field?.message?.name ?? field?.enum?.name ?? "value for its type";
+  if (field?.enum !== undefined) return `one of ${field.enum.values.map(({ name }) => name).join(", ")}`;
+  if (field?.message !== undefined) return messageFormats[field.message.name] ?? `a ${field.message.name}`;
+  if (field?.scalar === ScalarType.BOOL) return "true or false";
+  if (field?.scalar === ScalarType.STRING) return "text";
+  return field?.scalar === ScalarType.BYTES ? "base64" : "a whole number in range";
 }
+
+const messageFormats: Readonly<Record<string, string>> = {
+  Duration: "a number of seconds with the unit s, such as 60s",
+  Timestamp: "a time such as 2030-01-31T12:00:00Z",
+};
 
 function quote(name: string): string {
   return JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}…` : name);

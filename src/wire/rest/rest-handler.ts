@@ -35,7 +35,8 @@ export function createRestHandler(options: RestOptions): RestHandler {
   function refusal(method: string, path: string): { error: ConnectError; status?: number; allow?: string } {
     const allowed = routes.methodsOf(path);
     if (allowed.length === 0) {
-      return { error: wireError(Code.NotFound, "NO_SUCH_ROUTE", "there is nothing at this path") };
+      const message = "unknown path; /v1/openapi.json describes all of them";
+      return { error: wireError(Code.NotFound, "NO_SUCH_ROUTE", message) };
     }
     const allow = allowed.join(", ");
     return {

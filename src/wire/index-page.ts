@@ -1,0 +1,20 @@
+import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
+
+const text = `Duet KV, a key-value store.
+
+  PUT, GET, DELETE /v1/key/KEY    store, read, remove a value:
+                                  curl -X PUT -d hello http://HOST/v1/key/greeting
+  GET /v1/key?prefix=PREFIX       list keys and values
+  GET /v1/key:watch?prefix=PREFIX changes as they happen (Server-Sent Events)
+  GET /v1/openapi.json            all of REST, described by OpenAPI
+
+gRPC, gRPC-Web and Connect: the service duetkv.v1.KeyValueService, on this port.
+`;
+
+/** Tells a person who opens the root of the port what there is. */
+export function sendIndexPage(request: HttpRequest, response: HttpResponse): void {
+  const headers = { "content-type": "text/plain; charset=utf-8", "content-length": Buffer.byteLength(text) };
+  response.writeHead(200, headers);
+  if (request.method === "HEAD") response.end();
+  else response.end(text);
+}
