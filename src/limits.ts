@@ -11,7 +11,9 @@ export interface Limits {
   readonly batchGetBytesMax: number;
   /** Checks and mutations of one Commit. */
   readonly commitOperationsMax: number;
-  /** Keys, values and `entryOverheadBytes` for each entry. Puts beyond it fail with STORE_FULL. */
+  /** One Commit as its watchers receive it: gRPC clients take messages of 4 MiB, and a transaction is never split. */
+  readonly commitBytesMax: number;
+  /** What entries occupy in memory (`entryBytes`). Puts beyond it fail with STORE_FULL. */
   readonly storeBytesMax: number;
   /** Writes that wait for the log. More of them are refused with OVERLOADED. */
   readonly queueBytesMax: number;
@@ -20,6 +22,8 @@ export interface Limits {
   readonly watchHistoryBytesMax: number;
   /** What one watcher may have waiting before it is cut off. */
   readonly watchQueueBytesMax: number;
+  /** What all watchers together may have waiting before the one with the most is cut off. */
+  readonly watchQueuesBytesMax: number;
   /** Compaction waits until this much has been written since the last one, and as much as the store holds. */
   readonly compactionBytesMin: number;
   /** Longest wait for `min_revision` when the caller sets no deadline. */
@@ -29,6 +33,9 @@ export interface Limits {
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
+const GiB = 1024 * MiB;
+
+/** What a service with plenty of memory has; `fitToMemory` lowers the bounds of what is kept in memory. */
 export const defaultLimits: Limits = {
   keyBytesMax: KiB,
   valueBytesMax: MiB,
@@ -38,11 +45,13 @@ export const defaultLimits: Limits = {
   batchGetKeysMax: 1000,
   batchGetBytesMax: 4 * MiB,
   commitOperationsMax: 1000,
-  storeBytesMax: 1024 * MiB,
+  commitBytesMax: 4 * MiB - 64 * KiB,
+  storeBytesMax: 64 * GiB,
   queueBytesMax: 64 * MiB,
   watchHistoryEventsMax: 100_000,
   watchHistoryBytesMax: 64 * MiB,
   watchQueueBytesMax: 16 * MiB,
+  watchQueuesBytesMax: 128 * MiB,
   compactionBytesMin: 64 * MiB,
   revisionWaitMs: 10_000,
 };

@@ -54,10 +54,18 @@ export async function increment({ call }, key, by) {
   }
 }
 
-/** Keeps a Map equal to all entries below a prefix, and calls `onChange` with it after every transaction. */
-export async function followConfig({ watch }, prefix, onChange, signal) {
+/** How often a watch may end without having delivered anything before its error is thrown. */
+const attemptsMax = 12;
+
+/**
+ * Keeps a Map equal to all entries below a prefix, and calls `onChange` with it after every transaction. Each time the
+ * watch has to start again, `onRetry` is told why. Rejects when that does not help: when nothing more is delivered in
+ * `attemptsMax` attempts, as with a message that is larger than this client accepts.
+ */
+export async function followConfig({ watch }, prefix, onChange, signal, onRetry = console.warn) {
   const config = new Map();
   let resumeRevision;
+  let attempts = 0;
   while (!signal.aborted) {
     const from = resumeRevision === undefined ? { includeExisting: true } : { startRevision: resumeRevision };
     const changes = watch({ prefix, ...from });
@@ -69,7 +77,10 @@ export async function followConfig({ watch }, prefix, onChange, signal) {
           if (type === "PUT") config.set(entry.key, entry.value);
           else config.delete(entry.key);
         }
-        if (message.existingEnd || message.events?.length > 0) onChange(config);
+        if (message.existingEnd || message.events?.length > 0) {
+          attempts = 0;
+          onChange(config);
+        }
         // Set only when everything up to it has been delivered; until then a new watch begins from the start.
         resumeRevision = message.resumeRevision ?? resumeRevision;
       }
@@ -77,8 +88,10 @@ export async function followConfig({ watch }, prefix, onChange, signal) {
       if (signal.aborted) return;
       if (error.code === status.OUT_OF_RANGE) resumeRevision = undefined;
       else if (error.code !== status.UNAVAILABLE && error.code !== status.RESOURCE_EXHAUSTED) throw error;
+      if (++attempts === attemptsMax) throw error;
+      onRetry(`the watch of ${prefix} ended and starts again: ${error.message}`);
       if (resumeRevision === undefined) config.clear();
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await new Promise((resolve) => setTimeout(resolve, Math.min(200 * 2 ** attempts, 5000)));
     }
   }
 }

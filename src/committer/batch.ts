@@ -1,7 +1,8 @@
 import { DuetError } from "../duet-error.ts";
 import type { Limits } from "../limits.ts";
-import { createEntry, type Entry, entryBytes } from "../store/entry.ts";
-import type { ReadonlyStore } from "../store/store.ts";
+import { createEntry, type Entry } from "../store/entry.ts";
+import { entriesMax, type ReadonlyStore } from "../store/store.ts";
+import { detachText } from "../store/text.ts";
 import type { PutEvent, Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
 import type { Check, Mutation, MutationResult, Operation, Outcome } from "./operation.ts";
 
@@ -17,6 +18,7 @@ export class Batch {
   readonly #time: number;
   readonly #pending = new Map<string, Entry | undefined>();
   #bytes: number;
+  #size: number;
 
   /** `time` (milliseconds since 1970) becomes the time of all its transactions. */
   constructor(store: ReadonlyStore, limits: Pick<Limits, "storeBytesMax">, time: number) {
@@ -24,6 +26,7 @@ export class Batch {
     this.#limits = limits;
     this.#time = time;
     this.#bytes = store.bytes;
+    this.#size = store.size;
   }
 
   /** Throws REVISION_MISMATCH, KEY_EXISTS or STORE_FULL; the operation then has no part in the batch. */
@@ -36,29 +39,48 @@ export class Batch {
     const results: MutationResult[] = [];
     const transaction: Transaction = { sequence, time: this.#time, events };
     let growth = 0;
+    let added = 0;
     for (const mutation of mutations) {
       const previous = this.#get(mutation.key);
-      if (previous !== undefined) growth -= entryBytes(previous.key, previous.value);
+      if (previous !== undefined) {
+        growth -= previous.bytes;
+        added--;
+      }
       if (mutation.type === "put") {
         const event = this.#putEvent(mutation, sequence, previous);
-        growth += entryBytes(event.key, event.value);
+        const entry = createEntry(transaction, event, previous);
+        growth += entry.bytes;
+        added++;
         events.push(event);
-        results.push({ entry: createEntry(transaction, event), previous });
+        results.push({ entry, previous });
       } else {
-        if (previous !== undefined) events.push(mutation);
+        if (previous !== undefined) events.push({ ...mutation, key: previous.key });
         results.push({ entry: undefined, previous });
       }
     }
-    if (growth > 0 && this.#bytes + growth > this.#limits.storeBytesMax) {
-      throw new DuetError("STORE_FULL", `the store is full: it may hold ${this.#limits.storeBytesMax} bytes`);
-    }
+    this.#checkRoom(growth, added);
     if (events.length === 0) return { revision: this.#revision, results };
     this.#bytes += growth;
+    this.#size += added;
     this.transactions.push(transaction);
     mutations.forEach(({ key }, index) => {
       this.#pending.set(key, results[index]?.entry);
     });
     return { revision: sequence, results };
+  }
+
+  /** What makes the store smaller is possible also when it is full. */
+  #checkRoom(growth: number, added: number): void {
+    const { storeBytesMax } = this.#limits;
+    if (growth > 0 && this.#bytes + growth > storeBytesMax) {
+      throw new DuetError(
+        "STORE_FULL",
+        `the store is full: its entries take ${this.#bytes} bytes, this write ${growth} more; the limit is ${storeBytesMax} (--store-bytes-max)`,
+      );
+    }
+    if (added > 0 && this.#size + added > entriesMax) {
+      throw new DuetError("STORE_FULL", `the store is full: it holds ${this.#size} of ${entriesMax} entries`);
+    }
   }
 
   get #revision(): number {
@@ -72,7 +94,7 @@ export class Batch {
   #putEvent(put: Mutation & { type: "put" }, sequence: number, previous: Entry | undefined): PutEvent {
     return {
       type: "put",
-      key: put.key,
+      key: previous?.key ?? detachText(put.key),
       value: put.value,
       createRevision: previous?.createRevision ?? sequence,
       version: (previous?.version ?? 0) + 1,

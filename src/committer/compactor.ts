@@ -40,10 +40,10 @@ export class Compactor {
 
   async #compact(): Promise<void> {
     const { store, logger, onError } = this.#options;
-    const snapshot = store.snapshot();
+    const snapshot = store.snapshotRevisions();
     this.#bytes = 0;
     try {
-      await logger.compact(snapshot.revision, (key, sequence) => snapshot.get(key)?.revision === sequence);
+      await logger.compact(snapshot.revision, (key, sequence) => snapshot.revisionOf(key) === sequence);
     } catch (error) {
       onError(error);
     } finally {
@@ -56,7 +56,7 @@ export class Compactor {
 export function loggedBytes({ events }: Transaction): number {
   let bytes = 0;
   for (const event of events) {
-    bytes += event.type === "put" ? entryBytes(event.key, event.value) : entryOverheadBytes;
+    bytes += event.type === "put" ? entryBytes(event.key, event.value, event.expireTime) : entryOverheadBytes;
   }
   return bytes;
 }

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { defaultLimits, type Limits } from "../limits.ts";
+import { fitToMemory, type Memory, type MemoryLimits, readMemory } from "./memory.ts";
 import { settings, toFlagName, toVariableName } from "./settings.ts";
 import { sizeToText } from "./values.ts";
 
@@ -21,6 +22,7 @@ export class ConfigurationError extends Error {
 export function createConfiguration(
   flags: Readonly<Record<string, string | undefined>>,
   environment: Readonly<Record<string, string | undefined>>,
+  memory: Memory = readMemory(),
 ): Configuration {
   const given: Record<string, string> = {};
   const sources: Record<string, string> = {};
@@ -41,14 +43,39 @@ export function createConfiguration(
     ...tlsMistakes(given),
   ];
   if (!result.success || mistakes.length > 0) throw new ConfigurationError(mistakes);
-  const limits = { ...defaultLimits };
+  const givenLimits: Partial<Limits> = {};
   const rest: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(result.output)) {
-    Object.assign(name in defaultLimits ? limits : rest, { [name]: value });
+    Object.assign(name in defaultLimits ? givenLimits : rest, { [name]: value });
   }
+  const fitting = fitToMemory(memory, givenLimits);
+  const mistake = memoryMistake(memory, fitting, givenLimits.storeBytesMax, sources);
+  if (mistake !== undefined) throw new ConfigurationError([mistake]);
+  const limits = { ...defaultLimits, ...fitting, ...givenLimits };
   const contradictions = limitMistakes(limits, sources);
   if (contradictions.length > 0) throw new ConfigurationError(contradictions);
   return { ...(rest as Omit<Settings, keyof Limits>), limits };
+}
+
+/** A store below this is of no use; the memory is too small, or other limits take all of it. */
+const storeBytesMin = 1024 * 1024;
+
+function memoryMistake(
+  { oldSpaceBytes, processBytes }: Memory,
+  { storeBytesMax }: MemoryLimits,
+  given: number | undefined,
+  sources: Readonly<Record<string, string>>,
+): string | undefined {
+  const memory = `V8 has ${mebibytes(oldSpaceBytes)} for its old space and the process ${mebibytes(processBytes)} in all`;
+  if (storeBytesMax < storeBytesMin) {
+    return `the memory is too small for these limits: ${memory}. Give the process more memory and V8 its share (--max-old-space-size), or lower the limits`;
+  }
+  if (given === undefined || given <= storeBytesMax) return undefined;
+  return `${sources["storeBytesMax"]} must be at most ${storeBytesMax}: ${memory}. For more, give the process more memory and V8 its share (--max-old-space-size)`;
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.floor(bytes / 1024 / 1024)} MiB`;
 }
 
 /** The certificate and its key go together, and client certificates need both. */

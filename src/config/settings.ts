@@ -61,11 +61,13 @@ const limitHelp: Readonly<Record<keyof Limits, string>> = {
   batchGetKeysMax: "keys of one BatchGet",
   batchGetBytesMax: "keys and values in the response to one BatchGet",
   commitOperationsMax: "checks and mutations of one Commit",
-  storeBytesMax: "the store in memory; beyond it puts fail with STORE_FULL",
+  commitBytesMax: "one Commit in the message that watchers receive",
+  storeBytesMax: "the store in memory, by default what fits; beyond it puts fail with STORE_FULL",
   queueBytesMax: "writes waiting for the log; beyond it writes fail with OVERLOADED",
   watchHistoryEventsMax: "changes kept for watches that start in the past",
   watchHistoryBytesMax: "the same, in bytes",
   watchQueueBytesMax: "events waiting for one watcher; beyond it the watch ends with WATCHER_TOO_SLOW",
+  watchQueuesBytesMax: "events waiting for all watchers; beyond it the slowest watches end",
   compactionBytesMin: "written to the log before the next compaction, at least",
   revisionWaitMs: "longest wait for min_revision when the caller sets no deadline",
 };
@@ -84,6 +86,8 @@ export const settingHelp: readonly (SettingHelp & { readonly flag: string; reado
     const [value, standard] = /Bytes(?:Max|Min)$/.test(name)
       ? ["SIZE", sizeToText(limit)]
       : [name.endsWith("Ms") ? "MILLISECONDS" : "COUNT", String(limit)];
+    // It depends on the memory that the process is given.
+    if (name === "storeBytesMax") return { flag: toFlagName(name), value, text };
     return { flag: toFlagName(name), value, text, default: standard };
   }),
 ];

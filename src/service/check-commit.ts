@@ -6,13 +6,20 @@ import type {
 import type { Check, Mutation, Operation } from "../committer/operation.ts";
 import { DuetError } from "../duet-error.ts";
 import type { Limits } from "../limits.ts";
+import { valueBytes } from "../store/entry.ts";
 import { checkKey } from "./check-key.ts";
 import { checkPrecondition } from "./check-precondition.ts";
 import { checkPut } from "./check-put.ts";
 
-type CommitLimits = Pick<Limits, "keyBytesMax" | "valueBytesMax" | "commitOperationsMax">;
+type CommitLimits = Pick<Limits, "keyBytesMax" | "valueBytesMax" | "commitOperationsMax" | "commitBytesMax">;
 
-/** Throws TOO_MANY_OPERATIONS, KEY_REPEATED, PRECONDITION_INVALID, REQUEST_MALFORMED or what `checkPut` does. */
+/** Fields of an Event beside key and value, and those of its `previous`, encoded: tags, lengths, numbers and times. */
+const eventOverheadBytes = 160;
+
+/**
+ * Throws TOO_MANY_OPERATIONS, KEY_REPEATED, REQUEST_TOO_LARGE, PRECONDITION_INVALID, REQUEST_MALFORMED or what `checkPut`
+ * does.
+ */
 export function checkCommit({ checks, mutations }: CommitRequest, limits: CommitLimits): Operation {
   const count = checks.length + mutations.length;
   if (count === 0) throw new DuetError("REQUEST_MALFORMED", "the commit has neither checks nor mutations");
@@ -29,7 +36,24 @@ export function checkCommit({ checks, mutations }: CommitRequest, limits: Commit
   if (new Set(operation.mutations.map(({ key }) => key)).size < mutations.length) {
     throw new DuetError("KEY_REPEATED", "a commit changes a key at most once");
   }
+  const bytes = watchMessageBytes(operation.mutations);
+  if (bytes > limits.commitBytesMax) {
+    throw new DuetError(
+      "REQUEST_TOO_LARGE",
+      `watchers receive this commit as one message of up to ${bytes} bytes; the limit is ${limits.commitBytesMax} (--commit-bytes-max). Use several commits`,
+    );
+  }
   return operation;
+}
+
+/** The most that the WatchResponse of these mutations has, also for a watcher that asks for `previous`. */
+function watchMessageBytes(mutations: readonly Mutation[]): number {
+  let bytes = 0;
+  for (const mutation of mutations) {
+    bytes += eventOverheadBytes + 2 * Buffer.byteLength(mutation.key);
+    if (mutation.type === "put") bytes += valueBytes(mutation.value);
+  }
+  return bytes;
 }
 
 function toCheck({ key, precondition }: CheckMessage, limits: CommitLimits): Check {

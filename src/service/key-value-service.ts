@@ -10,9 +10,9 @@ import type { ReadBarrier } from "../committer/read-barrier.ts";
 import { DuetError } from "../duet-error.ts";
 import type { Limits } from "../limits.ts";
 import type { Entry } from "../store/entry.ts";
-import { entryBytes } from "../store/entry.ts";
 import type { RevisionGate } from "../store/revision-gate.ts";
 import type { ReadonlyStore } from "../store/store.ts";
+import { textBytes } from "../store/text.ts";
 import type { WatchHub } from "../store/watch-hub.ts";
 import { checkCommit } from "./check-commit.ts";
 import { checkKey } from "./check-key.ts";
@@ -105,18 +105,15 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
       let bytes = 0;
       for (const key of request.keys) {
         const entry = store.get(key);
-        if (entry === undefined) {
-          missingKeys.push(key);
-          continue;
-        }
-        bytes += entryBytes(key, entry.value);
+        bytes += entry?.bytes ?? textBytes(key);
         if (bytes > limits.batchGetBytesMax) {
           throw new DuetError(
             "RESPONSE_TOO_LARGE",
-            `the entries are larger than ${limits.batchGetBytesMax} bytes`,
+            `the response is larger than ${limits.batchGetBytesMax} bytes (--batch-get-bytes-max); read fewer keys`,
           );
         }
-        entries.push(toEntryInit(entry));
+        if (entry === undefined) missingKeys.push(key);
+        else entries.push(toEntryInit(entry));
       }
       return { revision: BigInt(store.revision), entries, missingKeys };
     },

@@ -2,9 +2,10 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ListRequest, ListResponseSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { DuetError } from "../duet-error.ts";
 import type { Limits } from "../limits.ts";
-import { type Entry, entryBytes } from "../store/entry.ts";
+import { type Entry, entryOverheadBytes } from "../store/entry.ts";
 import { afterKey, beforeKey, type KeyRange, keyRange, prefixRange } from "../store/key-range.ts";
 import type { ReadonlyStore } from "../store/store.ts";
+import { textBytes } from "../store/text.ts";
 import { checkKeyPart } from "./check-key.ts";
 import { type EntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
 import { decodePageToken, encodePageToken } from "./page-token.ts";
@@ -27,7 +28,7 @@ export function list(store: ReadonlyStore, request: ListRequest, limits: ListLim
   let bytes = 0;
   let last: Entry | undefined;
   for (const entry of scan) {
-    bytes += entryBytes(entry.key, request.keysOnly ? "" : entry.value);
+    bytes += request.keysOnly ? entryOverheadBytes + textBytes(entry.key) : entry.bytes;
     if (last !== undefined && (entries.length === size || bytes > limits.pageBytesMax)) {
       nextPageToken = encodePageToken(identity, last.key);
       break;

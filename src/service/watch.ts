@@ -14,6 +14,7 @@ import type { ChangeSet } from "../store/watch-history.ts";
 import type { WatchMessage, WatchOptions } from "../store/watch-hub.ts";
 import { checkKey, checkKeyPart } from "./check-key.ts";
 import { type EntryInit, toDeletedEntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
+import { SharedResponses } from "./shared-responses.ts";
 
 /** Throws RANGE_INVALID, REVISION_INVALID or what `checkKey` does. */
 export function checkWatch(request: WatchRequest, limits: Pick<Limits, "keyBytesMax">): WatchOptions {
@@ -31,6 +32,7 @@ export function checkWatch(request: WatchRequest, limits: Pick<Limits, "keyBytes
     selector: key === undefined ? { prefix: checkKeyPart(prefix, limits) } : { key: checkKey(key, limits) },
     startRevision: startRevision === undefined ? undefined : Number(startRevision),
     includeExisting,
+    previous: request.previous,
   };
 }
 
@@ -63,28 +65,22 @@ function toStateResponse({ revision, resumeRevision, existing, existingEnd }: Wa
   return response;
 }
 
-// One message for all who watch the same: the wire encodes it once as well.
-const withPrevious = new WeakMap<ChangeSet, WatchResponse>();
-const withoutPrevious = new WeakMap<ChangeSet, WatchResponse>();
-
-/**
- * A transaction is bounded by what a request may hold, but what it replaces is not: a thousand deletes of large values
- * would make a message that no client takes, again each time it resumes.
- */
-const previousBytesMax = 4 * 1024 * 1024;
+// One message for all watches of the same: the wire encodes it once as well.
+const withPrevious = new SharedResponses();
+const withoutPrevious = new SharedResponses();
 
 function toChangeResponse(set: ChangeSet, previous: boolean): WatchResponse {
   const responses = previous ? withPrevious : withoutPrevious;
   let response = responses.get(set);
   if (response === undefined) {
-    const toPreviousInit = set.bytes <= previousBytesMax ? toEntryInit : toEntryInitWithoutValue;
+    const toPreviousInit = set.previousValues ? toEntryInit : toEntryInitWithoutValue;
     const toPrevious = previous ? toPreviousInit : undefined;
     response = create(WatchResponseSchema, {
       revision: BigInt(set.revision),
       resumeRevision: BigInt(set.revision),
       events: set.changes.map((change) => toEvent(change, set, toPrevious)),
     });
-    responses.set(set, response);
+    responses.add(set, response);
   }
   return response;
 }

@@ -1,4 +1,6 @@
 import type { PutEvent, Transaction, Value } from "../transaction-log/transaction-logger.ts";
+import { toOrderKey } from "./key-order.ts";
+import { textBytes } from "./text.ts";
 
 /** A key, its value and what is known about them. Never changed: a write makes a new one. */
 export interface Entry {
@@ -13,20 +15,40 @@ export interface Entry {
   readonly updateTime: number;
   /** Milliseconds since 1970 UTC; 0: never. */
   readonly expireTime: number;
+  /** `entryBytes` of it, measured once. */
+  readonly bytes: number;
 }
 
-/** What an entry costs beside its key and value: objects, map and index, as measured with a million of them. */
-export const entryOverheadBytes = 200;
+/**
+ * What an entry occupies beside its key and value, measured with 200,000 of them: the object, two headers of strings,
+ * its places in the map and in the index, and the second table that the map has while it grows.
+ */
+export const entryOverheadBytes = 240;
 
-export function createEntry(transaction: Transaction, event: PutEvent): Entry {
+/** What an entry with a time to live occupies in addition, in the index of expiry times. */
+const expiryBytes = 128;
+
+/** What bytes occupy more than text of the same length: an array, its buffer and the allocator's share. */
+const byteArrayBytes = 300;
+
+/** The header of a string, when the index needs an order key of its own. */
+const orderKeyBytes = 24;
+
+/** `previous`: the entry of the same key before; its key is used again, so that it is in memory once. */
+export function createEntry(
+  transaction: Pick<Transaction, "sequence" | "time">,
+  event: PutEvent,
+  previous: Entry | undefined,
+): Entry {
   return {
-    key: event.key,
+    key: previous === undefined ? event.key : previous.key,
     value: event.value,
     revision: transaction.sequence,
     createRevision: event.createRevision,
     version: event.version,
     updateTime: transaction.time,
     expireTime: event.expireTime,
+    bytes: entryBytes(event.key, event.value, event.expireTime),
   };
 }
 
@@ -35,7 +57,10 @@ export function valueBytes(value: Value): number {
   return typeof value === "string" ? Buffer.byteLength(value) : value.length;
 }
 
-/** What storing `value` under `key` counts against the store's bound. */
-export function entryBytes(key: string, value: Value): number {
-  return Buffer.byteLength(key) + valueBytes(value) + entryOverheadBytes;
+/** What an entry counts against the store's bound: no less than the memory that it occupies. */
+export function entryBytes(key: string, value: Value, expireTime: number): number {
+  let bytes = entryOverheadBytes + textBytes(key);
+  if (toOrderKey(key) !== key) bytes += orderKeyBytes + key.length * 2;
+  bytes += typeof value === "string" ? textBytes(value) : value.length + byteArrayBytes;
+  return expireTime === 0 ? bytes : bytes + expiryBytes;
 }

@@ -1,8 +1,9 @@
 import type { Transaction } from "../transaction-log/transaction-logger.ts";
-import { createEntry, type Entry, entryBytes } from "./entry.ts";
+import { createEntry, type Entry } from "./entry.ts";
 import { ExpiryIndex } from "./expiry-index.ts";
 import { KeyIndex } from "./key-index.ts";
 import type { KeyRange } from "./key-range.ts";
+import { RevisionSnapshot } from "./revision-snapshot.ts";
 import { Snapshot } from "./snapshot.ts";
 
 /** What one event did to one key. */
@@ -24,7 +25,7 @@ export interface ReadonlyStore {
   readonly time: number;
   /** Number of entries. */
   readonly size: number;
-  /** Their `entryBytes` together. */
+  /** What they occupy: their `bytes` together. */
   readonly bytes: number;
   get(key: string): Entry | undefined;
   /** Entries in key order, lazily. Ends early, unnoticed, when the store is changed meanwhile: consume it at once. */
@@ -35,14 +36,22 @@ export interface ReadonlyStore {
   expired(now: number, limit: number): readonly Entry[];
   /** The state as it is now, of the selected keys (all by default), for as long as it is not released. */
   snapshot(selects?: (key: string) => boolean): Snapshot;
+  /** Only the revision of each key as it is now, which takes much less to keep. */
+  snapshotRevisions(): RevisionSnapshot;
 }
+
+/**
+ * How many entries a store may hold. V8 refuses to give a map more than 2^24 places, and deleted ones are only used
+ * again once they are half of all.
+ */
+export const entriesMax = 2 ** 23;
 
 /** All entries in memory: a map for look-ups, an ordered index of the keys for scans. Only the committer changes it. */
 export class Store implements ReadonlyStore {
   readonly #entries = new Map<string, Entry>();
   readonly #index = new KeyIndex();
   readonly #expiries = new ExpiryIndex();
-  readonly #snapshots = new Set<Snapshot>();
+  readonly #snapshots = new Set<Snapshot | RevisionSnapshot>();
   #revision = 0;
   #time = 0;
   #bytes = 0;
@@ -91,15 +100,27 @@ export class Store implements ReadonlyStore {
     return snapshot;
   }
 
+  snapshotRevisions(): RevisionSnapshot {
+    const snapshot: RevisionSnapshot = new RevisionSnapshot({
+      revision: this.#revision,
+      current: (key) => this.#entries.get(key),
+      onRelease: () => this.#snapshots.delete(snapshot),
+    });
+    this.#snapshots.add(snapshot);
+    return snapshot;
+  }
+
   /** Applies a durable transaction, later than all before it, and says what it changed. */
   apply(transaction: Transaction): readonly Change[] {
     if (transaction.sequence <= this.#revision) {
       throw new Error(`transaction ${transaction.sequence} applied to a store at ${this.#revision}`);
     }
     const changes = transaction.events.map((event): Change => {
-      const { key } = event;
-      const entry = event.type === "put" ? createEntry(transaction, event) : undefined;
-      const previous = this.#replace(key, entry);
+      const previous = this.#entries.get(event.key);
+      const entry = event.type === "put" ? createEntry(transaction, event, previous) : undefined;
+      // A key that is in memory already, so that the history does not keep another one.
+      const key = previous === undefined ? event.key : previous.key;
+      this.#replace(key, previous, entry);
       return { key, entry, previous, expired: event.type === "delete" && event.expired };
     });
     this.#revision = transaction.sequence;
@@ -112,22 +133,20 @@ export class Store implements ReadonlyStore {
     this.#revision = Math.max(this.#revision, revision);
   }
 
-  #replace(key: string, entry: Entry | undefined): Entry | undefined {
-    const previous = this.#entries.get(key);
+  #replace(key: string, previous: Entry | undefined, entry: Entry | undefined): void {
     for (const snapshot of this.#snapshots) snapshot.keep(key, previous);
     if (previous !== undefined) {
-      this.#bytes -= entryBytes(key, previous.value);
+      this.#bytes -= previous.bytes;
       if (previous.expireTime !== 0) this.#expiries.delete(previous.expireTime, key);
     }
     if (entry !== undefined) {
       this.#entries.set(key, entry);
-      this.#bytes += entryBytes(key, entry.value);
+      this.#bytes += entry.bytes;
       if (entry.expireTime !== 0) this.#expiries.add(entry.expireTime, key);
       if (previous === undefined) this.#index.add(key);
     } else if (previous !== undefined) {
       this.#entries.delete(key);
       this.#index.delete(key);
     }
-    return previous;
   }
 }

@@ -1,12 +1,12 @@
 import { DuetError } from "../duet-error.ts";
 import type { Limits } from "../limits.ts";
 import type { Transaction } from "../transaction-log/transaction-logger.ts";
-import { type Entry, entryBytes } from "./entry.ts";
+import type { Entry } from "./entry.ts";
 import { prefixRange } from "./key-range.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { Change, ReadonlyStore } from "./store.ts";
-import { type ChangeSet, createChangeSet, WatchHistory } from "./watch-history.ts";
-import { WatchQueue } from "./watch-queue.ts";
+import { type ChangeSet, createTransactionSet, WatchHistory, withoutPrevious } from "./watch-history.ts";
+import { WaitingBytes, WatchQueue } from "./watch-queue.ts";
 import { type Selector, select, selects, WatchTopics } from "./watch-topics.ts";
 
 export interface WatchOptions {
@@ -15,6 +15,8 @@ export interface WatchOptions {
   readonly startRevision: number | undefined;
   /** The entries that match now come before the changes. Not together with startRevision. */
   readonly includeExisting: boolean;
+  /** Change sets have the entries before the changes. */
+  readonly previous: boolean;
 }
 
 /** One message to a watcher. All that matches up to `resumeRevision`, if it is there, has been delivered with it. */
@@ -28,8 +30,15 @@ export interface WatchMessage {
 
 type WatchLimits = Pick<
   Limits,
-  "watchHistoryEventsMax" | "watchHistoryBytesMax" | "watchQueueBytesMax" | "pageEntriesMax" | "pageBytesMax"
+  | "watchHistoryEventsMax"
+  | "watchHistoryBytesMax"
+  | "watchQueueBytesMax"
+  | "watchQueuesBytesMax"
+  | "pageEntriesMax"
+  | "pageBytesMax"
 >;
+
+const push = (queue: WatchQueue, selected: ChangeSet) => queue.push(selected);
 
 /** How many transactions of the history are looked through before others get their turn. */
 const historySlice = 1000;
@@ -43,7 +52,10 @@ export class WatchHub {
   readonly #limits: WatchLimits;
   readonly #history: WatchHistory;
   readonly #topics = new WatchTopics<WatchQueue>();
+  readonly #topicsWithPrevious = new WatchTopics<WatchQueue>();
   readonly #queues = new Set<WatchQueue>();
+  readonly #waitingBytes = new WaitingBytes();
+  #checking = false;
   readonly #heartbeat: NodeJS.Timeout;
   #closed: DuetError | undefined;
 
@@ -64,9 +76,28 @@ export class WatchHub {
 
   /** Called once for each transaction, in order, right after the store has applied it. */
   publish(transaction: Transaction, changes: readonly Change[]): void {
-    const set = createChangeSet(transaction.sequence, transaction.time, changes);
+    const set = createTransactionSet(transaction.sequence, transaction.time, changes);
     this.#history.add(set);
-    this.#topics.publish(set, (queue, selected) => queue.push(selected));
+    this.#topicsWithPrevious.publish(set, push);
+    // Entries that are gone need not wait for readers that do not want them.
+    if (!this.#topics.empty) this.#topics.publish(withoutPrevious(set), push);
+    if (this.#checking || this.#waitingBytes.total <= this.#limits.watchQueuesBytesMax) return;
+    // As in the queue: readers must have had a turn before one of them is called slow.
+    this.#checking = true;
+    setImmediate(() => {
+      this.#checking = false;
+      this.#cutOffSlowest();
+    });
+  }
+
+  /** Ends the watches that have the most waiting until the others fit. */
+  #cutOffSlowest(): void {
+    const { watchQueuesBytesMax } = this.#limits;
+    if (this.#waitingBytes.total <= watchQueuesBytesMax) return;
+    for (const queue of [...this.#queues].toSorted((a, b) => b.bytes - a.bytes)) {
+      queue.end("too-slow");
+      if (this.#waitingBytes.total <= watchQueuesBytesMax) return;
+    }
   }
 
   /**
@@ -76,16 +107,21 @@ export class WatchHub {
    */
   async *watch(options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchMessage, void> {
     const { selector, startRevision, includeExisting } = options;
+    // The snapshot keeps entries that are gone, too: they count as waiting.
+    const topics = options.previous || includeExisting ? this.#topicsWithPrevious : this.#topics;
     const { revision } = this.#store;
     if (startRevision !== undefined) this.#checkStart(startRevision);
     const snapshot = includeExisting ? this.#store.snapshot((key) => selects(selector, key)) : undefined;
-    const queue = new WatchQueue(this.#limits.watchQueueBytesMax, () => {
+    const queue = new WatchQueue(this.#limits.watchQueueBytesMax, this.#waitingBytes, () => {
       // Here and not in the end of the generator: one that nobody reads any more may never get there.
       this.#queues.delete(queue);
-      this.#topics.delete(selector, queue);
+      topics.delete(selector, queue);
       snapshot?.release();
     });
     this.#queues.add(queue);
+    const subscribe = () => {
+      if (queue.ended === undefined) topics.add(selector, queue);
+    };
     const cancel = () => queue.end("canceled");
     signal.addEventListener("abort", cancel);
     if (signal.aborted) cancel();
@@ -93,25 +129,22 @@ export class WatchHub {
     try {
       let resumeRevision = startRevision ?? revision;
       const past = startRevision !== undefined && startRevision < revision;
-      if (!past) this.#subscribe(selector, queue);
+      if (!past) subscribe();
       yield includeExisting ? { revision } : { revision, resumeRevision };
-      if (past) resumeRevision = yield* this.#past(selector, startRevision, queue);
+      if (past) resumeRevision = yield* this.#past(selector, startRevision, queue, subscribe);
       if (snapshot !== undefined) resumeRevision = yield* this.#existing(selector, snapshot, queue);
       // Not in a generator of its own: each one that a message passes through costs as much as all the rest.
       for (;;) {
         await queue.wait();
-        const sets = queue.take();
-        for (const set of sets) {
-          if (queue.ended !== undefined) break;
-          if (set.revision <= resumeRevision) continue;
-          resumeRevision = set.revision;
-          yield { revision: resumeRevision, resumeRevision, set };
-        }
         if (queue.ended === "canceled") return;
         if (queue.ended !== undefined) throw this.#endError(queue.ended, resumeRevision);
-        if (sets.length === 0) {
+        const set = queue.take();
+        if (set === undefined) {
           resumeRevision = Math.max(resumeRevision, this.#store.revision);
           yield { revision: this.#store.revision, resumeRevision };
+        } else if (set.revision > resumeRevision) {
+          resumeRevision = set.revision;
+          yield { revision: resumeRevision, resumeRevision, set };
         }
       }
     } finally {
@@ -146,15 +179,12 @@ export class WatchHub {
     return new DuetError(reason, message, { metadata: { last_revision: String(lastRevision) } });
   }
 
-  #subscribe(selector: Selector, queue: WatchQueue): void {
-    if (queue.ended === undefined) this.#topics.add(selector, queue);
-  }
-
   /** Delivers the history after `revision`, subscribes where it ends, and returns the revision at which that was. */
   async *#past(
     selector: Selector,
     revision: number,
     queue: WatchQueue,
+    subscribe: () => void,
   ): AsyncGenerator<WatchMessage, number> {
     let resumeRevision = revision;
     for (let looked = 1; resumeRevision < this.#store.revision && queue.ended === undefined; looked++) {
@@ -168,7 +198,8 @@ export class WatchHub {
       if (selected !== undefined) yield { revision: resumeRevision, resumeRevision, set: selected };
       if (looked % historySlice === 0) await new Promise((resolve) => setImmediate(resolve));
     }
-    this.#subscribe(selector, queue);
+    // In the same turn: between this and the caller's next step something might be published.
+    subscribe();
     return resumeRevision;
   }
 
@@ -184,7 +215,7 @@ export class WatchHub {
     let page: Entry[] = [];
     let bytes = 0;
     for (const entry of snapshotEntries(selector, snapshot)) {
-      bytes += entryBytes(entry.key, entry.value);
+      bytes += entry.bytes;
       if (
         page.length === this.#limits.pageEntriesMax ||
         (page.length > 0 && bytes > this.#limits.pageBytesMax)
@@ -192,7 +223,7 @@ export class WatchHub {
         yield { revision, existing: page };
         if (queue.ended !== undefined) return 0;
         page = [];
-        bytes = entryBytes(entry.key, entry.value);
+        bytes = entry.bytes;
       }
       page.push(entry);
     }

@@ -3,19 +3,42 @@ import type { ChangeSet } from "./watch-history.ts";
 /** Why a watch ends. */
 export type WatchEnd = "too-slow" | "closed" | "canceled";
 
+/** What waits in all queues together. A change set that waits in many is in memory once, and counted once. */
+export class WaitingBytes {
+  #total = 0;
+
+  get total(): number {
+    return this.#total;
+  }
+
+  add(set: ChangeSet): void {
+    if (set.waiting++ === 0) this.#total += set.bytes;
+  }
+
+  delete(set: ChangeSet): void {
+    if (--set.waiting === 0) this.#total -= set.bytes;
+  }
+}
+
 /** What waits for one watcher: change sets in revision order, bounded in bytes. */
 export class WatchQueue {
   readonly #bytesMax: number;
+  readonly #waitingBytes: WaitingBytes;
   readonly #onEnd: () => void;
-  #sets: ChangeSet[] = [];
+  #sets: (ChangeSet | undefined)[] = [];
+  /** Where the waiting ones begin in #sets. */
+  #head = 0;
   #bytes = 0;
   #checking = false;
+  /** Whether the reader has taken something since the queue was looked at. */
+  #progress = false;
   #ended: WatchEnd | undefined;
   #wake: (() => void) | undefined;
 
   /** `onEnd` is called at once when the queue ends, whether or not anybody still reads from it. */
-  constructor(bytesMax: number, onEnd: () => void) {
+  constructor(bytesMax: number, waitingBytes: WaitingBytes, onEnd: () => void) {
     this.#bytesMax = bytesMax;
+    this.#waitingBytes = waitingBytes;
     this.#onEnd = onEnd;
   }
 
@@ -23,34 +46,54 @@ export class WatchQueue {
     return this.#ended;
   }
 
+  /** Bytes of the change sets that wait. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   push(set: ChangeSet): void {
+    if (this.#ended !== undefined) return;
     this.#sets.push(set);
     this.#bytes += set.bytes;
+    this.#waitingBytes.add(set);
     this.wake();
-    if (this.#checking || !this.#tooMuchWaits()) return;
-    // A batch is applied in one go. Its reader must have had a turn before it is called slow.
+    this.#check();
+  }
+
+  /** A batch is applied in one go: a reader that takes something each turn has until twice the bound is reached. */
+  #check(): void {
+    if (this.#checking || !this.#moreWaitsThan(this.#bytesMax)) return;
     this.#checking = true;
+    this.#progress = false;
     setImmediate(() => {
       this.#checking = false;
-      if (this.#tooMuchWaits()) this.end("too-slow");
+      if (this.#moreWaitsThan(this.#progress ? 2 * this.#bytesMax : this.#bytesMax)) this.end("too-slow");
+      else this.#check();
     });
   }
 
   /** What waits is dropped. */
   end(reason: WatchEnd): void {
     if (this.#ended !== undefined) return;
+    while (this.take() !== undefined);
     this.#ended = reason;
-    this.#sets = [];
     this.#onEnd();
     this.wake();
   }
 
-  /** Takes all that waits; empty when there is nothing. */
-  take(): readonly ChangeSet[] {
-    const sets = this.#sets;
-    this.#sets = [];
-    this.#bytes = 0;
-    return sets;
+  /** Takes what has waited longest; undefined when nothing waits. */
+  take(): ChangeSet | undefined {
+    const set = this.#sets[this.#head];
+    if (set === undefined) return undefined;
+    this.#sets[this.#head++] = undefined;
+    if (this.#head === this.#sets.length) {
+      this.#sets = [];
+      this.#head = 0;
+    }
+    this.#bytes -= set.bytes;
+    this.#waitingBytes.delete(set);
+    this.#progress = true;
+    return set;
   }
 
   /** Resolves when something waits, the queue has ended, or `wake` is called. For one reader. */
@@ -67,7 +110,7 @@ export class WatchQueue {
   }
 
   /** One transaction alone is never too much, however large it is. */
-  #tooMuchWaits(): boolean {
-    return this.#sets.length > 1 && this.#bytes > this.#bytesMax;
+  #moreWaitsThan(bytes: number): boolean {
+    return this.#sets.length - this.#head > 1 && this.#bytes > bytes;
   }
 }

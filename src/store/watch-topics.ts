@@ -19,7 +19,8 @@ export function select(selector: Selector, set: ChangeSet): ChangeSet | undefine
 
 function narrow(set: ChangeSet, changes: readonly Change[]): ChangeSet | undefined {
   if (changes.length === set.changes.length) return set;
-  return changes.length === 0 ? undefined : createChangeSet(set.revision, set.time, changes);
+  if (changes.length === 0) return undefined;
+  return createChangeSet(set.revision, set.time, changes, set.previousValues);
 }
 
 /** All who wait for the same selector. */
@@ -37,6 +38,11 @@ export class WatchTopics<Subscriber> {
   readonly #byPrefix = new Map<string, Topic<Subscriber>>();
   /** How many watched prefixes have this length. */
   readonly #prefixLengths = new Map<number, number>();
+
+  /** Whether nobody subscribes to anything. */
+  get empty(): boolean {
+    return this.#byKey.size === 0 && this.#byPrefix.size === 0;
+  }
 
   /** The same subscriber must not be added twice. */
   add(selector: Selector, subscriber: Subscriber): void {

@@ -1,6 +1,9 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { Batch } from "../../src/committer/batch.ts";
 import { DuetError } from "../../src/duet-error.ts";
+import { entryOverheadBytes } from "../../src/store/entry.ts";
+import { entriesMax, Store } from "../../src/store/store.ts";
 import { createRandom, seed } from "../support/random.ts";
 import { check, contents, operation, outcomeOf, put, remove, startCommitting } from "./committing.ts";
 
@@ -179,11 +182,11 @@ test("one of a thousand who compare and swap wins, each time", async () => {
 });
 
 test("a full store still takes deletes and puts that shrink it, and puts again once there is room", async () => {
-  const { committer, store } = startCommitting({ storeBytesMax: 1000 });
+  const { committer, store } = startCommitting({ storeBytesMax: 2 * entryOverheadBytes + 600 });
   const commit = (...mutations: Parameters<typeof operation>[0]) =>
     outcomeOf(committer.commit(operation(mutations)));
   expect(await commit(put("a", "x".repeat(300)), put("b", "x".repeat(298)))).toBe("OK");
-  expect(store.bytes).toBe(1000);
+  expect(store.bytes).toBe(2 * entryOverheadBytes + 600);
   expect(await commit(put("c"))).toBe("STORE_FULL");
   expect(await commit(put("a", "x".repeat(301)))).toBe("STORE_FULL");
   expect(await commit(put("a", "y".repeat(300)))).toBe("OK");
@@ -338,4 +341,20 @@ test("a time to live of all time ends with the last time that can be told", asyn
   const { committer, store } = startCommitting();
   await committer.commit(operation([put("a", "", 315_576_000_000_000)]));
   expect(new Date(store.get("a")?.expireTime ?? 0).toISOString()).toBe("9999-12-31T23:59:59.000Z");
+});
+
+test("refuses entries beyond the number that a map can take", () => {
+  const store = Object.assign(Object.create(new Store()), {});
+  Object.defineProperties(store, {
+    size: { value: entriesMax - 1 },
+    revision: { value: 0 },
+    bytes: { value: 0 },
+    get: { value: () => undefined },
+  });
+  const batch = new Batch(store, { storeBytesMax: Number.MAX_SAFE_INTEGER }, 1);
+  batch.evaluate(operation([put("a")]));
+  expect(() => batch.evaluate(operation([put("b")]))).toThrow(
+    `it holds ${entriesMax} of ${entriesMax} entries`,
+  );
+  batch.evaluate(operation([remove("a"), put("b")]));
 });

@@ -54,7 +54,7 @@ class CountingLogger extends MemoryTransactionLogger {
 }
 
 const value = "x".repeat(1000);
-const bytes = entryBytes("key", value);
+const bytes = entryBytes("key", value, 0);
 
 test("compacts when as much was written as the store holds, and at least the minimum", async () => {
   const logger = new CountingLogger();

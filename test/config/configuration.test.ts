@@ -2,12 +2,22 @@ import { expect, test } from "vitest";
 import { ConfigurationError, createConfiguration } from "../../src/config/configuration.ts";
 import { unknownVariables } from "../../src/config/environment.ts";
 import { describeFlags, parseFlags } from "../../src/config/flags.ts";
+import type { Memory } from "../../src/config/memory.ts";
 import { settingNames } from "../../src/config/settings.ts";
 import { defaultLimits } from "../../src/limits.ts";
 
-function mistakesOf(flags: Record<string, string>, environment: Record<string, string> = {}): string[] {
+const gibibyte = 1024 ** 3;
+
+/** Enough for every default. */
+const plenty: Memory = { oldSpaceBytes: 1024 * gibibyte, processBytes: 2048 * gibibyte };
+
+function mistakesOf(
+  flags: Record<string, string>,
+  environment: Record<string, string> = {},
+  memory = plenty,
+): string[] {
   try {
-    createConfiguration(flags, environment);
+    createConfiguration(flags, environment, memory);
     return [];
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
@@ -16,7 +26,7 @@ function mistakesOf(flags: Record<string, string>, environment: Record<string, s
 }
 
 test("has a default for everything", () => {
-  expect(createConfiguration({}, {})).toEqual({
+  expect(createConfiguration({}, {}, plenty)).toEqual({
     listen: { host: "127.0.0.1", port: 8080 },
     adminListen: { host: "127.0.0.1", port: 8081 },
     log: { type: "file", directory: "./data" },
@@ -31,8 +41,8 @@ test("every limit can be set, by flag and by variable", () => {
     const variable = `DUETKV_${flag.replaceAll("-", "_").toUpperCase()}`;
     const limit = defaultLimits[name] - 1;
     expect(settingNames).toContain(flag);
-    expect(createConfiguration({ [flag]: String(limit) }, {}).limits[name]).toBe(limit);
-    expect(createConfiguration({}, { [variable]: String(limit) }).limits[name]).toBe(limit);
+    expect(createConfiguration({ [flag]: String(limit) }, {}, plenty).limits[name]).toBe(limit);
+    expect(createConfiguration({}, { [variable]: String(limit) }, plenty).limits[name]).toBe(limit);
   }
 });
 

@@ -6,7 +6,7 @@ import {
   type WatchResponse,
   WatchResponseSchema,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
-import type { Entry } from "../../src/store/entry.ts";
+import { type Entry, entryBytes } from "../../src/store/entry.ts";
 import type { Selector } from "../../src/store/watch-topics.ts";
 import type { SeenBy, SeenMessage, Session } from "../store/watch-validator.ts";
 import { CallFailure } from "../support/key-value-client.ts";
@@ -143,13 +143,16 @@ function toSeenMessage(response: WatchResponse): SeenMessage {
 
 /** The entry that a message tells of. */
 export function toEntry(message: EntryMessage): Entry {
+  const value = message.bytesValue === undefined ? (message.value ?? "") : new Uint8Array(message.bytesValue);
+  const expireTime = message.expireTime ? timestampMs(message.expireTime) : 0;
   return {
     key: message.key,
-    value: message.bytesValue === undefined ? (message.value ?? "") : new Uint8Array(message.bytesValue),
+    value,
     revision: Number(message.revision),
     createRevision: Number(message.createRevision),
     version: Number(message.version),
     updateTime: message.updateTime ? timestampMs(message.updateTime) : 0,
-    expireTime: message.expireTime ? timestampMs(message.expireTime) : 0,
+    expireTime,
+    bytes: entryBytes(message.key, value, expireTime),
   };
 }

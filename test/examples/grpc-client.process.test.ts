@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 // @ts-expect-error The examples are plain JavaScript, as a stranger would write them.
 import { connect } from "../../examples/grpc-client/connect.mjs";
 // @ts-expect-error As above.
@@ -138,4 +138,29 @@ test("a follower has the configuration, and every change of it", async () => {
   });
   await following;
   expect(seen.at(-1)).toBe("[]");
+});
+
+test("a follower whose watch never delivers anything says so, and gives up", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const error = Object.assign(new Error("received message larger than max"), { code: 8 });
+  const watch = () => ({
+    cancel() {},
+    async *[Symbol.asyncIterator]() {
+      yield* [];
+      throw error;
+    },
+  });
+  const retries: string[] = [];
+  const following = followConfig(
+    { watch },
+    "config/",
+    () => {},
+    new AbortController().signal,
+    (message: string) => retries.push(message),
+  );
+  const [outcome] = await Promise.all([Promise.allSettled([following]), vi.runAllTimersAsync()]);
+  expect(outcome).toEqual([{ status: "rejected", reason: error }]);
+  expect(retries).toHaveLength(11);
+  expect(retries[0]).toContain("larger than max");
 });

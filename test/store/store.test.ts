@@ -160,7 +160,7 @@ test(`counts entries and bytes, and finds what has expired, oldest first (seed $
     }
     if (write % 100 !== 0) continue;
     expect(store.size).toBe(model.size);
-    const bytes = [...model].map(([each, { value: text }]) => entryBytes(each, text));
+    const bytes = [...model].map(([each, { value: text, expireTime: time }]) => entryBytes(each, text, time));
     expect(store.bytes).toBe(bytes.reduce((sum, each) => sum + each, 0));
     const now = random.below(100);
     const expired = store.expired(now, 1000);

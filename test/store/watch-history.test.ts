@@ -30,8 +30,10 @@ test("keeps the latest transactions, by the number of their events", () => {
 });
 
 test("keeps the latest transactions, by the bytes of keys, values and previous values", () => {
-  const bytes = entryBytes("key", "x".repeat(1000));
-  const history = new WatchHistory({ ...unbounded, watchHistoryBytesMax: 6 * bytes }, 0);
+  const bytes = entryBytes("key", "x".repeat(1000), 0);
+  const overhead =
+    createChangeSet(1, 0, [{ key: "key", entry: undefined, previous: undefined, expired: false }]).bytes - 3;
+  const history = new WatchHistory({ ...unbounded, watchHistoryBytesMax: 6 * bytes + 3 * overhead }, 0);
   const write = createWriter(history);
   // The first has no previous value: 1 + 2 + 2 fit, another 2 do not.
   for (let count = 0; count < 3; count++) write(put("key", "x".repeat(1000)));
@@ -39,7 +41,7 @@ test("keeps the latest transactions, by the bytes of keys, values and previous v
   write(put("key", "x".repeat(1000)));
   expect(history.oldest).toBe(1);
   write(remove("key"));
-  expect(history.at(5)?.bytes).toBe(bytes + entryBytes("key", ""));
+  expect(history.at(5)?.bytes).toBe(bytes + overhead + 3);
 });
 
 test("keeps nothing of a transaction that is larger than the whole history", () => {

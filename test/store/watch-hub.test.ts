@@ -42,7 +42,7 @@ function watch(
   signal = new AbortController().signal,
 ): Watcher {
   const messages = hub.watch(
-    { selector, startRevision: undefined, includeExisting: false, ...options },
+    { selector, startRevision: undefined, includeExisting: false, previous: true, ...options },
     signal,
   );
   const next = async () => (await messages.next()).value as WatchMessage;
@@ -250,7 +250,7 @@ test("delivers nothing of what exists once the watch has ended", async () => {
   for (const key of ["a", "b"]) write(put(key));
   const controller = new AbortController();
   const canceled = hub.watch(
-    { selector: everything, startRevision: undefined, includeExisting: true },
+    { selector: everything, startRevision: undefined, includeExisting: true, previous: false },
     controller.signal,
   );
   const closed = watch(everything, { includeExisting: true });
@@ -290,7 +290,7 @@ test("ends quietly when it is canceled, whatever it is doing", async () => {
       const controller = new AbortController();
       const selector = everything;
       const messages = hub.watch(
-        { selector, startRevision: undefined, includeExisting: false, ...options },
+        { selector, startRevision: undefined, includeExisting: false, previous: true, ...options },
         controller.signal,
       );
       for (let count = 0; count < read; count++) {
@@ -317,7 +317,7 @@ test("a watch that begins canceled takes no place", async () => {
   expect(
     await Array.fromAsync(
       hub.watch(
-        { selector: everything, startRevision: undefined, includeExisting: true },
+        { selector: everything, startRevision: undefined, includeExisting: true, previous: false },
         AbortSignal.abort(),
       ),
     ),
@@ -355,4 +355,65 @@ test("watchers of the same get the same object, so that it is encoded once", asy
   const [first, second] = await Promise.all(watchers.map((watcher) => watcher.next()));
   expect(first?.set).toBe(second?.set);
   for (const watcher of watchers) await watcher.leave();
+});
+
+test("cuts off the watcher with the most waiting when all together have too much", async () => {
+  open({ watchQueuesBytesMax: 50_000 });
+  const slow = watch({ prefix: "a" });
+  const slowest = watch(everything);
+  const quick = watch(everything);
+  await Promise.all([slow, slowest, quick].map((watcher) => watcher.next()));
+  for (let count = 0; count < 4; count++) {
+    write(put("a", "x".repeat(5000)), put("b", "x".repeat(5000)));
+    await quick.next();
+    await turn();
+  }
+  // What is the same for many is in memory once: 40,000 bytes for the slowest, 20,000 for the other.
+  expect((await slowest.failure()).reason).toBe("WATCHER_TOO_SLOW");
+  expect(await slow.nextKeys(4)).toHaveLength(4);
+  expect(hub.watchers).toBe(2);
+  await Promise.all([slow, quick].map((watcher) => watcher.leave()));
+});
+
+test("what waits for many watchers is counted once", async () => {
+  open({ watchQueuesBytesMax: 50_000 });
+  const watchers = Array.from({ length: 20 }, () => watch(everything));
+  await Promise.all(watchers.map((watcher) => watcher.next()));
+  for (let count = 0; count < 4; count++) write(put("a", "x".repeat(5000)));
+  await turn();
+  expect(hub.watchers).toBe(20);
+  for (const watcher of watchers) {
+    expect(await watcher.nextKeys(4)).toHaveLength(4);
+    await watcher.leave();
+  }
+});
+
+test("entries that are gone wait only for watchers that want them", async () => {
+  open({ watchQueueBytesMax: 50_000 });
+  for (let count = 0; count < 20; count++) write(put(`${count}`, "x".repeat(5000)));
+  const withPrevious = watch(everything, { previous: true });
+  const without = watch(everything, { previous: false });
+  await Promise.all([withPrevious, without].map((watcher) => watcher.next()));
+  for (let count = 0; count < 20; count++) write(remove(`${count}`));
+  await turn();
+  expect((await withPrevious.failure()).reason).toBe("WATCHER_TOO_SLOW");
+  expect(await without.nextKeys(20)).toHaveLength(20);
+  await without.leave();
+});
+
+test("the values before a transaction are left out when all of it is more than 4 MiB", async () => {
+  open();
+  const watcher = watch(everything, { previous: true });
+  await watcher.next();
+  for (const key of ["a", "b", "c", "d", "e"]) write(put(key, "x".repeat(1_000_000)));
+  write(...["a", "b", "c", "d", "e"].map((key) => remove(key)));
+  write(put("f", "y"));
+  write(remove("f"));
+  await watcher.nextKeys(5);
+  const [large, , small] = [await watcher.next(), await watcher.next(), await watcher.next()];
+  expect(large.set?.previousValues).toBe(false);
+  expect(large.set?.changes.map(({ previous }) => previous?.value)).toEqual(Array(5).fill(""));
+  expect(large.set?.bytes).toBeLessThan(5000);
+  expect([small.set?.previousValues, small.set?.changes[0]?.previous?.value]).toEqual([true, "y"]);
+  await watcher.leave();
 });

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { Entry } from "../../src/store/entry.ts";
+import { createEntry, type Entry } from "../../src/store/entry.ts";
 import { type Selector, selects } from "../../src/store/watch-topics.ts";
 import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
 import { compareUtf8 } from "./unicode-keys.ts";
@@ -56,8 +56,7 @@ export class Truth {
       if (event.type === "delete") {
         history.push({ revision, entry: undefined });
       } else {
-        const { type: _, ...entry } = event;
-        history.push({ revision, entry: { ...entry, revision, updateTime: transaction.time } });
+        history.push({ revision, entry: createEntry(transaction, event, undefined) });
       }
     }
   }

@@ -146,6 +146,7 @@ export class RandomWatcher implements SeenBy {
       selector: this.selector,
       startRevision: this.#resumeRevision,
       includeExisting: this.#resumeRevision === undefined,
+      previous: true,
     };
     const { startRevision, includeExisting } = options;
     const session: Session = { startRevision, includeExisting, messages: [] };
