@@ -1,0 +1,64 @@
+/** Bytes that all connections may hold together. Shared with whatever else holds bytes of requests or responses. */
+export class ByteBudget {
+  readonly #bytesMax: number;
+  #used = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  /** False, with nothing taken, when there is no room. */
+  take(bytes: number): boolean {
+    if (this.#used + bytes > this.#bytesMax) return false;
+    this.#used += bytes;
+    return true;
+  }
+
+  /** Takes bytes that are held already, whether there is room or not. */
+  force(bytes: number): void {
+    this.#used += bytes;
+  }
+
+  give(bytes: number): void {
+    this.#used -= bytes;
+  }
+}
+
+/** The bytes that one connection holds: part of the budget of all. */
+export class ConnectionBudget {
+  readonly #total: ByteBudget;
+  readonly #bytesMax: number;
+  #used = 0;
+
+  constructor(total: ByteBudget, bytesMax: number) {
+    this.#total = total;
+    this.#bytesMax = bytesMax;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Undefined, or which budget has no room; nothing is taken then. */
+  take(bytes: number): "connection_bytes" | "total_bytes" | undefined {
+    if (this.#used + bytes > this.#bytesMax) return "connection_bytes";
+    if (!this.#total.take(bytes)) return "total_bytes";
+    this.#used += bytes;
+    return undefined;
+  }
+
+  /** Takes bytes that are held already. */
+  force(bytes: number): void {
+    this.#total.force(bytes);
+    this.#used += bytes;
+  }
+
+  give(bytes: number): void {
+    this.#total.give(bytes);
+    this.#used -= bytes;
+  }
+}

@@ -1,0 +1,355 @@
+import type { Socket } from "node:net";
+import { type ByteBudget, ConnectionBudget } from "./byte-budget.ts";
+import type { Clock } from "./clock.ts";
+import { ConnectionError, errorCodes } from "./connection-error.ts";
+import { type ConnectionState, ConnectionTimes } from "./connection-times.ts";
+import { ControlFrames } from "./control-frames.ts";
+import type { EndReason } from "./end-reasons.ts";
+import { FloodLimit } from "./flood-limit.ts";
+import { frameTypes, windowMax } from "./frame-format.ts";
+import { FrameReader, type FrameSink } from "./frame-reader.ts";
+import { HeaderBlockReader } from "./header-block-reader.ts";
+import { HeaderBlockWriter } from "./header-block-writer.ts";
+import type { Http2Limits } from "./limits.ts";
+import { Output } from "./output.ts";
+import { PeerSettings, settingIds } from "./peer-settings.ts";
+import { RequestReceiver } from "./request-receiver.ts";
+import { ResponseSender } from "./response-sender.ts";
+import { scheduleFlush } from "./scheduled-flush.ts";
+import { Shutdown } from "./shutdown.ts";
+import type { Stream } from "./stream.ts";
+import { HandlerCalls } from "./stream-handler.ts";
+import { StreamSet } from "./stream-set.ts";
+import { Turn } from "./turn.ts";
+
+export interface ConnectionOptions {
+  readonly limits: Http2Limits;
+  readonly budget: ByteBudget;
+  readonly clock: Clock;
+  readonly varyingHeader: string | undefined;
+  readonly onStream: (stream: Stream) => void;
+  readonly onEnd: (reason: EndReason) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+const keepAlivePayload = Buffer.alloc(8);
+
+/** One HTTP/2 connection on a socket (RFC 9113, sections 3 to 5): puts its parts together, and ends. */
+export class Connection implements FrameSink {
+  readonly socket: Socket;
+  readonly streams: StreamSet;
+  readonly receiver: RequestReceiver;
+  readonly sender: ResponseSender;
+  readonly settings: PeerSettings;
+
+  readonly #options: ConnectionOptions;
+  readonly #output: Output;
+  readonly #reader = new FrameReader(this);
+  readonly #headerBlocks: HeaderBlockReader;
+  readonly #controlFrames: ControlFrames;
+  readonly #calls: HandlerCalls;
+  readonly #shutdown: Shutdown;
+  readonly #times: ConnectionTimes;
+  readonly #turn: Turn;
+  /** Input that waits: for its turn, or for the socket to take our output. */
+  #input: Buffer[] = [];
+  #isTurnScheduled = false;
+  #isReading = false;
+  #isFlushScheduled = false;
+  #isOver = false;
+
+  constructor(socket: Socket, options: ConnectionOptions) {
+    const { limits, clock, varyingHeader, onEnd } = options;
+    this.socket = socket;
+    this.#options = options;
+    this.#turn = new Turn(limits.turnMs);
+    this.#times = new ConnectionTimes(limits, clock.now);
+    const budget = new ConnectionBudget(options.budget, limits.connectionBytesMax);
+    const floods = new FloodLimit(limits.floodBurst, limits.floodPerSecond);
+    const calls = new HandlerCalls(options.onStream, (stream, error) => this.#handlerThrew(stream, error));
+    const output = new Output({
+      socket,
+      budget,
+      backlogBytesMax: limits.writeBacklogBytesMax,
+      onDrain: () => this.#guard(() => this.#socketDrained()),
+      schedule: () => this.scheduleFlush(),
+    });
+    const onClosed = (stream: Stream) => this.#streamClosed(stream);
+    const streams = new StreamSet({ output, budget, floods, calls, onEnd, onClosed });
+    const headerBlocks = new HeaderBlockWriter(output);
+    const parts = { connection: this, streams, output, budget, floods, calls, limits, clock };
+    const receiver = new RequestReceiver({ ...parts, varyingHeader });
+    const sender = new ResponseSender({ ...parts, headerBlocks });
+    const settings = new PeerSettings(headerBlocks.encoder, (change) => this.#initialWindowChanged(change));
+    const shutdown = new Shutdown(streams, output);
+    this.#output = output;
+    this.#calls = calls;
+    this.streams = streams;
+    this.receiver = receiver;
+    this.sender = sender;
+    this.settings = settings;
+    this.#shutdown = shutdown;
+    this.#headerBlocks = new HeaderBlockReader(limits, receiver);
+    this.#controlFrames = new ControlFrames({ streams, sender, settings, output, floods, shutdown });
+  }
+
+  /** Starts reading. `head` was read from the socket before. */
+  begin(head?: Buffer): void {
+    const { socket } = this;
+    const { streamsMax, streamWindowBytes, headerListBytesMax } = this.#options.limits;
+    socket.on("data", (chunk: Buffer) => this.#guard(() => this.#receive(chunk)));
+    socket.on("end", () => this.#guard(() => this.#close("disconnected")));
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => this.#guard(() => this.#close("disconnected")));
+    this.#output.settings([
+      [settingIds.maxConcurrentStreams, streamsMax],
+      [settingIds.initialWindowSize, streamWindowBytes],
+      [settingIds.maxHeaderListSize, headerListBytesMax],
+    ]);
+    this.receiver.begin();
+    if (head !== undefined && head.length > 0) this.#guard(() => this.#receive(head));
+    this.flush();
+  }
+
+  /**
+   * Takes no more streams, lets open ones finish for up to `graceMs`, and closes the connection. Streams that the client
+   * opens before it knows are served.
+   */
+  drain(graceMs: number): void {
+    this.#guard(() => {
+      if (this.#isOver) return;
+      const { now } = this.#options.clock;
+      this.#times.closeBy(now + graceMs);
+      this.#shutdown.begin(now);
+    });
+  }
+
+  /** Closes the connection and its streams at once. */
+  destroy(reason: EndReason): void {
+    this.#guard(() => this.#close(reason));
+    this.socket.destroy();
+  }
+
+  /** Looks at the times of the connection and its streams. */
+  sweep(now: number): void {
+    this.#guard(() => {
+      if (!this.#isOver) this.#sweep(now);
+    });
+  }
+
+  /** Counts something that ended early. */
+  count(reason: EndReason): void {
+    this.#options.onEnd(reason);
+  }
+
+  /** The budgets have no room for the request bytes of this stream. */
+  overload(stream: Stream, reason: "connection_bytes" | "total_bytes"): void {
+    this.#calls.overload(stream, reason);
+    if (stream.closed) this.count(reason);
+    else this.streams.reset(stream, errorCodes.enhanceYourCalm, reason);
+  }
+
+  /** What is written while input is read goes out at its end, the rest after the promises of the turn. */
+  scheduleFlush(): void {
+    if (this.#isReading || this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    scheduleFlush(this);
+  }
+
+  flush(): void {
+    this.#isFlushScheduled = false;
+    this.#guard(() => {
+      this.#output.flush();
+      this.#closeIfComplete();
+    });
+  }
+
+  frame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
+    this.#checkOrder(type);
+    if (type === frameTypes.headers) this.#headerBlocks.headers(flags, streamId, bytes, start, end);
+    else if (type === frameTypes.continuation)
+      this.#headerBlocks.continuation(flags, streamId, bytes, start, end);
+    else this.#controlFrames.receive(type, flags, streamId, bytes, start, end);
+  }
+
+  dataFrame(streamId: number, length: number, dataLength: number, endStream: boolean): void {
+    this.#checkOrder(frameTypes.data);
+    this.receiver.dataFrame(streamId, length, dataLength, endStream);
+  }
+
+  data(bytes: Buffer, start: number, end: number, endStream: boolean): void {
+    this.receiver.data(bytes, start, end, endStream);
+  }
+
+  shouldStop(): boolean {
+    return this.#isOver || this.#turn.isOver;
+  }
+
+  /** Sections 3.4 and 4.3: SETTINGS come first, and nothing comes between the frames of a header block. */
+  #checkOrder(type: number): void {
+    if (!this.settings.received && type !== frameTypes.settings) {
+      throw new ConnectionError("protocol_error", "the first frame must be SETTINGS");
+    }
+    if (this.#headerBlocks.partialBlock !== undefined && type !== frameTypes.continuation) {
+      throw new ConnectionError("protocol_error", "a frame inside a header block");
+    }
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#times.keepAlive.heard();
+    if (this.#isOver) return;
+    if (this.#input.push(chunk) === 1) this.#read();
+  }
+
+  /** Reads until there is no more input, the turn is over, or the socket takes no more output. */
+  #read(): void {
+    this.#turn.begin();
+    this.#isReading = true;
+    try {
+      while (!this.#isOver && this.#output.hasRoom) {
+        const chunk = this.#input[0];
+        if (chunk === undefined) break;
+        const stoppedAt = this.#reader.read(chunk, 0);
+        if (stoppedAt < chunk.length) {
+          this.#input[0] = chunk.subarray(stoppedAt);
+          break;
+        }
+        this.#input.shift();
+      }
+    } finally {
+      this.#isReading = false;
+    }
+    this.flush();
+    if (this.#isOver) this.#input = [];
+    if (this.#input.length === 0) {
+      if (this.socket.isPaused()) this.socket.resume();
+      return;
+    }
+    this.socket.pause();
+    // Without room it goes on when the socket has drained.
+    if (this.#output.hasRoom) this.#scheduleTurn();
+  }
+
+  #scheduleTurn(): void {
+    if (this.#isTurnScheduled) return;
+    this.#isTurnScheduled = true;
+    setImmediate(() => {
+      this.#isTurnScheduled = false;
+      this.#guard(() => this.#read());
+    });
+  }
+
+  #socketDrained(): void {
+    this.sender.socketDrained();
+    if (this.#input.length > 0) this.#scheduleTurn();
+  }
+
+  #initialWindowChanged(change: number): void {
+    const streams = this.streams.all();
+    this.#turn.spend(streams.length);
+    for (const stream of streams) {
+      if (stream.sendWindow + change > windowMax) {
+        throw new ConnectionError("flow_control_error", "stream window over 2^31-1");
+      }
+      this.sender.changeWindow(stream, change);
+    }
+  }
+
+  #streamClosed(stream: Stream): void {
+    this.receiver.closed(stream);
+    this.sender.closed(stream);
+    if (this.#shutdown.isComplete) this.scheduleFlush();
+  }
+
+  #handlerThrew(stream: Stream, error: unknown): void {
+    this.#options.onError(error);
+    this.streams.reset(stream, errorCodes.internalError, "handler_error");
+  }
+
+  #sweep(now: number): void {
+    const { limits } = this.#options;
+    const state = this.#state();
+    const reason = this.#times.expired(state, now);
+    if (reason !== undefined) {
+      this.#fail(new ConnectionError(reason, reason.replaceAll("_", " ")));
+      return;
+    }
+    if (this.receiver.unfinished > 0 || this.sender.waiting.size > 0) {
+      for (const stream of this.streams.all()) {
+        const streamReason = this.#times.expiredStream(stream, now);
+        if (streamReason !== undefined) this.streams.reset(stream, errorCodes.cancel, streamReason);
+      }
+    }
+    // While input waits, the peer's signs of life wait too.
+    const due = this.#input.length === 0 ? this.#times.keepAlive.sweep(now) : undefined;
+    if (due === "dead") {
+      this.destroy("ping_timeout");
+      return;
+    }
+    if (due === "ping") this.#output.ping(false, keepAlivePayload, 0);
+    if (this.#shutdown.hasBegun) {
+      this.#shutdown.sweep(now);
+    } else {
+      const drainReason = this.#times.drainReason(state, now);
+      if (drainReason !== undefined) {
+        this.count(drainReason);
+        this.drain(limits.ageGraceMs);
+      }
+    }
+    this.flush();
+  }
+
+  #state(): ConnectionState {
+    return {
+      settingsReceived: this.settings.received,
+      settingsAcknowledged: this.#controlFrames.settingsAcknowledged,
+      partialFrame: this.#reader.partialFrame,
+      partialBlock: this.#headerBlocks.partialBlock,
+      writeProgress: this.#output.isWaiting ? this.#output.progress : undefined,
+      openStreams: this.streams.size,
+      lastStreamId: this.streams.lastId,
+    };
+  }
+
+  /** The one catcher of everything that the network, a timer or a handler's promise reaches. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#isReading = false;
+      if (error instanceof ConnectionError) {
+        this.#fail(error);
+      } else {
+        this.#options.onError(error);
+        this.#fail(new ConnectionError("internal_error", "internal error"));
+      }
+    }
+  }
+
+  #fail({ code, message, reason }: ConnectionError): void {
+    if (this.#isOver) return;
+    this.#output.goAway(this.streams.lastId, code, message);
+    this.#close(reason);
+  }
+
+  #closeIfComplete(): void {
+    if (!this.#isOver && this.#shutdown.isComplete) this.#close(undefined);
+  }
+
+  /** Sends what is written, ends the socket and aborts what is open. `reason` is counted for the connection, if there is one. */
+  #close(reason: EndReason | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#input = [];
+    this.#output.close();
+    const { socket } = this;
+    if (!socket.destroyed) {
+      socket.end();
+      // Bytes that still come must be read: with some unread, the kernel would take back what we have sent.
+      socket.resume();
+      setTimeout(() => socket.destroy(), this.#options.limits.closeMs).unref();
+    }
+    if (reason !== undefined && reason !== "disconnected") this.count(reason);
+    this.streams.abortAll(reason ?? "disconnected");
+  }
+}

@@ -1,0 +1,81 @@
+import type { EndReason } from "./end-reasons.ts";
+import type { Stream } from "./stream.ts";
+
+/** Receives what happens on one stream after its headers. What a method throws is reported, and resets the stream. */
+export interface StreamHandler {
+  /**
+   * A part of the request body. `bytes[start, end)` is valid only during the call: decode it in place, or copy it. See
+   * `Stream.consume` and `Stream.retain`. `stream.requestEnded` is true when this is the last part.
+   */
+  onData(bytes: Buffer, start: number, end: number): void;
+  /** The request is complete. */
+  onEnd(): void;
+  /** The stream was closed before the response was sent completely. Called at most once, and nothing after it. */
+  onAbort(reason: EndReason): void;
+  /** After `write` has returned false: more may be written. */
+  onDrain(): void;
+  /**
+   * The bytes that this stream needs are over a budget. A handler that sends its own error response here ends the stream
+   * with it; otherwise the stream is reset with ENHANCE_YOUR_CALM.
+   */
+  onOverload?(reason: "connection_bytes" | "total_bytes"): void;
+}
+
+/** Calls handlers, and is the one place that catches what they throw. */
+export class HandlerCalls {
+  readonly #onStream: (stream: Stream) => void;
+  readonly #onThrown: (stream: Stream, error: unknown) => void;
+
+  constructor(onStream: (stream: Stream) => void, onThrown: (stream: Stream, error: unknown) => void) {
+    this.#onStream = onStream;
+    this.#onThrown = onThrown;
+  }
+
+  stream(stream: Stream): void {
+    try {
+      this.#onStream(stream);
+    } catch (error) {
+      this.#onThrown(stream, error);
+    }
+  }
+
+  data(stream: Stream, bytes: Buffer, start: number, end: number): void {
+    try {
+      stream.handler?.onData(bytes, start, end);
+    } catch (error) {
+      this.#onThrown(stream, error);
+    }
+  }
+
+  end(stream: Stream): void {
+    try {
+      stream.handler?.onEnd();
+    } catch (error) {
+      this.#onThrown(stream, error);
+    }
+  }
+
+  abort(stream: Stream, reason: EndReason): void {
+    try {
+      stream.handler?.onAbort(reason);
+    } catch (error) {
+      this.#onThrown(stream, error);
+    }
+  }
+
+  drain(stream: Stream): void {
+    try {
+      stream.handler?.onDrain();
+    } catch (error) {
+      this.#onThrown(stream, error);
+    }
+  }
+
+  overload(stream: Stream, reason: "connection_bytes" | "total_bytes"): void {
+    try {
+      stream.handler?.onOverload?.(reason);
+    } catch (error) {
+      this.#onThrown(stream, error);
+    }
+  }
+}
