@@ -1,5 +1,5 @@
 import { ConfigurationError } from "./config/configuration.ts";
-import { DuetError } from "./duet-error.ts";
+import { DuetError } from "./errors.ts";
 
 const advice: Readonly<Record<string, string>> = {
   EADDRINUSE: "Stop the process that listens there, or set another address with --listen or --admin-listen.",

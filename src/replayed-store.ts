@@ -1,9 +1,9 @@
 import { replay } from "./committer/replay.ts";
-import { DuetError } from "./duet-error.ts";
+import { DuetError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import { RevisionGate } from "./store/revision-gate.ts";
 import { type Change, Store } from "./store/store.ts";
-import { WatchHub } from "./store/watch-hub.ts";
+import { WatchHub } from "./store/watch/hub.ts";
 import type { LogSink } from "./transaction-log/log-sink.ts";
 import type { Transaction, TransactionLogger } from "./transaction-log/transaction-logger.ts";
 

@@ -1,12 +1,12 @@
 import { Applier } from "../../src/committer/applier.ts";
-import { createClock } from "../../src/committer/clock.ts";
+import { createClock } from "../../src/committer/background/clock.ts";
 import { Committer } from "../../src/committer/committer.ts";
 import { ReadBarrier } from "../../src/committer/read-barrier.ts";
 import { defaultLimits } from "../../src/limits.ts";
 import { createKeyValueService } from "../../src/service/key-value-service.ts";
 import { RevisionGate } from "../../src/store/revision-gate.ts";
 import { Store } from "../../src/store/store.ts";
-import { WatchHub } from "../../src/store/watch-hub.ts";
+import { WatchHub } from "../../src/store/watch/hub.ts";
 import { openFileTransactionLogger } from "../../src/transaction-log/file/file-transaction-logger.ts";
 
 /** Duet KV's handlers over a file log, without its wire. */

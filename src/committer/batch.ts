@@ -1,4 +1,4 @@
-import { DuetError } from "../duet-error.ts";
+import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { createEntry, type Entry } from "../store/entry.ts";
 import { entriesMax, type ReadonlyStore } from "../store/store.ts";

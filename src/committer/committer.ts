@@ -1,11 +1,11 @@
-import { DuetError } from "../duet-error.ts";
+import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { valueBytes } from "../store/entry.ts";
 import type { ReadonlyStore } from "../store/store.ts";
 import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
 import type { Applier } from "./applier.ts";
+import type { Clock } from "./background/clock.ts";
 import { Batch } from "./batch.ts";
-import type { Clock } from "./clock.ts";
 import type { Operation, Outcome } from "./operation.ts";
 
 /** What one append takes at the most; the rest waits for the next. */

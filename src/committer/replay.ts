@@ -1,6 +1,6 @@
 import type { Change, Store } from "../store/store.ts";
 import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
-import { loggedBytes } from "./compactor.ts";
+import { loggedBytes } from "./background/compactor.ts";
 
 /**
  * Applies what the log holds to an empty store; nothing is logged again. `onApplied` is called as the committer calls

@@ -4,7 +4,7 @@ import type {
   Mutation as MutationMessage,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { Check, Mutation, Operation } from "../committer/operation.ts";
-import { DuetError } from "../duet-error.ts";
+import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { valueBytes } from "../store/entry.ts";
 import { checkKey } from "./check-key.ts";

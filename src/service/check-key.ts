@@ -1,4 +1,4 @@
-import { DuetError } from "../duet-error.ts";
+import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 
 /** Throws KEY_EMPTY, KEY_TOO_LONG or KEY_INVALID. */

@@ -1,6 +1,6 @@
 import type { Precondition } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { Condition } from "../committer/operation.ts";
-import { DuetError } from "../duet-error.ts";
+import { DuetError } from "../errors.ts";
 
 /** undefined: nothing must hold. Throws PRECONDITION_INVALID. */
 export function checkPrecondition(precondition: Precondition | undefined): Condition | undefined {

@@ -1,6 +1,6 @@
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Mutation } from "../committer/operation.ts";
-import { DuetError } from "../duet-error.ts";
+import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { valueBytes } from "../store/entry.ts";
 import type { Value } from "../transaction-log/transaction-logger.ts";

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
-import { DuetError, type Reason } from "../duet-error.ts";
+import { DuetError, type Reason } from "../errors.ts";
 
 /** The code of each reason, for all protocols. */
 const codes = {

@@ -1,6 +1,6 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { type Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/health/v1/health_pb.ts";
-import { DuetError } from "../duet-error.ts";
+import { DuetError } from "../errors.ts";
 
 export interface HealthOptions {
   /** Whether each service serves now, by the name under which clients ask for it. */

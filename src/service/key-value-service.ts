@@ -7,13 +7,13 @@ import {
 } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { Committer } from "../committer/committer.ts";
 import type { ReadBarrier } from "../committer/read-barrier.ts";
-import { DuetError } from "../duet-error.ts";
+import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import type { Entry } from "../store/entry.ts";
 import type { RevisionGate } from "../store/revision-gate.ts";
 import type { ReadonlyStore } from "../store/store.ts";
 import { textBytes } from "../store/text.ts";
-import type { WatchHub } from "../store/watch-hub.ts";
+import type { WatchHub } from "../store/watch/hub.ts";
 import { checkCommit } from "./check-commit.ts";
 import { checkKey } from "./check-key.ts";
 import { checkPrecondition } from "./check-precondition.ts";

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ListRequest, ListResponseSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
-import { DuetError } from "../duet-error.ts";
+import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { type Entry, entryOverheadBytes } from "../store/entry.ts";
 import { afterKey, beforeKey, type KeyRange, keyRange, prefixRange } from "../store/key-range.ts";

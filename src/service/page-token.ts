@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { DuetError } from "../duet-error.ts";
+import { DuetError } from "../errors.ts";
 
 /**
  * A page token: checksum (4 bytes) of the request that it continues and of the last key that was delivered, then that

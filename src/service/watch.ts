@@ -6,12 +6,12 @@ import {
   type WatchResponse,
   WatchResponseSchema,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
-import { DuetError } from "../duet-error.ts";
+import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import type { Entry } from "../store/entry.ts";
 import type { Change } from "../store/store.ts";
-import type { ChangeSet } from "../store/watch-history.ts";
-import type { WatchMessage, WatchOptions } from "../store/watch-hub.ts";
+import type { ChangeSet } from "../store/watch/history.ts";
+import type { WatchMessage, WatchOptions } from "../store/watch/hub.ts";
 import { checkKey, checkKeyPart } from "./check-key.ts";
 import { type EntryInit, toDeletedEntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
 import { SharedResponses } from "./shared-responses.ts";

@@ -1,4 +1,4 @@
-import { DuetError } from "../duet-error.ts";
+import { DuetError } from "../errors.ts";
 
 interface Waiting {
   readonly revision: number;

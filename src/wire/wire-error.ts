@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type ErrorInfo, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
-import type { Reason } from "../duet-error.ts";
+import type { Reason } from "../errors.ts";
 import type { WireLog } from "./wire-log.ts";
 
 /** Reasons that only the wire knows, beside those of the service. */

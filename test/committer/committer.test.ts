@@ -1,7 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Batch } from "../../src/committer/batch.ts";
-import { DuetError } from "../../src/duet-error.ts";
+import { DuetError } from "../../src/errors.ts";
 import { entryOverheadBytes } from "../../src/store/entry.ts";
 import { entriesMax, Store } from "../../src/store/store.ts";
 import { createRandom, seed } from "../support/random.ts";

@@ -1,10 +1,10 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { expect, onTestFinished, test } from "vitest";
 import type { MutationSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
-import type { Selector } from "../../src/store/watch-topics.ts";
+import type { Selector } from "../../src/store/watch/topics.ts";
 import { openFileTransactionLogger } from "../../src/transaction-log/file/file-transaction-logger.ts";
 import type { Transaction, TransactionEvent } from "../../src/transaction-log/transaction-logger.ts";
-import { expectFaithful, Truth } from "../store/watch-validator.ts";
+import { expectFaithful, Truth } from "../store/watch/watch-validator.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
 import { createRandom, type Random, seed } from "../support/random.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";

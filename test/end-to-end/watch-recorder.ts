@@ -7,8 +7,8 @@ import {
   WatchResponseSchema,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { type Entry, entryBytes } from "../../src/store/entry.ts";
-import type { Selector } from "../../src/store/watch-topics.ts";
-import type { SeenBy, SeenMessage, Session } from "../store/watch-validator.ts";
+import type { Selector } from "../../src/store/watch/topics.ts";
+import type { SeenBy, SeenMessage, Session } from "../store/watch/watch-validator.ts";
 import { CallFailure } from "../support/key-value-client.ts";
 import type { Random } from "../support/random.ts";
 import { openResponse } from "../support/rest-request.ts";

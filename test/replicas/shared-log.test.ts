@@ -1,10 +1,10 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { Applier } from "../../src/committer/applier.ts";
+import { loggedBytes } from "../../src/committer/background/compactor.ts";
 import { Committer } from "../../src/committer/committer.ts";
-import { loggedBytes } from "../../src/committer/compactor.ts";
 import { replay } from "../../src/committer/replay.ts";
-import { DuetError } from "../../src/duet-error.ts";
+import { DuetError } from "../../src/errors.ts";
 import { defaultLimits } from "../../src/limits.ts";
 import { openReplayedStore } from "../../src/replayed-store.ts";
 import { Store } from "../../src/store/store.ts";

@@ -15,7 +15,7 @@ import { intercept } from "../../src/service/intercept.ts";
 import { createKeyValueService } from "../../src/service/key-value-service.ts";
 import { RevisionGate } from "../../src/store/revision-gate.ts";
 import { Store } from "../../src/store/store.ts";
-import { WatchHub } from "../../src/store/watch-hub.ts";
+import { WatchHub } from "../../src/store/watch/hub.ts";
 import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
 
 export interface Serving {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { DuetError } from "../../duet-error.ts";
+import { DuetError } from "../../errors.ts";
 import { retainLive } from "../retain-live.ts";
 import { snapshotName, temporaryName } from "./directory.ts";
 import { closeQuietly, type File, type FileSystem } from "./file-system.ts";

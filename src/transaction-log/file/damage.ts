@@ -1,4 +1,4 @@
-import { DuetError } from "../../duet-error.ts";
+import { DuetError } from "../../errors.ts";
 
 /** Where a log stops to be what was written. */
 export interface Damage {

@@ -1,4 +1,4 @@
-import { DuetError } from "../../duet-error.ts";
+import { DuetError } from "../../errors.ts";
 import type { LogSink } from "../log-sink.ts";
 import type { AppendOutcome, Transaction, TransactionLogger } from "../transaction-logger.ts";
 import { type Snapshot, writeSnapshot } from "./compaction.ts";

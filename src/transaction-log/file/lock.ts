@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { DuetError } from "../../duet-error.ts";
+import { DuetError } from "../../errors.ts";
 import { lockName, sortDirectory } from "./directory.ts";
 import { closeQuietly, type File, type FileSystem, readFully, writeFully } from "./file-system.ts";
 

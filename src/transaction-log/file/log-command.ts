@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { DuetError } from "../../duet-error.ts";
+import { DuetError } from "../../errors.ts";
 import type { FileSystem } from "./file-system.ts";
 import { nodeFileSystem } from "./node-file-system.ts";
 import { repairLog } from "./repair.ts";

@@ -1,4 +1,4 @@
-import { DuetError } from "../../duet-error.ts";
+import { DuetError } from "../../errors.ts";
 import { retainLive } from "../retain-live.ts";
 import type { AppendOutcome, Transaction, TransactionLogger } from "../transaction-logger.ts";
 

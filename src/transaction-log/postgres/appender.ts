@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { DuetError } from "../../duet-error.ts";
+import { DuetError } from "../../errors.ts";
 import type { AppendOutcome, Transaction } from "../transaction-logger.ts";
 import { type AppendBatch, tryAppend } from "./append.ts";
 import { backoffMs } from "./backoff.ts";

@@ -1,5 +1,5 @@
 import { Client, escapeIdentifier } from "pg";
-import { DuetError } from "../../duet-error.ts";
+import { DuetError } from "../../errors.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { sqlState, sqlStates } from "./database-error.ts";
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { DuetError } from "../../duet-error.ts";
+import { DuetError } from "../../errors.ts";
 import type { LogSink } from "../log-sink.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Connection } from "./connection.ts";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { DuetError } from "../../duet-error.ts";
+import { DuetError } from "../../errors.ts";
 import type { LogSink } from "../log-sink.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import { Connections } from "./connections.ts";

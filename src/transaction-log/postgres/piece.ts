@@ -1,4 +1,4 @@
-import { DuetError } from "../../duet-error.ts";
+import { DuetError } from "../../errors.ts";
 import { TransactionDecoder, TransactionEncoder } from "../transaction-codec.ts";
 import type { Transaction } from "../transaction-logger.ts";
 

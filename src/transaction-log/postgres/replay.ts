@@ -1,4 +1,4 @@
-import { DuetError } from "../../duet-error.ts";
+import { DuetError } from "../../errors.ts";
 import type { Transaction } from "../transaction-logger.ts";
 import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";

@@ -1,6 +1,6 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
-import { DuetError, type Reason } from "../../duet-error.ts";
+import { DuetError, type Reason } from "../../errors.ts";
 import { toConnectError } from "../../service/error-table.ts";
 import { toHttpStatus } from "../rest/error-status.ts";
 import { type WireReason, wireError } from "../wire-error.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import type { DuetError } from "../../../src/duet-error.ts";
+import type { DuetError } from "../../../src/errors.ts";
 import type { FileTransactionLogger } from "../../../src/transaction-log/file/file-transaction-logger.ts";
 import { createRandom, seed } from "../../support/random.ts";
 import { LogModel, readAll, simple, simples } from "../log-model.ts";

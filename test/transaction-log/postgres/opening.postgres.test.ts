@@ -2,7 +2,7 @@ import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
-import { DuetError } from "../../../src/duet-error.ts";
+import { DuetError } from "../../../src/errors.ts";
 import { withDatabase } from "../../../src/transaction-log/postgres/database-creation.ts";
 import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { DuetError } from "../../../src/duet-error.ts";
+import { DuetError } from "../../../src/errors.ts";
 import type { PostgresTransactionLoggerOptions } from "../../../src/transaction-log/postgres/open-postgres-transaction-logger.ts";
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";

@@ -1,4 +1,4 @@
-import type { ChangeSet } from "./watch-history.ts";
+import type { ChangeSet } from "./history.ts";
 
 /** Why a watch ends. */
 export type WatchEnd = "too-slow" | "closed" | "canceled";

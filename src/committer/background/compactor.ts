@@ -1,6 +1,6 @@
-import { entryBytes, entryOverheadBytes } from "../store/entry.ts";
-import type { Store } from "../store/store.ts";
-import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
+import { entryBytes, entryOverheadBytes } from "../../store/entry.ts";
+import type { Store } from "../../store/store.ts";
+import type { Transaction, TransactionLogger } from "../../transaction-log/transaction-logger.ts";
 
 export interface CompactorOptions {
   readonly store: Store;

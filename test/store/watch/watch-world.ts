@@ -1,17 +1,17 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
-import { Applier } from "../../src/committer/applier.ts";
-import { Committer } from "../../src/committer/committer.ts";
-import { Compactor } from "../../src/committer/compactor.ts";
-import { replay } from "../../src/committer/replay.ts";
-import { DuetError } from "../../src/duet-error.ts";
-import { defaultLimits, type Limits } from "../../src/limits.ts";
-import { Store } from "../../src/store/store.ts";
-import { WatchHub, type WatchMessage, type WatchOptions } from "../../src/store/watch-hub.ts";
-import type { Selector } from "../../src/store/watch-topics.ts";
-import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
-import type { Random } from "../support/random.ts";
+import { Applier } from "../../../src/committer/applier.ts";
+import { Compactor } from "../../../src/committer/background/compactor.ts";
+import { Committer } from "../../../src/committer/committer.ts";
+import { replay } from "../../../src/committer/replay.ts";
+import { DuetError } from "../../../src/errors.ts";
+import { defaultLimits, type Limits } from "../../../src/limits.ts";
+import { Store } from "../../../src/store/store.ts";
+import { WatchHub, type WatchMessage, type WatchOptions } from "../../../src/store/watch/hub.ts";
+import type { Selector } from "../../../src/store/watch/topics.ts";
+import { MemoryTransactionLogger } from "../../../src/transaction-log/memory/memory-transaction-logger.ts";
+import type { Random } from "../../support/random.ts";
 import { type SeenBy, type SeenMessage, type Session, Truth } from "./watch-validator.ts";
 
 /** Everything below the service, on a log in memory that outlives restarts, and a clock of its own. */

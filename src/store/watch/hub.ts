@@ -1,13 +1,13 @@
-import { DuetError } from "../duet-error.ts";
-import type { Limits } from "../limits.ts";
-import type { Transaction } from "../transaction-log/transaction-logger.ts";
-import type { Entry } from "./entry.ts";
-import { prefixRange } from "./key-range.ts";
-import type { Snapshot } from "./snapshot.ts";
-import type { Change, ReadonlyStore } from "./store.ts";
-import { type ChangeSet, createTransactionSet, WatchHistory, withoutPrevious } from "./watch-history.ts";
-import { WaitingBytes, WatchQueue } from "./watch-queue.ts";
-import { type Selector, select, selects, WatchTopics } from "./watch-topics.ts";
+import { DuetError } from "../../errors.ts";
+import type { Limits } from "../../limits.ts";
+import type { Transaction } from "../../transaction-log/transaction-logger.ts";
+import type { Entry } from "../entry.ts";
+import { prefixRange } from "../key-range.ts";
+import type { Snapshot } from "../snapshot.ts";
+import type { Change, ReadonlyStore } from "../store.ts";
+import { type ChangeSet, createTransactionSet, WatchHistory, withoutPrevious } from "./history.ts";
+import { WaitingBytes, WatchQueue } from "./queue.ts";
+import { type Selector, select, selects, WatchTopics } from "./topics.ts";
 
 export interface WatchOptions {
   readonly selector: Selector;

@@ -1,8 +1,8 @@
 import { expect } from "vitest";
-import { createEntry, type Entry } from "../../src/store/entry.ts";
-import { type Selector, selects } from "../../src/store/watch-topics.ts";
-import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
-import { compareUtf8 } from "./unicode-keys.ts";
+import { createEntry, type Entry } from "../../../src/store/entry.ts";
+import { type Selector, selects } from "../../../src/store/watch/topics.ts";
+import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
+import { compareUtf8 } from "../unicode-keys.ts";
 
 /** One change, whatever it was watched by. */
 export interface SeenEvent {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { Mutation, Operation } from "../../src/committer/operation.ts";
-import type { Selector } from "../../src/store/watch-topics.ts";
-import { createRandom, type Random, seed } from "../support/random.ts";
+import type { Mutation, Operation } from "../../../src/committer/operation.ts";
+import type { Selector } from "../../../src/store/watch/topics.ts";
+import { createRandom, type Random, seed } from "../../support/random.ts";
 import { expectFaithful } from "./watch-validator.ts";
 import { RandomWatcher, WatchWorld } from "./watch-world.ts";
 

@@ -1,7 +1,7 @@
-import type { Limits } from "../limits.ts";
-import { entryOverheadBytes } from "./entry.ts";
-import type { Change } from "./store.ts";
-import { textBytes } from "./text.ts";
+import type { Limits } from "../../limits.ts";
+import { entryOverheadBytes } from "../entry.ts";
+import type { Change } from "../store.ts";
+import { textBytes } from "../text.ts";
 
 /** The changes of one transaction, or those of them that a watcher asked for. Shared by all watchers that wait for it. */
 export interface ChangeSet {

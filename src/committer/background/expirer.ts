@@ -1,7 +1,7 @@
-import { DuetError } from "../duet-error.ts";
-import type { ReadonlyStore } from "../store/store.ts";
+import { DuetError } from "../../errors.ts";
+import type { ReadonlyStore } from "../../store/store.ts";
+import type { Committer } from "../committer.ts";
 import type { Clock } from "./clock.ts";
-import type { Committer } from "./committer.ts";
 
 /** How often the index of expiry times is looked at. Entries are deleted at most a second late. */
 const intervalMs = 100;

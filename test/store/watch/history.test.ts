@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { entryBytes } from "../../src/store/entry.ts";
-import { Store } from "../../src/store/store.ts";
-import { createChangeSet, WatchHistory } from "../../src/store/watch-history.ts";
-import type { TransactionEvent } from "../../src/transaction-log/transaction-logger.ts";
-import { applyNext, put, remove } from "./store-model.ts";
+import { entryBytes } from "../../../src/store/entry.ts";
+import { Store } from "../../../src/store/store.ts";
+import { createChangeSet, WatchHistory } from "../../../src/store/watch/history.ts";
+import type { TransactionEvent } from "../../../src/transaction-log/transaction-logger.ts";
+import { applyNext, put, remove } from "../store-model.ts";
 
 const unbounded = { watchHistoryEventsMax: 1_000_000, watchHistoryBytesMax: 1_000_000_000 };
 

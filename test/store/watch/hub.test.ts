@@ -1,12 +1,12 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { DuetError } from "../../src/duet-error.ts";
-import { defaultLimits, type Limits } from "../../src/limits.ts";
-import { Store } from "../../src/store/store.ts";
-import { WatchHub, type WatchMessage, type WatchOptions } from "../../src/store/watch-hub.ts";
-import type { Selector } from "../../src/store/watch-topics.ts";
-import type { TransactionEvent } from "../../src/transaction-log/transaction-logger.ts";
-import { put, remove } from "./store-model.ts";
+import { DuetError } from "../../../src/errors.ts";
+import { defaultLimits, type Limits } from "../../../src/limits.ts";
+import { Store } from "../../../src/store/store.ts";
+import { WatchHub, type WatchMessage, type WatchOptions } from "../../../src/store/watch/hub.ts";
+import type { Selector } from "../../../src/store/watch/topics.ts";
+import type { TransactionEvent } from "../../../src/transaction-log/transaction-logger.ts";
+import { put, remove } from "../store-model.ts";
 
 let store: Store;
 let hub: WatchHub;

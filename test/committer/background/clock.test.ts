@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test, vi } from "vitest";
-import { createClock } from "../../src/committer/clock.ts";
+import { createClock } from "../../../src/committer/background/clock.ts";
 
 const hour = 3_600_000;
 

@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from "vitest";
-import { Expirer } from "../../src/committer/expirer.ts";
-import { DuetError } from "../../src/duet-error.ts";
-import { until } from "../support/until.ts";
-import { type Committing, check, operation, outcomeOf, put, startCommitting } from "./committing.ts";
+import { Expirer } from "../../../src/committer/background/expirer.ts";
+import { DuetError } from "../../../src/errors.ts";
+import { until } from "../../support/until.ts";
+import { type Committing, check, operation, outcomeOf, put, startCommitting } from "../committing.ts";
 
 function startExpiring(): Committing & { readonly errors: unknown[] } {
   const committing = startCommitting();

@@ -1,16 +1,16 @@
 import { expect, test } from "vitest";
-import { Applier } from "../../src/committer/applier.ts";
-import type { Committer } from "../../src/committer/committer.ts";
-import { Committer as RealCommitter } from "../../src/committer/committer.ts";
-import { Compactor } from "../../src/committer/compactor.ts";
-import { replay } from "../../src/committer/replay.ts";
-import { defaultLimits } from "../../src/limits.ts";
-import { entryBytes } from "../../src/store/entry.ts";
-import { Store } from "../../src/store/store.ts";
-import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
-import { createRandom, seed } from "../support/random.ts";
-import { readAll } from "../transaction-log/log-model.ts";
-import { contents, operation, put, remove } from "./committing.ts";
+import { Applier } from "../../../src/committer/applier.ts";
+import { Compactor } from "../../../src/committer/background/compactor.ts";
+import type { Committer } from "../../../src/committer/committer.ts";
+import { Committer as RealCommitter } from "../../../src/committer/committer.ts";
+import { replay } from "../../../src/committer/replay.ts";
+import { defaultLimits } from "../../../src/limits.ts";
+import { entryBytes } from "../../../src/store/entry.ts";
+import { Store } from "../../../src/store/store.ts";
+import { MemoryTransactionLogger } from "../../../src/transaction-log/memory/memory-transaction-logger.ts";
+import { createRandom, seed } from "../../support/random.ts";
+import { readAll } from "../../transaction-log/log-model.ts";
+import { contents, operation, put, remove } from "../committing.ts";
 
 interface Compacting {
   readonly store: Store;

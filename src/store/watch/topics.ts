@@ -1,6 +1,6 @@
-import type { Change } from "./store.ts";
-import type { ChangeSet } from "./watch-history.ts";
-import { createChangeSet } from "./watch-history.ts";
+import type { Change } from "../store.ts";
+import type { ChangeSet } from "./history.ts";
+import { createChangeSet } from "./history.ts";
 
 /** One key, or all keys that begin with a prefix. */
 export type Selector = { readonly key: string } | { readonly prefix: string };
