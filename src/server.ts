@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { DescService } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
+import { Code, type ServiceImpl } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { KeyValueService } from "../gen/duetkv/v1/key_value_pb.ts";
 import { ServerReflection } from "../gen/grpc/reflection/v1/reflection_pb.ts";
@@ -93,9 +93,9 @@ export async function openServer(
     logWritable: () => logger.fault === undefined,
   });
   const observe =
-    (prefix: string) =>
+    (service: DescService) =>
     (method: string): CallObserver => {
-      const count = metrics.countCalls(prefix + method);
+      const count = metrics.countCalls(labelOf(service, method));
       return (milliseconds, code, error) => {
         count(milliseconds, code);
         if (code === Code.Internal) log.error({ err: error, method }, "call failed unexpectedly");
@@ -117,14 +117,14 @@ export async function openServer(
   ];
   const reflection = createReflectionService(reflected);
   const keyValue = createKeyValueService({ store, committer, hub, gate, barrier, limits });
+  function serve<Service extends DescService>(service: Service, implementation: ServiceImpl<Service>) {
+    return registerService(service, intercept(service, implementation, observe(service)));
+  }
   const services = [
-    registerService(KeyValueService, intercept(KeyValueService, keyValue, observe(""))),
-    registerService(Health, intercept(Health, health.implementation, observe("health."))),
-    registerService(ServerReflection, intercept(ServerReflection, reflection.v1, observe("reflection.v1."))),
-    registerService(
-      ServerReflectionAlpha,
-      intercept(ServerReflectionAlpha, reflection.v1alpha, observe("reflection.v1alpha.")),
-    ),
+    serve(KeyValueService, keyValue),
+    serve(Health, health.implementation),
+    serve(ServerReflection, reflection.v1),
+    serve(ServerReflectionAlpha, reflection.v1alpha),
   ];
   const shutdown = new AbortController();
   const wire = createWire({
@@ -134,6 +134,10 @@ export async function openServer(
     ...(configuration.corsOrigin && { corsOrigins: configuration.corsOrigin }),
     allowedHosts: configuration.allowedHosts ?? (isLoopback(configuration.listen.host) ? new Set() : "*"),
     shutdownSignal: shutdown.signal,
+    onCallFailed(method, reason) {
+      const label = method === undefined ? "" : labelOf(method.service, method.spec.method.localName);
+      metrics.failures.countError(label, reason);
+    },
   });
   const admin = await openAdminListener({
     address: configuration.adminListen,
@@ -173,6 +177,11 @@ export async function openServer(
       await admin.close();
     },
   };
+}
+
+/** How metrics name a method: those of the key-value service by their name alone. */
+function labelOf({ typeName }: DescService, method: string): string {
+  return typeName === KeyValueService.typeName ? method : `${typeName}/${method}`;
 }
 
 function isSecondHistory(error: unknown): error is DuetError {

@@ -6,9 +6,11 @@ import type { WireLog } from "./wire-log.ts";
 /** Reasons that only the wire knows, beside those of the service. */
 export type WireReason =
   | Reason
+  | "CONTENT_TYPE_UNSUPPORTED"
   | "ENCODING_UNSUPPORTED"
   | "DEADLINE_EXCEEDED"
   | "CLIENT_GONE"
+  | "HTTP_VERSION_UNSUPPORTED"
   | "HOST_NOT_ALLOWED"
   | "INTERNAL"
   | "NO_SUCH_METHOD"
@@ -37,11 +39,35 @@ export function toConnectError(thrown: unknown): ConnectError {
   return wireError(Code.Internal, "INTERNAL", "internal error", thrown);
 }
 
-/** As `toConnectError`; what a caller may not see is logged. `path` is that of the method. */
-export function toLoggedError(thrown: unknown, log: WireLog, path: string): ConnectError {
+/** Who is told of errors. */
+export interface ErrorListeners {
+  readonly log: WireLog;
+  readonly onError: OnError;
+}
+
+/** As `toConnectError`, for the one response to a call: what a caller may not see is logged, and the error is reported. */
+export function toReportedError(
+  thrown: unknown,
+  { log, onError }: ErrorListeners,
+  path: string,
+): ConnectError {
   const error = toConnectError(thrown);
   if (error !== thrown && error.code === Code.Internal) {
-    log.error({ err: thrown, path }, "a call failed unexpectedly");
+    log.error({ err: thrown, path }, "call failed unexpectedly");
   }
+  onError(path, error);
   return error;
+}
+
+/** Told of every error that a client gets, once. `path` is that of the method; empty when the request names none. */
+export type OnError = (path: string, error: ConnectError) => void;
+
+/** The reason of an error, without decoding what the process made itself; UNKNOWN when it names none. */
+export function reasonOf(error: ConnectError): string {
+  for (const detail of error.details) {
+    if ("desc" in detail && detail.desc.typeName === ErrorInfoSchema.typeName) {
+      return (detail.value as { reason?: string }).reason ?? "UNKNOWN";
+    }
+  }
+  return findErrorInfo(error)?.reason ?? "UNKNOWN";
 }

@@ -20,7 +20,7 @@ import { answerError } from "./rest/error-answer.ts";
 import type { Heartbeat } from "./rest/event-stream.ts";
 import { keyValueConventions } from "./rest/key-value/conventions.ts";
 import { createRestHandler } from "./rest/rest-handler.ts";
-import { wireError } from "./wire-error.ts";
+import { type OnError, reasonOf, wireError } from "./wire-error.ts";
 import type { WireLog } from "./wire-log.ts";
 
 export interface WireOptions {
@@ -35,6 +35,8 @@ export interface WireOptions {
   readonly corsOrigins?: CorsOrigins;
   /** Default: any. */
   readonly allowedHosts?: AllowedHosts;
+  /** Told of every failed call with its reason; the method is undefined when the request names none that is served. */
+  readonly onCallFailed?: (method: MethodEntry | undefined, reason: string) => void;
   /** For tests. Default: every 15 s. */
   readonly heartbeat?: Heartbeat;
   /** For tests. False sends the calls of the direct lane through Connect. Default: true. */
@@ -54,7 +56,9 @@ export interface Wire {
 const rpcType = /^application\/(?:grpc|connect\+|proto)/i;
 
 /** Serves the services in every protocol. Throws when their HTTP rules make no sense. */
-export function createWire(options: WireOptions): Wire {
+export function createWire(wireOptions: WireOptions): Wire {
+  const onError: OnError = (path, error) => wireOptions.onCallFailed?.(methods.get(path), reasonOf(error));
+  const options = { ...wireOptions, onError };
   const { services, shutdownSignal } = options;
   // Each running call listens; their number is bounded by the connections, and more than ten are no leak.
   setMaxListeners(0, shutdownSignal);
@@ -103,6 +107,7 @@ export function createWire(options: WireOptions): Wire {
   }
 
   function refuse(request: HttpRequest, response: HttpResponse, path: string, error: ConnectError): void {
+    onError(path, error);
     if (methods.has(path) || isForRpc(request, path)) refuseRpc(request, response, error);
     else answerError(request, response, error);
   }
@@ -120,7 +125,9 @@ export function createWire(options: WireOptions): Wire {
       const target = hasValidAuthority(request) ? splitRequestTarget(request.url ?? "") : undefined;
       if (target === undefined) {
         const message = "invalid Host header or request target";
-        answerError(request, response, wireError(Code.InvalidArgument, "REQUEST_MALFORMED", message));
+        const error = wireError(Code.InvalidArgument, "REQUEST_MALFORMED", message);
+        onError("", error);
+        answerError(request, response, error);
       } else if (keepOut(request, response, target.path)) {
         return;
       } else if (methods.has(target.path)) {
@@ -131,7 +138,7 @@ export function createWire(options: WireOptions): Wire {
       } else if (target.path === "/" && (request.method === "GET" || request.method === "HEAD")) {
         sendIndexPage(request, response);
       } else if (isForRpc(request, target.path)) {
-        refuseRpc(request, response, describeUnknown(target.path));
+        refuse(request, response, target.path, describeUnknown(target.path));
       } else {
         rest(request, response, target);
       }

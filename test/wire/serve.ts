@@ -19,6 +19,8 @@ export interface Server {
   readonly shutdown: AbortController;
   /** Lines at level error, which no test expects unless it says so. */
   readonly errors: string[];
+  /** Method (empty when unknown) and reason of each failed call. */
+  readonly failed: [method: string, reason: string][];
 }
 
 export interface ServeOptions {
@@ -34,12 +36,14 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
   const memory = createMemoryKeyValue();
   const shutdown = new AbortController();
   const errors: string[] = [];
+  const failed: Server["failed"] = [];
   const log: WireLog = { debug() {}, warn() {}, error: (_fields, message) => errors.push(message) };
   const wire = createWire({
     services: options.services ?? [registerService(KeyValueService, memory.implementation)],
     limits: { ...defaultLimits, ...options.limits },
     log,
     shutdownSignal: shutdown.signal,
+    onCallFailed: (method, reason) => failed.push([method?.spec.method.localName ?? "", reason]),
     ...options.wire,
     ...(options.heartbeat === undefined ? {} : { heartbeat: options.heartbeat }),
   });
@@ -51,7 +55,7 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
     ...options.listener,
   });
   onTestFinished(() => listener.drain(0));
-  return { port: listener.address.port, listener, memory, shutdown, errors };
+  return { port: listener.address.port, listener, memory, shutdown, errors, failed };
 }
 
 export interface Answer {
@@ -59,6 +63,8 @@ export interface Answer {
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
   readonly bytes: Buffer;
+  /** Those of gRPC, wherever they came. */
+  readonly trailers: IncomingHttpHeaders;
 }
 
 export interface Ask {
@@ -105,7 +111,12 @@ export async function askHttp2(
       IncomingHttpHeaders & { ":status": number },
     ];
     closed.catch(() => {});
-    return toAnswer(responseHeaders[":status"], responseHeaders, Buffer.concat(await stream.toArray()));
+    let trailers: IncomingHttpHeaders = responseHeaders;
+    stream.once("trailers", (received) => {
+      trailers = received;
+    });
+    const bytes = Buffer.concat(await stream.toArray());
+    return { ...toAnswer(responseHeaders[":status"], responseHeaders, bytes), trailers };
   } finally {
     session.close();
   }
@@ -140,5 +151,5 @@ export function reasonOf(answer: { body: string }): string {
 }
 
 function toAnswer(status: number, headers: IncomingHttpHeaders, bytes: Buffer): Answer {
-  return { status, headers, bytes, body: bytes.toString() };
+  return { status, headers, bytes, body: bytes.toString(), trailers: headers };
 }

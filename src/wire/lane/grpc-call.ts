@@ -9,7 +9,7 @@ import { type BodyReader, readBody } from "../body.ts";
 import { toHeaders } from "../headers.ts";
 import { type Caller, Invocation, invokeUnary, type UnaryCaller } from "../invocation.ts";
 import type { MethodEntry } from "../method-table.ts";
-import { toLoggedError } from "../wire-error.ts";
+import { toReportedError } from "../wire-error.ts";
 import { decodeOnlyEnvelope, encodeMessage, envelopeHeaderBytes } from "./envelope.ts";
 import { GrpcAnswer } from "./grpc-answer.ts";
 import { answerWithStream } from "./grpc-stream.ts";
@@ -92,9 +92,9 @@ export class GrpcCall implements Caller, BodyReader, UnaryCaller {
     const { log } = this.#options;
     const { path } = this.#entry;
     try {
-      this.#answer.fail(toLoggedError(thrown, log, path));
+      this.#answer.fail(toReportedError(thrown, this.#options, path));
     } catch (unwritable) {
-      log.error({ err: unwritable, path }, "a gRPC answer could not be written");
+      log.error({ err: unwritable, path }, "response could not be written");
       this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     }
   }

@@ -7,7 +7,7 @@ import { type HttpRequest, type HttpResponse, isGone } from "../http-exchange.ts
 import { Invocation, invokeUnary, type UnaryCaller } from "../invocation.ts";
 import type { MethodEntry } from "../method-table.ts";
 import { linger } from "../rest/error-answer.ts";
-import { toLoggedError } from "../wire-error.ts";
+import { toReportedError } from "../wire-error.ts";
 import type { HttpProtocol } from "./http-protocol.ts";
 import type { LaneOptions } from "./lane.ts";
 
@@ -85,11 +85,11 @@ class HttpLaneCall extends HttpCall implements BodyReader, UnaryCaller {
     this.#invocation.finish();
     const { log } = this.#options;
     const { path } = this.#entry;
-    const error = toLoggedError(thrown, log, path);
+    const error = toReportedError(thrown, this.#options, path);
     try {
       write(this.request, this.response, this.#protocol.encodeError(error, this.#invocation));
     } catch (unwritable) {
-      log.error({ err: unwritable, path }, "an answer could not be written");
+      log.error({ err: unwritable, path }, "response could not be written");
       this.response.destroy();
     }
   }

@@ -3,6 +3,7 @@ import type { Registry } from "@bufbuild/protobuf";
 import type { Limits } from "../../limits.ts";
 import type { HttpRequest, HttpResponse } from "../http-exchange.ts";
 import type { MethodEntry } from "../method-table.ts";
+import type { OnError } from "../wire-error.ts";
 import type { WireLog } from "../wire-log.ts";
 import { createGrpcLane } from "./grpc-lane.ts";
 import { createHttpLane } from "./http-lane.ts";
@@ -16,6 +17,7 @@ export interface LaneOptions {
   readonly registry: Registry;
   readonly shutdownSignal: AbortSignal;
   readonly log: WireLog;
+  readonly onError: OnError;
 }
 
 /**

@@ -11,7 +11,7 @@ import { HttpCall } from "../http-call.ts";
 import { type HttpRequest, type HttpResponse, isGone } from "../http-exchange.ts";
 import { Invocation, invokeUnary, type UnaryCaller } from "../invocation.ts";
 import type { RequestTarget } from "../request-target.ts";
-import { toConnectError, toLoggedError } from "../wire-error.ts";
+import { type OnError, toReportedError } from "../wire-error.ts";
 import type { WireLog } from "../wire-log.ts";
 import type { RestAnswer } from "./convention.ts";
 import { answerError } from "./error-answer.ts";
@@ -28,6 +28,7 @@ export interface RestCallOptions {
   readonly shutdownSignal: AbortSignal;
   readonly log: WireLog;
   readonly heartbeat: Heartbeat;
+  readonly onError: OnError;
 }
 
 const noContent = Buffer.alloc(0);
@@ -93,11 +94,11 @@ export class RestCall extends HttpCall implements BodyReader, UnaryCaller {
     const { log } = this.#options;
     const { entry, convention } = this.#match.route;
     const { request, response } = this;
-    const error = toLoggedError(thrown, log, entry.path);
+    const error = toReportedError(thrown, this.#options, entry.path);
     try {
       answerError(request, response, error, convention.errorStatus?.(error, request.headers));
     } catch (unwritable) {
-      log.error({ err: unwritable, path: entry.path }, "a REST answer could not be written");
+      log.error({ err: unwritable, path: entry.path }, "response could not be written");
       if (!isGone(response)) response.end();
     }
   }
@@ -110,7 +111,7 @@ export class RestCall extends HttpCall implements BodyReader, UnaryCaller {
       response: this.response,
       heartbeat: this.#options.heartbeat,
       toJson: (message) => this.#toJson(message),
-      toConnectError,
+      toConnectError: (thrown) => toReportedError(thrown, this.#options, this.#match.route.entry.path),
     });
     answering.catch((error: unknown) => this.fail(error));
   }

@@ -5,7 +5,7 @@ import type { HttpRequest, HttpResponse } from "../http-exchange.ts";
 import type { MethodEntry } from "../method-table.ts";
 import type { RequestTarget } from "../request-target.ts";
 import { parseConnectTimeout } from "../timeouts.ts";
-import { wireError } from "../wire-error.ts";
+import { type OnError, wireError } from "../wire-error.ts";
 import type { WireLog } from "../wire-log.ts";
 import type { RestConventions } from "./convention.ts";
 import { answerError } from "./error-answer.ts";
@@ -22,6 +22,7 @@ export interface RestOptions {
   readonly log: WireLog;
   /** For tests. Default: every 15 s. */
   readonly heartbeat?: Heartbeat;
+  readonly onError: OnError;
 }
 
 /** Answers every request in some way; never throws. */
@@ -54,13 +55,16 @@ export function createRestHandler(options: RestOptions): RestHandler {
     const match = routes.find(method, target.path);
     if (match === undefined) {
       const { error, allow } = refusal(method, target.path);
+      options.onError("", error);
       answerError(request, response, error, undefined, allow === undefined ? {} : { allow });
       return;
     }
     const timeoutMs = parseConnectTimeout(request.headers["connect-timeout-ms"]);
     if (timeoutMs === "malformed") {
       const message = "connect-timeout-ms must be 1 to 10 digits";
-      answerError(request, response, wireError(Code.InvalidArgument, "REQUEST_MALFORMED", message));
+      const error = wireError(Code.InvalidArgument, "REQUEST_MALFORMED", message);
+      options.onError(match.route.entry.path, error);
+      answerError(request, response, error);
       return;
     }
     const waitMs = timeoutMs === "endless" ? undefined : timeoutMs;
