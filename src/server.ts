@@ -144,8 +144,7 @@ export async function openServer(
     metrics,
     hashState: () => hashState(store),
     log,
-    unready: () =>
-      draining ? "draining" : logger.fault && `the log takes no writes: ${logger.fault.message}`,
+    unready: () => (draining ? "draining" : logger.fault?.message),
   });
   const listener = await openListener({
     address: configuration.listen,
@@ -170,6 +169,7 @@ export async function openServer(
       await listener.drain(drainMs);
       shutdown.abort();
       expirer.close();
+      compactor.close();
       await committer.close();
       following.abort();
       // Following may be waiting for a database that does not answer; closing the log ends that.

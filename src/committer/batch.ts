@@ -16,20 +16,25 @@ export class Batch {
   readonly #store: ReadonlyStore;
   readonly #limits: Pick<Limits, "storeBytesMax">;
   readonly #time: number;
+  readonly #putRefusal: Error | undefined;
   readonly #pending = new Map<string, Entry | undefined>();
   #bytes: number;
   #size: number;
 
-  /** `time` (milliseconds since 1970) becomes the time of all its transactions. */
-  constructor(store: ReadonlyStore, limits: Pick<Limits, "storeBytesMax">, time: number) {
+  /**
+   * `time` (milliseconds since 1970) becomes the time of all its transactions. `putRefusal` says why operations that put
+   * something cannot be part of it; undefined when they can.
+   */
+  constructor(store: ReadonlyStore, limits: Pick<Limits, "storeBytesMax">, time: number, putRefusal?: Error) {
     this.#store = store;
     this.#limits = limits;
     this.#time = time;
+    this.#putRefusal = putRefusal;
     this.#bytes = store.bytes;
     this.#size = store.size;
   }
 
-  /** Throws REVISION_MISMATCH, KEY_EXISTS or STORE_FULL; the operation then has no part in the batch. */
+  /** Throws REVISION_MISMATCH, KEY_EXISTS, STORE_FULL or `putRefusal`; the operation then has no part in the batch. */
   evaluate({ checks, mutations }: Operation): Outcome {
     checks.forEach((check, index) => {
       this.#verify(check, index);
@@ -59,6 +64,7 @@ export class Batch {
       }
     }
     this.#checkRoom(growth, added);
+    if (this.#putRefusal && events.some(({ type }) => type === "put")) throw this.#putRefusal;
     if (events.length === 0) return { revision: this.#revision, results };
     this.#bytes += growth;
     this.#size += added;

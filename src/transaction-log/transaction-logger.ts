@@ -63,6 +63,15 @@ export interface TransactionLogger {
   readonly fault: Error | undefined;
 
   /**
+   * True while the disk has no room for anything but transactions without puts; `fault` then says so, and `append`
+   * rejects the others with LOG_UNAVAILABLE.
+   */
+  readonly deletesOnly?: boolean;
+
+  /** The disk has little room left: `compact` should not wait until it is due. */
+  readonly compactionWanted?: boolean;
+
+  /**
    * Every durable transaction after `after`, oldest first, in batches. Those at or before the horizon hold only the
    * events that nothing had superseded at the horizon, and are left out when none is left; the others are whole and
    * without gaps. `after` is 0 or at least the horizon. Throws LOG_CORRUPT, LOG_VERSION or DATABASE_WENT_BACK_IN_TIME

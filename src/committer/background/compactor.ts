@@ -2,6 +2,9 @@ import { entryBytes, entryOverheadBytes } from "../../store/entry.ts";
 import type { Store } from "../../store/store.ts";
 import type { Transaction, TransactionLogger } from "../../transaction-log/transaction-logger.ts";
 
+/** How often a log without new writes is asked whether it wants to be compacted. */
+const pollMs = 1000;
+
 export interface CompactorOptions {
   readonly store: Store;
   readonly logger: TransactionLogger;
@@ -10,24 +13,34 @@ export interface CompactorOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Decides when the log is compacted: when about half of it is no longer needed. */
+/** Decides when the log is compacted: when about half of it is no longer needed, or when the log wants it for room. */
 export class Compactor {
   readonly #options: CompactorOptions;
   /** What has been logged since the last compaction, or, after a start, more than the store needs. */
   #bytes: number;
   #running: Promise<void> | undefined;
+  readonly #poll: NodeJS.Timeout;
 
   /** `replayedBytes`: `loggedBytes` of all transactions that were replayed into the store. */
   constructor(options: CompactorOptions, replayedBytes: number) {
     this.#options = options;
     this.#bytes = Math.max(0, replayedBytes - options.store.bytes);
+    this.#poll = setInterval(() => {
+      if (options.logger.compactionWanted) void this.compact();
+    }, pollMs).unref();
+  }
+
+  /** No compaction is begun any more by itself; one that is running ends with the log. */
+  close(): void {
+    clearInterval(this.#poll);
   }
 
   /** Called for all that is applied. A log that is not shared has no append under way then. */
   onRun(transactions: readonly Transaction[]): void {
     for (const transaction of transactions) this.#bytes += loggedBytes(transaction);
-    const { store, bytesMin } = this.#options;
-    if (this.#bytes >= Math.max(bytesMin, store.bytes) && this.#running === undefined) void this.compact();
+    const { store, logger, bytesMin } = this.#options;
+    const isDue = this.#bytes >= Math.max(bytesMin, store.bytes) || logger.compactionWanted;
+    if (isDue && this.#running === undefined) void this.compact();
   }
 
   /** Resolves when a compaction is through. Errors go to `onError`; the next one is then tried later. */

@@ -3,6 +3,7 @@
  *
  *     lock                            held by the process that has the log open, and says which one
  *     durable-sequence                a sequence that is known to be durable
+ *     reserve                         zeros, given up when the disk is full
  *     00000000000000000042.log        segment, by its first sequence
  *     00000000000000000041.snapshot   by its horizon
  *     *.tmp                           not yet in use; removed when the log is opened
@@ -10,6 +11,7 @@
  */
 export const lockName = "lock";
 export const durableMarkName = "durable-sequence";
+export const reserveName = "reserve";
 const namePattern = /^(\d{20})\.(log|snapshot)$/;
 
 export function segmentName(firstSequence: number): string {

@@ -1,8 +1,9 @@
 import { DuetError } from "../../errors.ts";
 import type { LogSink } from "../log-sink.ts";
 import type { AppendOutcome, Transaction, TransactionLogger } from "../transaction-logger.ts";
-import { type Snapshot, writeSnapshot } from "./compaction.ts";
+import { type Snapshot, type SnapshotRequest, writeSnapshot } from "./compaction.ts";
 import { sortDirectory } from "./directory.ts";
+import { type DiskSpace, isNoSpace, type LogBytes } from "./disk-space.ts";
 import type { DurableMark } from "./durable-mark.ts";
 import { fileHeaderBytes } from "./file-header.ts";
 import { closeQuietly, type FileSystem, writeDurably } from "./file-system.ts";
@@ -11,7 +12,13 @@ import { FrameEncoder } from "./frame-encoder.ts";
 import type { DirectoryLock } from "./lock.ts";
 import { LogReader, type ReadableFile } from "./log-reader.ts";
 import { removeFiles } from "./recovery.ts";
-import { type ActiveSegment, createSegment, rewriteSegment } from "./segment.ts";
+import {
+  type ActiveSegment,
+  type PreparedSegment,
+  placeSegment,
+  prepareSegment,
+  rewriteSegment,
+} from "./segment.ts";
 import type { SpareSegment } from "./spare-segment.ts";
 
 /** A segment that ends in an end frame. */
@@ -29,9 +36,10 @@ export interface LogState {
   readonly logId: Buffer;
   readonly spare: SpareSegment;
   readonly mark: DurableMark;
+  readonly space: DiskSpace;
   readonly segmentBytes: number;
   readonly recoveryDelayMs: number;
-  readonly markDelayMs: number;
+  readonly watchDelayMs: number;
   readonly sink: LogSink;
   readonly onSync: ((milliseconds: number, bytes: number) => void) | undefined;
   readonly snapshot: Snapshot | undefined;
@@ -62,10 +70,12 @@ export class FileLog implements TransactionLogger {
   #fault: DuetError | undefined;
   #healing: Promise<void> | undefined;
   #healingTimer: NodeJS.Timeout | undefined;
-  #markTimer: NodeJS.Timeout | undefined;
-  #marking: Promise<void> | undefined;
+  #watchTimer: NodeJS.Timeout | undefined;
+  #watching: Promise<void> | undefined;
   /** The lock file is not ours any more. That cannot heal: another process may have opened the log. */
   #lockLost = false;
+  #measuring: Promise<void> | undefined;
+  readonly #fullError: DuetError;
   #closing: Promise<void> | undefined;
 
   constructor(state: LogState) {
@@ -77,6 +87,11 @@ export class FileLog implements TransactionLogger {
     this.#active = state.active;
     this.#lastSequence = state.lastSequence;
     this.#lastChecksum = state.lastChecksum;
+    this.#fullError = new DuetError(
+      "LOG_UNAVAILABLE",
+      `no space left on the disk for the log in ${state.directory}; it takes deletes only until there is room`,
+    );
+    this.#watchIfNeeded();
   }
 
   get horizon(): number {
@@ -84,7 +99,15 @@ export class FileLog implements TransactionLogger {
   }
 
   get fault(): Error | undefined {
-    return this.#fault;
+    return this.#fault ?? (this.deletesOnly ? this.#fullError : undefined);
+  }
+
+  get deletesOnly(): boolean {
+    return this.#state.space.full && this.#fault === undefined;
+  }
+
+  get compactionWanted(): boolean {
+    return this.#state.space.compactionWanted && this.#fault === undefined && this.#closing === undefined;
   }
 
   /** Bytes in use, without what is allocated ahead. */
@@ -121,6 +144,9 @@ export class FileLog implements TransactionLogger {
     return this.#exclusively(async () => {
       this.#assertWritable();
       if (basis !== this.#lastSequence) return { appended: false, latest: this.#lastSequence };
+      if (this.deletesOnly && transactions.some(({ events }) => events.some(({ type }) => type === "put"))) {
+        throw this.#fullError;
+      }
       if (transactions.length > 0) await this.#write(transactions);
       return { appended: true };
     });
@@ -153,11 +179,12 @@ export class FileLog implements TransactionLogger {
 
   async #close(): Promise<void> {
     clearTimeout(this.#healingTimer);
-    clearTimeout(this.#markTimer);
+    clearTimeout(this.#watchTimer);
     await this.#compaction?.catch(() => {});
     await this.#healing;
     await this.#busy?.catch(() => {});
-    await this.#marking;
+    await this.#watching;
+    await this.#measuring;
     await this.#recordDurable();
     await this.#state.mark.close();
     await this.#state.spare.discard();
@@ -191,6 +218,7 @@ export class FileLog implements TransactionLogger {
     try {
       await writeDurably(active.file, frame, active.offset);
     } catch (error) {
+      await this.#noteNoSpace(error);
       this.#fail("a write to the log failed", error);
       throw new DuetError("OUTCOME_UNKNOWN", "a write to the log failed, and part of it may be on disk", {
         cause: error,
@@ -200,17 +228,55 @@ export class FileLog implements TransactionLogger {
     active.offset += frame.length;
     active.checksum = this.#lastChecksum = this.#encoder.checksum;
     this.#lastSequence += transactions.length;
-    if (active.offset > segmentBytes / 4) spare.prepare();
-    this.#markTimer ??= this.#markLater();
+    // On a full disk the room is for the next compaction.
+    if (active.offset > segmentBytes / 4 && !this.deletesOnly) spare.prepare();
+    this.#watchTimer ??= this.#watchLater();
   }
 
-  #markLater(): NodeJS.Timeout {
+  /** Also without appends a full disk is looked at again. */
+  #watchIfNeeded(): void {
+    const { space } = this.#state;
+    if (!this.#closing && (space.full || space.compactionWanted)) this.#watchTimer ??= this.#watchLater();
+  }
+
+  #watchLater(): NodeJS.Timeout {
     return setTimeout(() => {
-      this.#markTimer = undefined;
-      this.#marking = this.#assertLocked()
-        .then(() => this.#recordDurable())
-        .catch((error: unknown) => this.#fail("the lock of the log could not be checked", error));
-    }, this.#state.markDelayMs).unref();
+      this.#watchTimer = undefined;
+      this.#watching = this.#watch().catch((error: unknown) =>
+        this.#fail("the lock of the log could not be checked", error),
+      );
+    }, this.#state.watchDelayMs).unref();
+  }
+
+  async #watch(): Promise<void> {
+    await this.#assertLocked();
+    await this.#recordDurable();
+    await this.measure();
+  }
+
+  /** Looks at the free space. Measurements come one after the other. */
+  measure(): Promise<void> {
+    const { space, sink } = this.#state;
+    const measured = (this.#measuring ?? Promise.resolve())
+      .then(() => space.measure(this.#logBytes()))
+      .catch((error: unknown) => sink.warn({ err: error }, "free space of the log not measured"))
+      .then(() => this.#watchIfNeeded());
+    this.#measuring = measured;
+    return measured;
+  }
+
+  #logBytes(): LogBytes {
+    let appended = this.#active.offset - fileHeaderBytes;
+    for (const segment of this.#sealed) appended += segment.bytes - fileHeaderBytes;
+    return { snapshot: this.#snapshot?.bytes ?? 0, appended };
+  }
+
+  /** True when the file system had no space left, and what failed may be tried once more. */
+  async #noteNoSpace(failure: unknown): Promise<boolean> {
+    if (!isNoSpace(failure)) return false;
+    const mayHelp = await this.#state.space.exhausted().catch(() => false);
+    this.#watchIfNeeded();
+    return mayHelp;
   }
 
   /** Damage at or before this sequence can no longer be taken for an append that was never acknowledged. */
@@ -266,16 +332,12 @@ export class FileLog implements TransactionLogger {
    * Rejects with LOG_UNAVAILABLE.
    */
   async #rotate(): Promise<void> {
-    const { fileSystem, directory, logId, spare } = this.#state;
+    const { fileSystem, directory } = this.#state;
     const old = this.#active;
     let created: ActiveSegment | undefined;
     try {
       await this.#assertLocked();
-      created = await createSegment(fileSystem, directory, spare, {
-        logId,
-        firstSequence: this.#lastSequence + 1,
-        previousChecksum: this.#lastChecksum,
-      });
+      created = await placeSegment(fileSystem, directory, await this.#prepareSegment());
       const endFrame = encodeEndFrame(this.#marker, {
         kind: frameKinds.endOfSegment,
         count: 0,
@@ -284,7 +346,8 @@ export class FileLog implements TransactionLogger {
       });
       await writeDurably(old.file, endFrame, old.offset);
     } catch (error) {
-      if (this.#lockLost) throw error;
+      // Nothing has changed, so nothing has to heal.
+      if (this.#lockLost || error === this.#fullError) throw error;
       if (created) await closeQuietly(created.file);
       this.#fail("a new segment of the log could not be made", error);
       throw new DuetError("LOG_UNAVAILABLE", "a new segment of the log could not be made", { cause: error });
@@ -293,17 +356,42 @@ export class FileLog implements TransactionLogger {
     this.#sealed = [...this.#sealed, { name: old.name, firstSequence: old.firstSequence, bytes: old.offset }];
     this.#active = created;
     await this.#recordDurable();
+    void this.measure();
+  }
+
+  /** Gives up the reserve when there is no space left. Rejects with the error of a full log when that does not help. */
+  async #prepareSegment(): Promise<PreparedSegment> {
+    const { fileSystem, spare, logId } = this.#state;
+    const start = {
+      logId,
+      firstSequence: this.#lastSequence + 1,
+      previousChecksum: this.#lastChecksum,
+    };
+    const prepare = () => prepareSegment(fileSystem, spare, start);
+    return prepare()
+      .catch(async (error: unknown) => {
+        if (!(await this.#noteNoSpace(error))) throw error;
+        return prepare();
+      })
+      .catch((error: unknown) => {
+        throw isNoSpace(error) ? this.#fullError : error;
+      });
   }
 
   #fail(what: string, cause: unknown): void {
     if (this.#lockLost) return;
-    this.#fault = new DuetError(
-      "LOG_UNAVAILABLE",
-      `${what}; the log takes no writes until it has recovered`,
-      { cause },
-    );
+    this.#fault = this.#faultOf(what, cause);
     this.#state.sink.error({ err: cause, lastSequence: this.#lastSequence }, what);
     this.#healLater(this.#state.recoveryDelayMs);
+  }
+
+  #faultOf(what: string, cause: unknown): DuetError {
+    const reason = isNoSpace(cause)
+      ? `no space left on the disk for the log in ${this.#state.directory}`
+      : what;
+    return new DuetError("LOG_UNAVAILABLE", `${reason}; it takes no writes until it has recovered`, {
+      cause,
+    });
   }
 
   #healLater(delayMs: number): void {
@@ -311,9 +399,7 @@ export class FileLog implements TransactionLogger {
     this.#healingTimer = setTimeout(() => {
       this.#healing = this.#heal().catch((error) => {
         if (this.#lockLost) return;
-        this.#fault = new DuetError("LOG_UNAVAILABLE", "the log takes no writes, and recovery failed", {
-          cause: error,
-        });
+        this.#fault = this.#faultOf("recovery of the log failed", error);
         this.#state.sink.warn({ err: error }, "the log could not recover yet; trying again");
         this.#healLater(Math.min(delayMs * 2, this.#state.recoveryDelayMs * 50));
       });
@@ -329,7 +415,12 @@ export class FileLog implements TransactionLogger {
     const active = this.#active;
     await this.#assertLocked();
     await closeQuietly(active.file);
-    const file = await rewriteSegment(fileSystem, directory, active, segmentBytes);
+    const file = await rewriteSegment(fileSystem, directory, active, segmentBytes).catch(async (error) => {
+      if (!isNoSpace(error)) throw error;
+      await this.#noteNoSpace(error);
+      // As few bytes as can be.
+      return rewriteSegment(fileSystem, directory, active, 0);
+    });
     try {
       const { segments } = sortDirectory(await fileSystem.list(directory));
       const later = segments.filter(({ sequence }) => sequence > active.firstSequence);
@@ -343,18 +434,32 @@ export class FileLog implements TransactionLogger {
       throw error;
     }
     active.file = file;
+    await this.measure();
     this.#fault = undefined;
     sink.info({ lastSequence: this.#lastSequence }, "the log has recovered and takes writes again");
   }
 
   async #compact(horizon: number, isLive: (key: string, sequence: number) => boolean): Promise<void> {
-    const { fileSystem, directory, logId, sink } = this.#state;
     if (horizon <= this.horizon) return;
     if (this.#busy || horizon !== this.#lastSequence) {
       throw new Error(
         `the horizon must be the newest sequence, ${this.#lastSequence}, with no append under way`,
       );
     }
+    const begin = performance.now();
+    let succeeded = false;
+    try {
+      await this.#replaceByRetained(horizon, isLive);
+      succeeded = true;
+    } finally {
+      this.#state.space.compacted(performance.now() - begin, succeeded);
+      await this.measure();
+    }
+  }
+
+  /** Writes the snapshot of `horizon`, the newest sequence, and removes what it replaces. */
+  async #replaceByRetained(horizon: number, isLive: SnapshotRequest["isLive"]): Promise<void> {
+    const { fileSystem, directory, logId, sink } = this.#state;
     await this.#exclusively(async () => {
       this.#assertWritable();
       await this.#assertLocked();
@@ -362,21 +467,28 @@ export class FileLog implements TransactionLogger {
     });
     const checksum = this.#lastChecksum;
     const old = this.#files().filter(({ endOffset }) => endOffset === undefined);
-    const source = await LogReader.open(fileSystem, directory, logId, old);
-    try {
-      this.#snapshot = await writeSnapshot({
-        fileSystem,
-        directory,
-        logId,
-        horizon,
-        checksum,
-        source,
-        isLive,
-        isStopped: () => this.#closing !== undefined,
-      });
-    } finally {
-      await source.close();
-    }
+    const write = async () => {
+      const source = await LogReader.open(fileSystem, directory, logId, old);
+      const isStopped = () => this.#closing !== undefined;
+      try {
+        return await writeSnapshot({
+          fileSystem,
+          directory,
+          logId,
+          horizon,
+          checksum,
+          source,
+          isLive,
+          isStopped,
+        });
+      } finally {
+        await source.close();
+      }
+    };
+    this.#snapshot = await write().catch(async (error: unknown) => {
+      if (!(await this.#noteNoSpace(error))) throw error;
+      return write();
+    });
     this.#sealed = this.#sealed.filter(({ firstSequence }) => firstSequence > horizon);
     this.#obsolete.push(...old.map(({ name }) => name));
     try {

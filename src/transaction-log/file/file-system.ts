@@ -10,8 +10,16 @@ export interface FileSystem {
   makeDirectory(directory: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
+  /** Of the file system that holds the directory. Infinity where that is not known. */
+  space(directory: string): Promise<Space>;
   /** Afterwards the names in the directory outlive a power cut. */
   syncDirectory(directory: string): Promise<void>;
+}
+
+interface Space {
+  /** What this process may still use. */
+  readonly freeBytes: number;
+  readonly totalBytes: number;
 }
 
 /**

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
 import { type LogSink, silentSink } from "../log-sink.ts";
+import { reserveName } from "./directory.ts";
+import { DiskSpace } from "./disk-space.ts";
 import { DurableMark } from "./durable-mark.ts";
 import { FileLog } from "./file-log.ts";
 import type { FileSystem } from "./file-system.ts";
@@ -19,12 +21,15 @@ export interface FileTransactionLoggerOptions {
   /** Made when it is missing. */
   readonly directory: string;
   readonly log?: LogSink;
-  /** How far a segment is filled with zeros ahead; a frame that is longer makes its segment longer. */
+  /**
+   * How far a segment is filled with zeros ahead; a frame that is longer makes its segment longer. By default 16 MiB, or
+   * less on a small disk.
+   */
   readonly segmentBytes?: number;
   /** Before the first attempt to recover from a failed write; it doubles up to fifty times this. */
   readonly recoveryDelayMs?: number;
-  /** How long the durable sequence may stay unrecorded while the log grows. */
-  readonly markDelayMs?: number;
+  /** How long the durable sequence may stay unrecorded, and the free space unmeasured, while the log grows. */
+  readonly watchDelayMs?: number;
   /** Called after each durable append. */
   readonly onSync?: (milliseconds: number, bytes: number) => void;
   readonly fileSystem?: FileSystem;
@@ -53,9 +58,19 @@ async function openLocked(
   options: FileTransactionLoggerOptions & { readonly fileSystem: FileSystem },
   lock: DirectoryLock,
 ): Promise<FileTransactionLogger> {
-  const { fileSystem, directory, segmentBytes = 16 * 1024 * 1024, log: sink = silentSink } = options;
+  const { fileSystem, directory, log: sink = silentSink } = options;
+  const recoveryDelayMs = options.recoveryDelayMs ?? 100;
+  const segmentBytes = options.segmentBytes ?? (await defaultSegmentBytes(fileSystem, directory));
   const inspection = await inspectLog(fileSystem, directory);
   assertSound(directory, inspection);
+  const space = new DiskSpace({
+    fileSystem,
+    directory,
+    segmentBytes,
+    pauseMs: 10 * recoveryDelayMs,
+    sink,
+    hasReserve: inspection.content.names.includes(reserveName),
+  });
   const last = inspection.segments.at(-1);
   const lastFile = last && lock.takeNewestSegment(last.name);
   const logId = inspection.logId ?? randomBytes(8);
@@ -80,21 +95,30 @@ async function openLocked(
     await spare.discard();
     throw error;
   }
-  return new FileLog({
+  const log = new FileLog({
     fileSystem,
     directory,
     lock,
     logId,
     spare,
     mark,
+    space,
     segmentBytes,
-    recoveryDelayMs: options.recoveryDelayMs ?? 100,
-    markDelayMs: options.markDelayMs ?? 2000,
+    recoveryDelayMs,
+    watchDelayMs: options.watchDelayMs ?? 2000,
     sink,
     onSync: options.onSync,
     active,
     ...stateOf(inspection),
   });
+  await log.measure();
+  return log;
+}
+
+/** A small disk must have room for a few of them. */
+async function defaultSegmentBytes(fileSystem: FileSystem, directory: string): Promise<number> {
+  const { totalBytes } = await fileSystem.space(directory);
+  return Math.max(256 * 1024, Math.min(16 * 1024 * 1024, Math.floor(totalBytes / 32)));
 }
 
 function stateOf(inspection: Inspection) {

@@ -35,6 +35,13 @@ export const nodeFileSystem: FileSystem = {
 
   remove: (path) => call((done) => fs.unlink(path, done)),
 
+  async space(directory) {
+    const { bsize, bavail, blocks } = await fs.promises.statfs(directory);
+    // File systems that do not count blocks say 0.
+    if (blocks === 0) return { freeBytes: Number.POSITIVE_INFINITY, totalBytes: Number.POSITIVE_INFINITY };
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+  },
+
   async syncDirectory(directory) {
     // Windows cannot open directories, and keeps names in a journal of its own.
     if (process.platform === "win32") return;

@@ -34,16 +34,19 @@ export interface SegmentStart {
   readonly previousChecksum: number;
 }
 
-/** Puts a new segment durably in place, made from the spare. Leaves no open file behind when it fails. */
-export async function createSegment(
+/** A segment with its header that has no name of its own yet. */
+export interface PreparedSegment extends ActiveSegment {
+  readonly path: string;
+}
+
+/** Makes a new segment of the spare. Leaves nothing behind when it fails. */
+export async function prepareSegment(
   fileSystem: FileSystem,
-  directory: string,
   spare: SpareSegment,
   start: SegmentStart,
-): Promise<ActiveSegment> {
+): Promise<PreparedSegment> {
   const { path, file } = await spare.take();
   try {
-    const name = segmentName(start.firstSequence);
     const header = encodeFileHeader({
       kind: "segment",
       logId: start.logId,
@@ -51,11 +54,9 @@ export async function createSegment(
       previousChecksum: start.previousChecksum,
     });
     await writeDurably(file, header, 0);
-    lockSegment(file, name);
-    await fileSystem.rename(path, join(directory, name));
-    await fileSystem.syncDirectory(directory);
     return {
-      name,
+      path,
+      name: segmentName(start.firstSequence),
       firstSequence: start.firstSequence,
       file,
       offset: fileHeaderBytes,
@@ -66,6 +67,33 @@ export async function createSegment(
     await fileSystem.remove(path).catch(() => {});
     throw error;
   }
+}
+
+/** Puts a new segment durably in place. Leaves no open file behind when it fails. */
+export async function placeSegment(
+  fileSystem: FileSystem,
+  directory: string,
+  { path, ...segment }: PreparedSegment,
+): Promise<ActiveSegment> {
+  try {
+    lockSegment(segment.file, segment.name);
+    await fileSystem.rename(path, join(directory, segment.name));
+    await fileSystem.syncDirectory(directory);
+    return segment;
+  } catch (error) {
+    await closeQuietly(segment.file);
+    await fileSystem.remove(path).catch(() => {});
+    throw error;
+  }
+}
+
+export async function createSegment(
+  fileSystem: FileSystem,
+  directory: string,
+  spare: SpareSegment,
+  start: SegmentStart,
+): Promise<ActiveSegment> {
+  return placeSegment(fileSystem, directory, await prepareSegment(fileSystem, spare, start));
 }
 
 /**

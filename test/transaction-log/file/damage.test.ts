@@ -122,7 +122,7 @@ describe("a log with a damaged end", { timeout }, () => {
 function contents(fileSystem: MemoryFileSystem): (readonly [string, string])[] {
   return fileSystem
     .names()
-    .filter((name) => name !== "lock" && name !== "durable-sequence")
+    .filter((name) => !["lock", "durable-sequence", "reserve"].includes(name))
     .map((name) => [name, fileSystem.content(pathOf(name)).toString("latin1")]);
 }
 
@@ -184,7 +184,7 @@ describe("a log that was closed", { timeout }, () => {
 describe("a log whose process was killed", { timeout }, () => {
   it("is refused when a damaged sector takes acknowledged frames and the header of the last one", async () => {
     const fileSystem = new MemoryFileSystem({ durableWrites: true });
-    const log = await openIn(fileSystem, { markDelayMs: 0 });
+    const log = await openIn(fileSystem, { watchDelayMs: 0 });
     for (const one of simples(1, 6)) await log.append(one.sequence - 1, [one]);
     await until(() => durableSequence(fileSystem) === 6);
     const killed = fileSystem.afterKill();

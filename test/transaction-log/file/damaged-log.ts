@@ -25,7 +25,7 @@ export function openIn(
 
 /** Names of the files that hold the log itself. */
 export function logFiles(fileSystem: MemoryFileSystem): string[] {
-  return fileSystem.names().filter((name) => name !== "lock" && name !== "durable-sequence");
+  return fileSystem.names().filter((name) => !["lock", "durable-sequence", "reserve"].includes(name));
 }
 
 /** A log, what it must hold, and where the used part of each file ends. */

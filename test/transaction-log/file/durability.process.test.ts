@@ -21,28 +21,35 @@ describe.skipIf(!canTrace())("the process that serves from a file log", () => {
     expect(expectDurable(await readTrace(trace), directory)).toBe(puts);
   });
 
-  it("is not ready while the log takes no writes, and reads go on", async () => {
-    const directory = join(await temporaryDirectory(), "data");
-    const segment = join(directory, `${"1".padStart(20, "0")}.log`);
-    // Writes to the segment fail, and so do those to the copy that would replace it.
-    const server = await start(directory, [
-      `--trace-path=${segment}`,
-      `--trace-path=${segment}.tmp`,
-      "--output=/dev/null",
-      "--inject=pwrite64:error=EIO",
-    ]);
-    expect(await ready(server)).toEqual([200, "ok\n"]);
-    expect(await put(server, "x")).toBe(503);
-    for (let count = 0; count < 3; count++) {
-      expect(await ready(server)).toEqual([503, expect.stringContaining("log")]);
+  const errors: readonly (readonly [string, RegExp])[] = [
+    ["EIO", /^a write to the log failed;/],
+    ["ENOSPC", /^no space left on the disk/],
+  ];
+  it.each(errors)(
+    "is not ready while writes to the log fail with %s, and reads go on",
+    async (error, reason) => {
+      const directory = join(await temporaryDirectory(), "data");
+      const segment = join(directory, `${"1".padStart(20, "0")}.log`);
+      // Writes to the segment fail, and so do those to the copy that would replace it.
+      const server = await start(directory, [
+        `--trace-path=${segment}`,
+        `--trace-path=${segment}.tmp`,
+        "--output=/dev/null",
+        `--inject=pwrite64:error=${error}`,
+      ]);
+      expect(await ready(server)).toEqual([200, "ok\n"]);
       expect(await put(server, "x")).toBe(503);
-    }
-    expect((await fetch(`http://${server.adminAddress}/livez`)).status).toBe(200);
-    expect((await fetch(`http://${server.address}/v1/key/a`)).status).toBe(404);
-    const metrics = await (await fetch(`http://${server.adminAddress}/metrics`)).text();
-    expect(metrics.split("\n")).toContain("duetkv_log_writable 0");
-    expect(await server.stop()).toBe(0);
-  });
+      for (let count = 0; count < 3; count++) {
+        expect(await ready(server)).toEqual([503, expect.stringMatching(reason)]);
+        expect(await put(server, "x")).toBe(503);
+      }
+      expect((await fetch(`http://${server.adminAddress}/livez`)).status).toBe(200);
+      expect((await fetch(`http://${server.address}/v1/key/a`)).status).toBe(404);
+      const metrics = await (await fetch(`http://${server.adminAddress}/metrics`)).text();
+      expect(metrics.split("\n")).toContain("duetkv_log_writable 0");
+      expect(await server.stop()).toBe(0);
+    },
+  );
 });
 
 async function start(directory: string, args: readonly string[]): Promise<ServerProcess> {

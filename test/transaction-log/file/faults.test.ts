@@ -28,7 +28,7 @@ async function twice<T>(work: () => Promise<T>): Promise<T> {
 async function live(fileSystem: MemoryFileSystem): Promise<LogModel> {
   const random = createRandom(1);
   const model = new LogModel();
-  const log = await twice(() => openIn(fileSystem));
+  const log = await twice(() => openIn(fileSystem, { watchDelayMs: 1 }));
   const append = async () => {
     for (;;) {
       const batch = model.nextBatch(random);

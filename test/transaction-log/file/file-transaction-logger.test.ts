@@ -16,7 +16,7 @@ transactionLoggerSuite({
       async dispose() {
         const names = await readdir(directory);
         expect(
-          names.filter((name) => !/^(lock|durable-sequence|\d{20}\.(log|snapshot))$/.test(name)),
+          names.filter((name) => !/^(lock|durable-sequence|reserve|\d{20}\.(log|snapshot))$/.test(name)),
         ).toEqual([]);
         await rm(directory, { recursive: true });
       },
@@ -37,7 +37,7 @@ for (const durableWrites of [true, false]) {
           expect(
             fileSystem
               .names()
-              .filter((name) => !/^(lock|durable-sequence|\d{20}\.(log|snapshot))$/.test(name)),
+              .filter((name) => !/^(lock|durable-sequence|reserve|\d{20}\.(log|snapshot))$/.test(name)),
           ).toEqual([]);
         },
       };

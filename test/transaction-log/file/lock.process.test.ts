@@ -94,7 +94,7 @@ describe("the lock of a data directory", { timeout }, () => {
     ],
   ];
   it.each(losses)("takes no append to a new segment once the lock file was %s", async (_how, lose) => {
-    const log = await openFileTransactionLogger({ directory, segmentBytes, markDelayMs: 600_000 });
+    const log = await openFileTransactionLogger({ directory, segmentBytes, watchDelayMs: 600_000 });
     await log.append(0, [simple(1)]);
     await lose(join(directory, "lock"));
     const large = transaction(2, put("large", "x".repeat(segmentBytes)));
@@ -113,7 +113,7 @@ describe("the lock of a data directory", { timeout }, () => {
   });
 
   it.each(losses)("notices after a while that the lock file was %s", async (_how, lose) => {
-    const log = await openFileTransactionLogger({ directory, segmentBytes, markDelayMs: 1 });
+    const log = await openFileTransactionLogger({ directory, segmentBytes, watchDelayMs: 1 });
     await lose(join(directory, "lock"));
     await log.append(0, [simple(1)]);
     while (log.fault === undefined) await pause(1);

@@ -52,6 +52,8 @@ export class MemoryFileSystem implements FileSystem {
   readonly durableWrites: boolean;
   /** Asked before each call. */
   intercept: (call: Call) => Failure | "short" | undefined = () => undefined;
+  /** What all files together may hold. */
+  capacity = Number.POSITIVE_INFINITY;
   calls = 0;
   openFiles = 0;
   #dead = false;
@@ -189,6 +191,16 @@ export class MemoryFileSystem implements FileSystem {
     });
   }
 
+  get freeBytes(): number {
+    let bytes = 0;
+    for (const inode of this.#names.values()) bytes += inode.current.length;
+    return Math.max(0, this.capacity - bytes);
+  }
+
+  space(directory: string) {
+    return this.#call("space", directory, () => ({ freeBytes: this.freeBytes, totalBytes: this.capacity }));
+  }
+
   syncDirectory(directory: string): Promise<void> {
     return this.#call("syncDirectory", directory, () => {
       for (const change of this.#pendingNames) {
@@ -218,6 +230,8 @@ export class MemoryFileSystem implements FileSystem {
           path,
           (share) => {
             assertOpen(true);
+            const growth = position + bytes.length - inode.current.length;
+            if (growth > this.freeBytes) throw failure("ENOSPC");
             const written = Math.ceil(bytes.length * share);
             inode.change({ position, bytes: Buffer.from(bytes.subarray(0, written)) }, durableWrites);
             return written;

@@ -1,0 +1,126 @@
+import { join } from "node:path";
+import type { LogSink } from "../log-sink.ts";
+import { reserveName } from "./directory.ts";
+import { closeQuietly, type FileSystem, fillWithZeros } from "./file-system.ts";
+
+/** While the disk is full, the pause after a compaction is so many times as long as the compaction. */
+const pauseFactor = 10;
+
+export interface DiskSpaceOptions {
+  readonly fileSystem: FileSystem;
+  readonly directory: string;
+  readonly segmentBytes: number;
+  /** The least pause between two compactions that the disk asked for. */
+  readonly pauseMs: number;
+  readonly sink: LogSink;
+  /** Whether the reserve is there already. */
+  readonly hasReserve: boolean;
+}
+
+/** What the log occupies, without what is allocated ahead. */
+export interface LogBytes {
+  readonly snapshot: number;
+  /** Appended since the last compaction. */
+  readonly appended: number;
+}
+
+/**
+ * Watches the room on the disk of the log.
+ *
+ * A compaction writes a copy of all that is live before it removes anything. So there must always be room for a copy of
+ * the log and one more segment: when there is not, the log is full and takes deletes only. Deletes need little, and the
+ * compaction after them makes room. Before that point, compactions are asked for earlier than the owner would do them.
+ *
+ * Others may fill the disk all the same. For that the log keeps a file of zeros as long as a segment, the reserve, and
+ * gives it up when the file system has no space left. It is made again when there is room.
+ */
+export class DiskSpace {
+  readonly #options: DiskSpaceOptions;
+  #full = false;
+  #compactionWanted = false;
+  #hasReserve: boolean;
+  #compactionFailed = false;
+  /** By the monotonic clock. */
+  #pausedUntil = 0;
+
+  constructor(options: DiskSpaceOptions) {
+    this.#options = options;
+    this.#hasReserve = options.hasReserve;
+  }
+
+  /** Puts are refused. */
+  get full(): boolean {
+    return this.#full;
+  }
+
+  /** As of the last `measure`. */
+  get compactionWanted(): boolean {
+    return this.#compactionWanted;
+  }
+
+  /** Looks at the disk, and makes the reserve when there is room and none is there. */
+  async measure({ snapshot, appended }: LogBytes): Promise<void> {
+    const { fileSystem, directory, segmentBytes } = this.#options;
+    const { freeBytes } = await fileSystem.space(directory);
+    const room = freeBytes - snapshot - appended - segmentBytes;
+    // Not at the same mark, so that it does not change with every write.
+    this.#setFull(this.#full ? room < segmentBytes / 4 : room < 0, freeBytes);
+    // A rotation takes two segments of the room: one of the disk, and one more to copy.
+    const isTight = room < 4 * segmentBytes && appended >= Math.max(segmentBytes, snapshot) / 4;
+    // A full log is compacted for the little that deletes have freed, so that must not take all the time.
+    const isPaused = performance.now() < this.#pausedUntil;
+    this.#compactionWanted =
+      (isTight && !(this.#compactionFailed && isPaused)) || (this.#full && appended > 0 && !isPaused);
+    if (!this.#hasReserve && room >= 2 * segmentBytes) await this.#makeReserve();
+  }
+
+  /** A write found no space left, whatever the file system says of its free space. True when that may help to try again. */
+  async exhausted(): Promise<boolean> {
+    const { fileSystem, directory, sink } = this.#options;
+    this.#setFull(true, 0);
+    if (!this.#hasReserve) return false;
+    this.#hasReserve = false;
+    await fileSystem.remove(join(directory, reserveName));
+    sink.warn({ directory }, "reserve of the log given up, no space left on the disk");
+    return true;
+  }
+
+  /** To be called when a compaction has ended. */
+  compacted(milliseconds: number, succeeded: boolean): void {
+    this.#compactionWanted = false;
+    this.#compactionFailed = !succeeded;
+    this.#pausedUntil = performance.now() + Math.max(this.#options.pauseMs, pauseFactor * milliseconds);
+  }
+
+  #setFull(full: boolean, freeBytes: number): void {
+    if (full === this.#full) return;
+    this.#full = full;
+    const { sink, directory } = this.#options;
+    if (full) sink.warn({ directory, freeBytes }, "no space left for the log, which takes deletes only");
+    else sink.info({ directory, freeBytes }, "space for the log again, which takes all writes");
+  }
+
+  /** Best effort: without it the log is as safe, and takes fewer deletes when the disk is full. */
+  async #makeReserve(): Promise<void> {
+    const { fileSystem, directory, segmentBytes, sink } = this.#options;
+    const path = join(directory, reserveName);
+    try {
+      const file = await fileSystem.open(path, "updateDurable");
+      try {
+        await fillWithZeros(file, await file.size(), segmentBytes);
+      } finally {
+        await closeQuietly(file);
+      }
+      this.#hasReserve = true;
+    } catch (error) {
+      sink.warn({ err: error, path }, "reserve of the log not made");
+      await fileSystem.remove(path).catch(() => {});
+    }
+  }
+}
+
+/** Whether an error of the file system says that the disk, or a quota, is full. */
+export function isNoSpace(error: unknown): boolean {
+  const { code } = (error ?? {}) as NodeJS.ErrnoException;
+  return code === "ENOSPC" || code === "EDQUOT";
+}
