@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { createRegistry } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
+import { BatchGetRequestSchema, CommitRequestSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { Limits } from "../limits.ts";
 import { type AllowedHosts, createHostCheck } from "./allowed-hosts.ts";
 import { hasValidAuthority } from "./authority.ts";
@@ -13,6 +14,7 @@ import { createLane } from "./lane/lane.ts";
 import { createMethodTable, type MethodEntry, type ServiceRegistration } from "./method-table.ts";
 import { createKeyValueOpenApi } from "./openapi/key-value/document.ts";
 import { createOpenApiHandler, openApiPath } from "./openapi/openapi-handler.ts";
+import { createCodecs, type ListLimits } from "./protobuf/codecs.ts";
 import { refuseRpc } from "./refused-rpc.ts";
 import { splitRequestTarget } from "./request-target.ts";
 import type { RestConventions } from "./rest/convention.ts";
@@ -64,9 +66,12 @@ export function createWire(wireOptions: WireOptions): Wire {
   setMaxListeners(0, shutdownSignal);
   const registry = createRegistry(...services.map(({ service }) => service.file));
   const methods = createMethodTable(services);
+  const listLimits = createListLimits(options.limits);
+  const codecs = createCodecs(registry, listLimits);
   const connect = createConnectMount({ ...options, registry });
   const conventions = options.conventions ?? keyValueConventions;
-  const rest = createRestHandler({ ...options, conventions, methods: methods.values(), registry });
+  const restOptions = { ...options, conventions, methods: methods.values(), registry, listLimits };
+  const rest = createRestHandler(restOptions);
 
   const serviceNames = new Set(services.map(({ service }) => service.typeName));
 
@@ -84,7 +89,7 @@ export function createWire(wireOptions: WireOptions): Wire {
     return wireError(Code.Unimplemented, "NO_SUCH_METHOD", message);
   }
 
-  const lane = options.lane === false ? undefined : createLane({ ...options, methods, registry });
+  const lane = options.lane === false ? undefined : createLane({ ...options, methods, registry, codecs });
 
   const crossOrigin = createCrossOriginPolicy(options.corsOrigins ?? new Set());
   const hasAllowedHost = createHostCheck(options.allowedHosts ?? "*");
@@ -144,4 +149,17 @@ export function createWire(wireOptions: WireOptions): Wire {
       }
     },
   };
+}
+
+/** The limits of the service on its lists, which are known while a request is decoded. */
+function createListLimits({ commitOperationsMax, batchGetKeysMax }: Limits): ListLimits {
+  const commit = {
+    elementsMax: commitOperationsMax,
+    message: `a commit has at most ${commitOperationsMax} operations`,
+  };
+  const batchGet = { elementsMax: batchGetKeysMax, message: `a batch reads 1 to ${batchGetKeysMax} keys` };
+  return new Map([
+    [CommitRequestSchema.typeName, commit],
+    [BatchGetRequestSchema.typeName, batchGet],
+  ]);
 }

@@ -1,8 +1,8 @@
 import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { bodyTooLarge } from "../body.ts";
+import type { MessageCodec } from "../protobuf/codecs.ts";
 import { wireError } from "../wire-error.ts";
-import type { MessageCodec } from "./message-codec.ts";
 
 /**
  * gRPC and gRPC-Web put every message into an envelope:

@@ -9,12 +9,12 @@ import { type BodyReader, readBody } from "../body.ts";
 import { toHeaders } from "../headers.ts";
 import { type Caller, Invocation, invokeUnary, type UnaryCaller } from "../invocation.ts";
 import type { MethodEntry } from "../method-table.ts";
+import type { MessageCodec } from "../protobuf/codecs.ts";
 import { toReportedError } from "../wire-error.ts";
 import { decodeOnlyEnvelope, encodeMessage, envelopeHeaderBytes } from "./envelope.ts";
 import { GrpcAnswer } from "./grpc-answer.ts";
 import { answerWithStream } from "./grpc-stream.ts";
 import type { LaneOptions } from "./lane.ts";
-import type { MessageCodec } from "./message-codec.ts";
 
 /** One gRPC call on its way: its body comes in, its handler is called, its answer goes out. */
 export class GrpcCall implements Caller, BodyReader, UnaryCaller {

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { isValidAuthority } from "../authority.ts";
+import type { MessageCodec } from "../protobuf/codecs.ts";
 import { parseGrpcTimeout } from "../timeouts.ts";
 import { GrpcCall } from "./grpc-call.ts";
 import type { LaneOptions } from "./lane.ts";
-import type { MessageCodec } from "./message-codec.ts";
 
 const laneKinds: ReadonlySet<string> = new Set(["unary", "server_streaming"]);
 

@@ -2,9 +2,9 @@ import type { ServerHttp2Stream } from "node:http2";
 import type { Message } from "@bufbuild/protobuf";
 import { type Invocation, invokeServerStream } from "../invocation.ts";
 import type { MethodEntry } from "../method-table.ts";
+import type { MessageCodec } from "../protobuf/codecs.ts";
 import { encodeMessage } from "./envelope.ts";
 import type { GrpcAnswer } from "./grpc-answer.ts";
-import type { MessageCodec } from "./message-codec.ts";
 
 /**
  * Answers a server-streaming call. Headers go out with the first message, so that the handler can still set some; the

@@ -5,11 +5,11 @@ import { mergeNonProtocolHeaders } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, errorToJsonBytes, trailerMux } from "@connectrpc/connect/protocol-connect";
 import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import type { Invocation } from "../invocation.ts";
+import type { MessageCodec } from "../protobuf/codecs.ts";
 import { parseConnectTimeout, parseGrpcTimeout, type Timeout } from "../timeouts.ts";
 import { decodeOnlyEnvelope, encodeEnvelope, encodeMessage, envelopeHeaderBytes } from "./envelope.ts";
 import { setGrpcStatus } from "./grpc-status.ts";
 import type { HttpAnswer } from "./http-lane.ts";
-import type { MessageCodec } from "./message-codec.ts";
 import { toNodeHeaders } from "./node-headers.ts";
 
 /** How one protocol writes a unary call into an HTTP exchange, for one content type. */

@@ -3,18 +3,19 @@ import type { Registry } from "@bufbuild/protobuf";
 import type { Limits } from "../../limits.ts";
 import type { HttpRequest, HttpResponse } from "../http-exchange.ts";
 import type { MethodEntry } from "../method-table.ts";
+import type { Codecs, MessageCodec } from "../protobuf/codecs.ts";
 import type { OnError } from "../wire-error.ts";
 import type { WireLog } from "../wire-log.ts";
 import { createGrpcLane } from "./grpc-lane.ts";
 import { createHttpLane } from "./http-lane.ts";
 import { createConnectProtocol, createGrpcWebProtocol, type HttpProtocol } from "./http-protocol.ts";
-import { binaryCodec, createJsonCodec, type MessageCodec } from "./message-codec.ts";
 
 export interface LaneOptions {
   /** By path: `/package.Service/Method`. */
   readonly methods: ReadonlyMap<string, MethodEntry>;
   readonly limits: Pick<Limits, "requestBytesMax">;
   readonly registry: Registry;
+  readonly codecs: Codecs;
   readonly shutdownSignal: AbortSignal;
   readonly log: WireLog;
   readonly onError: OnError;
@@ -30,14 +31,14 @@ export interface Lane {
 }
 
 export function createLane(options: LaneOptions): Lane {
-  const jsonCodec = createJsonCodec(options.registry);
+  const { binary, json } = options.codecs;
   const grpc = new Map<string, MessageCodec>();
   const http = new Map<string, HttpProtocol>();
-  for (const type of ["application/grpc", "application/grpc+proto"]) grpc.set(type, binaryCodec);
-  grpc.set("application/grpc+json", jsonCodec);
+  for (const type of ["application/grpc", "application/grpc+proto"]) grpc.set(type, binary);
+  grpc.set("application/grpc+json", json);
   for (const [format, codec] of [
-    ["proto", binaryCodec],
-    ["json", jsonCodec],
+    ["proto", binary],
+    ["json", json],
   ] as const) {
     http.set(
       `application/${format}`,

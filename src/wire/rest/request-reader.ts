@@ -1,14 +1,15 @@
 import {
   create,
   type DescMessage,
-  fromJsonString,
+  fromJson,
+  type JsonValue,
   type Message,
-  mergeFromJson,
   type Registry,
 } from "@bufbuild/protobuf";
-import { Code, type ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { HttpRequest } from "../http-exchange.ts";
 import { describeJsonFault } from "../json-fault.ts";
+import { checkListsOfJson, type ListLimits } from "../protobuf/codecs.ts";
 import type { RequestTarget } from "../request-target.ts";
 import { wireError } from "../wire-error.ts";
 import { type FieldPath, setFieldFromText } from "./field-path.ts";
@@ -19,6 +20,12 @@ import type { RouteMatch } from "./route-tree.ts";
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
+interface ReadOptions {
+  /** The types that JSON names. */
+  readonly registry: Registry;
+  readonly listLimits: ListLimits;
+}
+
 /**
  * Builds the request message from body, path, query and headers. Throws an error of the wire when one of them is not what
  * the HTTP rule says. `content` is empty for a rule that takes no body.
@@ -28,14 +35,14 @@ export function readRequest(
   { headers }: HttpRequest,
   { path, query }: RequestTarget,
   content: Buffer,
-  registry: Registry,
+  options: ReadOptions,
 ): Message {
   const { route } = match;
   const { convention, body } = route;
   const { input } = route.entry.spec.method;
   const raw = body !== undefined && convention.takesRawBody?.(headers) === true;
-  const fromJson = body !== undefined && !raw;
-  const message = fromJson ? readJsonBody(route, content, headers["content-type"], registry) : create(input);
+  const isJson = body !== undefined && !raw;
+  const message = isJson ? readJsonBody(route, content, headers["content-type"], options) : create(input);
   if (raw) convention.readRawBody?.(message, content, headers);
   bindPath(match, message, path);
   if (query !== "") bindQuery(route, message, query, raw);
@@ -95,7 +102,7 @@ function readJsonBody(
   route: RestRoute,
   content: Buffer,
   contentType: string | undefined,
-  registry: Registry,
+  { registry, listLimits }: ReadOptions,
 ): Message {
   const { input } = route.entry.spec.method;
   // `curl -X POST` on a request without fields sends nothing at all.
@@ -107,10 +114,12 @@ function readJsonBody(
     throw malformed(`the body is not UTF-8${hint(route)}`);
   }
   try {
-    if (route.body === "all") return fromJsonString(input, text, { registry });
-    const field = (route.body as { name: string }).name;
-    return mergeFromJson(input, create(input), { [field]: JSON.parse(text) }, { registry });
+    const body = JSON.parse(text) as JsonValue;
+    const json = route.body === "all" ? body : { [(route.body as { name: string }).name]: body };
+    checkListsOfJson(input, json, listLimits);
+    return fromJson(input, json, { registry });
   } catch (error) {
+    if (error instanceof ConnectError) throw error;
     throw malformed(`the body is not JSON of ${input.typeName}: ${describeJsonFault(error)}${hint(route)}`);
   }
 }

@@ -10,6 +10,7 @@ import type { BodyReader } from "../body.ts";
 import { HttpCall } from "../http-call.ts";
 import { type HttpRequest, type HttpResponse, isGone } from "../http-exchange.ts";
 import { Invocation, invokeUnary, type UnaryCaller } from "../invocation.ts";
+import type { ListLimits } from "../protobuf/codecs.ts";
 import type { RequestTarget } from "../request-target.ts";
 import { type OnError, toReportedError } from "../wire-error.ts";
 import type { WireLog } from "../wire-log.ts";
@@ -25,6 +26,7 @@ import type { RouteMatch } from "./route-tree.ts";
 export interface RestCallOptions {
   readonly limits: Limits;
   readonly registry: Registry;
+  readonly listLimits: ListLimits;
   readonly shutdownSignal: AbortSignal;
   readonly log: WireLog;
   readonly heartbeat: Heartbeat;
@@ -68,7 +70,7 @@ export class RestCall extends HttpCall implements BodyReader, UnaryCaller {
   receive(content: Buffer): void {
     const { entry } = this.#match.route;
     try {
-      const message = readRequest(this.#match, this.request, this.#target, content, this.#options.registry);
+      const message = readRequest(this.#match, this.request, this.#target, content, this.#options);
       if (entry.spec.kind === "unary") invokeUnary(entry, message, this.#invocation, this);
       else if (this.request.method === "HEAD") this.response.end();
       else this.#answerWithEvents(message);

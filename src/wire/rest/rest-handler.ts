@@ -3,6 +3,7 @@ import { Code, type ConnectError } from "@connectrpc/connect";
 import type { Limits } from "../../limits.ts";
 import type { HttpRequest, HttpResponse } from "../http-exchange.ts";
 import type { MethodEntry } from "../method-table.ts";
+import type { ListLimits } from "../protobuf/codecs.ts";
 import type { RequestTarget } from "../request-target.ts";
 import { parseConnectTimeout } from "../timeouts.ts";
 import { type OnError, wireError } from "../wire-error.ts";
@@ -18,6 +19,7 @@ export interface RestOptions {
   readonly conventions: RestConventions;
   readonly limits: Limits;
   readonly registry: Registry;
+  readonly listLimits: ListLimits;
   readonly shutdownSignal: AbortSignal;
   readonly log: WireLog;
   /** For tests. Default: every 15 s. */
