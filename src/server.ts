@@ -9,7 +9,7 @@ import { Health } from "../gen/health/v1/health_pb.ts";
 import { openAdminListener } from "./admin/admin-listener.ts";
 import { createMetrics } from "./admin/metrics.ts";
 import { Applier } from "./committer/applier.ts";
-import { createClock } from "./committer/background/clock.ts";
+import { createClock, createSharedClock } from "./committer/background/clock.ts";
 import { Compactor } from "./committer/background/compactor.ts";
 import { Expirer } from "./committer/background/expirer.ts";
 import { Committer } from "./committer/committer.ts";
@@ -53,7 +53,7 @@ export async function openServer(
   const tls = await readTlsFiles(configuration);
   const { store, hub, gate, onApplied, replayedBytes } = await openReplayedStore(logger, limits, log);
 
-  const clock = createClock(store.time);
+  const clock = logger.clock ? createSharedClock(logger.clock) : createClock(store.time);
   const compactor = new Compactor(
     {
       store,
@@ -82,6 +82,7 @@ export async function openServer(
     store,
     committer,
     clock,
+    trusted: () => logger.clock?.agrees ?? true,
     onError: (error) => log.debug({ err: error }, "expired entries are not deleted yet"),
   });
 

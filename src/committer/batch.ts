@@ -15,6 +15,9 @@ export class Batch {
   readonly transactions: Transaction[] = [];
   readonly #store: ReadonlyStore;
   readonly #limits: Pick<Limits, "storeBytesMax">;
+  /** What times to live count from. */
+  readonly #now: number;
+  /** That of its transactions. */
   readonly #time: number;
   readonly #putRefusal: Error | undefined;
   readonly #pending = new Map<string, Entry | undefined>();
@@ -22,13 +25,15 @@ export class Batch {
   #size: number;
 
   /**
-   * `time` (milliseconds since 1970) becomes the time of all its transactions. `putRefusal` says why operations that put
-   * something cannot be part of it; undefined when they can.
+   * `now`, in milliseconds since 1970, becomes the time of all its transactions, unless the log has a later one already.
+   * Times to live count from `now` all the same: a replica whose clock was ahead must not make later entries outlive theirs.
+   * `putRefusal` says why operations that put something cannot be part of it; undefined when they can.
    */
-  constructor(store: ReadonlyStore, limits: Pick<Limits, "storeBytesMax">, time: number, putRefusal?: Error) {
+  constructor(store: ReadonlyStore, limits: Pick<Limits, "storeBytesMax">, now: number, putRefusal?: Error) {
     this.#store = store;
     this.#limits = limits;
-    this.#time = time;
+    this.#now = now;
+    this.#time = Math.max(now, store.time);
     this.#putRefusal = putRefusal;
     this.#bytes = store.bytes;
     this.#size = store.size;
@@ -104,7 +109,7 @@ export class Batch {
       value: put.value,
       createRevision: previous?.createRevision ?? sequence,
       version: (previous?.version ?? 0) + 1,
-      expireTime: put.ttlMs === 0 ? 0 : Math.min(this.#time + put.ttlMs, expireTimeMax),
+      expireTime: put.ttlMs === 0 ? 0 : Math.min(this.#now + put.ttlMs, expireTimeMax),
     };
   }
 

@@ -116,12 +116,7 @@ export class Committer {
     let fresh = !logger.shared;
     for (;;) {
       const basis = store.revision;
-      const batch = new Batch(
-        store,
-        limits,
-        Math.max(clock(), store.time),
-        logger.deletesOnly ? logger.fault : undefined,
-      );
+      const batch = new Batch(store, limits, clock(), logger.deletesOnly ? logger.fault : undefined);
       const settlements = waiting.map((each) => settlement(batch, each));
       const { transactions } = batch;
       const newest = await this.#appendAt(basis, transactions, fresh);

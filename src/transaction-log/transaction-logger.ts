@@ -52,12 +52,23 @@ export type AppendOutcome =
   | { readonly appended: true }
   | { readonly appended: false; readonly latest: number | undefined };
 
+/** A clock that all owners of a log share. */
+export interface LogClock {
+  /** Milliseconds since 1970 UTC. It may go back a little, where its estimate is corrected. */
+  now(): number;
+  /** False while this machine's own clock is too far off: then this owner leaves it to others to expire entries. */
+  readonly agrees: boolean;
+}
+
 export interface TransactionLogger {
   /** See the glossary above. Grows with `compact`. */
   readonly horizon: number;
 
   /** Whether others append to it as well: `follow` then yields what they append, and a read needs `latestSequence`. */
   readonly shared: boolean;
+
+  /** What transactions are dated by, where several owners share the log; otherwise the owner's own clock is. */
+  readonly clock?: LogClock;
 
   /** Why the log takes no writes at the moment; undefined when it does. It heals by itself where that is possible. */
   readonly fault: Error | undefined;

@@ -348,6 +348,7 @@ test("refuses entries beyond the number that a map can take", () => {
   Object.defineProperties(store, {
     size: { value: entriesMax - 1 },
     revision: { value: 0 },
+    time: { value: 0 },
     bytes: { value: 0 },
     get: { value: () => undefined },
   });
@@ -357,4 +358,17 @@ test("refuses entries beyond the number that a map can take", () => {
     `it holds ${entriesMax} of ${entriesMax} entries`,
   );
   batch.evaluate(operation([remove("a"), put("b")]));
+});
+
+test("times to live count from the clock, also when the log has a later time from a clock that was ahead", async () => {
+  const committing = startCommitting();
+  const { committer, applied } = committing;
+  const hour = 3_600_000;
+  committing.time += hour;
+  await committer.commit(operation([put("a")]));
+  committing.time -= hour;
+  await committer.commit(operation([put("b", "", 2000)]));
+  const [first, second] = applied;
+  expect(second?.time).toBe(first?.time);
+  expect(second?.events[0]).toMatchObject({ expireTime: committing.time + 2000 });
 });

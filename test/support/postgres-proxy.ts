@@ -12,9 +12,9 @@ export interface PostgresProxy {
   count(statementName: string): number;
   /**
    * Cuts the next connection that sends a statement with such a name: from the first message with the name on, `after`
-   * messages in both directions go through and no more.
+   * messages in both directions go through and no more. With `refuse` no connection is taken any more from then on.
    */
-  cutAt(statementName: string, after: number, mode: CutMode): void;
+  cutAt(statementName: string, after: number, mode: CutMode, more?: { readonly refuse: boolean }): void;
   /** Whether the cut has happened. */
   readonly wasCut: boolean;
   /** Resolves when late messages have been delivered and the server has dealt with them. */
@@ -36,7 +36,9 @@ export async function startPostgresProxy(serverPort: number): Promise<PostgresPr
   const names = new Map<string, number>();
   let refusing = false;
   let thaw: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
-  let cut: { readonly name: string; readonly after: number; readonly mode: CutMode } | undefined;
+  let cut:
+    | { readonly name: string; readonly after: number; readonly mode: CutMode; readonly refuse: boolean }
+    | undefined;
   let wasCut = false;
 
   const server = createServer((client) => {
@@ -67,6 +69,7 @@ export async function startPostgresProxy(serverPort: number): Promise<PostgresPr
       }
       if (cut && passed !== undefined && passed++ >= cut.after) {
         wasCut = true;
+        refusing ||= cut.refuse;
         held = from === client ? [message] : [];
         late.push(deliverLate(client, upstream, held, cut.mode));
         cut = undefined;
@@ -90,8 +93,8 @@ export async function startPostgresProxy(serverPort: number): Promise<PostgresPr
   return {
     port: (server.address() as { port: number }).port,
     count: (name) => names.get(name) ?? 0,
-    cutAt(name, after, mode) {
-      cut = { name, after, mode };
+    cutAt(name, after, mode, { refuse } = { refuse: false }) {
+      cut = { name, after, mode, refuse };
       wasCut = false;
     },
     get wasCut() {

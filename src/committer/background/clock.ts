@@ -1,3 +1,5 @@
+import type { LogClock } from "../../transaction-log/transaction-logger.ts";
+
 /** Milliseconds since 1970 UTC, never going back. */
 export type Clock = () => number;
 
@@ -10,4 +12,13 @@ export function createClock(notBefore: number): Clock {
   const start = Math.max(Date.now(), notBefore);
   const origin = performance.now();
   return () => Math.floor(start + performance.now() - origin);
+}
+
+/** A clock that shows the time of `logClock`, which all replicas share, and waits where that goes back. */
+export function createSharedClock(logClock: LogClock): Clock {
+  let latest = 0;
+  return () => {
+    latest = Math.max(latest, Math.floor(logClock.now()));
+    return latest;
+  };
 }

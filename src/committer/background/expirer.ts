@@ -12,6 +12,8 @@ export interface ExpirerOptions {
   readonly store: ReadonlyStore;
   readonly committer: Committer;
   readonly clock: Clock;
+  /** Whether the clock may decide that an entry has expired. */
+  readonly trusted: () => boolean;
   readonly onError: (error: unknown) => void;
 }
 
@@ -31,7 +33,7 @@ export class Expirer {
   }
 
   async #expire(): Promise<void> {
-    if (this.#running) return;
+    if (this.#running || !this.#options.trusted()) return;
     this.#running = true;
     try {
       const { store, clock } = this.#options;

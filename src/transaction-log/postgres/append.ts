@@ -1,7 +1,5 @@
-import type { Transaction } from "../transaction-logger.ts";
 import type { Connection } from "./connection.ts";
 import type { Position } from "./history.ts";
-import { encodePiece } from "./piece.ts";
 import { awaitTurns, endTurn } from "./turn.ts";
 
 /** Followers listen here. The message is the newest sequence, and only a hint: what is true is in the tables. */
@@ -25,7 +23,8 @@ const appendStatement = (endsTurn: boolean) => `
 
 export interface AppendBatch extends Position {
   readonly basis: Position;
-  readonly transactions: readonly Transaction[];
+  /** The piece that holds its transactions. */
+  readonly events: Buffer;
 }
 
 /**
@@ -38,11 +37,11 @@ export async function tryAppend(
   batch: AppendBatch,
   endsTurn: boolean,
 ): Promise<boolean> {
-  const { basis, transactions } = batch;
+  const { basis, events } = batch;
   const { rowCount } = await connection.queryArrays({
     name: endsTurn ? "duetkv-append-last" : "duetkv-append",
     text: appendStatement(endsTurn),
-    values: [batch.batch, basis.sequence, batch.sequence, basis.batch, encodePiece(transactions)],
+    values: [batch.batch, basis.sequence, batch.sequence, basis.batch, events],
   });
   return rowCount === 1;
 }

@@ -5,12 +5,13 @@ import { type AppendBatch, tryAppend } from "./append.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
-import { isRefusal, NotConnectedError, withoutDetails } from "./database-error.ts";
+import { isFull, isRefusal, NotConnectedError, withoutDetails } from "./database-error.ts";
 import { Doorbell } from "./doorbell.ts";
 import { refreshHead } from "./head.ts";
 import { asRefusal, type History } from "./history.ts";
 import { resolveOutcome } from "./outcome.ts";
 import type { OwnAppends } from "./own-appends.ts";
+import { encodePiece } from "./piece.ts";
 import { boundOnceStopping } from "./stopping.ts";
 import { Turns } from "./turns.ts";
 
@@ -27,7 +28,8 @@ export interface AppenderOptions {
   /** How long an append may take once the process stops. */
   readonly stoppingMs: number;
   readonly stopping: AbortSignal;
-  readonly onTrouble: (error: unknown) => void;
+  /** Called when the database fails; `bytes` is the size of the write that it refused. */
+  readonly onTrouble: (error: unknown, bytes?: number) => void;
   /** Called when a batch was appended. */
   readonly onAppended: () => void;
   readonly signal: AbortSignal;
@@ -86,7 +88,7 @@ export class Appender {
         basis: history.seen,
         sequence: basis + transactions.length,
         batch: randomUUID(),
-        transactions,
+        events: encodePiece(transactions),
       };
       const appended = await this.#attempt(batch, until);
       if (appended === true) return true;
@@ -107,7 +109,7 @@ export class Appender {
     try {
       appended = await this.#turns.append((connection, endsTurn) => tryAppend(connection, batch, endsTurn));
     } catch (error) {
-      onTrouble(error);
+      onTrouble(error, batch.events.length);
       if (error instanceof NotConnectedError || isRefusal(error)) throw unavailable(error);
       appended = (await this.#resolve(batch, until, error)) ? true : undefined;
     } finally {
@@ -167,5 +169,8 @@ function outcomeUnknown(cause: unknown): DuetError {
 function unavailable(error: unknown): DuetError {
   if (error instanceof DuetError) return asRefusal(error);
   const cause = withoutDetails(error);
-  return new DuetError("LOG_UNAVAILABLE", "the database of the log does not take the write", { cause });
+  const message = isFull(error)
+    ? "the database refused the write: it lacks disk space or memory"
+    : "the database of the log does not take the write";
+  return new DuetError("LOG_UNAVAILABLE", message, { cause });
 }

@@ -7,7 +7,12 @@ import { DatabaseError } from "pg";
  */
 export function isRefusal(error: unknown): boolean {
   const code = sqlState(error);
-  return code !== undefined && /^(?:0A|21|22|23|25[0-9]|28|42|44|54|55|57014|40001|40P01)/.test(code);
+  return code !== undefined && /^(?:0A|21|22|23|25[0-9]|28|42|44|53|54|55|57014|40001|40P01)/.test(code);
+}
+
+/** True when the database lacks what a write needs: disk space, memory, or another resource (class 53). */
+export function isFull(error: unknown): boolean {
+  return sqlState(error)?.startsWith("53") === true;
 }
 
 export function sqlState(error: unknown): string | undefined {

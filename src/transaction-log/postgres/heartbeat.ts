@@ -4,13 +4,15 @@ import type { LogSink } from "../log-sink.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
-import { withoutDetails } from "./database-error.ts";
+import type { DatabaseClock } from "./database-clock.ts";
+import { isFull, withoutDetails } from "./database-error.ts";
 import { Doorbell } from "./doorbell.ts";
 import { refreshHead } from "./head.ts";
 import type { History } from "./history.ts";
+import { probeSpace, probeSpaceBytes } from "./space-probe.ts";
 
-/** How long a close may take to say so to the others. */
-const leavingMs = 1_000;
+/** A process that was paused during a beat finds its answer a moment after it goes on. */
+const resumedMs = 500;
 
 export interface Replica {
   readonly id: string;
@@ -21,14 +23,21 @@ export interface Replica {
 export interface HeartbeatOptions {
   readonly connections: Connections;
   readonly history: History;
+  readonly clock: DatabaseClock;
   readonly log: LogSink;
   readonly replica: Replica;
+  /** From the beginning of one beat to that of the next. */
   readonly intervalMs: number;
+  /** How long a beat that has committed shows that the database is the primary, counted from its beginning. */
+  readonly validMs: number;
+  /** How long a close may take to tell the others. */
+  readonly leavingMs: number;
 }
 
 /**
  * Tells the other replicas that this one lives and how far its owner has come, by the clock of the database. Because it
- * writes, it is also the probe of whether the log takes writes.
+ * writes, it is also the probe of whether the log takes writes, and whether the database is the primary: one that was
+ * cut off from its synchronous standby commits nothing.
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
@@ -36,14 +45,23 @@ export class Heartbeat {
   readonly #due = new Doorbell();
   #applied = 0;
   #fault: DuetError | undefined;
+  /** How many beats in a row have failed. */
+  #failures = 0;
+  /** When the newest beat that has committed began, and the one that is under way. */
+  #committed = Number.NEGATIVE_INFINITY;
+  #began: number | undefined;
+  #settled = Promise.withResolvers<void>();
+  /** What a write must hold to show that a full disk has room again; 0 unless the disk is full. */
+  #spaceBytes = 0;
   #running: Promise<void> | undefined;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
   }
 
-  /** Beats until it is closed. The replica must be known to the others already. */
-  start(): void {
+  /** Resolves after the first beat. The replica is known to the others already. Rejects with the driver's error. */
+  async start(): Promise<void> {
+    await this.#beat();
     this.#running = this.#run();
   }
 
@@ -61,15 +79,49 @@ export class Heartbeat {
     if (sequence > this.#applied) this.#applied = sequence;
   }
 
-  /** Something went wrong with the database: from now on there is a fault, until a beat succeeds. */
-  suspect(error: unknown): void {
+  /** Whether a beat that began less than `validMs` ago has committed. */
+  get valid(): boolean {
+    return performance.now() - this.#committed < this.#options.validMs;
+  }
+
+  /**
+   * Resolves when there is such a beat: at once, or when the one that is due or under way commits soon. Rejects with
+   * LOG_UNAVAILABLE.
+   */
+  async validated(): Promise<void> {
+    if (this.valid) return;
+    const { validMs } = this.#options;
+    if (this.#failures === 0 && !this.#closed.signal.aborted) {
+      this.#due.ring();
+      const leftMs = (this.#began ?? performance.now()) + validMs - performance.now();
+      const waitMs = Math.max(leftMs, resumedMs);
+      await Promise.race([this.#settled.promise, delay(waitMs, undefined, { ref: false })]);
+      if (this.valid) return;
+    }
+    throw new DuetError(
+      "LOG_UNAVAILABLE",
+      `linearizable reads are refused: no heartbeat of this replica has committed for ${validMs} ms, so the database ` +
+        "may not be the primary any more; try again, or read with consistency LOCAL",
+    );
+  }
+
+  /**
+   * Something went wrong with the database: from now on there is a fault, until a beat succeeds. `bytes`: the size of the
+   * write that failed, if it was one.
+   */
+  suspect(error: unknown, bytes = 0): void {
+    if (isFull(error)) this.#spaceBytes = Math.max(this.#spaceBytes, bytes, probeSpaceBytes);
+    this.#committed = Number.NEGATIVE_INFINITY;
     if (this.#fault === undefined) this.#due.ring();
     this.#fail(error);
   }
 
   /** Writes what a beat writes. Resolves when it is committed; rejects with the driver's error. */
   async write(connection: Connection): Promise<void> {
-    await sayAlive(connection, this.#options.replica, this.#applied);
+    const { clock, replica } = this.#options;
+    const began = performance.now();
+    const databaseTime = await sayAlive(connection, replica, this.#applied);
+    clock.learn(databaseTime, began, performance.now());
   }
 
   /** Beats at once. */
@@ -77,9 +129,9 @@ export class Heartbeat {
     await this.#beat();
   }
 
-  /** Something else has shown that the log takes writes. */
+  /** Something else has shown that the log takes writes: an append, or a beat. A small one shows nothing of a full disk. */
   recover(): void {
-    if (this.#fault === undefined) return;
+    if (this.#fault === undefined || this.#spaceBytes > 0) return;
     this.#options.log.info({ sequence: this.#options.history.seen.sequence }, "the database answers again");
     this.#fault = undefined;
   }
@@ -87,7 +139,7 @@ export class Heartbeat {
   /** Takes the replica out of the list, if the database can be reached soon; otherwise it will count as dead. */
   async close(): Promise<void> {
     this.#closed.abort();
-    const { connections, replica } = this.#options;
+    const { connections, replica, leavingMs } = this.#options;
     const leaving = (async () => {
       await this.#running;
       await connections.withConnection((connection) =>
@@ -100,19 +152,24 @@ export class Heartbeat {
   async #run(): Promise<void> {
     const { intervalMs, history } = this.#options;
     const { signal } = this.#closed;
-    let failures = 0;
+    let next = performance.now() + intervalMs;
     while (!signal.aborted) {
-      await this.#due.wait(failures === 0 ? intervalMs : backoffMs(failures), signal);
+      const waitMs = this.#failures === 0 ? next - performance.now() : backoffMs(this.#failures);
+      await this.#due.wait(Math.max(0, waitMs), signal);
       if (signal.aborted) return;
+      next = performance.now() + intervalMs;
       try {
         await this.#beat();
-        failures = 0;
+        this.#failures = 0;
         this.recover();
       } catch (error) {
         // Who follows the log hears of it.
         if (history.fault) return;
-        failures++;
-        this.#fail(error);
+        this.#failures++;
+        this.suspect(error);
+      } finally {
+        this.#settled.resolve();
+        this.#settled = Promise.withResolvers<void>();
       }
     }
   }
@@ -123,29 +180,44 @@ export class Heartbeat {
     if (this.#fault === undefined) {
       this.#options.log.warn({ err: cause }, "the database fails; the log takes no writes until it answers");
     }
-    this.#fault = new DuetError("LOG_UNAVAILABLE", "the database of the log does not answer", { cause });
+    const message =
+      this.#spaceBytes > 0
+        ? `the database lacks disk space or memory; tried again until a write of ${this.#spaceBytes} bytes succeeds`
+        : "the database of the log does not answer";
+    this.#fault = new DuetError("LOG_UNAVAILABLE", message, { cause });
   }
 
   async #beat(): Promise<void> {
     const { connections, history } = this.#options;
-    await connections.withConnection(async (connection) => {
-      await this.write(connection);
-      await refreshHead(connection, history);
-    });
+    const began = performance.now();
+    this.#began = began;
+    try {
+      await connections.withConnection(async (connection) => {
+        await this.write(connection);
+        await refreshHead(connection, history);
+      });
+      if (this.#spaceBytes > 0) await probeSpace(connections, this.#spaceBytes);
+      this.#spaceBytes = 0;
+      this.#committed = Math.max(this.#committed, began);
+    } finally {
+      this.#began = undefined;
+    }
   }
 }
 
-/** Makes the replica known to the others, or known to be alive still. */
+/** Makes the replica known to the others, or known to be alive still. Resolves with the time of the database. */
 export async function sayAlive(
   connection: Connection,
   { id, name }: Replica,
   applied: number,
-): Promise<void> {
-  await connection.query({
+): Promise<number> {
+  const { rows } = await connection.query({
     name: "duetkv-heartbeat",
     text: `INSERT INTO duetkv.replicas (id, name, applied, seen)
       VALUES ($1::uuid, $2, $3::bigint, clock_timestamp())
-      ON CONFLICT (id) DO UPDATE SET applied = EXCLUDED.applied, seen = EXCLUDED.seen`,
+      ON CONFLICT (id) DO UPDATE SET applied = EXCLUDED.applied, seen = EXCLUDED.seen
+      RETURNING (extract(epoch FROM seen) * 1000)::double precision AS time`,
     values: [id, name, applied],
   });
+  return rows[0]?.["time"] as number;
 }

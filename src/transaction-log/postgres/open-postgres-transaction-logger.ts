@@ -4,6 +4,7 @@ import { DuetError } from "../../errors.ts";
 import type { LogSink } from "../log-sink.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import { Connections } from "./connections.ts";
+import { DatabaseClock } from "./database-clock.ts";
 import { ensureDatabase } from "./database-creation.ts";
 import { withoutDetails } from "./database-error.ts";
 import { readHeader } from "./head.ts";
@@ -22,7 +23,11 @@ const defaults = {
   /** How often they look all the same when they can. */
   listenPollMs: 1_000,
   listen: true,
-  heartbeatMs: 1_000,
+  heartbeatMs: 500,
+  /** Linearizable reads are refused when no heartbeat has committed for so long. */
+  heartbeatValidMs: 2_000,
+  /** How long a close waits for the database to take this replica out of the list. */
+  leavingMs: 1_000,
   /** A replica that was not heard of for so long holds compaction back no more. */
   replicaTimeoutMs: 60_000,
   /** How long a compaction waits for replicas that have not come to its horizon. */
@@ -67,10 +72,20 @@ export async function openPostgresTransactionLogger(
       return readHeader(connection);
     });
     const history = new History(header);
-    const { log, heartbeatMs: intervalMs } = options;
-    const heartbeat = new Heartbeat({ connections, history, log, replica, intervalMs });
-    heartbeat.start();
-    return new PostgresTransactionLogger(options, connections, history, heartbeat);
+    const { log, heartbeatMs: intervalMs, heartbeatValidMs: validMs, leavingMs } = options;
+    const clock = new DatabaseClock(log);
+    const heartbeat = new Heartbeat({
+      connections,
+      history,
+      clock,
+      log,
+      replica,
+      intervalMs,
+      validMs,
+      leavingMs,
+    });
+    await heartbeat.start();
+    return new PostgresTransactionLogger(options, connections, history, heartbeat, clock);
   } catch (error) {
     await connections.close();
     if (error instanceof DuetError) throw error;

@@ -4,6 +4,7 @@ import type { AppendOutcome, Transaction, TransactionLogger } from "../transacti
 import { Appender } from "./appender.ts";
 import { compact } from "./compaction.ts";
 import type { Connections } from "./connections.ts";
+import type { DatabaseClock } from "./database-clock.ts";
 import { withoutDetails } from "./database-error.ts";
 import { Follower } from "./follow.ts";
 import { Head } from "./head.ts";
@@ -20,6 +21,7 @@ import { replay } from "./replay.ts";
  */
 export class PostgresTransactionLogger implements TransactionLogger {
   readonly shared = true;
+  readonly clock: DatabaseClock;
   readonly #options: OpenOptions;
   readonly #connections: Connections;
   readonly #history: History;
@@ -37,7 +39,14 @@ export class PostgresTransactionLogger implements TransactionLogger {
   #compaction: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: OpenOptions, connections: Connections, history: History, heartbeat: Heartbeat) {
+  constructor(
+    options: OpenOptions,
+    connections: Connections,
+    history: History,
+    heartbeat: Heartbeat,
+    clock: DatabaseClock,
+  ) {
+    this.clock = clock;
     this.#options = options;
     this.#connections = connections;
     this.#history = history;
@@ -53,7 +62,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
       outcomeMs: options.outcomeMs,
       stoppingMs: options.stoppingMs,
       stopping: options.stopping,
-      onTrouble: (error) => heartbeat.suspect(error),
+      onTrouble: (error, bytes) => heartbeat.suspect(error, bytes),
       onAppended: () => heartbeat.recover(),
       signal: this.#closed.signal,
     });
@@ -121,10 +130,13 @@ export class PostgresTransactionLogger implements TransactionLogger {
     }
   }
 
+  /** Rejects also when no heartbeat has committed for a while: the database may not be the primary any more. */
   async latestSequence(): Promise<number> {
     this.#assertOpen();
     try {
-      return await this.#head.latestSequence();
+      const sequence = await this.#head.latestSequence();
+      if (!this.#heartbeat.valid) await this.#heartbeat.validated();
+      return sequence;
     } catch (error) {
       throw asRefusal(this.#translate(error));
     }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test, vi } from "vitest";
-import { createClock } from "../../../src/committer/background/clock.ts";
+import { createClock, createSharedClock } from "../../../src/committer/background/clock.ts";
 
 const hour = 3_600_000;
 
@@ -37,4 +37,14 @@ test("gives whole milliseconds that never go back", () => {
   const times = Array.from({ length: 100_000 }, () => clock());
   expect(times.every(Number.isInteger)).toBe(true);
   expect(times).toEqual(times.toSorted((a, b) => a - b));
+});
+
+test("a shared clock shows the log's time, and waits where that goes back", () => {
+  let time = 5000.7;
+  const clock = createSharedClock({ now: () => time, agrees: true });
+  expect(clock()).toBe(5000);
+  time = 4000;
+  expect(clock()).toBe(5000);
+  time = 5001;
+  expect(clock()).toBe(5001);
 });

@@ -2,16 +2,17 @@ import { expect, onTestFinished, test } from "vitest";
 import { Expirer } from "../../../src/committer/background/expirer.ts";
 import { DuetError } from "../../../src/errors.ts";
 import { until } from "../../support/until.ts";
-import { type Committing, check, operation, outcomeOf, put, startCommitting } from "../committing.ts";
+import { check, operation, outcomeOf, put, startCommitting } from "../committing.ts";
 
-function startExpiring(): Committing & { readonly errors: unknown[] } {
-  const committing = startCommitting();
+function startExpiring() {
+  const committing = Object.assign(startCommitting(), { trusted: true });
   const errors: unknown[] = [];
   const { store, committer } = committing;
   const expirer = new Expirer({
     store,
     committer,
     clock: () => committing.time,
+    trusted: () => committing.trusted,
     onError: (error) => errors.push(error),
   });
   onTestFinished(() => expirer.close());
@@ -102,4 +103,17 @@ test("an expired entry is there until its delete is durable", async () => {
   const late = committer.commit(operation([put("key", "again")], check("key", { exists: false })));
   release();
   expect((await late).revision).toBe(3);
+});
+
+test("deletes nothing while the clock is not trusted", async () => {
+  const committing = startExpiring();
+  const { committer, store, applied } = committing;
+  await committer.commit(operation([put("key", "", 1000)]));
+  committing.trusted = false;
+  committing.time += 2000;
+  // It looks every 100 ms.
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(applied).toHaveLength(1);
+  committing.trusted = true;
+  await until(() => expect(store.get("key")).toBeUndefined());
 });

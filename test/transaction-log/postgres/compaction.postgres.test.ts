@@ -63,8 +63,10 @@ describe("compaction of a shared log", () => {
   it("is not held back by a dead replica, which is refused when it comes back", async () => {
     const one = await open({ replicaTimeoutMs: 100 });
     // Its heart beats once, and then it is as if it were stopped.
-    const paused = await open({ heartbeatMs: 1_000_000, listen: false, pollMs: 1_000_000 });
-    const later = await open({ heartbeatMs: 1_000_000, listen: false, pollMs: 1_000_000 });
+    const never = 1_000_000;
+    const still = { heartbeatMs: never, heartbeatValidMs: never, listen: false, pollMs: never };
+    const paused = await open(still);
+    const later = await open(still);
     await one.append(0, simples(1, 10));
     for (const log of [paused, later]) {
       expect(await log.latestSequence()).toBe(10);

@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 async function open(on: string, options: Parameters<typeof openLogger>[1] = {}) {
-  const log = await openLogger(on, { listen: false, ...options });
+  const log = await openLogger(on, { listen: false, leavingMs: 100, ...options });
   opened.push(log);
   return log;
 }
@@ -89,9 +89,41 @@ describe("an append that waits for the synchronous standby", () => {
   });
 });
 
+describe("a replica whose database was cut off from its synchronous standby", () => {
+  it("refuses linearizable reads, so that none is stale after a promotion", async () => {
+    const log = await open(url, { heartbeatMs: 50, heartbeatValidMs: 1_000 });
+    await log.append(0, [simple(1)]);
+    expect(await log.latestSequence()).toBe(1);
+    pair.link.freeze();
+    await until(() =>
+      expect(log.latestSequence()).rejects.toMatchObject({
+        reason: "LOG_UNAVAILABLE",
+        message: expect.stringContaining("linearizable reads are refused"),
+      }),
+    );
+    await pair.promote();
+    const promoted = await open(onStandby());
+    // Nobody waits for a standby any more.
+    await promoted.append(1, [simple(2)]);
+    expect(await promoted.latestSequence()).toBe(2);
+    for (let reads = 0; reads < 20; reads++) {
+      await expect(log.latestSequence()).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    }
+  });
+
+  it("serves linearizable reads again when the standby is back", async () => {
+    const log = await open(url, { heartbeatMs: 50, heartbeatValidMs: 1_000, statementTimeoutMs: 500 });
+    await log.append(0, [simple(1)]);
+    pair.link.freeze();
+    await until(() => expect(log.latestSequence()).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" }));
+    pair.link.restore();
+    await until(async () => expect(await log.latestSequence()).toBe(1));
+  });
+});
+
 it(`a promotion loses nothing that was acknowledged, whatever happened before (SEED=${seed})`, async () => {
   const random = createRandom(seed);
-  const options = { outcomeMs: 500, statementTimeoutMs: 500, heartbeatMs: 100 };
+  const options = { outcomeMs: 500, statementTimeoutMs: 500, heartbeatMs: 100, leavingMs: 100 };
   const replicas = [await Replica.open(url, "one", options), await Replica.open(url, "two", options)];
   const writing = { done: false };
   const writers = replicas.map(async (replica) => {

@@ -1,0 +1,24 @@
+import type { Connections } from "./connections.ts";
+
+/** A heartbeat replaces a row in place, which succeeds on a full disk; an append needs room. */
+export const probeSpaceBytes = 1024 * 1024;
+
+/** A sequence that no transaction has. */
+const probeSequence = -1;
+
+/**
+ * Resolves when the database has written `bytes` to where appends go, and removed them in the same transaction, so that
+ * nobody sees them. Rejects with the driver's error.
+ */
+export async function probeSpace(connections: Connections, bytes: number): Promise<void> {
+  await connections.transact("BEGIN", async (connection) => {
+    await connection.query({
+      text: "INSERT INTO duetkv.transactions (last, events) VALUES ($1::bigint, $2::bytea)",
+      values: [probeSequence, Buffer.alloc(bytes)],
+    });
+    await connection.query({
+      text: "DELETE FROM duetkv.transactions WHERE last = $1::bigint",
+      values: [probeSequence],
+    });
+  });
+}

@@ -1,0 +1,85 @@
+import { afterEach, expect, test, vi } from "vitest";
+import { DatabaseClock } from "../../../src/transaction-log/postgres/database-clock.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** A clock of a machine whose wall clock is `aheadMs` ahead of the database's, and what it logged. */
+function start(aheadMs: number) {
+  const logged: string[] = [];
+  const note = (_details: object, message: string) => logged.push(message);
+  let monotonic = 1_000;
+  let wallAhead = aheadMs;
+  const databaseStart = 1_700_000_000_000;
+  vi.spyOn(performance, "now").mockImplementation(() => monotonic);
+  vi.spyOn(Date, "now").mockImplementation(() => databaseStart + monotonic + wallAhead);
+  const clock = new DatabaseClock({ info: note, warn: note, error: note });
+  return {
+    clock,
+    logged,
+    databaseTime: () => databaseStart + monotonic,
+    pass: (ms: number) => {
+      monotonic += ms;
+    },
+    setWallClock: (newAheadMs: number) => {
+      wallAhead = newAheadMs;
+    },
+    /** A look at the database whose answer takes `there` and `back` milliseconds. */
+    look: (there: number, back: number) => {
+      const began = monotonic;
+      monotonic += there;
+      const time = databaseStart + monotonic;
+      monotonic += back;
+      clock.learn(time, began, monotonic);
+    },
+  };
+}
+
+test.each([3_600_000, -3_600_000])(
+  "shows the database's time on a machine that is %i ms ahead",
+  (aheadMs) => {
+    const { clock, look, pass, databaseTime, setWallClock } = start(aheadMs);
+    look(1, 1);
+    expect(clock.now()).toBe(databaseTime());
+    pass(400);
+    setWallClock(0);
+    expect(clock.now()).toBe(databaseTime());
+  },
+);
+
+test("is not spoilt by an answer that came late", () => {
+  const { clock, look, databaseTime } = start(0);
+  look(1, 1);
+  look(1, 8_000);
+  expect(clock.now()).toBe(databaseTime());
+  expect(clock.agrees).toBe(true);
+});
+
+test("corrects a monotonic clock that stood still", () => {
+  const { clock, look, databaseTime } = start(0);
+  look(1, 1);
+  clock.learn(databaseTime() + 5_000, performance.now(), performance.now());
+  expect(clock.now()).toBe(databaseTime() + 5_000);
+});
+
+test("agrees with the database up to a second, and logs when that ends and begins", () => {
+  const { clock, look, logged, setWallClock } = start(900);
+  look(10, 10);
+  expect([clock.agrees, logged]).toEqual([true, []]);
+  for (const aheadMs of [1_100, -1_100]) {
+    setWallClock(aheadMs);
+    look(10, 10);
+    look(10, 10);
+    expect(clock.agrees).toBe(false);
+    setWallClock(0);
+    look(10, 10);
+    expect(clock.agrees).toBe(true);
+  }
+  expect(logged).toEqual([
+    expect.stringContaining("clock differs"),
+    expect.stringContaining("clock agrees"),
+    expect.stringContaining("clock differs"),
+    expect.stringContaining("clock agrees"),
+  ]);
+});
