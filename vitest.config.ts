@@ -3,6 +3,9 @@ import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config
 /** The end of a test file's name names its project; a file without one is a unit test. */
 const suffixes = ["process", "postgres", "long"] as const;
 
+/** Slow proofs do this many times their work. */
+const rounds = Number(process.env["ROUNDS"] ?? 1);
+
 function project(
   name: string,
   include: string,
@@ -15,6 +18,7 @@ function project(
       name,
       include: [include],
       exclude: [...exclude],
+      ...(name === "long" && { testTimeout: 600_000 * rounds }),
       globalSetup: usesDatabase ? ["test/support/postgres-server.ts"] : [],
     },
   };
@@ -23,9 +27,9 @@ function project(
 export default defineConfig({
   test: {
     // Real disks, databases and processes are slow on a busy machine; a verdict never depends on how slow.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 100_000 } },
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 250_000 } },
     pool: "forks",
     // CommonJS packages as Node itself imports them.
     deps: { interopDefault: false },

@@ -47,7 +47,7 @@ test("the package serves where nothing else is installed", async () => {
   );
 });
 
-test.each(["README.md", "deploy/compose.yaml", "deploy/kubernetes.yaml"])(
+test.each(["README.md", "docs/operations.md", "deploy/compose.yaml", "deploy/kubernetes.yaml"])(
   "%s names the image by the tag of the version",
   async (page) => {
     const text = await readFile(join(root, page), "utf8");

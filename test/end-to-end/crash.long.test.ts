@@ -2,45 +2,39 @@ import { readdirSync, watch } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
 import type { Entry } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
-import { createRandom, type Random, seed } from "../support/random.ts";
+import { createRandom, type Random, rounds, seed } from "../support/random.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { CrashWriter } from "./crash-writer.ts";
 import { withClients } from "./every-client.ts";
 
-const kills = 21;
+const kills = 21 * rounds;
 const writerCount = 18;
-/** Many starts of a process, on a machine that may be busy with other tests. */
-const timeoutMs = 300_000;
 /** Enough for a compaction to begin. */
 const acknowledgedMax = 400;
 
-test(
-  `loses nothing that was acknowledged, killed ${kills} times among concurrent writers (seed ${seed})`,
-  async () => {
-    console.log(`SEED=${seed}`);
-    const random = createRandom(seed);
-    const directory = await temporaryDirectory();
-    const flags = ["--log", `file:${directory}`, "--compaction-bytes-min", "20000"];
-    const writers = Array.from({ length: writerCount }, (_, index) => new CrashWriter(`writer ${index}`, 5));
-    const snapshots = new Set<string>();
+test(`loses nothing that was acknowledged, killed ${kills} times among concurrent writers (seed ${seed})`, async () => {
+  console.log(`SEED=${seed}`);
+  const random = createRandom(seed);
+  const directory = await temporaryDirectory();
+  const flags = ["--log", `file:${directory}`, "--compaction-bytes-min", "20000"];
+  const writers = Array.from({ length: writerCount }, (_, index) => new CrashWriter(`writer ${index}`, 5));
+  const snapshots = new Set<string>();
 
-    for (let kill = 0; kill < kills; kill++) {
-      const server = await startServerProcess(flags);
-      onTestFinished(() => void server.stop("SIGKILL"));
-      await checkAll(server, writers);
-      // Every third one dies in the middle of a compaction, if there is one.
-      await writeUntilKilled(server, writers, random, kill % 3 === 2 ? directory : undefined);
-      for (const name of readdirSync(directory)) if (name.endsWith(".snapshot")) snapshots.add(name);
-    }
-    const last = await startServerProcess(flags);
-    onTestFinished(() => void last.stop("SIGKILL"));
-    await checkAll(last, writers);
-    expect(await last.stop()).toBe(0);
-    expect(snapshots.size, "compactions that kills left in the directory").toBeGreaterThan(3);
-  },
-  timeoutMs,
-);
+  for (let kill = 0; kill < kills; kill++) {
+    const server = await startServerProcess(flags);
+    onTestFinished(() => void server.stop("SIGKILL"));
+    await checkAll(server, writers);
+    // Every third one dies in the middle of a compaction, if there is one.
+    await writeUntilKilled(server, writers, random, kill % 3 === 2 ? directory : undefined);
+    for (const name of readdirSync(directory)) if (name.endsWith(".snapshot")) snapshots.add(name);
+  }
+  const last = await startServerProcess(flags);
+  onTestFinished(() => void last.stop("SIGKILL"));
+  await checkAll(last, writers);
+  expect(await last.stop()).toBe(0);
+  expect(snapshots.size, "compactions that kills left in the directory").toBeGreaterThan(3);
+});
 
 /** All write at the same time; the server dies after some acknowledgements, with all the other calls under way. */
 async function writeUntilKilled(

@@ -6,13 +6,13 @@ import { openFileTransactionLogger } from "../../src/transaction-log/file/file-t
 import type { Transaction, TransactionEvent } from "../../src/transaction-log/transaction-logger.ts";
 import { expectFaithful, Truth } from "../store/watch/watch-validator.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
-import { createRandom, type Random, seed } from "../support/random.ts";
+import { createRandom, type Random, rounds, seed } from "../support/random.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { openClient, withClients } from "./every-client.ts";
 import { toEntry, WatchRecorder } from "./watch-recorder.ts";
 
-const lives = 5;
+const lives = 5 * rounds;
 const writesInALife = 250;
 const writers = 6;
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { Consistency } from "../../gen/duetkv/v1/key_value_pb.ts";
-import { createRandom, seed } from "../support/random.ts";
+import { createRandom, rounds, seed } from "../support/random.ts";
 import type { ServerProcess } from "../support/server-process.ts";
 import { sharedPostgres } from "../support/shared-postgres.ts";
 import { until } from "../support/until.ts";
@@ -12,6 +12,8 @@ import { ReplicaHistory, readTruth } from "./replica-history.ts";
 import { Clients, Traffic } from "./traffic.ts";
 
 const keys = Array.from({ length: 12 }, (_, index) => `key ${index}`);
+/** At least. */
+const restarts = 3 * rounds;
 const flags = ["--compaction-bytes-min", "5000"];
 
 const server = sharedPostgres();
@@ -35,14 +37,17 @@ test(`a log that is compacted among replicas that come and go stays the same log
   const horizons = new Set<number>();
   let changes = 0;
   const traffic = new Traffic({ history, random, keys, target: clients.pick });
-  const running = traffic.run(15, () => changes === 3 && horizons.size > 2 && history.operations > 300);
+  const running = traffic.run(
+    15,
+    () => changes === restarts && horizons.size > 2 && history.operations > 300,
+  );
   const observing = (async () => {
     while (end.revision === undefined) {
       horizons.add(await horizonOf(url));
       await delay(50);
     }
   })();
-  for (; changes < 3; changes++) {
+  for (; changes < restarts; changes++) {
     await delay(300);
     const index = 1 + (changes % 2);
     const leaving = replicas[index] as ServerProcess;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { type CutMode, startPostgresProxy } from "../support/postgres-proxy.ts";
-import { seed } from "../support/random.ts";
+import { rounds, seed } from "../support/random.ts";
 import { sharedPostgres } from "../support/shared-postgres.ts";
 import { until } from "../support/until.ts";
 import { checkTraffic } from "./check-traffic.ts";
@@ -14,7 +14,7 @@ test(`listening connections that are cut again and again delay nobody for ever (
   const url = await server.createDatabase();
   let kills = 0;
   const history = await checkTraffic(url, async () => {
-    while (kills < 12) {
+    while (kills < 12 * rounds) {
       kills += (
         await server.query(
           url,
@@ -32,7 +32,7 @@ test(`any connection may be cut at any time (seed ${seed})`, async () => {
   const url = await server.createDatabase();
   let kills = 0;
   await checkTraffic(url, async () => {
-    while (kills < 25) {
+    while (kills < 25 * rounds) {
       kills += (
         await server.query(
           url,

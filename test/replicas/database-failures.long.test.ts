@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { startPostgres } from "../support/postgres.ts";
 import { startPostgresProxy } from "../support/postgres-proxy.ts";
-import { seed } from "../support/random.ts";
+import { rounds, seed } from "../support/random.ts";
 import { sharedPostgres } from "../support/shared-postgres.ts";
 import { until } from "../support/until.ts";
 import { checkTraffic } from "./check-traffic.ts";
@@ -15,7 +15,7 @@ test(`a database that is killed among writes costs nothing that was acknowledged
   const own = await startPostgres();
   onTestFinished(() => own.stop());
   const history = await checkTraffic(await own.createDatabase(), async (ready) => {
-    for (let kill = 0; kill < 2; kill++) {
+    for (let kill = 0; kill < 2 * rounds; kill++) {
       await delay(500);
       await own.kill();
       await until(async () => !(await ready()).includes(true));

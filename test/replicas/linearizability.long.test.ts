@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import type { KeyValueClient } from "../support/key-value-client.ts";
-import { createRandom, seed } from "../support/random.ts";
+import { createRandom, rounds, seed } from "../support/random.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { sharedPostgres } from "../support/shared-postgres.ts";
 import { connectTo, expectSameState } from "./cluster.ts";
 import { ReplicaHistory, readTruth } from "./replica-history.ts";
 import { Clients, Traffic } from "./traffic.ts";
 
-/** As many as a test run has time for; REPLICA_OPERATIONS asks for more. */
-const operations = Number(process.env["REPLICA_OPERATIONS"] ?? 3_000);
+const operations = 3_000 * rounds;
 const clientCount = 100;
 const keys = Array.from({ length: 20 }, (_, index) => `key ${index}`);
 
@@ -46,13 +45,13 @@ test(
 );
 
 test(`a counter that all replicas compare and swap counts exactly (seed ${seed})`, async () => {
-  const rounds = 8;
+  const races = 8;
   const racers = 12;
   const clients = replicas.map((replica) => connectTo(replica)) as [KeyValueClient, ...KeyValueClient[]];
   const { revision: first } = await clients[0].put({ key: "counter", value: "0" });
   const wins: bigint[] = [];
   const race = async (client: KeyValueClient) => {
-    for (let won = 0; won < rounds; ) {
+    for (let won = 0; won < races; ) {
       const { entry } = await client.get({ key: "counter" });
       const precondition = { condition: { case: "revision" as const, value: entry?.revision ?? 0n } };
       const value = String(Number(entry?.value) + 1);
@@ -65,7 +64,7 @@ test(`a counter that all replicas compare and swap counts exactly (seed ${seed})
     }
   };
   await Promise.all(Array.from({ length: racers }, (_, index) => race(clients[index % 3] as KeyValueClient)));
-  const total = rounds * racers;
+  const total = races * racers;
   // One winner of each revision, and no other write.
   expect(new Set(wins).size).toBe(total);
   for (const client of clients) {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
-import { createRandom, seed } from "../../support/random.ts";
+import { createRandom, rounds, seed } from "../../support/random.ts";
 import { until } from "../../support/until.ts";
 import { readAll } from "../log-model.ts";
 import { expectNothingOpen } from "./loggers.ts";
@@ -48,7 +48,7 @@ it(`loses and repeats nothing when the database is killed among appends (SEED=${
     );
     const state = { done: false };
     const writing = replicas.map((replica) => keepWriting(replica, state));
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 4 * rounds; round++) {
       const before = replicas.map(({ acknowledged }) => acknowledged.length);
       await until(() =>
         replicas.every(({ acknowledged }, index) => acknowledged.length > (before[index] ?? 0)),
