@@ -6,7 +6,7 @@ import { expectFaithful } from "./watch-validator.ts";
 import { RandomWatcher, WatchWorld } from "./watch-world.ts";
 
 /** At least. */
-const operations = 12_000;
+const operations = 4_000;
 
 const kindsOfEnds = new Set(["left", "SHUTTING_DOWN", "WATCHER_TOO_SLOW", "REVISION_COMPACTED"]);
 
