@@ -7,6 +7,7 @@ import { join } from "node:path";
 const directory = mkdtempSync(join(tmpdir(), "duetkv-generated-"));
 try {
   execFileSync("buf", ["generate", "--output", directory], { stdio: "inherit" });
+  execFileSync(process.execPath, ["tools/generate-openapi.ts", join(directory, "gen")], { stdio: "inherit" });
   execFileSync("diff", ["--recursive", "--brief", "gen", join(directory, "gen")], { stdio: "inherit" });
 } catch {
   console.error("gen/ is stale: run npm run generate");

@@ -12,8 +12,7 @@ import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
 import { sendIndexPage } from "./index-page.ts";
 import { createLane } from "./lane/lane.ts";
 import { createMethodTable, type MethodEntry, type ServiceRegistration } from "./method-table.ts";
-import { createKeyValueOpenApi } from "./openapi/key-value/document.ts";
-import { createOpenApiHandler, openApiPath } from "./openapi/openapi-handler.ts";
+import { createOpenApiHandler, openApiPath } from "./openapi-handler.ts";
 import { createCodecs, type ListLimits } from "./protobuf/codecs.ts";
 import { refuseRpc } from "./refused-rpc.ts";
 import { splitRequestTarget } from "./request-target.ts";
@@ -117,7 +116,7 @@ export function createWire(wireOptions: WireOptions): Wire {
     else answerError(request, response, error);
   }
 
-  const openApi = createOpenApiHandler(createKeyValueOpenApi);
+  const openApi = createOpenApiHandler();
 
   return {
     methods,

@@ -1,6 +1,6 @@
-import { comments } from "../../../../gen/duetkv/v1/key_value_comments.ts";
-import { KeyValueService } from "../../../../gen/duetkv/v1/key_value_pb.ts";
-import packageJson from "../../../../package.json" with { type: "json" };
+import { comments } from "../../../gen/duetkv/v1/key_value_comments.ts";
+import { KeyValueService } from "../../../gen/duetkv/v1/key_value_pb.ts";
+import packageJson from "../../../package.json" with { type: "json" };
 import type { OpenApiDocument } from "../document.ts";
 import { createOpenApi } from "../openapi.ts";
 import { keyValueOpenApiConventions } from "./conventions.ts";

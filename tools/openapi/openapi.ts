@@ -1,7 +1,7 @@
 import { type DescMethod, type DescService, getOption, hasOption } from "@bufbuild/protobuf";
-import { http } from "../../../gen/google/api/annotations_pb.ts";
-import type { HttpRule } from "../../../gen/google/api/http_pb.ts";
-import { parsePathTemplate } from "../rest/path-template.ts";
+import { http } from "../../gen/google/api/annotations_pb.ts";
+import type { HttpRule } from "../../gen/google/api/http_pb.ts";
+import { parsePathTemplate } from "../../src/wire/rest/path-template.ts";
 import type { OpenApiConventions } from "./convention.ts";
 import type { OpenApiDocument, Operation, PathItem } from "./document.ts";
 import { errorSchema } from "./errors.ts";

@@ -1,9 +1,9 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
-import { DuetError, type Reason } from "../../errors.ts";
-import { toConnectError } from "../../service/error-table.ts";
-import { toHttpStatus } from "../rest/error-status.ts";
-import { type WireReason, wireError } from "../wire-error.ts";
+import { DuetError, type Reason } from "../../src/errors.ts";
+import { toConnectError } from "../../src/service/error-table.ts";
+import { toHttpStatus } from "../../src/wire/rest/error-status.ts";
+import { type WireReason, wireError } from "../../src/wire/wire-error.ts";
 import type { Header, Response, Schema } from "./document.ts";
 
 const codes = Object.values(Code).filter((code): code is Code => typeof code === "number");

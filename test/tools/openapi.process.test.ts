@@ -6,10 +6,10 @@ import {
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Response as Described, Operation, Schema } from "../../src/wire/openapi/document.ts";
-import { JsonSchemas } from "../../src/wire/openapi/json-schema.ts";
-import { createKeyValueOpenApi } from "../../src/wire/openapi/key-value/document.ts";
-import { openApiPath } from "../../src/wire/openapi/openapi-handler.ts";
+import { openApiPath } from "../../src/wire/openapi-handler.ts";
+import type { Response as Described, Operation, Schema } from "../../tools/openapi/document.ts";
+import { JsonSchemas } from "../../tools/openapi/json-schema.ts";
+import { createKeyValueOpenApi } from "../../tools/openapi/key-value/document.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 
 const document = createKeyValueOpenApi();

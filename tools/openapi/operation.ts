@@ -1,7 +1,7 @@
 import type { DescField, DescMethod } from "@bufbuild/protobuf";
-import type { HttpRule } from "../../../gen/google/api/http_pb.ts";
-import { findFieldPath } from "../rest/field-path.ts";
-import type { PathTemplate } from "../rest/path-template.ts";
+import type { HttpRule } from "../../gen/google/api/http_pb.ts";
+import { findFieldPath } from "../../src/wire/rest/field-path.ts";
+import type { PathTemplate } from "../../src/wire/rest/path-template.ts";
 import type { OpenApiConvention } from "./convention.ts";
 import type { Content, Operation, Parameter, Response, Schema } from "./document.ts";
 import { commonFailures, errorResponses, failureFor } from "./errors.ts";

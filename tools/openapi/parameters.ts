@@ -1,6 +1,6 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import { findFieldPath } from "../rest/field-path.ts";
-import type { PathTemplate } from "../rest/path-template.ts";
+import { findFieldPath } from "../../src/wire/rest/field-path.ts";
+import type { PathTemplate } from "../../src/wire/rest/path-template.ts";
 import type { Parameter } from "./document.ts";
 import type { JsonSchemas } from "./json-schema.ts";
 

@@ -1,6 +1,6 @@
 import { Code } from "@connectrpc/connect";
-import { KeyValueService } from "../../../../gen/duetkv/v1/key_value_pb.ts";
-import type { Reason } from "../../../errors.ts";
+import { KeyValueService } from "../../../gen/duetkv/v1/key_value_pb.ts";
+import type { Reason } from "../../../src/errors.ts";
 import type { OpenApiConvention, OpenApiConventions } from "../convention.ts";
 import type { Content, Header, Operation, Parameter, Response } from "../document.ts";
 import type { Failure } from "../errors.ts";
