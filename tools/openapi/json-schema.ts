@@ -8,14 +8,32 @@ export type Direction = "request" | "response";
 /** What a contract says of its parts, by full name. */
 export type Comments = ReadonlyMap<string, string>;
 
-/** Makes JSON Schemas of protobuf types, as protobuf JSON writes them; those with a name are collected as components. */
+/** What requests must satisfy beside their types. Keys of both maps are full names. */
+export interface Constraints {
+  readonly fields: ReadonlyMap<string, FieldConstraint>;
+  /** Added to the schema of a message. */
+  readonly messages: ReadonlyMap<string, Schema>;
+}
+
+interface FieldConstraint {
+  /** Default: false. */
+  readonly required?: boolean;
+  /** Added to the schema of the field. */
+  readonly schema?: Schema;
+}
+
+const unconstrained: Constraints = { fields: new Map(), messages: new Map() };
+
+/** Makes JSON Schemas of protobuf types, as protobuf JSON writes them. Named types are collected as components. */
 export class JsonSchemas {
   readonly components: Record<string, Schema> = {};
   readonly #comments: Comments;
+  readonly #constraints: Constraints;
   readonly #names = new Map<string, string>();
 
-  constructor(comments: Comments) {
+  constructor(comments: Comments, constraints: Constraints = unconstrained) {
     this.#comments = comments;
+    this.#constraints = constraints;
   }
 
   /** A reference to the schema of a message; the schema itself where JSON knows the message as something simpler. */
@@ -28,16 +46,25 @@ export class JsonSchemas {
   /** The schema of a message without some of its fields. */
   body(message: DescMessage, direction: Direction, omit: readonly DescField[] = []): Schema {
     const fields = message.fields.filter((field) => !omit.includes(field));
-    const required = fields.filter(({ presence }) => presence === Presence.IMPLICIT);
+    const required = fields
+      .filter((field) => this.#isRequired(field, direction))
+      .map(({ jsonName }) => jsonName);
     return {
       type: "object",
       ...describe(this.#comments.get(message.typeName)),
       properties: Object.fromEntries(fields.map((field) => [field.jsonName, this.field(field, direction)])),
-      ...(direction === "request"
-        ? { additionalProperties: false }
-        : required.length > 0 && { required: required.map(({ jsonName }) => jsonName) }),
+      ...(required.length > 0 && { required }),
       ...exclusions(message),
+      ...(direction === "request" && {
+        additionalProperties: false,
+        ...this.#constraints.messages.get(message.typeName),
+      }),
     };
+  }
+
+  #isRequired(field: DescField, direction: Direction): boolean {
+    if (direction === "response") return field.presence === Presence.IMPLICIT;
+    return this.#constraints.fields.get(fullName(field))?.required === true;
   }
 
   field(field: DescField, direction: Direction): Schema {
@@ -45,14 +72,16 @@ export class JsonSchemas {
   }
 
   comment(field: DescField): string | undefined {
-    return this.#comments.get(`${field.parent.typeName}.${field.name}`);
+    return this.#comments.get(fullName(field));
   }
 
   /** The schema of a field without what is said of it. */
   type(field: DescField, direction: Direction): Schema {
+    const constraint = direction === "request" ? this.#constraints.fields.get(fullName(field))?.schema : {};
     const single = this.#single(field, direction);
-    if (field.fieldKind === "list") return { type: "array", items: single };
-    return field.fieldKind === "map" ? { type: "object", additionalProperties: single } : single;
+    if (field.fieldKind === "list") return { type: "array", items: single, ...constraint };
+    const schema = field.fieldKind === "map" ? { type: "object", additionalProperties: single } : single;
+    return { ...schema, ...constraint };
   }
 
   #single(
@@ -96,6 +125,10 @@ export class JsonSchemas {
     }
     return { $ref: `#/components/schemas/${name}` };
   }
+}
+
+function fullName(field: DescField): string {
+  return `${field.parent.typeName}.${field.name}`;
 }
 
 /** Of the members of a oneof at most one is there. */

@@ -5,7 +5,7 @@ import { parsePathTemplate } from "../../src/wire/rest/path-template.ts";
 import type { OpenApiConventions } from "./convention.ts";
 import type { OpenApiDocument, Operation, PathItem } from "./document.ts";
 import { errorSchema } from "./errors.ts";
-import { type Comments, JsonSchemas } from "./json-schema.ts";
+import { type Comments, type Constraints, JsonSchemas } from "./json-schema.ts";
 import { createOperation, toHeadOperation } from "./operation.ts";
 import { toOpenApiPath } from "./parameters.ts";
 
@@ -15,6 +15,8 @@ export interface OpenApiOptions {
   readonly description: string;
   /** Default: none. */
   readonly conventions?: OpenApiConventions;
+  /** Default: none. */
+  readonly constraints?: Constraints;
   /** What becomes descriptions. Default: none. */
   readonly comments?: Comments;
 }
@@ -25,7 +27,7 @@ export interface OpenApiOptions {
  */
 export function createOpenApi(services: readonly DescService[], options: OpenApiOptions): OpenApiDocument {
   const comments = options.comments ?? new Map<string, string>();
-  const schemas = new JsonSchemas(comments);
+  const schemas = new JsonSchemas(comments, options.constraints);
   schemas.components["Error"] = errorSchema;
   const paths: Record<string, Record<string, Operation>> = {};
   for (const method of services.flatMap(({ methods }) => methods)) {
@@ -48,10 +50,22 @@ export function createOpenApi(services: readonly DescService[], options: OpenApi
       description: options.description,
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
-    servers: [{ url: "/" }],
+    servers: [
+      { url: "/", description: "The server that this document came from." },
+      { url: "http://localhost:8080", description: "A server with the default configuration." },
+    ],
+    security: [{}, { clientCertificate: [] }],
     tags: services.map(({ name, typeName }) => ({ name, description: comments.get(typeName) ?? typeName })),
     paths: paths satisfies Record<string, PathItem>,
-    components: { schemas: schemas.components },
+    components: {
+      schemas: schemas.components,
+      securitySchemes: {
+        clientCertificate: {
+          type: "mutualTLS",
+          description: "A server with --tls-client-ca demands a certificate that this authority signed.",
+        },
+      },
+    },
   };
 }
 

@@ -84,6 +84,15 @@ const rawContent: Content = {
   "application/octet-stream": {},
 };
 
+/** The response to a write: an empty body, or JSON if Accept prefers it. */
+function emptyOrJson(operation: Operation): Content {
+  const description = "Empty, unless Accept prefers application/json.";
+  return {
+    "text/plain": { schema: { type: "string", maxLength: 0, description } },
+    ...success(operation).content,
+  };
+}
+
 const put: OpenApiConvention = {
   reasons: [...keyReasons, ...valueReasons, ...checkReasons, "STORE_FULL", ...logReasons],
   failures: headerFailures,
@@ -106,10 +115,9 @@ const put: OpenApiConvention = {
       },
       responses: {
         "201": {
-          ...success(operation),
-          description:
-            "Stored, whether or not the key was new. No content unless Accept prefers application/json.",
+          description: "The value is stored, whether or not the key was new.",
           headers: entryHeaders,
+          content: emptyOrJson(operation),
         },
       },
     };
@@ -141,9 +149,9 @@ const remove: OpenApiConvention = {
     parameters: [...operation.parameters, ...writeConditions],
     responses: {
       "200": {
-        ...success(operation),
-        description: "Gone, whether or not it was there. No content unless Accept prefers application/json.",
+        description: "There is no such key now, whether or not there was one.",
         headers: revisionHeaders,
+        content: emptyOrJson(operation),
       },
     },
   }),

@@ -3,6 +3,7 @@ import { KeyValueService } from "../../../gen/duetkv/v1/key_value_pb.ts";
 import packageJson from "../../../package.json" with { type: "json" };
 import type { OpenApiDocument } from "../document.ts";
 import { createOpenApi } from "../openapi.ts";
+import { keyValueConstraints } from "./constraints.ts";
 import { keyValueOpenApiConventions } from "./conventions.ts";
 
 const description = `A key-value store: the REST side of the gRPC service \`${KeyValueService.typeName}\`.
@@ -20,6 +21,7 @@ export function createKeyValueOpenApi(): OpenApiDocument {
     version: packageJson.version,
     description,
     conventions: keyValueOpenApiConventions,
+    constraints: keyValueConstraints,
     comments,
   });
 }
