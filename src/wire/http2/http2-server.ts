@@ -73,7 +73,8 @@ export function createHttp2Server(options: Http2ServerOptions): Http2Server {
     connections,
     accept(socket, head) {
       if (sweeping === undefined) {
-        sweeping = setInterval(sweep, sweepMs(limits)).unref();
+        // After the sockets were read: when the event loop was held up, what has arrived meanwhile counts.
+        sweeping = setInterval(() => setImmediate(sweep), sweepMs(limits)).unref();
         clock.now = performance.now();
       }
       const connection = new Connection(socket, connectionOptions);

@@ -62,7 +62,7 @@ export interface Served {
   readonly ends: EndReason[];
   /** What handlers threw. */
   readonly errors: unknown[];
-  connect(): Socket;
+  readonly connect: () => Socket;
 }
 
 /** A server on a free port of 127.0.0.1 for the time of one test. */
