@@ -1,4 +1,4 @@
-// Fails when gen/ is not what the contract generates.
+// Fails when gen/, or the table of reasons in docs/api.md, is not what its sources generate.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,8 +9,12 @@ try {
   execFileSync("buf", ["generate", "--output", directory], { stdio: "inherit" });
   execFileSync(process.execPath, ["tools/generate-openapi.ts", join(directory, "gen")], { stdio: "inherit" });
   execFileSync("diff", ["--recursive", "--brief", "gen", join(directory, "gen")], { stdio: "inherit" });
+  execFileSync(process.execPath, ["tools/generate-reasons.ts", join(directory, "api.md")], {
+    stdio: "inherit",
+  });
+  execFileSync("diff", ["--brief", "docs/api.md", join(directory, "api.md")], { stdio: "inherit" });
 } catch {
-  console.error("gen/ is stale: run npm run generate");
+  console.error("generated files are stale: run npm run generate");
   process.exitCode = 1;
 } finally {
   rmSync(directory, { recursive: true });

@@ -1,23 +1,10 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type ErrorInfo, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
-import type { Reason } from "../errors.ts";
+import type { Reason } from "../reasons.ts";
 import type { WireLog } from "./wire-log.ts";
 
-/** Reasons that only the wire knows, beside those of the service. */
-export type WireReason =
-  | Reason
-  | "CONTENT_TYPE_UNSUPPORTED"
-  | "ENCODING_UNSUPPORTED"
-  | "DEADLINE_EXCEEDED"
-  | "CLIENT_GONE"
-  | "HTTP_VERSION_UNSUPPORTED"
-  | "HOST_NOT_ALLOWED"
-  | "INTERNAL"
-  | "NO_SUCH_METHOD"
-  | "ORIGIN_NOT_ALLOWED";
-
 /** An error that the wire itself found, in the shape of those of the service. `message` names no key and no value. */
-export function wireError(code: Code, reason: WireReason, message: string, cause?: unknown): ConnectError {
+export function wireError(code: Code, reason: Reason, message: string, cause?: unknown): ConnectError {
   const info = { desc: ErrorInfoSchema, value: { reason, domain: "duetkv" } };
   return new ConnectError(message, code, undefined, [info], cause);
 }

@@ -10,7 +10,7 @@ import {
   type WatchResponseSchema,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
-import type { Reason } from "../../src/errors.ts";
+import type { Reason } from "../../src/reasons.ts";
 
 /** The least key-value service that makes the wire show all it does: a Map, and the requests that came in. */
 export interface MemoryKeyValue {

@@ -1,5 +1,5 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import type { Reason } from "../../src/errors.ts";
+import type { Reason } from "../../src/reasons.ts";
 import type { Operation } from "./document.ts";
 import type { Failure } from "./errors.ts";
 import type { JsonSchemas } from "./json-schema.ts";

@@ -51,6 +51,8 @@ export interface Response {
   readonly description: string;
   readonly headers?: Readonly<Record<string, Header>>;
   readonly content?: Content;
+  /** The content where the response has none unless Accept prefers it, which OpenAPI cannot express. */
+  readonly "x-content-if-accepted"?: Content;
 }
 
 export interface Header {

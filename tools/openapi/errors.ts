@@ -1,9 +1,8 @@
-import { Code, type ConnectError } from "@connectrpc/connect";
-import { codeToString } from "@connectrpc/connect/protocol-connect";
-import { DuetError, type Reason } from "../../src/errors.ts";
-import { toConnectError } from "../../src/service/error-table.ts";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { codeFromString, codeToString } from "@connectrpc/connect/protocol-connect";
+import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { type Reason, reasons } from "../../src/reasons.ts";
 import { toHttpStatus } from "../../src/wire/rest/error-status.ts";
-import { type WireReason, wireError } from "../../src/wire/wire-error.ts";
 import type { Header, Response, Schema } from "./document.ts";
 
 const codes = Object.values(Code).filter((code): code is Code => typeof code === "number");
@@ -47,33 +46,28 @@ export const errorSchema: Schema = {
 export interface Failure {
   readonly status: number;
   readonly code: Code;
-  readonly reason: WireReason;
+  readonly reason: Reason;
 }
 
-/** A failure that the service or the wire knows by a reason of the error table. */
+/** A failure with the status and the code that its reason has everywhere. */
 export function failureFor(reason: Reason): Failure {
-  return toFailure(toConnectError(new DuetError(reason, "")), reason);
-}
-
-function wireFailure(code: Code, reason: WireReason): Failure {
-  return toFailure(wireError(code, reason, ""), reason);
-}
-
-function toFailure(error: ConnectError, reason: WireReason): Failure {
-  return { status: toHttpStatus(error), code: error.code, reason };
+  const code = codeFromString(reasons[reason].code) as Code;
+  const info = { desc: ErrorInfoSchema, value: { reason } };
+  return { status: toHttpStatus(new ConnectError("", code, undefined, [info])), code, reason };
 }
 
 /** How every call can fail, whatever it does. */
 export function commonFailures(hasBody: boolean): readonly Failure[] {
-  return [
-    failureFor("REQUEST_MALFORMED"),
-    ...(hasBody
-      ? [failureFor("REQUEST_TOO_LARGE"), wireFailure(Code.InvalidArgument, "ENCODING_UNSUPPORTED")]
-      : []),
-    wireFailure(Code.Internal, "INTERNAL"),
-    failureFor("SHUTTING_DOWN"),
-    wireFailure(Code.DeadlineExceeded, "DEADLINE_EXCEEDED"),
+  const body: readonly Reason[] = hasBody ? ["REQUEST_TOO_LARGE", "ENCODING_UNSUPPORTED"] : [];
+  const always: readonly Reason[] = [
+    "REQUEST_MALFORMED",
+    "HOST_NOT_ALLOWED",
+    "ORIGIN_NOT_ALLOWED",
+    "INTERNAL",
+    "SHUTTING_DOWN",
+    "DEADLINE_EXCEEDED",
   ];
+  return [...always, ...body].map(failureFor);
 }
 
 const retryAfter: Header = {

@@ -9,13 +9,14 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import type { Limits } from "../../limits.ts";
+import type { Reason } from "../../reasons.ts";
 import { bodyTooLarge } from "../body.ts";
 import { type HttpRequest, type HttpResponse, isGone } from "../http-exchange.ts";
 import type { ServiceRegistration } from "../method-table.ts";
 import { refuseRpc } from "../refused-rpc.ts";
 import { answerError } from "../rest/error-answer.ts";
 import { parseConnectTimeout, parseGrpcTimeout } from "../timeouts.ts";
-import { type OnError, type WireReason, wireError } from "../wire-error.ts";
+import { type OnError, wireError } from "../wire-error.ts";
 import type { WireLog } from "../wire-log.ts";
 import { createCallValues, noteHandlerFailure, withReasons } from "./error-reasons.ts";
 
@@ -144,7 +145,7 @@ function blameClient(compression: Compression): Compression {
 }
 
 /** What Connect refuses with a status alone. */
-const refusals: Readonly<Record<number, { code: Code; reason: WireReason; message: string }>> = {
+const refusals: Readonly<Record<number, { code: Code; reason: Reason; message: string }>> = {
   405: {
     code: Code.Unimplemented,
     reason: "METHOD_NOT_ALLOWED",

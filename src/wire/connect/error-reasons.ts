@@ -17,12 +17,13 @@ import {
 } from "@connectrpc/connect/protocol-connect";
 import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerParse, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
+import type { Reason } from "../../reasons.ts";
 import { encodeEnvelope, envelopeHeaderBytes } from "../lane/envelope.ts";
 import { setGrpcStatus } from "../lane/grpc-status.ts";
-import { findErrorInfo, type WireReason, wireError } from "../wire-error.ts";
+import { findErrorInfo, wireError } from "../wire-error.ts";
 
 /** The reasons of what Connect refuses by itself, where the message tells no more. */
-const reasons: Partial<Record<Code, WireReason>> = {
+const reasons: Partial<Record<Code, Reason>> = {
   [Code.Canceled]: "CLIENT_GONE",
   [Code.DeadlineExceeded]: "DEADLINE_EXCEEDED",
   [Code.InvalidArgument]: "REQUEST_MALFORMED",

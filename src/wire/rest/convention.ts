@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import type { Message } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
-import type { WireReason } from "../wire-error.ts";
+import type { Reason } from "../../reasons.ts";
 
 /** An answer, ready to be written. `content-length` is added to it. */
 export interface RestAnswer {
@@ -16,7 +16,7 @@ export interface RestAnswer {
  */
 export interface RestConvention<Request extends Message = Message, Response extends object = object> {
   /** The reason given when a variable of the path is not percent-encoded UTF-8. Default: REQUEST_MALFORMED. */
-  readonly pathReason?: WireReason;
+  readonly pathReason?: Reason;
   /** Added to the message when a JSON body is not understood. */
   readonly jsonHint?: string;
   /** Whether the body is to be given to `readRawBody`, and query parameters are allowed beside it. */

@@ -1,4 +1,5 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
+import { type ReasonDescription, reasons } from "../../reasons.ts";
 import { findErrorInfo } from "../wire-error.ts";
 
 const statusByCode = {
@@ -20,17 +21,13 @@ const statusByCode = {
   [Code.Unauthenticated]: 401,
 } satisfies Record<Code, number>;
 
-/** Where the reason says more than the code. */
-const statusByReason: Readonly<Record<string, number>> = {
-  METHOD_NOT_ALLOWED: 405,
-  ENCODING_UNSUPPORTED: 415,
-  STORE_FULL: 507,
-};
+const statusByReason = new Map(
+  Object.entries<ReasonDescription>(reasons).flatMap(([reason, { status }]) =>
+    status === undefined ? [] : [[reason, status] as const],
+  ),
+);
 
-/** The HTTP status of an error: the whole table for REST, save what a convention says about its own method. */
+/** The HTTP status of an error over REST. A convention may give an error of its method another one. */
 export function toHttpStatus(error: ConnectError): number {
-  const reason = findErrorInfo(error)?.reason ?? "";
-  return (
-    (Object.hasOwn(statusByReason, reason) && statusByReason[reason]) || (statusByCode[error.code] ?? 500)
-  );
+  return statusByReason.get(findErrorInfo(error)?.reason ?? "") ?? statusByCode[error.code] ?? 500;
 }

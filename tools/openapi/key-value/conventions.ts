@@ -1,6 +1,6 @@
 import { Code } from "@connectrpc/connect";
 import { KeyValueService } from "../../../gen/duetkv/v1/key_value_pb.ts";
-import type { Reason } from "../../../src/errors.ts";
+import type { Reason } from "../../../src/reasons.ts";
 import type { OpenApiConvention, OpenApiConventions } from "../convention.ts";
 import type { Content, Header, Operation, Parameter, Response } from "../document.ts";
 import type { Failure } from "../errors.ts";
@@ -84,14 +84,9 @@ const rawContent: Content = {
   "application/octet-stream": {},
 };
 
-/** The response to a write: an empty body, or JSON if Accept prefers it. */
-function emptyOrJson(operation: Operation): Content {
-  const description = "Empty, unless Accept prefers application/json.";
-  return {
-    "text/plain": { schema: { type: "string", maxLength: 0, description } },
-    ...success(operation).content,
-  };
-}
+/** Added to the description of the response to a write. Its body is empty, so that no content type is declared. */
+const jsonIfAsked =
+  "The body is empty. It is JSON if Accept prefers application/json: `x-content-if-accepted` has its schema.";
 
 const put: OpenApiConvention = {
   reasons: [...keyReasons, ...valueReasons, ...checkReasons, "STORE_FULL", ...logReasons],
@@ -115,9 +110,9 @@ const put: OpenApiConvention = {
       },
       responses: {
         "201": {
-          description: "The value is stored, whether or not the key was new.",
+          description: `The value is stored, whether or not the key was new. ${jsonIfAsked}`,
           headers: entryHeaders,
-          content: emptyOrJson(operation),
+          ...contentIfAccepted(operation),
         },
       },
     };
@@ -149,9 +144,9 @@ const remove: OpenApiConvention = {
     parameters: [...operation.parameters, ...writeConditions],
     responses: {
       "200": {
-        description: "There is no such key now, whether or not there was one.",
+        description: `There is no such key now, whether or not there was one. ${jsonIfAsked}`,
         headers: revisionHeaders,
-        content: emptyOrJson(operation),
+        ...contentIfAccepted(operation),
       },
     },
   }),
@@ -197,4 +192,9 @@ export const keyValueOpenApiConventions: OpenApiConventions = new Map(
 
 function success({ responses }: Operation): Response {
   return responses["200"] as Response;
+}
+
+function contentIfAccepted(operation: Operation): Pick<Response, "x-content-if-accepted"> {
+  const { content = {} } = success(operation);
+  return { "x-content-if-accepted": content };
 }

@@ -1,0 +1,157 @@
+// Every reason that an error can have, for all protocols: the one list from which the service's codes, the OpenAPI
+// document and the table in docs/api.md are made. Reasons are part of the API; they reach clients in google.rpc.ErrorInfo.
+
+/** What a reason stands for. */
+export interface ReasonDescription {
+  /** As Connect and REST write it. Errors of code "internal" are sent without their reason, as INTERNAL. */
+  readonly code:
+    | "canceled"
+    | "invalid_argument"
+    | "deadline_exceeded"
+    | "not_found"
+    | "already_exists"
+    | "permission_denied"
+    | "resource_exhausted"
+    | "aborted"
+    | "out_of_range"
+    | "unimplemented"
+    | "internal"
+    | "unavailable";
+  /** The HTTP status over REST. Default: that of the code. */
+  readonly status?: number;
+  /** For the documentation, a sentence or two. */
+  readonly meaning: string;
+  /** The metadata that is sent with it. Default: none. */
+  readonly metadata?: readonly string[];
+}
+
+export const reasons = {
+  KEY_EMPTY: { code: "invalid_argument", meaning: "A key is empty." },
+  KEY_TOO_LONG: {
+    code: "invalid_argument",
+    meaning: "A key, prefix or bound is longer than `--key-bytes-max`.",
+  },
+  KEY_INVALID: { code: "invalid_argument", meaning: "A key contains NUL or is not valid Unicode." },
+  KEY_REPEATED: { code: "invalid_argument", meaning: "A commit changes a key twice." },
+  VALUE_AMBIGUOUS: { code: "invalid_argument", meaning: "Both `value` and `bytes_value` are set." },
+  VALUE_INVALID: { code: "invalid_argument", meaning: "A text value is not valid Unicode." },
+  VALUE_TOO_LARGE: { code: "resource_exhausted", meaning: "A value is larger than `--value-bytes-max`." },
+  REQUEST_TOO_LARGE: {
+    code: "resource_exhausted",
+    meaning: "The request is larger than `--request-bytes-max`.",
+  },
+  RESPONSE_TOO_LARGE: {
+    code: "resource_exhausted",
+    meaning: "The entries of a batch are larger than `--batch-get-bytes-max`. Ask for fewer keys.",
+  },
+  TOO_MANY_OPERATIONS: {
+    code: "invalid_argument",
+    meaning: "A batch or a commit has too many keys, checks and mutations, or a batch has none.",
+  },
+  TTL_INVALID: { code: "invalid_argument", meaning: "`ttl` is not a duration of at least one second." },
+  PRECONDITION_INVALID: {
+    code: "invalid_argument",
+    meaning: "A precondition is missing, malformed, or given twice.",
+  },
+  RANGE_INVALID: { code: "invalid_argument", meaning: "The fields that choose keys exclude each other." },
+  PAGE_SIZE_INVALID: { code: "invalid_argument", meaning: "`page_size` is negative." },
+  PAGE_TOKEN_INVALID: { code: "invalid_argument", meaning: "`page_token` belongs to another request." },
+  REVISION_INVALID: {
+    code: "invalid_argument",
+    meaning: "A revision is negative, or not one of this store.",
+  },
+  REQUEST_MALFORMED: {
+    code: "invalid_argument",
+    meaning: "The request cannot be read; the message says where.",
+  },
+  ENCODING_UNSUPPORTED: {
+    code: "invalid_argument",
+    status: 415,
+    meaning: "A REST body is compressed. Send it without `Content-Encoding`.",
+  },
+  CONTENT_TYPE_UNSUPPORTED: {
+    code: "invalid_argument",
+    status: 415,
+    meaning: "No RPC protocol has this `Content-Type`.",
+  },
+  HTTP_VERSION_UNSUPPORTED: {
+    code: "unimplemented",
+    status: 505,
+    meaning: "The RPC protocol does not work over this version of HTTP.",
+  },
+  METHOD_NOT_ALLOWED: {
+    code: "unimplemented",
+    status: 405,
+    meaning: "The route has no such HTTP method; `Allow` lists those that it has.",
+  },
+  NO_SUCH_ROUTE: { code: "not_found", meaning: "No REST route has this path." },
+  NO_SUCH_SERVICE: { code: "not_found", meaning: "`grpc.health.v1` knows no service of this name." },
+  NO_SUCH_METHOD: { code: "unimplemented", meaning: "gRPC: there is no such service or method." },
+  NO_SUCH_KEY: { code: "not_found", meaning: "There is no such key.", metadata: ["revision"] },
+  REVISION_MISMATCH: {
+    code: "aborted",
+    meaning:
+      "The entry has another revision, or does not exist (0). 412 if the precondition came in a header.",
+    metadata: ["current_revision", "check"],
+  },
+  KEY_EXISTS: {
+    code: "already_exists",
+    meaning: "The key exists. 412 if the precondition came in a header.",
+    metadata: ["current_revision", "check"],
+  },
+  REVISION_COMPACTED: {
+    code: "out_of_range",
+    meaning: "The history no longer reaches back to this revision.",
+    metadata: ["oldest_revision"],
+  },
+  REVISION_NOT_REACHED: {
+    code: "unavailable",
+    meaning: "The server did not reach `min_revision` in time. Try again.",
+  },
+  STORE_FULL: {
+    code: "resource_exhausted",
+    status: 507,
+    meaning: "The store has reached `--store-bytes-max`. Deletes still work.",
+  },
+  OVERLOADED: {
+    code: "unavailable",
+    meaning: "Too much is waiting for the log. Nothing happened; try again later.",
+  },
+  WATCHER_TOO_SLOW: {
+    code: "resource_exhausted",
+    meaning: "The watcher did not keep up. Resume from `last_revision`.",
+    metadata: ["last_revision"],
+  },
+  SHUTTING_DOWN: {
+    code: "unavailable",
+    meaning: "The server is stopping. Nothing happened; try again. A watch resumes from `last_revision`.",
+    metadata: ["last_revision"],
+  },
+  LOG_UNAVAILABLE: {
+    code: "unavailable",
+    meaning: "The log cannot be written. Nothing happened; try again.",
+  },
+  OUTCOME_UNKNOWN: { code: "unavailable", meaning: "The write may or may not have happened." },
+  DATABASE_WENT_BACK_IN_TIME: {
+    code: "unavailable",
+    meaning:
+      "The database lost transactions that this replica has applied. Nothing happened; use another replica.",
+  },
+  DEADLINE_EXCEEDED: {
+    code: "deadline_exceeded",
+    meaning: "The deadline of the call has passed. A write may have happened.",
+  },
+  CLIENT_GONE: { code: "canceled", meaning: "The client has canceled the call." },
+  HOST_NOT_ALLOWED: { code: "permission_denied", meaning: "The `Host` header is not in `--allowed-hosts`." },
+  ORIGIN_NOT_ALLOWED: {
+    code: "permission_denied",
+    meaning: "A page of an origin that is not in `--cors-origin` made the request.",
+  },
+  INTERNAL: { code: "internal", meaning: "A fault of the server. Its log has the cause." },
+  // Between a transaction log and its owner.
+  LOG_CORRUPT: { code: "internal", meaning: "The log is damaged." },
+  LOG_VERSION: { code: "internal", meaning: "The log has a format that this version cannot read." },
+  LOG_LOCKED: { code: "internal", meaning: "Another process has the log open." },
+} as const satisfies Record<string, ReasonDescription>;
+
+export type Reason = keyof typeof reasons;
