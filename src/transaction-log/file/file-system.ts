@@ -16,7 +16,7 @@ export interface FileSystem {
   syncDirectory(directory: string): Promise<void>;
 }
 
-interface Space {
+export interface Space {
   /** What this process may still use. */
   readonly freeBytes: number;
   readonly totalBytes: number;
@@ -87,21 +87,6 @@ export async function fillWithZeros(
 ): Promise<void> {
   for (let position = from; position < to; position += stepBytes) {
     await writeDurably(file, zeros.subarray(0, Math.min(stepBytes, to - position)), position);
-  }
-}
-
-/** Runs `use` with the file and closes it, whatever happens. */
-export async function withFile<T>(
-  fileSystem: FileSystem,
-  path: string,
-  mode: OpenMode,
-  use: (file: File) => Promise<T>,
-): Promise<T> {
-  const file = await fileSystem.open(path, mode);
-  try {
-    return await use(file);
-  } finally {
-    await closeQuietly(file);
   }
 }
 

@@ -1,21 +1,19 @@
-import { randomBytes } from "node:crypto";
-import { dirname, join, resolve } from "node:path";
-import { type LogSink, silentSink } from "../log-sink.ts";
-import { reserveName } from "./directory.ts";
-import { DiskSpace } from "./disk-space.ts";
-import { DurableMark } from "./durable-mark.ts";
-import { FileLog } from "./file-log.ts";
-import type { FileSystem } from "./file-system.ts";
-import { closeQuietly, type File, fillWithZeros, withFile } from "./file-system.ts";
-import { assertSound, type InspectedFile, type Inspection, inspectLog } from "./inspection.ts";
-import { type DirectoryLock, lockDirectory } from "./lock.ts";
+import { DuetError } from "../../errors.ts";
+import type { LogSink } from "../log-sink.ts";
+import type { AppendOutcome, Transaction, TransactionLogger } from "../transaction-logger.ts";
+import { closeQuietly, type FileSystem } from "./file-system.ts";
+import { frameKinds } from "./format/frame.ts";
+import { Health } from "./health.ts";
+import { lockDirectory } from "./lock.ts";
+import { LogDirectory } from "./log-directory.ts";
 import { nodeFileSystem } from "./node-file-system.ts";
-import { settleLog } from "./recovery.ts";
-import { type ActiveSegment, createSegment } from "./segment.ts";
-import { SpareSegment } from "./spare-segment.ts";
-
-/** A transaction logger, and what it says of its size. */
-export type FileTransactionLogger = FileLog;
+import { type OpenedLog, readLog } from "./opening.ts";
+import { Appender } from "./segments/appender.ts";
+import { type IsLive, writeSnapshot } from "./segments/compaction.ts";
+import { healLog } from "./segments/healing.ts";
+import type { LogFiles } from "./segments/log-files.ts";
+import { LogReader } from "./segments/log-reader.ts";
+import { Upkeep } from "./upkeep.ts";
 
 export interface FileTransactionLoggerOptions {
   /** Made when it is missing. */
@@ -35,6 +33,199 @@ export interface FileTransactionLoggerOptions {
   readonly fileSystem?: FileSystem;
 }
 
+/** A log in the files of one directory, with one writer. Made by `openFileTransactionLogger`; see docs/log-format.md. */
+export class FileTransactionLogger implements TransactionLogger {
+  readonly shared = false;
+  readonly #opened: OpenedLog;
+  readonly #files: LogFiles;
+  readonly #health: Health;
+  readonly #upkeep: Upkeep;
+  readonly #appender: Appender;
+  /** Files that a compaction could not remove. */
+  #obsolete: string[] = [];
+  /** The append, rotation or healing that is under way. */
+  #busy: Promise<unknown> | undefined;
+  #compaction: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(opened: OpenedLog, options: FileTransactionLoggerOptions) {
+    const { files, space, mark, spare, segmentBytes, sink } = opened;
+    this.#opened = opened;
+    this.#files = files;
+    const heal = () => this.#exclusively(() => healLog(files, upkeep, segmentBytes));
+    const health = new Health({ ...opened, heal });
+    const upkeep = new Upkeep({ files, health, mark, space, sink, delayMs: options.watchDelayMs ?? 2000 });
+    this.#health = health;
+    this.#upkeep = upkeep;
+    this.#appender = new Appender({ files, health, upkeep, spare, segmentBytes, onSync: options.onSync });
+  }
+
+  get horizon(): number {
+    return this.#files.horizon;
+  }
+
+  get fault(): Error | undefined {
+    return this.#health.fault;
+  }
+
+  get deletesOnly(): boolean {
+    return this.#health.deletesOnly;
+  }
+
+  get compactionWanted(): boolean {
+    return this.#opened.space.compactionWanted && !this.#health.atFault && this.#closing === undefined;
+  }
+
+  /** Bytes in use, without what is allocated ahead. */
+  get bytes(): number {
+    return this.#files.bytes;
+  }
+
+  get segments(): number {
+    return this.#files.segments;
+  }
+
+  async *readTransactions(after: number): AsyncIterable<readonly Transaction[]> {
+    const reader = await this.#files.openReader(after);
+    try {
+      for await (const frames of reader.frames()) {
+        const transactions: Transaction[] = [];
+        for (const frame of frames) {
+          const isContiguous = frame.kind === frameKinds.transactions;
+          if (isContiguous && frame.firstSequence + frame.count - 1 <= after) continue;
+          for (const transaction of reader.decode(frame)) {
+            if (transaction.sequence > after) transactions.push(transaction);
+          }
+        }
+        if (transactions.length > 0) yield transactions;
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async append(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome> {
+    this.#assertTakes(transactions);
+    return this.#exclusively(async () => {
+      this.#assertTakes(transactions);
+      const { lastSequence } = this.#files;
+      if (basis !== lastSequence) return { appended: false, latest: lastSequence };
+      if (transactions.length > 0) await this.#appender.append(transactions);
+      return { appended: true };
+    });
+  }
+
+  async *follow(_after: number, signal: AbortSignal): AsyncIterable<readonly Transaction[]> {
+    if (!signal.aborted) {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    }
+    yield* [];
+  }
+
+  async latestSequence(): Promise<number> {
+    return this.#files.lastSequence;
+  }
+
+  applied(): void {}
+
+  compact(horizon: number, isLive: IsLive): Promise<void> {
+    this.#compaction ??= this.#compact(horizon, isLive).finally(() => {
+      this.#compaction = undefined;
+    });
+    return this.#compaction;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Records what the start found, and looks at the disk for the first time. */
+  async begin(): Promise<void> {
+    await this.#upkeep.recordDurable();
+    await this.#upkeep.measure();
+  }
+
+  async #close(): Promise<void> {
+    await this.#compaction?.catch(() => {});
+    await this.#health.close();
+    await this.#busy?.catch(() => {});
+    await this.#upkeep.close();
+    await this.#opened.spare.discard();
+    await closeQuietly(this.#files.active.file);
+    await this.#opened.lock.release();
+  }
+
+  #assertTakes(transactions: readonly Transaction[]): void {
+    if (this.#closing) throw new DuetError("LOG_UNAVAILABLE", "the log is closed");
+    this.#health.assertTakes(transactions);
+  }
+
+  /** Appends, rotations and healing come one after the other. */
+  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#busy) await this.#busy.catch(() => {});
+    const run = work();
+    this.#busy = run;
+    try {
+      return await run;
+    } finally {
+      this.#busy = undefined;
+    }
+  }
+
+  async #compact(horizon: number, isLive: IsLive): Promise<void> {
+    if (horizon <= this.horizon) return;
+    this.#assertTakes([]);
+    const { lastSequence } = this.#files;
+    if (this.#busy || horizon !== lastSequence) {
+      throw new Error(`the horizon must be the newest sequence, ${lastSequence}, with no append under way`);
+    }
+    const begin = performance.now();
+    let succeeded = false;
+    try {
+      await this.#replaceByRetained(horizon, isLive);
+      succeeded = true;
+    } finally {
+      this.#opened.space.compacted(performance.now() - begin, succeeded);
+      await this.#upkeep.measure();
+    }
+  }
+
+  /** Writes the snapshot of `horizon`, the newest sequence, and removes what it replaces. */
+  async #replaceByRetained(horizon: number, isLive: IsLive): Promise<void> {
+    const { directory, logId } = this.#files;
+    await this.#exclusively(async () => {
+      this.#assertTakes([]);
+      await this.#health.assertLocked();
+      await this.#appender.rotate();
+    });
+    const checksum = this.#files.lastChecksum;
+    const old = this.#files.sealed();
+    const isStopped = () => this.#closing !== undefined;
+    const write = async () => {
+      const source = await LogReader.open(directory, logId, old);
+      try {
+        return await writeSnapshot({ directory, logId, horizon, checksum, source, isLive, isStopped });
+      } finally {
+        await source.close();
+      }
+    };
+    const snapshot = await write().catch(async (error: unknown) => {
+      if (!(await this.#upkeep.noteNoSpace(error))) throw error;
+      return write();
+    });
+    this.#files.compacted(snapshot);
+    this.#obsolete.push(...old.map(({ name }) => name));
+    try {
+      await directory.removeDurably(this.#obsolete);
+      this.#obsolete = [];
+    } catch (error) {
+      const message = "old files of the log could not be removed; the next compaction tries again";
+      this.#opened.sink.warn({ err: error }, message);
+    }
+  }
+}
+
 /**
  * Resolves when the whole log was read and found good, a torn end was cut off, and appends can go on. Rejects with
  * LOG_LOCKED, LOG_CORRUPT or LOG_VERSION, having changed nothing, or with the error of the file system.
@@ -42,129 +233,15 @@ export interface FileTransactionLoggerOptions {
 export async function openFileTransactionLogger(
   options: FileTransactionLoggerOptions,
 ): Promise<FileTransactionLogger> {
-  const { fileSystem = nodeFileSystem } = options;
-  const directory = resolve(options.directory);
-  await fileSystem.makeDirectory(directory);
-  const lock = await lockDirectory(fileSystem, directory);
+  const directory = new LogDirectory(options.fileSystem ?? nodeFileSystem, options.directory);
+  await directory.make();
+  const lock = await lockDirectory(directory);
   try {
-    return await openLocked({ ...options, fileSystem, directory }, lock);
+    const log = new FileTransactionLogger(await readLog(directory, lock, options), options);
+    await log.begin();
+    return log;
   } catch (error) {
     await lock.release();
     throw error;
   }
-}
-
-async function openLocked(
-  options: FileTransactionLoggerOptions & { readonly fileSystem: FileSystem },
-  lock: DirectoryLock,
-): Promise<FileTransactionLogger> {
-  const { fileSystem, directory, log: sink = silentSink } = options;
-  const recoveryDelayMs = options.recoveryDelayMs ?? 100;
-  const segmentBytes = options.segmentBytes ?? (await defaultSegmentBytes(fileSystem, directory));
-  const inspection = await inspectLog(fileSystem, directory);
-  assertSound(directory, inspection);
-  const space = new DiskSpace({
-    fileSystem,
-    directory,
-    segmentBytes,
-    pauseMs: 10 * recoveryDelayMs,
-    sink,
-    hasReserve: inspection.content.names.includes(reserveName),
-  });
-  const last = inspection.segments.at(-1);
-  const lastFile = last && lock.takeNewestSegment(last.name);
-  const logId = inspection.logId ?? randomBytes(8);
-  const spare = new SpareSegment(fileSystem, directory, segmentBytes);
-  const mark = new DurableMark(fileSystem, directory, logId);
-  let active: ActiveSegment | undefined;
-  try {
-    await syncParent(fileSystem, directory);
-    await settleLog(fileSystem, directory, inspection, sink);
-    active =
-      last && lastFile
-        ? await reopenSegment(fileSystem, directory, last, lastFile, segmentBytes, sink)
-        : await createFirstSegment(fileSystem, directory, spare, logId);
-    await lock.markLog(logId);
-    // Without the record less damage is recognised; a full disk must not stop a start.
-    await mark.write(inspection.lastSequence).catch((error: unknown) => {
-      sink.warn({ err: error, lastSequence: inspection.lastSequence }, "durable sequence not recorded");
-    });
-  } catch (error) {
-    const file = active?.file ?? lastFile;
-    if (file) await closeQuietly(file);
-    await spare.discard();
-    throw error;
-  }
-  const log = new FileLog({
-    fileSystem,
-    directory,
-    lock,
-    logId,
-    spare,
-    mark,
-    space,
-    segmentBytes,
-    recoveryDelayMs,
-    watchDelayMs: options.watchDelayMs ?? 2000,
-    sink,
-    onSync: options.onSync,
-    active,
-    ...stateOf(inspection),
-  });
-  await log.measure();
-  return log;
-}
-
-/** A small disk must have room for a few of them. */
-async function defaultSegmentBytes(fileSystem: FileSystem, directory: string): Promise<number> {
-  const { totalBytes } = await fileSystem.space(directory);
-  return Math.max(256 * 1024, Math.min(16 * 1024 * 1024, Math.floor(totalBytes / 32)));
-}
-
-function stateOf(inspection: Inspection) {
-  const { snapshot, horizon, lastSequence, checksum } = inspection;
-  return {
-    snapshot: snapshot && { name: snapshot.name, horizon, bytes: snapshot.bytes },
-    sealed: inspection.segments
-      .slice(0, -1)
-      .map(({ name, header, endOffset }) => ({ name, firstSequence: header.sequence, bytes: endOffset })),
-    lastSequence,
-    lastChecksum: checksum,
-  };
-}
-
-async function createFirstSegment(
-  fileSystem: FileSystem,
-  directory: string,
-  spare: SpareSegment,
-  logId: Buffer,
-): Promise<ActiveSegment> {
-  await spare.prepared();
-  return createSegment(fileSystem, directory, spare, { logId, firstSequence: 1, previousChecksum: 0 });
-}
-
-/** The directory itself may be new, and its name is in the one above, which need not be ours to open. */
-async function syncParent(fileSystem: FileSystem, directory: string): Promise<void> {
-  await fileSystem.syncDirectory(dirname(directory)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "EACCES" && error.code !== "EPERM") throw error;
-  });
-}
-
-async function reopenSegment(
-  fileSystem: FileSystem,
-  directory: string,
-  segment: InspectedFile,
-  file: File,
-  segmentBytes: number,
-  sink: LogSink,
-): Promise<ActiveSegment> {
-  const { name, header, endOffset, checksum } = segment;
-  const path = join(directory, name);
-  // On a descriptor of its own: without the zeros the log is slower, not worse, so a full disk must not stop a start.
-  await withFile(fileSystem, path, "updateDurable", async (filler) => {
-    await fillWithZeros(filler, await filler.size(), segmentBytes);
-  }).catch((error) => {
-    sink.warn({ err: error, file: name }, "no space could be set aside for the log");
-  });
-  return { name, firstSequence: header.sequence, file, offset: endOffset, checksum };
 }

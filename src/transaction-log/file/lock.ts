@@ -1,7 +1,7 @@
-import { join } from "node:path";
 import { DuetError } from "../../errors.ts";
-import { lockName, sortDirectory } from "./directory.ts";
-import { closeQuietly, type File, type FileSystem, readFully, writeFully } from "./file-system.ts";
+import { lockName } from "./file-names.ts";
+import { closeQuietly, type File, readFully, writeFully } from "./file-system.ts";
+import type { LogDirectory } from "./log-directory.ts";
 
 /**
  * The lock file has two lines of fixed length, so that one write in place changes both: the pid of its holder, and the
@@ -27,13 +27,12 @@ export interface DirectoryLock {
  * does not let a second one in. Rejects with LOG_LOCKED while another process, or this one, has the log open. The lock
  * goes with its process.
  */
-export async function lockDirectory(fileSystem: FileSystem, directory: string): Promise<DirectoryLock> {
-  const path = join(directory, lockName);
-  const file = await fileSystem.open(path, "update");
+export async function lockDirectory(directory: LogDirectory): Promise<DirectoryLock> {
+  const file = await directory.open(lockName, "update");
   let newest: { readonly name: string; readonly file: File } | undefined;
   try {
     await assertLocked(file, directory, false);
-    newest = await lockNewestSegment(fileSystem, directory, "updateDurable");
+    newest = await lockNewestSegment(directory, "updateDurable");
     let { logId } = await readContent(file);
     const write = async () => {
       const mark = logId === undefined ? " ".repeat(20) : `log ${logId}`;
@@ -51,14 +50,14 @@ export async function lockDirectory(fileSystem: FileSystem, directory: string): 
         if (newest?.name !== name) {
           throw new DuetError(
             "LOG_LOCKED",
-            `the log in ${directory} changed while it was read; it is in use`,
+            `the log in ${directory.path} changed while it was read; it is in use`,
           );
         }
         const taken = newest.file;
         newest = undefined;
         return taken;
       },
-      isHeld: () => file.isAt(path),
+      isHeld: () => file.isAt(directory.pathOf(lockName)),
       async release() {
         if (newest) await closeQuietly(newest.file);
         await closeQuietly(file);
@@ -72,33 +71,30 @@ export async function lockDirectory(fileSystem: FileSystem, directory: string): 
 }
 
 /** Undefined when there is no segment yet. Rejects with LOG_LOCKED when somebody appends to it. */
-async function lockNewestSegment(fileSystem: FileSystem, directory: string, mode: "read" | "updateDurable") {
-  const name = sortDirectory(await fileSystem.list(directory)).segments.at(-1)?.name;
+async function lockNewestSegment(directory: LogDirectory, mode: "read" | "updateDurable") {
+  const name = (await directory.content()).segments.at(-1)?.name;
   if (name === undefined) return undefined;
-  const file = await fileSystem.open(join(directory, name), mode);
+  const file = await directory.open(name, mode);
   if (file.tryLock(mode === "read")) return { name, file };
   await closeQuietly(file);
   throw new DuetError(
     "LOG_LOCKED",
-    `the log in ${directory} is in use by a process whose lock file was removed; ${name} is locked`,
+    `the log in ${directory.path} is in use by a process whose lock file was removed; ${name} is locked`,
   );
 }
 
 /** Keeps writers out while a log is read; changes nothing. Resolves with what releases the lock. */
-export async function lockDirectoryForReading(
-  fileSystem: FileSystem,
-  directory: string,
-): Promise<() => Promise<void>> {
+export async function lockDirectoryForReading(directory: LogDirectory): Promise<() => Promise<void>> {
   const files: File[] = [];
   const release = async () => {
     for (const file of files) await closeQuietly(file);
   };
   try {
-    if ((await fileSystem.list(directory)).includes(lockName)) {
-      files.push(await fileSystem.open(join(directory, lockName), "read"));
+    if (await directory.has(lockName)) {
+      files.push(await directory.open(lockName, "read"));
       await assertLocked(files[0] as File, directory, true);
     }
-    const newest = await lockNewestSegment(fileSystem, directory, "read");
+    const newest = await lockNewestSegment(directory, "read");
     if (newest) files.push(newest.file);
     return release;
   } catch (error) {
@@ -108,9 +104,9 @@ export async function lockDirectoryForReading(
 }
 
 /** Id of the log that lives in this directory, as far as the lock file knows. */
-export async function readLogMark(fileSystem: FileSystem, directory: string): Promise<string | undefined> {
-  if (!(await fileSystem.list(directory)).includes(lockName)) return undefined;
-  const file = await fileSystem.open(join(directory, lockName), "read");
+export async function readLogMark(directory: LogDirectory): Promise<string | undefined> {
+  if (!(await directory.has(lockName))) return undefined;
+  const file = await directory.open(lockName, "read");
   try {
     return (await readContent(file)).logId;
   } finally {
@@ -118,12 +114,12 @@ export async function readLogMark(fileSystem: FileSystem, directory: string): Pr
   }
 }
 
-async function assertLocked(file: File, directory: string, shared: boolean): Promise<void> {
+async function assertLocked(file: File, directory: LogDirectory, shared: boolean): Promise<void> {
   if (file.tryLock(shared)) return;
   const { pid } = await readContent(file);
   // In containers that share a volume every process may have the same number.
   const holder = pid === undefined || pid === process.pid ? "another process, or this one" : `process ${pid}`;
-  throw new DuetError("LOG_LOCKED", `the log in ${directory} is in use by ${holder}`, {
+  throw new DuetError("LOG_LOCKED", `the log in ${directory.path} is in use by ${holder}`, {
     metadata: pid === undefined ? {} : { pid: String(pid) },
   });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { repairLog } from "../../../src/transaction-log/file/repair.ts";
+import { repairLog } from "../../../src/transaction-log/file/repair/repair.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
 import { createRandom, seed } from "../../support/random.ts";
 import { LogModel, simple, simples } from "../log-model.ts";

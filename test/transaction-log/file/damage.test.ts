@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { formatVersion } from "../../../src/transaction-log/file/file-header.ts";
-import { repairLog } from "../../../src/transaction-log/file/repair.ts";
+import { formatVersion } from "../../../src/transaction-log/file/format/file-header.ts";
+import { repairLog } from "../../../src/transaction-log/file/repair/repair.ts";
 import { until } from "../../support/until.ts";
 import { put, simple, simples, transaction } from "../log-model.ts";
 import {

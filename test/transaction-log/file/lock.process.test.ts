@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openFileTransactionLogger } from "../../../src/transaction-log/file/file-transaction-logger.ts";
-import { repairLog } from "../../../src/transaction-log/file/repair.ts";
-import { verifyLog } from "../../../src/transaction-log/file/verify.ts";
+import { repairLog } from "../../../src/transaction-log/file/repair/repair.ts";
+import { verifyLog } from "../../../src/transaction-log/file/repair/verify.ts";
 import { put, readAll, simple, simples, transaction } from "../log-model.ts";
 
 /** Far longer than it takes, so that a slow machine does not decide. */

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { openFileTransactionLogger } from "../../../src/transaction-log/file/file-transaction-logger.ts";
-import { runLogCommand } from "../../../src/transaction-log/file/log-command.ts";
+import { runLogCommand } from "../../../src/transaction-log/file/repair/log-command.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 async function run(...args: string[]): Promise<[number, string]> {

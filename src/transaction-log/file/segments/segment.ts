@@ -1,19 +1,10 @@
-import { join } from "node:path";
-import { corruptError } from "./damage.ts";
-import { segmentName, temporaryName } from "./directory.ts";
-import { encodeFileHeader, fileHeaderBytes } from "./file-header.ts";
-import {
-  closeQuietly,
-  copyBytes,
-  type File,
-  type FileSystem,
-  fillWithZeros,
-  withFile,
-  writeDurably,
-} from "./file-system.ts";
-import { frameMarker } from "./frame.ts";
-import { FrameReader } from "./frame-reader.ts";
-import { readFileHeader } from "./inspection.ts";
+import { segmentName, temporaryName } from "../file-names.ts";
+import { closeQuietly, copyBytes, type File, fillWithZeros, writeDurably } from "../file-system.ts";
+import { encodeFileHeader, fileHeaderBytes } from "../format/file-header.ts";
+import { FrameReader } from "../format/frame-reader.ts";
+import type { LogDirectory } from "../log-directory.ts";
+import { corruptError } from "../repair/damage.ts";
+import { readFileHeader } from "../repair/inspection.ts";
 import type { SpareSegment } from "./spare-segment.ts";
 
 /** The segment that takes appends. */
@@ -36,16 +27,16 @@ export interface SegmentStart {
 
 /** A segment with its header that has no name of its own yet. */
 export interface PreparedSegment extends ActiveSegment {
-  readonly path: string;
+  readonly temporary: string;
 }
 
 /** Makes a new segment of the spare. Leaves nothing behind when it fails. */
 export async function prepareSegment(
-  fileSystem: FileSystem,
+  directory: LogDirectory,
   spare: SpareSegment,
   start: SegmentStart,
 ): Promise<PreparedSegment> {
-  const { path, file } = await spare.take();
+  const { name: temporary, file } = await spare.take();
   try {
     const header = encodeFileHeader({
       kind: "segment",
@@ -55,7 +46,7 @@ export async function prepareSegment(
     });
     await writeDurably(file, header, 0);
     return {
-      path,
+      temporary,
       name: segmentName(start.firstSequence),
       firstSequence: start.firstSequence,
       file,
@@ -64,36 +55,34 @@ export async function prepareSegment(
     };
   } catch (error) {
     await closeQuietly(file);
-    await fileSystem.remove(path).catch(() => {});
+    await directory.remove(temporary).catch(() => {});
     throw error;
   }
 }
 
 /** Puts a new segment durably in place. Leaves no open file behind when it fails. */
 export async function placeSegment(
-  fileSystem: FileSystem,
-  directory: string,
-  { path, ...segment }: PreparedSegment,
+  directory: LogDirectory,
+  { temporary, ...segment }: PreparedSegment,
 ): Promise<ActiveSegment> {
   try {
     lockSegment(segment.file, segment.name);
-    await fileSystem.rename(path, join(directory, segment.name));
-    await fileSystem.syncDirectory(directory);
+    await directory.rename(temporary, segment.name);
+    await directory.sync();
     return segment;
   } catch (error) {
     await closeQuietly(segment.file);
-    await fileSystem.remove(path).catch(() => {});
+    await directory.remove(temporary).catch(() => {});
     throw error;
   }
 }
 
 export async function createSegment(
-  fileSystem: FileSystem,
-  directory: string,
+  directory: LogDirectory,
   spare: SpareSegment,
   start: SegmentStart,
 ): Promise<ActiveSegment> {
-  return placeSegment(fileSystem, directory, await prepareSegment(fileSystem, spare, start));
+  return placeSegment(directory, await prepareSegment(directory, spare, start));
 }
 
 /**
@@ -102,28 +91,26 @@ export async function createSegment(
  * acknowledged frames cannot be read back.
  */
 export async function rewriteSegment(
-  fileSystem: FileSystem,
-  directory: string,
+  directory: LogDirectory,
   segment: Omit<ActiveSegment, "file">,
   segmentBytes: number,
 ): Promise<File> {
-  const path = join(directory, segment.name);
-  const temporary = join(directory, temporaryName(segment.name));
-  const copy = await fileSystem.open(temporary, "createDurable");
+  const temporary = temporaryName(segment.name);
+  const copy = await directory.open(temporary, "createDurable");
   try {
-    await withFile(fileSystem, path, "read", async (original) => {
+    await directory.withFile(segment.name, "read", async (original) => {
       await assertAcknowledged(directory, original, segment);
       await copyBytes(original, copy, 0, segment.offset);
     });
     await fillWithZeros(copy, segment.offset, segmentBytes);
     await copy.sync();
     lockSegment(copy, segment.name);
-    await fileSystem.rename(temporary, path);
-    await fileSystem.syncDirectory(directory);
+    await directory.rename(temporary, segment.name);
+    await directory.sync();
     return copy;
   } catch (error) {
     await closeQuietly(copy);
-    await fileSystem.remove(temporary).catch(() => {});
+    await directory.remove(temporary).catch(() => {});
     throw error;
   }
 }
@@ -134,7 +121,7 @@ function lockSegment(file: File, name: string): void {
 }
 
 async function assertAcknowledged(
-  directory: string,
+  directory: LogDirectory,
   file: File,
   segment: Omit<ActiveSegment, "file">,
 ): Promise<void> {
@@ -145,15 +132,8 @@ async function assertAcknowledged(
   };
   if (decoded.verdict !== "good") throw damaged(0, segment.firstSequence - 1);
   const { header } = decoded;
-  const reader = new FrameReader(file, {
-    kind: "segment",
-    marker: frameMarker(header.logId),
-    offset: fileHeaderBytes,
-    end: segment.offset,
-    checksum: header.checksum,
-    nextSequence: segment.firstSequence,
-  });
-  while (reader.take() !== undefined || (await reader.more()));
+  const reader = new FrameReader(file, header, { end: segment.offset });
+  await reader.readAll();
   if (reader.offset !== segment.offset || reader.checksum !== segment.checksum) {
     throw damaged(reader.offset, reader.nextSequence - 1);
   }

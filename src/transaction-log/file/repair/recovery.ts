@@ -1,8 +1,8 @@
-import { join } from "node:path";
-import type { LogSink } from "../log-sink.ts";
+import type { LogSink } from "../../log-sink.ts";
+import { copyBytes, writeDurably } from "../file-system.ts";
+import { encodeEndFrame, frameKinds, frameMarker } from "../format/frame.ts";
+import type { LogDirectory } from "../log-directory.ts";
 import { saveCut, truncateDurably } from "./cut.ts";
-import { copyBytes, type FileSystem, withFile, writeDurably } from "./file-system.ts";
-import { encodeEndFrame, frameKinds, frameMarker } from "./frame.ts";
 import type { InspectedFile, Inspection } from "./inspection.ts";
 
 /**
@@ -10,18 +10,17 @@ import type { InspectedFile, Inspection } from "./inspection.ts";
  * end is cut off and kept beside, a rotation is completed. A crash in between leaves work for the next start, no more.
  */
 export async function settleLog(
-  fileSystem: FileSystem,
-  directory: string,
+  directory: LogDirectory,
   inspection: Inspection,
   sink: LogSink,
 ): Promise<void> {
   // A process that was killed may have renamed and not yet synced.
-  await fileSystem.syncDirectory(directory);
-  await removeFiles(fileSystem, directory, [...inspection.content.temporary, ...inspection.leftovers]);
+  await directory.sync();
+  await directory.removeDurably([...inspection.content.temporary, ...inspection.leftovers]);
   if (inspection.torn) {
     const { torn } = inspection;
-    const kept = await saveCut(fileSystem, directory, torn, "torn");
-    await truncateDurably(fileSystem, join(directory, torn.file), torn.offset);
+    const kept = await saveCut(directory, torn, "torn");
+    await truncateDurably(directory, torn.file, torn.offset);
     sink.warn(
       {
         file: torn.file,
@@ -33,55 +32,36 @@ export async function settleLog(
       "the log ended in an append that was never acknowledged; it was cut off",
     );
   }
-  await makeEndDurable(fileSystem, directory, inspection);
+  await makeEndDurable(directory, inspection);
 }
 
 /**
  * What was read at the end may be in the cache only: the process before was killed in the middle of a write, or its sync
  * failed, after which the cache and the disk differ and no sync will tell. So the last thing written is written again.
  */
-async function makeEndDurable(
-  fileSystem: FileSystem,
-  directory: string,
-  { segments }: Inspection,
-): Promise<void> {
+async function makeEndDurable(directory: LogDirectory, { segments }: Inspection): Promise<void> {
   const last = segments.at(-1);
   if (!last) return;
   const { name, lastFrameOffset, endOffset } = last;
   const before = segments.at(-2);
   if (endOffset === lastFrameOffset) {
-    if (before) await endSegment(fileSystem, directory, before);
+    if (before) await endSegment(directory, before);
     return;
   }
-  await withFile(fileSystem, join(directory, name), "update", async (file) => {
+  await directory.withFile(name, "update", async (file) => {
     await copyBytes(file, file, lastFrameOffset, endOffset - lastFrameOffset);
     await file.sync();
   });
 }
 
-/** In the given order; resolves when they are gone for good. One that is gone already is fine. */
-export async function removeFiles(
-  fileSystem: FileSystem,
-  directory: string,
-  names: readonly string[],
-): Promise<void> {
-  if (names.length === 0) return;
-  for (const name of names) {
-    await fileSystem.remove(join(directory, name)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOENT") throw error;
-    });
-  }
-  await fileSystem.syncDirectory(directory);
-}
-
-async function endSegment(fileSystem: FileSystem, directory: string, segment: InspectedFile): Promise<void> {
+async function endSegment(directory: LogDirectory, segment: InspectedFile): Promise<void> {
   const endFrame = encodeEndFrame(frameMarker(segment.header.logId), {
     kind: frameKinds.endOfSegment,
     count: 0,
     firstSequence: segment.lastSequence + 1,
     previousChecksum: segment.checksum,
   });
-  await withFile(fileSystem, join(directory, segment.name), "update", async (file) => {
+  await directory.withFile(segment.name, "update", async (file) => {
     await writeDurably(file, endFrame, segment.endOffset);
   });
 }

@@ -1,12 +1,12 @@
-import { join } from "node:path";
-import { TransactionDecoder } from "../transaction-codec.ts";
-import type { Transaction } from "../transaction-logger.ts";
-import { corruptError } from "./damage.ts";
-import { type FileHeader, fileHeaderBytes } from "./file-header.ts";
-import { closeQuietly, type File, type FileSystem } from "./file-system.ts";
-import { frameKinds, frameMarker } from "./frame.ts";
-import { type Frame, FrameReader } from "./frame-reader.ts";
-import { readFileHeader } from "./inspection.ts";
+import { TransactionDecoder } from "../../transaction-codec.ts";
+import type { Transaction } from "../../transaction-logger.ts";
+import { closeQuietly, type File } from "../file-system.ts";
+import { type FileHeader } from "../format/file-header.ts";
+import { frameKinds } from "../format/frame.ts";
+import { type Frame, FrameReader, holdsTransactions } from "../format/frame-reader.ts";
+import type { LogDirectory } from "../log-directory.ts";
+import { corruptError } from "../repair/damage.ts";
+import { readFileHeader } from "../repair/inspection.ts";
 
 /** What is to be read of a file. */
 export interface ReadableFile {
@@ -20,27 +20,26 @@ export interface ReadableFile {
 
 /** Files of a log, open for reading: compaction may remove them from the directory meanwhile. */
 export class LogReader {
-  readonly #directory: string;
+  readonly #directory: LogDirectory;
   readonly #logId: Buffer;
   readonly #files: { readonly readable: ReadableFile; readonly file: File }[] = [];
   /** The file that the frames are from which `frames` gave last. */
   #current = "";
 
-  private constructor(directory: string, logId: Buffer) {
+  private constructor(directory: LogDirectory, logId: Buffer) {
     this.#directory = directory;
     this.#logId = logId;
   }
 
   static async open(
-    fileSystem: FileSystem,
-    directory: string,
+    directory: LogDirectory,
     logId: Buffer,
     readables: readonly ReadableFile[],
   ): Promise<LogReader> {
     const reader = new LogReader(directory, logId);
     try {
       for (const readable of readables) {
-        const file = await fileSystem.open(join(directory, readable.name), "read");
+        const file = await directory.open(readable.name, "read");
         reader.#files.push({ readable, file });
       }
     } catch (error) {
@@ -73,28 +72,15 @@ export class LogReader {
         !chain || (chain.sequence === header.sequence && chain.checksum === header.previousChecksum);
       if (!isExpected || !isChained) throw damaged(0, "not the file that should be here");
 
-      const reader = new FrameReader(file, {
-        kind,
-        marker: frameMarker(this.#logId),
-        offset: fileHeaderBytes,
+      const reader = new FrameReader(file, header, {
         end: endOffset ?? (await file.size()),
-        checksum: header.checksum,
-        nextSequence: kind === "segment" ? header.sequence : 1,
         ...(chunkBytes === undefined ? {} : { chunkBytes }),
       });
       let checksum = header.previousChecksum;
-      let group: Frame[] = [];
-      for (;;) {
-        const frame = reader.take();
-        if (frame) {
-          if (frame.kind !== frameKinds.transactions && frame.kind !== frameKinds.snapshot) continue;
-          group.push(frame);
-          checksum = reader.checksum;
-        } else {
-          if (group.length > 0) yield group;
-          group = [];
-          if (!(await reader.more())) break;
-        }
+      for await (const group of reader.groups()) {
+        const frames = group.filter(holdsTransactions);
+        checksum = frames.at(-1)?.checksum ?? checksum;
+        if (frames.length > 0) yield frames;
       }
       lastGoodSequence = reader.nextSequence - 1;
       if (endOffset === undefined ? !reader.ended : reader.offset !== endOffset) {

@@ -1,7 +1,6 @@
 import { parseArgs } from "node:util";
-import { DuetError } from "../../errors.ts";
-import type { FileSystem } from "./file-system.ts";
-import { nodeFileSystem } from "./node-file-system.ts";
+import { DuetError } from "../../../errors.ts";
+import { nodeFileSystem } from "../node-file-system.ts";
 import { repairLog } from "./repair.ts";
 import { verifyLog } from "./verify.ts";
 
@@ -23,7 +22,7 @@ export async function runLogCommand(args: string[], print: (line: string) => voi
     return exitCodes.usage;
   }
   try {
-    await assertLog(nodeFileSystem, command.directory);
+    await assertLog(command.directory);
     return command.verb === "verify"
       ? await verify(command.directory, print)
       : await repair(command.directory, command.apply, print);
@@ -68,8 +67,8 @@ function parse(args: string[]) {
 }
 
 /** A mistyped path, or a volume that is not mounted, must not look like a good log, nor become one. */
-async function assertLog(fileSystem: FileSystem, directory: string): Promise<void> {
-  const names = await fileSystem.list(directory).catch((error: NodeJS.ErrnoException) => {
+async function assertLog(directory: string): Promise<void> {
+  const names = await nodeFileSystem.list(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
     throw error;
   });

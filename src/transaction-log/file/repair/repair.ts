@@ -1,16 +1,15 @@
-import { join, resolve } from "node:path";
+import { durableMarkName, nameForCut } from "../file-names.ts";
+import { closeQuietly, type FileSystem } from "../file-system.ts";
+import { frameKinds, frameMarker } from "../format/frame.ts";
+import { endOfContent, findFrames } from "../format/frame-search.ts";
+import { type DirectoryLock, lockDirectory, lockDirectoryForReading } from "../lock.ts";
+import { LogDirectory } from "../log-directory.ts";
+import { nodeFileSystem } from "../node-file-system.ts";
+import { createSegment } from "../segments/segment.ts";
+import { SpareSegment } from "../segments/spare-segment.ts";
 import { saveCut, truncateDurably } from "./cut.ts";
-import { durableMarkName, nameForCut } from "./directory.ts";
-import { closeQuietly, type FileSystem, withFile } from "./file-system.ts";
-import { frameKinds, frameMarker } from "./frame.ts";
-import { endOfContent, findFrames } from "./frame-search.ts";
 import { type Cut, type InspectedFile, type Inspection, inspectLog } from "./inspection.ts";
-import { type DirectoryLock, lockDirectory, lockDirectoryForReading } from "./lock.ts";
-import { nodeFileSystem } from "./node-file-system.ts";
-import { removeFiles } from "./recovery.ts";
 import { applySalvage, planSalvage } from "./salvage.ts";
-import { createSegment } from "./segment.ts";
-import { SpareSegment } from "./spare-segment.ts";
 
 export interface RepairReport {
   /** False when the log opens as it is. */
@@ -43,12 +42,12 @@ export async function repairLog(
   options: { readonly apply: boolean },
   fileSystem: FileSystem = nodeFileSystem,
 ): Promise<RepairReport> {
-  const path = resolve(directory);
+  const log = new LogDirectory(fileSystem, directory);
   if (!options.apply) {
-    const unlock = await lockDirectoryForReading(fileSystem, path);
+    const unlock = await lockDirectoryForReading(log);
     try {
-      const inspection = await inspectLog(fileSystem, path);
-      const repair = await planRepair(fileSystem, path, inspection);
+      const inspection = await inspectLog(log);
+      const repair = await planRepair(log, inspection);
       return {
         damaged: repair !== undefined,
         actions: repair?.actions ?? [],
@@ -59,24 +58,20 @@ export async function repairLog(
       await unlock();
     }
   }
-  const lock = await lockDirectory(fileSystem, path);
+  const lock = await lockDirectory(log);
   try {
-    return await repairAll(fileSystem, path, lock);
+    return await repairAll(log, lock);
   } finally {
     await lock.release();
   }
 }
 
-async function repairAll(
-  fileSystem: FileSystem,
-  directory: string,
-  lock: DirectoryLock,
-): Promise<RepairReport> {
+async function repairAll(directory: LogDirectory, lock: DirectoryLock): Promise<RepairReport> {
   const actions: string[] = [];
   let lostTransactions = 0;
   for (let round = 0; round < roundsMax; round++) {
-    const inspection = await inspectLog(fileSystem, directory);
-    const repair = await planRepair(fileSystem, directory, inspection);
+    const inspection = await inspectLog(directory);
+    const repair = await planRepair(directory, inspection);
     if (!repair) {
       return {
         damaged: actions.length > 0,
@@ -89,35 +84,30 @@ async function repairAll(
     actions.push(...repair.actions);
     lostTransactions += repair.lostTransactions;
   }
-  throw new Error(`the log in ${directory} is still damaged after ${roundsMax} repairs`);
+  throw new Error(`the log in ${directory.path} is still damaged after ${roundsMax} repairs`);
 }
 
-async function planRepair(
-  fileSystem: FileSystem,
-  directory: string,
-  inspection: Inspection,
-): Promise<Repair | undefined> {
+async function planRepair(directory: LogDirectory, inspection: Inspection): Promise<Repair | undefined> {
   const { damage, content } = inspection;
   if (!damage) return undefined;
   const snapshot = content.snapshots.find(({ name }) => name === damage.file);
   return snapshot
-    ? planSnapshotRepair(fileSystem, directory, inspection, snapshot.name)
-    : planSegmentRepair(fileSystem, directory, inspection);
+    ? planSnapshotRepair(directory, inspection, snapshot.name)
+    : planSegmentRepair(directory, inspection);
 }
 
 async function planSnapshotRepair(
-  fileSystem: FileSystem,
-  directory: string,
+  directory: LogDirectory,
   { content }: Inspection,
   name: string,
 ): Promise<Repair> {
   const snapshot = content.snapshots.find((file) => file.name === name);
-  const salvage = snapshot && (await planSalvage(fileSystem, directory, content, snapshot));
+  const salvage = snapshot && (await planSalvage(directory, content, snapshot));
   if (!salvage) {
     return {
       actions: [`move ${name} aside: it is not known what it belongs to`],
       lostTransactions: 0,
-      apply: () => moveAside(fileSystem, directory, [name]),
+      apply: () => moveAside(directory, [name]),
     };
   }
   const lost = salvage.lost === undefined ? "an unknown number" : String(salvage.lost);
@@ -127,19 +117,15 @@ async function planSnapshotRepair(
     ],
     lostTransactions: salvage.lost ?? 0,
     apply: async () => {
-      await applySalvage(fileSystem, directory, salvage);
+      await applySalvage(directory, salvage);
     },
   };
 }
 
-async function planSegmentRepair(
-  fileSystem: FileSystem,
-  directory: string,
-  inspection: Inspection,
-): Promise<Repair> {
+async function planSegmentRepair(directory: LogDirectory, inspection: Inspection): Promise<Repair> {
   const { segments, snapshot, leftovers, content, logId } = inspection;
   const last = segments.at(-1);
-  const cut = last && (await contentBehind(fileSystem, directory, last));
+  const cut = last && (await contentBehind(directory, last));
   const kept = new Set([...segments.map(({ name }) => name), ...leftovers]);
   const moved = content.segments.map(({ name }) => name).filter((name) => !kept.has(name));
   const actions = [
@@ -152,36 +138,32 @@ async function planSegmentRepair(
   ];
   return {
     actions,
-    lostTransactions: logId ? await countLost(fileSystem, directory, inspection, logId, cut, moved) : 0,
+    lostTransactions: logId ? await countLost(directory, inspection, logId, cut, moved) : 0,
     // In this order: until the later files are gone the gap before them tells that the repair is not finished.
     async apply(lock) {
-      if (cut) await saveCut(fileSystem, directory, cut, "corrupt");
+      if (cut) await saveCut(directory, cut, "corrupt");
       // Also when there is nothing to cut: a repair that was cut short may have done it, and not yet synced.
-      if (last) await truncateDurably(fileSystem, join(directory, last.name), last.endOffset);
-      await moveAside(fileSystem, directory, moved);
+      if (last) await truncateDurably(directory, last.name, last.endOffset);
+      await moveAside(directory, moved);
       // Last, because a log that ends before its durable sequence is damaged.
-      await removeFiles(fileSystem, directory, [durableMarkName]);
+      await directory.removeDurably([durableMarkName]);
       if (last) return;
-      if (snapshot) await createSegmentAfter(fileSystem, directory, snapshot);
+      if (snapshot) await createSegmentAfter(directory, snapshot);
       else await lock.markLog(undefined);
     },
   };
 }
 
 async function contentBehind(
-  fileSystem: FileSystem,
-  directory: string,
+  directory: LogDirectory,
   { name, endOffset, bytes }: InspectedFile,
 ): Promise<Cut | undefined> {
-  const end = await withFile(fileSystem, join(directory, name), "read", (file) =>
-    endOfContent(file, endOffset, bytes),
-  );
+  const end = await directory.withFile(name, "read", (file) => endOfContent(file, endOffset, bytes));
   return end === endOffset ? undefined : { file: name, offset: endOffset, bytes: end - endOffset };
 }
 
 async function countLost(
-  fileSystem: FileSystem,
-  directory: string,
+  directory: LogDirectory,
   { lastSequence }: Inspection,
   logId: Buffer,
   cut: Cut | undefined,
@@ -194,7 +176,7 @@ async function countLost(
   const counted = new Set<number>();
   let lost = 0;
   for (const { file: name, offset } of places) {
-    await withFile(fileSystem, join(directory, name), "read", async (file) => {
+    await directory.withFile(name, "read", async (file) => {
       for await (const { header } of findFrames(file, frameMarker(logId), offset, await file.size())) {
         if (header.kind !== frameKinds.transactions || header.firstSequence <= lastSequence) continue;
         if (!counted.has(header.firstSequence)) lost += header.count;
@@ -205,22 +187,18 @@ async function countLost(
   return lost;
 }
 
-async function moveAside(fileSystem: FileSystem, directory: string, names: readonly string[]): Promise<void> {
+async function moveAside(directory: LogDirectory, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   for (const name of names.toReversed()) {
-    const target = nameForCut(await fileSystem.list(directory), name, "corrupt");
-    await fileSystem.rename(join(directory, name), join(directory, target));
+    const target = nameForCut((await directory.content()).names, name, "corrupt");
+    await directory.rename(name, target);
   }
-  await fileSystem.syncDirectory(directory);
+  await directory.sync();
 }
 
-async function createSegmentAfter(
-  fileSystem: FileSystem,
-  directory: string,
-  { header }: InspectedFile,
-): Promise<void> {
-  const spare = new SpareSegment(fileSystem, directory, 0);
-  const { file } = await createSegment(fileSystem, directory, spare, {
+async function createSegmentAfter(directory: LogDirectory, { header }: InspectedFile): Promise<void> {
+  const spare = new SpareSegment(directory, 0);
+  const { file } = await createSegment(directory, spare, {
     logId: header.logId,
     firstSequence: header.sequence + 1,
     previousChecksum: header.previousChecksum,

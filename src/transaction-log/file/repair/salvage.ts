@@ -1,14 +1,14 @@
-import { join } from "node:path";
-import { TransactionDecoder } from "../transaction-codec.ts";
-import type { Transaction } from "../transaction-logger.ts";
+import { TransactionDecoder } from "../../transaction-codec.ts";
+import type { Transaction } from "../../transaction-logger.ts";
+import { type DirectoryContent, type NamedFile, temporaryName } from "../file-names.ts";
+import { type File, readFully } from "../file-system.ts";
+import type { FileHeader } from "../format/file-header.ts";
+import { frameHeaderBytes, frameKinds, frameMarker } from "../format/frame.ts";
+import { type FoundFrame, findFrames } from "../format/frame-search.ts";
+import type { LogDirectory } from "../log-directory.ts";
+import { SnapshotOutput } from "../segments/snapshot-output.ts";
 import { saveCut } from "./cut.ts";
-import { type DirectoryContent, type NamedFile, temporaryName } from "./directory.ts";
-import type { FileHeader } from "./file-header.ts";
-import { type File, type FileSystem, readFully, withFile } from "./file-system.ts";
-import { frameHeaderBytes, frameKinds, frameMarker } from "./frame.ts";
-import { type FoundFrame, findFrames } from "./frame-search.ts";
 import { readFileHeader } from "./inspection.ts";
-import { SnapshotOutput } from "./snapshot-output.ts";
 
 export interface Salvage {
   readonly snapshot: NamedFile;
@@ -26,18 +26,17 @@ export interface Salvage {
  * before it. Undefined when it cannot be told which log it belongs to.
  */
 export async function planSalvage(
-  fileSystem: FileSystem,
-  directory: string,
+  directory: LogDirectory,
   content: DirectoryContent,
   snapshot: NamedFile,
 ): Promise<Salvage | undefined> {
-  const own = await headerOf(fileSystem, directory, snapshot.name);
+  const own = await headerOf(directory, snapshot.name);
   const next = content.segments.find(({ sequence }) => sequence === snapshot.sequence + 1);
-  const successor = next && (await headerOf(fileSystem, directory, next.name));
+  const successor = next && (await headerOf(directory, next.name));
   const isOwn = own?.kind === "snapshot" && own.sequence === snapshot.sequence;
   const header = isOwn ? own : own === undefined && successor?.kind === "segment" ? successor : undefined;
   if (!header) return undefined;
-  return withFile(fileSystem, join(directory, snapshot.name), "read", async (file) => {
+  return directory.withFile(snapshot.name, "read", async (file) => {
     let kept = 0;
     let total: number | undefined;
     for await (const frame of findFrames(file, frameMarker(header.logId), 0, await file.size())) {
@@ -50,17 +49,12 @@ export async function planSalvage(
 }
 
 /** Replaces the snapshot by one of what is good, and keeps the old one beside it; resolves with its name. */
-export async function applySalvage(
-  fileSystem: FileSystem,
-  directory: string,
-  salvage: Salvage,
-): Promise<string> {
+export async function applySalvage(directory: LogDirectory, salvage: Salvage): Promise<string> {
   const { name, sequence } = salvage.snapshot;
-  const path = join(directory, name);
-  const temporary = join(directory, temporaryName(name));
-  const keptAs = await withFile(fileSystem, path, "read", async (file) => {
+  const temporary = temporaryName(name);
+  const keptAs = await directory.withFile(name, "read", async (file) => {
     const bytes = await file.size();
-    await withFile(fileSystem, temporary, "create", async (copy) => {
+    await directory.withFile(temporary, "create", async (copy) => {
       const output = new SnapshotOutput(copy, salvage.logId);
       await output.begin(sequence, salvage.checksum);
       for await (const frame of findFrames(file, frameMarker(salvage.logId), 0, bytes)) {
@@ -70,19 +64,15 @@ export async function applySalvage(
       await output.end(sequence);
       await copy.sync();
     });
-    return saveCut(fileSystem, directory, { file: name, offset: 0, bytes }, "corrupt");
+    return saveCut(directory, { file: name, offset: 0, bytes }, "corrupt");
   });
-  await fileSystem.rename(temporary, path);
-  await fileSystem.syncDirectory(directory);
+  await directory.rename(temporary, name);
+  await directory.sync();
   return keptAs;
 }
 
-async function headerOf(
-  fileSystem: FileSystem,
-  directory: string,
-  name: string,
-): Promise<FileHeader | undefined> {
-  const decoded = await withFile(fileSystem, join(directory, name), "read", readFileHeader);
+async function headerOf(directory: LogDirectory, name: string): Promise<FileHeader | undefined> {
+  const decoded = await directory.withFile(name, "read", readFileHeader);
   return decoded.verdict === "good" ? decoded.header : undefined;
 }
 

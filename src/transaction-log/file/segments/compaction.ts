@@ -1,9 +1,9 @@
-import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { DuetError } from "../../errors.ts";
-import { retainLive } from "../retain-live.ts";
-import { snapshotName, temporaryName } from "./directory.ts";
-import { closeQuietly, type File, type FileSystem } from "./file-system.ts";
+import { DuetError } from "../../../errors.ts";
+import { retainLive } from "../../retain-live.ts";
+import { snapshotName, temporaryName } from "../file-names.ts";
+import { closeQuietly, type File } from "../file-system.ts";
+import type { LogDirectory } from "../log-directory.ts";
 import type { LogReader } from "./log-reader.ts";
 import { SnapshotOutput } from "./snapshot-output.ts";
 
@@ -11,16 +11,18 @@ import { SnapshotOutput } from "./snapshot-output.ts";
 const readChunkBytes = 32 * 1024;
 const sliceMs = 0.3;
 
+/** Whether the put of `key` at `sequence` is still the state of that key. */
+export type IsLive = (key: string, sequence: number) => boolean;
+
 export interface SnapshotRequest {
-  readonly fileSystem: FileSystem;
-  readonly directory: string;
+  readonly directory: LogDirectory;
   readonly logId: Buffer;
   readonly horizon: number;
   /** Of the frame that ends at the horizon. */
   readonly checksum: number;
   /** The snapshot before and the segments up to the horizon. */
   readonly source: LogReader;
-  readonly isLive: (key: string, sequence: number) => boolean;
+  readonly isLive: IsLive;
   /** Asked often; true makes it reject with LOG_UNAVAILABLE. */
   readonly isStopped: () => boolean;
 }
@@ -33,20 +35,19 @@ export interface Snapshot {
 
 /** Resolves when the snapshot is durably in place; when it rejects, nothing of it is left. */
 export async function writeSnapshot(request: SnapshotRequest): Promise<Snapshot> {
-  const { fileSystem, directory, horizon } = request;
+  const { directory, horizon } = request;
   const name = snapshotName(horizon);
-  const path = join(directory, name);
-  const temporary = join(directory, temporaryName(name));
-  const file = await fileSystem.open(temporary, "create");
+  const temporary = temporaryName(name);
+  const file = await directory.open(temporary, "create");
   try {
     const bytes = await writeContent(file, request);
     await file.sync();
-    await fileSystem.rename(temporary, path);
-    await fileSystem.syncDirectory(directory);
+    await directory.rename(temporary, name);
+    await directory.sync();
     return { name, horizon, bytes };
   } catch (error) {
     // All that it was made from is still there, so it may go even when it had its name already.
-    await fileSystem.remove(temporary).catch(() => fileSystem.remove(path).catch(() => {}));
+    await directory.remove(temporary).catch(() => directory.remove(name).catch(() => {}));
     throw error;
   } finally {
     await closeQuietly(file);

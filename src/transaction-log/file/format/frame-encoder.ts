@@ -1,5 +1,5 @@
-import { TransactionEncoder } from "../transaction-codec.ts";
-import type { Transaction } from "../transaction-logger.ts";
+import { TransactionEncoder } from "../../transaction-codec.ts";
+import type { Transaction } from "../../transaction-logger.ts";
 import {
   encodeFrameHeader,
   type FrameKind,

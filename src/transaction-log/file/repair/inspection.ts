@@ -1,13 +1,13 @@
-import { join } from "node:path";
+import { type DirectoryContent, type NamedFile, segmentName } from "../file-names.ts";
+import { type File, readFully } from "../file-system.ts";
+import { decodeFileHeader, type FileHeader, fileHeaderBytes, formatVersion } from "../format/file-header.ts";
+import { frameMarker } from "../format/frame.ts";
+import { FrameReader, holdsTransactions } from "../format/frame-reader.ts";
+import { endOfContent } from "../format/frame-search.ts";
+import { readLogMark } from "../lock.ts";
+import type { LogDirectory } from "../log-directory.ts";
+import { readDurableMark } from "../segments/durable-mark.ts";
 import { corruptError, type Damage, versionError } from "./damage.ts";
-import { type DirectoryContent, type NamedFile, segmentName, sortDirectory } from "./directory.ts";
-import { readDurableMark } from "./durable-mark.ts";
-import { decodeFileHeader, type FileHeader, fileHeaderBytes, formatVersion } from "./file-header.ts";
-import { type File, type FileSystem, readFully, withFile } from "./file-system.ts";
-import { frameKinds, frameMarker } from "./frame.ts";
-import { FrameReader } from "./frame-reader.ts";
-import { endOfContent } from "./frame-search.ts";
-import { readLogMark } from "./lock.ts";
 import { examineTail } from "./tail.ts";
 
 /** A file whose header is good, and how far its frames are. */
@@ -58,8 +58,8 @@ export interface Inspection {
 }
 
 /** Reads the whole log and changes nothing. Rejects with LOG_VERSION; damage is in the result. */
-export async function inspectLog(fileSystem: FileSystem, directory: string): Promise<Inspection> {
-  const content = sortDirectory(await fileSystem.list(directory));
+export async function inspectLog(directory: LogDirectory): Promise<Inspection> {
+  const content = await directory.content();
   const inspection: Inspection = {
     content,
     logId: undefined,
@@ -75,8 +75,8 @@ export async function inspectLog(fileSystem: FileSystem, directory: string): Pro
     damage: undefined,
   };
   try {
-    await inspectSnapshots(fileSystem, directory, inspection);
-    await inspectSegments(fileSystem, directory, inspection);
+    await inspectSnapshots(directory, inspection);
+    await inspectSegments(directory, inspection);
   } catch (error) {
     if (!(error instanceof FoundDamage)) throw error;
     inspection.damage = error.damage;
@@ -85,7 +85,7 @@ export async function inspectLog(fileSystem: FileSystem, directory: string): Pro
 }
 
 /** Rejects with LOG_CORRUPT when the log is damaged. */
-export function assertSound(directory: string, inspection: Inspection): void {
+export function assertSound(directory: LogDirectory, inspection: Inspection): void {
   if (inspection.damage) throw corruptError(directory, inspection.damage);
 }
 
@@ -99,13 +99,13 @@ class FoundDamage extends Error {
   }
 }
 
-async function inspectSnapshots(fileSystem: FileSystem, directory: string, inspection: Inspection) {
+async function inspectSnapshots(directory: LogDirectory, inspection: Inspection) {
   const { snapshots, segments } = inspection.content;
   const newest = snapshots.at(-1);
   if (!newest) return;
-  await withFile(fileSystem, join(directory, newest.name), "read", async (file) => {
+  await directory.withFile(newest.name, "read", async (file) => {
     const header = await checkHeader(directory, file, newest, "snapshot", inspection);
-    const inspected = await inspectFrames(file, newest.name, header, 1);
+    const inspected = await inspectFrames(file, newest.name, header);
     inspection.snapshot = inspected.file;
     if (!inspected.file.ended) {
       throw new FoundDamage({
@@ -125,10 +125,10 @@ async function inspectSnapshots(fileSystem: FileSystem, directory: string, inspe
   }
 }
 
-async function inspectSegments(fileSystem: FileSystem, directory: string, inspection: Inspection) {
+async function inspectSegments(directory: LogDirectory, inspection: Inspection) {
   const named = inspection.content.segments.filter(({ name }) => !inspection.leftovers.includes(name));
   if (named.length === 0 && !inspection.snapshot) {
-    const marked = await readLogMark(fileSystem, directory);
+    const marked = await readLogMark(directory);
     if (marked === undefined) return;
     throw new FoundDamage({
       file: segmentName(1),
@@ -138,8 +138,8 @@ async function inspectSegments(fileSystem: FileSystem, directory: string, inspec
     });
   }
   for (const [index, { name }] of named.entries()) {
-    await withFile(fileSystem, join(directory, name), "read", (file) =>
-      inspectSegment(fileSystem, directory, file, name, named, index, inspection),
+    await directory.withFile(name, "read", (file) =>
+      inspectSegment(directory, file, name, named, index, inspection),
     );
   }
   const last = inspection.segments.at(-1);
@@ -154,8 +154,7 @@ async function inspectSegments(fileSystem: FileSystem, directory: string, inspec
 }
 
 async function inspectSegment(
-  fileSystem: FileSystem,
-  directory: string,
+  directory: LogDirectory,
   file: File,
   name: string,
   named: readonly NamedFile[],
@@ -172,7 +171,7 @@ async function inspectSegment(
     if (previous && !previous.ended) throw damaged(previous.endOffset, "a bad frame", previous.name);
     throw damaged(0, `the segment does not follow sequence ${inspection.lastSequence}`);
   }
-  const { file: inspected, reader } = await inspectFrames(file, name, header, header.sequence);
+  const { file: inspected, reader } = await inspectFrames(file, name, header);
   if (previous && !previous.ended) {
     const isEmpty =
       reader.frames === 0 && (await endOfContent(file, fileHeaderBytes, inspected.bytes)) === fileHeaderBytes;
@@ -188,7 +187,7 @@ async function inspectSegment(
   if (tail.verdict === "corrupt") {
     throw damaged(reader.offset, `a bad frame, with a good one behind it at ${tail.laterFrameOffset}`);
   }
-  inspection.durableSequence = await readDurableMark(fileSystem, directory, header.logId);
+  inspection.durableSequence = await readDurableMark(directory, header.logId);
   if (inspection.lastSequence < inspection.durableSequence) {
     throw damaged(reader.offset, `the log ends here, and sequence ${inspection.durableSequence} was durable`);
   }
@@ -196,7 +195,7 @@ async function inspectSegment(
 }
 
 async function checkHeader(
-  directory: string,
+  directory: LogDirectory,
   file: File,
   named: NamedFile,
   kind: FileHeader["kind"],
@@ -223,29 +222,18 @@ export async function readFileHeader(file: File) {
 }
 
 /** Reads all frames that are good; the reader then stands behind them. */
-async function inspectFrames(file: File, name: string, header: FileHeader, nextSequence: number) {
+async function inspectFrames(file: File, name: string, header: FileHeader) {
   const bytes = await file.size();
-  const reader = new FrameReader(file, {
-    kind: header.kind,
-    marker: frameMarker(header.logId),
-    offset: fileHeaderBytes,
-    end: bytes,
-    checksum: header.checksum,
-    nextSequence,
-  });
+  const reader = new FrameReader(file, header, { end: bytes });
   let endOffset = fileHeaderBytes;
   let lastFrameOffset = fileHeaderBytes;
   let { checksum } = header;
-  for (;;) {
-    const frame = reader.take();
-    if (frame) {
-      if (frame.kind !== frameKinds.transactions && frame.kind !== frameKinds.snapshot) continue;
-      lastFrameOffset = frame.offset;
-      endOffset = reader.offset;
-      checksum = reader.checksum;
-    } else if (!(await reader.more())) {
-      break;
-    }
+  for await (const group of reader.groups()) {
+    const last = group.findLast(holdsTransactions);
+    if (!last) continue;
+    lastFrameOffset = last.offset;
+    endOffset = last.end;
+    ({ checksum } = last);
   }
   const inspected: InspectedFile = {
     name,

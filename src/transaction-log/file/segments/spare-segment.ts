@@ -1,10 +1,10 @@
-import { join } from "node:path";
-import { closeQuietly, type File, type FileSystem, fillWithZeros } from "./file-system.ts";
+import { closeQuietly, type File, fillWithZeros } from "../file-system.ts";
+import type { LogDirectory } from "../log-directory.ts";
 
 const stepBytes = 256 * 1024;
 
 export interface PreparedFile {
-  readonly path: string;
+  readonly name: string;
   readonly file: File;
 }
 
@@ -13,15 +13,13 @@ export interface PreparedFile {
  * small steps beside the appends, and can be taken half filled, so that a rotation never waits for more than one step.
  */
 export class SpareSegment {
-  readonly #fileSystem: FileSystem;
-  readonly #directory: string;
+  readonly #directory: LogDirectory;
   readonly #segmentBytes: number;
   #filling: Promise<PreparedFile | undefined> | undefined;
   #count = 0;
   #stopped = false;
 
-  constructor(fileSystem: FileSystem, directory: string, segmentBytes: number) {
-    this.#fileSystem = fileSystem;
+  constructor(directory: LogDirectory, segmentBytes: number) {
     this.#directory = directory;
     this.#segmentBytes = segmentBytes;
   }
@@ -52,13 +50,13 @@ export class SpareSegment {
     this.#stopped = true;
     const prepared = await this.#filling;
     this.#filling = undefined;
-    if (prepared) await discardFile(this.#fileSystem, prepared);
+    if (prepared) await discardFile(this.#directory, prepared);
   }
 
   async #open(): Promise<PreparedFile> {
     // Each has a name of its own: to begin one must never touch the one that is being put in place.
-    const path = join(this.#directory, `spare-${++this.#count}.log.tmp`);
-    return { path, file: await this.#fileSystem.open(path, "createDurable") };
+    const name = `spare-${++this.#count}.log.tmp`;
+    return { name, file: await this.#directory.open(name, "createDurable") };
   }
 
   async #fill(): Promise<PreparedFile> {
@@ -70,13 +68,13 @@ export class SpareSegment {
       return prepared;
     } catch (error) {
       // A descriptor that failed once is not used again.
-      await discardFile(this.#fileSystem, prepared);
+      await discardFile(this.#directory, prepared);
       throw error;
     }
   }
 }
 
-async function discardFile(fileSystem: FileSystem, { path, file }: PreparedFile): Promise<void> {
+async function discardFile(directory: LogDirectory, { name, file }: PreparedFile): Promise<void> {
   await closeQuietly(file);
-  await fileSystem.remove(path).catch(() => {});
+  await directory.remove(name).catch(() => {});
 }

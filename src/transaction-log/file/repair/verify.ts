@@ -1,8 +1,8 @@
-import { resolve } from "node:path";
-import type { FileSystem } from "./file-system.ts";
+import type { FileSystem } from "../file-system.ts";
+import { lockDirectoryForReading } from "../lock.ts";
+import { LogDirectory } from "../log-directory.ts";
+import { nodeFileSystem } from "../node-file-system.ts";
 import { type Inspection, inspectLog } from "./inspection.ts";
-import { lockDirectoryForReading } from "./lock.ts";
-import { nodeFileSystem } from "./node-file-system.ts";
 
 interface Finding {
   /**
@@ -33,10 +33,10 @@ export async function verifyLog(
   directory: string,
   fileSystem: FileSystem = nodeFileSystem,
 ): Promise<LogReport> {
-  const path = resolve(directory);
-  const unlock = await lockDirectoryForReading(fileSystem, path);
+  const log = new LogDirectory(fileSystem, directory);
+  const unlock = await lockDirectoryForReading(log);
   try {
-    return reportOf(await inspectLog(fileSystem, path));
+    return reportOf(await inspectLog(log));
   } finally {
     await unlock();
   }

@@ -1,8 +1,8 @@
-import type { Transaction } from "../transaction-logger.ts";
-import { encodeFileHeader, fileHeaderBytes } from "./file-header.ts";
-import { type File, writeFully } from "./file-system.ts";
-import { encodeEndFrame, frameKinds, frameMarker } from "./frame.ts";
-import { FrameEncoder } from "./frame-encoder.ts";
+import type { Transaction } from "../../transaction-logger.ts";
+import { type File, writeFully } from "../file-system.ts";
+import { encodeFileHeader, fileHeaderBytes } from "../format/file-header.ts";
+import { encodeEndFrame, frameKinds, frameMarker } from "../format/frame.ts";
+import { FrameEncoder } from "../format/frame-encoder.ts";
 
 const framePayloadBytes = 64 * 1024;
 /** A sync that has more to write would hold up those of the appends. */

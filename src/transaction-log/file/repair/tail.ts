@@ -1,7 +1,7 @@
-import type { File } from "./file-system.ts";
-import { frameOverheadBytes } from "./frame.ts";
-import type { FrameReader } from "./frame-reader.ts";
-import { endOfContent, findFrames, readFrameAt, readFrameHeaderAt } from "./frame-search.ts";
+import type { File } from "../file-system.ts";
+import { frameOverheadBytes } from "../format/frame.ts";
+import type { FrameReader } from "../format/frame-reader.ts";
+import { endOfContent, findFrames, readFrameAt, readFrameHeaderAt } from "../format/frame-search.ts";
 
 /** What stands behind the last good frame of the last segment. */
 export type Tail =

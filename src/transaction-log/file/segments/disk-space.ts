@@ -1,14 +1,13 @@
-import { join } from "node:path";
-import type { LogSink } from "../log-sink.ts";
-import { reserveName } from "./directory.ts";
-import { closeQuietly, type FileSystem, fillWithZeros } from "./file-system.ts";
+import type { LogSink } from "../../log-sink.ts";
+import { reserveName } from "../file-names.ts";
+import { closeQuietly, fillWithZeros } from "../file-system.ts";
+import type { LogDirectory } from "../log-directory.ts";
 
 /** While the disk is full, the pause after a compaction is so many times as long as the compaction. */
 const pauseFactor = 10;
 
 export interface DiskSpaceOptions {
-  readonly fileSystem: FileSystem;
-  readonly directory: string;
+  readonly directory: LogDirectory;
   readonly segmentBytes: number;
   /** The least pause between two compactions that the disk asked for. */
   readonly pauseMs: number;
@@ -60,8 +59,8 @@ export class DiskSpace {
 
   /** Looks at the disk, and makes the reserve when there is room and none is there. */
   async measure({ snapshot, appended }: LogBytes): Promise<void> {
-    const { fileSystem, directory, segmentBytes } = this.#options;
-    const { freeBytes } = await fileSystem.space(directory);
+    const { directory, segmentBytes } = this.#options;
+    const { freeBytes } = await directory.space();
     const room = freeBytes - snapshot - appended - segmentBytes;
     // Not at the same mark, so that it does not change with every write.
     this.#setFull(this.#full ? room < segmentBytes / 4 : room < 0, freeBytes);
@@ -76,12 +75,12 @@ export class DiskSpace {
 
   /** A write found no space left, whatever the file system says of its free space. True when that may help to try again. */
   async exhausted(): Promise<boolean> {
-    const { fileSystem, directory, sink } = this.#options;
+    const { directory, sink } = this.#options;
     this.#setFull(true, 0);
     if (!this.#hasReserve) return false;
     this.#hasReserve = false;
-    await fileSystem.remove(join(directory, reserveName));
-    sink.warn({ directory }, "reserve of the log given up, no space left on the disk");
+    await directory.remove(reserveName);
+    sink.warn({ directory: directory.path }, "reserve of the log given up, no space left on the disk");
     return true;
   }
 
@@ -96,16 +95,20 @@ export class DiskSpace {
     if (full === this.#full) return;
     this.#full = full;
     const { sink, directory } = this.#options;
-    if (full) sink.warn({ directory, freeBytes }, "no space left for the log, which takes deletes only");
-    else sink.info({ directory, freeBytes }, "space for the log again, which takes all writes");
+    if (full)
+      sink.warn(
+        { directory: directory.path, freeBytes },
+        "no space left for the log, which takes deletes only",
+      );
+    else
+      sink.info({ directory: directory.path, freeBytes }, "space for the log again, which takes all writes");
   }
 
   /** Best effort: without it the log is as safe, and takes fewer deletes when the disk is full. */
   async #makeReserve(): Promise<void> {
-    const { fileSystem, directory, segmentBytes, sink } = this.#options;
-    const path = join(directory, reserveName);
+    const { directory, segmentBytes, sink } = this.#options;
     try {
-      const file = await fileSystem.open(path, "updateDurable");
+      const file = await directory.open(reserveName, "updateDurable");
       try {
         await fillWithZeros(file, await file.size(), segmentBytes);
       } finally {
@@ -113,8 +116,8 @@ export class DiskSpace {
       }
       this.#hasReserve = true;
     } catch (error) {
-      sink.warn({ err: error, path }, "reserve of the log not made");
-      await fileSystem.remove(path).catch(() => {});
+      sink.warn({ err: error, directory: directory.path }, "reserve of the log not made");
+      await directory.remove(reserveName).catch(() => {});
     }
   }
 }

@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { type File, readFully } from "./file-system.ts";
+import { type File, readFully } from "../file-system.ts";
 import { decodeFrameHeader, type FrameHeader, frameHeaderBytes, frameOverheadBytes } from "./frame.ts";
 
 const chunkBytes = 256 * 1024;

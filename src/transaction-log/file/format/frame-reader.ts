@@ -1,5 +1,5 @@
-import type { FileHeader } from "./file-header.ts";
-import type { File } from "./file-system.ts";
+import type { File } from "../file-system.ts";
+import { type FileHeader, fileHeaderBytes } from "./file-header.ts";
 import {
   decodeFrameHeader,
   type FrameHeader,
@@ -7,6 +7,7 @@ import {
   frameChecksum,
   frameHeaderBytes,
   frameKinds,
+  frameMarker,
   frameOverheadBytes,
 } from "./frame.ts";
 
@@ -20,34 +21,30 @@ export interface Frame {
   readonly payload: Buffer;
   /** Where in the file it begins. */
   readonly offset: number;
+  /** Where in the file it ends. */
+  readonly end: number;
+  /** What the next frame chains to. */
+  readonly checksum: number;
 }
 
-export interface FrameReaderStart {
-  readonly kind: FileHeader["kind"];
-  readonly marker: number;
-  readonly offset: number;
+export interface FrameReaderOptions {
   /** Nothing from here on is read. */
   readonly end: number;
-  /** What the first frame must chain to. */
-  readonly checksum: number;
-  readonly nextSequence: number;
   /** What is read at once, and so checked without a pause. */
   readonly chunkBytes?: number;
 }
 
+/** False for end frames. */
+export function holdsTransactions({ kind }: Frame): boolean {
+  return kind === frameKinds.transactions || kind === frameKinds.snapshot;
+}
+
 /**
- * Reads the frames of one file in order, each checked against the one before:
- *
- *     for (;;) {
- *       const frame = reader.take();
- *       if (frame) …
- *       else if (!(await reader.more())) break;
- *     }
- *
- * Afterwards `offset` is behind the last good frame, and the other fields tell what was there.
+ * Reads the frames of one file in order, each checked against the one before, up to the end frame or the first frame that
+ * is not good. Afterwards `offset` is behind the last good frame, and the other fields tell what was there.
  */
 export class FrameReader {
-  offset: number;
+  offset = fileHeaderBytes;
   checksum: number;
   /** In a segment exactly the first sequence of the next frame, in a snapshot the least that it can be. */
   nextSequence: number;
@@ -69,19 +66,34 @@ export class FrameReader {
   /** Bytes that the next frame needs; 0 when no good one can follow. */
   #needed = frameHeaderBytes;
 
-  constructor(file: File, start: FrameReaderStart) {
+  /** `header` is that of the file, and good. */
+  constructor(file: File, header: FileHeader, { end, chunkBytes = defaultChunkBytes }: FrameReaderOptions) {
     this.#file = file;
-    this.#kind = start.kind;
-    this.#marker = start.marker;
-    this.#chunkBytes = start.chunkBytes ?? defaultChunkBytes;
-    this.#end = start.end;
-    this.offset = start.offset;
-    this.checksum = start.checksum;
-    this.nextSequence = start.nextSequence;
+    this.#kind = header.kind;
+    this.#marker = frameMarker(header.logId);
+    this.#chunkBytes = chunkBytes;
+    this.#end = end;
+    this.checksum = header.checksum;
+    this.nextSequence = header.kind === "segment" ? header.sequence : 1;
+  }
+
+  /** All frames, in groups that are in memory at once: a payload is valid until the next group is asked for. */
+  async *groups(): AsyncGenerator<readonly Frame[]> {
+    do {
+      const group: Frame[] = [];
+      for (let frame = this.#take(); frame; frame = this.#take()) group.push(frame);
+      if (group.length > 0) yield group;
+    } while (await this.#more());
+  }
+
+  /** Checks all frames, for the fields that are left behind. */
+  async readAll(): Promise<void> {
+    do while (this.#take());
+    while (await this.#more());
   }
 
   /** The next frame of what is in memory. */
-  take(): Frame | undefined {
+  #take(): Frame | undefined {
     const from = this.#from;
     const available = this.#to - from;
     if (available < this.#needed || this.#needed === 0) return undefined;
@@ -96,16 +108,18 @@ export class FrameReader {
     const checksum = frameChecksum(header.checksum, payload);
     if (this.#buffer.readUInt32LE(from + bytes - 4) !== checksum) return this.#stop();
     const offset = this.offset;
+    const end = offset + bytes;
     this.#from += bytes;
-    this.offset += bytes;
+    this.offset = end;
     this.checksum = checksum;
     this.frames++;
     this.#advance(header);
-    return { kind: header.kind, firstSequence: header.firstSequence, count: header.count, payload, offset };
+    const { kind, firstSequence, count } = header;
+    return { kind, firstSequence, count, payload, offset, end, checksum };
   }
 
   /** Reads on. False at the end, and where no good frame follows. */
-  async more(): Promise<boolean> {
+  async #more(): Promise<boolean> {
     const kept = this.#to - this.#from;
     const wanted = Math.min(Math.max(this.#chunkBytes, this.#needed), this.#end - this.offset);
     if (this.#needed === 0 || wanted < this.#needed) return false;

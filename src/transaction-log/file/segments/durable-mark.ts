@@ -1,15 +1,8 @@
-import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { durableMarkName } from "./directory.ts";
-import {
-  closeQuietly,
-  type File,
-  type FileSystem,
-  readFully,
-  withFile,
-  writeDurably,
-} from "./file-system.ts";
-import { readUint53, writeUint53 } from "./uint53.ts";
+import { durableMarkName } from "../file-names.ts";
+import { closeQuietly, type File, readFully, writeDurably } from "../file-system.ts";
+import { readUint53, writeUint53 } from "../format/uint53.ts";
+import type { LogDirectory } from "../log-directory.ts";
 
 /**
  * The file `durable-sequence` holds a sequence that is known to be durable. A log that ends before it is damaged, not
@@ -32,20 +25,15 @@ interface Slot {
 }
 
 /** The newest sequence that the directory records as durable for this log; 0 when none is recorded. */
-export async function readDurableMark(
-  fileSystem: FileSystem,
-  directory: string,
-  logId: Buffer,
-): Promise<number> {
-  if (!(await fileSystem.list(directory)).includes(durableMarkName)) return 0;
-  const slots = await withFile(fileSystem, join(directory, durableMarkName), "read", readSlots);
+export async function readDurableMark(directory: LogDirectory, logId: Buffer): Promise<number> {
+  if (!(await directory.has(durableMarkName))) return 0;
+  const slots = await directory.withFile(durableMarkName, "read", readSlots);
   return Math.max(0, ...slots.map((slot) => (slot?.logId.equals(logId) ? slot.sequence : 0)));
 }
 
 /** Writes the file. Calls run one after the other. */
 export class DurableMark {
-  readonly #fileSystem: FileSystem;
-  readonly #directory: string;
+  readonly #directory: LogDirectory;
   readonly #logId: Buffer;
   #file: File | undefined;
   /** Index of the slot that holds the older sequence. */
@@ -53,8 +41,7 @@ export class DurableMark {
   #sequence = -1;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(fileSystem: FileSystem, directory: string, logId: Buffer) {
-    this.#fileSystem = fileSystem;
+  constructor(directory: LogDirectory, logId: Buffer) {
     this.#directory = directory;
     this.#logId = logId;
   }
@@ -95,9 +82,9 @@ export class DurableMark {
   }
 
   async #open(): Promise<File> {
-    const file = await this.#fileSystem.open(join(this.#directory, durableMarkName), "updateDurable");
+    const file = await this.#directory.open(durableMarkName, "updateDurable");
     try {
-      await this.#fileSystem.syncDirectory(this.#directory);
+      await this.#directory.sync();
       const [first, second] = await readSlots(file);
       this.#next = first && (!second || first.sequence > second.sequence) ? 1 : 0;
       return file;

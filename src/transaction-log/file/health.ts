@@ -1,0 +1,139 @@
+import { DuetError } from "../../errors.ts";
+import type { LogSink } from "../log-sink.ts";
+import type { Transaction } from "../transaction-logger.ts";
+import type { DirectoryLock } from "./lock.ts";
+import { type DiskSpace, isNoSpace } from "./segments/disk-space.ts";
+import type { LogFiles } from "./segments/log-files.ts";
+
+export interface HealthOptions {
+  readonly files: LogFiles;
+  readonly lock: DirectoryLock;
+  readonly space: DiskSpace;
+  readonly sink: LogSink;
+  /** Before the first attempt to heal; it doubles up to fifty times this. */
+  readonly recoveryDelayMs: number;
+  /** Makes the disk hold what is acknowledged and nothing later. Rejects when it could not; it is then tried again. */
+  readonly heal: () => Promise<void>;
+}
+
+/**
+ * What the log takes at the moment.
+ *
+ *     writable ──── no room for a copy of the log ───▸ full: deletes only
+ *        │  ▴                                            │
+ *        │  └─ healed ─┐                                 │
+ *        └─ a call of the file system failed ─▸ at fault: nothing
+ *                                                        │
+ *        the lock file is not ours ─▸ lost: nothing, for good
+ *
+ * Invariants:
+ * - At fault, no append is under way and none begins. What was acknowledged is what `files` says; it is not changed.
+ * - Healing runs only at fault, one attempt at a time, and an attempt that fails leaves the log at fault.
+ * - A descriptor that failed is not used again: only healing replaces it, by a file that was synced.
+ * - A log that is lost never heals and writes nothing, because another process may have opened it.
+ */
+export class Health {
+  readonly #options: HealthOptions;
+  #fault: DuetError | undefined;
+  #lost: DuetError | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #healing: Promise<void> | undefined;
+  #closed = false;
+  /** Why puts are refused while the log is full. */
+  readonly fullError: DuetError;
+
+  constructor(options: HealthOptions) {
+    this.#options = options;
+    const { path } = options.files.directory;
+    this.fullError = new DuetError(
+      "LOG_UNAVAILABLE",
+      `no space left on the disk for the log in ${path}; it takes deletes only until there is room`,
+    );
+  }
+
+  get fault(): DuetError | undefined {
+    return this.#lost ?? this.#fault ?? (this.deletesOnly ? this.fullError : undefined);
+  }
+
+  get deletesOnly(): boolean {
+    return this.#options.space.full && !this.atFault;
+  }
+
+  /** Takes nothing at all. */
+  get atFault(): boolean {
+    return (this.#lost ?? this.#fault) !== undefined;
+  }
+
+  get lost(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  /** Throws LOG_UNAVAILABLE when the log takes nothing, or not these. */
+  assertTakes(transactions: readonly Transaction[]): void {
+    const fault = this.#lost ?? this.#fault;
+    if (fault) throw new DuetError("LOG_UNAVAILABLE", fault.message, { cause: fault.cause });
+    if (!this.deletesOnly) return;
+    if (transactions.some(({ events }) => events.some(({ type }) => type === "put"))) throw this.fullError;
+  }
+
+  /** Rejects with LOG_UNAVAILABLE, now and for all later appends, when the lock file is not ours any more. */
+  async assertLocked(): Promise<void> {
+    const { lock, files, sink } = this.#options;
+    if (this.#lost) throw this.#lost;
+    if (await lock.isHeld()) return;
+    const { path } = files.directory;
+    const message =
+      `the lock file in ${path} was removed or replaced while the log was open, so another process may have ` +
+      "opened the log; the log takes no writes until the service is restarted";
+    sink.error({ directory: path, lastSequence: files.lastSequence }, message);
+    this.#lost = new DuetError("LOG_UNAVAILABLE", message);
+    throw this.#lost;
+  }
+
+  /** From now on the log is at fault, until it has healed. `what` failed. */
+  fail(what: string, cause: unknown): void {
+    if (this.#lost) return;
+    const { sink, files, recoveryDelayMs } = this.#options;
+    sink.error({ err: cause, lastSequence: files.lastSequence }, what);
+    const healing = this.#fault !== undefined;
+    this.#fault = this.#faultOf(what, cause);
+    if (!healing) this.#healLater(recoveryDelayMs);
+  }
+
+  /** Waits for an attempt to heal that is under way; there is none after it. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#healing;
+  }
+
+  #faultOf(what: string, cause: unknown): DuetError {
+    const { path } = this.#options.files.directory;
+    const reason = isNoSpace(cause) ? `no space left on the disk for the log in ${path}` : what;
+    return new DuetError("LOG_UNAVAILABLE", `${reason}; it takes no writes until it has recovered`, {
+      cause,
+    });
+  }
+
+  #healLater(delayMs: number): void {
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => {
+      this.#healing = this.#heal(delayMs);
+    }, delayMs).unref();
+  }
+
+  async #heal(delayMs: number): Promise<void> {
+    const { files, sink, heal, recoveryDelayMs } = this.#options;
+    try {
+      await this.assertLocked();
+      await heal();
+      this.#fault = undefined;
+      sink.info({ lastSequence: files.lastSequence }, "log recovered, takes writes again");
+    } catch (error) {
+      if (this.#lost) return;
+      this.#fault = this.#faultOf("recovery of the log failed", error);
+      sink.warn({ err: error }, "recovery of the log failed, trying again");
+      this.#healLater(Math.min(delayMs * 2, recoveryDelayMs * 50));
+    }
+  }
+}

@@ -1,0 +1,113 @@
+import { randomBytes } from "node:crypto";
+import { type LogSink, silentSink } from "../log-sink.ts";
+import { reserveName } from "./file-names.ts";
+import { closeQuietly, type File, fillWithZeros } from "./file-system.ts";
+import type { DirectoryLock } from "./lock.ts";
+import type { LogDirectory } from "./log-directory.ts";
+import { assertSound, type InspectedFile, type Inspection, inspectLog } from "./repair/inspection.ts";
+import { settleLog } from "./repair/recovery.ts";
+import { DiskSpace } from "./segments/disk-space.ts";
+import { DurableMark } from "./segments/durable-mark.ts";
+import { LogFiles } from "./segments/log-files.ts";
+import { type ActiveSegment, createSegment } from "./segments/segment.ts";
+import { SpareSegment } from "./segments/spare-segment.ts";
+
+export interface OpeningOptions {
+  readonly segmentBytes?: number | undefined;
+  readonly recoveryDelayMs?: number | undefined;
+  readonly log?: LogSink | undefined;
+}
+
+/** What opening the log found, and what it needs to go on. */
+export interface OpenedLog {
+  readonly files: LogFiles;
+  readonly lock: DirectoryLock;
+  readonly spare: SpareSegment;
+  readonly mark: DurableMark;
+  readonly space: DiskSpace;
+  readonly segmentBytes: number;
+  readonly recoveryDelayMs: number;
+  readonly sink: LogSink;
+}
+
+/** Reads the whole log, completes what a crash left half done, and opens the segment that takes appends. */
+export async function readLog(
+  directory: LogDirectory,
+  lock: DirectoryLock,
+  options: OpeningOptions,
+): Promise<OpenedLog> {
+  const { log: sink = silentSink, recoveryDelayMs = 100 } = options;
+  const segmentBytes = options.segmentBytes ?? (await defaultSegmentBytes(directory));
+  const inspection = await inspectLog(directory);
+  assertSound(directory, inspection);
+  const hasReserve = inspection.content.names.includes(reserveName);
+  const space = new DiskSpace({ directory, segmentBytes, pauseMs: 10 * recoveryDelayMs, sink, hasReserve });
+  const last = inspection.segments.at(-1);
+  const lastFile = last && lock.takeNewestSegment(last.name);
+  const logId = inspection.logId ?? randomBytes(8);
+  const spare = new SpareSegment(directory, segmentBytes);
+  const mark = new DurableMark(directory, logId);
+  let active: ActiveSegment | undefined;
+  try {
+    await directory.syncParent();
+    await settleLog(directory, inspection, sink);
+    active =
+      last && lastFile
+        ? await reopenSegment(directory, last, lastFile, segmentBytes, sink)
+        : await createFirstSegment(directory, spare, logId);
+    await lock.markLog(logId);
+  } catch (error) {
+    const file = active?.file ?? lastFile;
+    if (file) await closeQuietly(file);
+    await spare.discard();
+    throw error;
+  }
+  const files = new LogFiles({ directory, logId, active, ...stateOf(inspection) });
+  return { files, lock, spare, mark, space, segmentBytes, recoveryDelayMs, sink };
+}
+
+/** A small disk must have room for a few of them. */
+async function defaultSegmentBytes(directory: LogDirectory): Promise<number> {
+  const { totalBytes } = await directory.space();
+  return Math.max(256 * 1024, Math.min(16 * 1024 * 1024, Math.floor(totalBytes / 32)));
+}
+
+function stateOf(inspection: Inspection) {
+  const { snapshot, horizon, lastSequence, checksum } = inspection;
+  return {
+    snapshot: snapshot && { name: snapshot.name, horizon, bytes: snapshot.bytes },
+    sealed: inspection.segments
+      .slice(0, -1)
+      .map(({ name, header, endOffset }) => ({ name, firstSequence: header.sequence, bytes: endOffset })),
+    lastSequence,
+    lastChecksum: checksum,
+  };
+}
+
+async function createFirstSegment(
+  directory: LogDirectory,
+  spare: SpareSegment,
+  logId: Buffer,
+): Promise<ActiveSegment> {
+  await spare.prepared();
+  return createSegment(directory, spare, { logId, firstSequence: 1, previousChecksum: 0 });
+}
+
+async function reopenSegment(
+  directory: LogDirectory,
+  segment: InspectedFile,
+  file: File,
+  segmentBytes: number,
+  sink: LogSink,
+): Promise<ActiveSegment> {
+  const { name, header, endOffset, checksum } = segment;
+  // On a descriptor of its own: without the zeros the log is slower, not worse, so a full disk must not stop a start.
+  await directory
+    .withFile(name, "updateDurable", async (filler) => {
+      await fillWithZeros(filler, await filler.size(), segmentBytes);
+    })
+    .catch((error) => {
+      sink.warn({ err: error, file: name }, "no space could be set aside for the log");
+    });
+  return { name, firstSequence: header.sequence, file, offset: endOffset, checksum };
+}

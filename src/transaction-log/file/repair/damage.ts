@@ -1,0 +1,37 @@
+import { DuetError } from "../../../errors.ts";
+import type { LogDirectory } from "../log-directory.ts";
+
+/** Where a log stops to be what was written. */
+export interface Damage {
+  readonly file: string;
+  readonly offset: number;
+  /** Everything up to this sequence is good. */
+  readonly lastGoodSequence: number;
+  readonly what: string;
+}
+
+export function corruptError(directory: LogDirectory, damage: Damage, cause?: unknown): DuetError {
+  return new DuetError(
+    "LOG_CORRUPT",
+    `the log in ${directory.path} is damaged: ${damage.file} at offset ${damage.offset}: ${damage.what}; the last good ` +
+      `sequence is ${damage.lastGoodSequence}. To see what a repair would cut off, run: ` +
+      `duetkv log repair --log file:${directory.path}`,
+    {
+      ...(cause === undefined ? {} : { cause }),
+      metadata: { file: damage.file, offset: String(damage.offset) },
+    },
+  );
+}
+
+export function versionError(
+  directory: LogDirectory,
+  file: string,
+  version: number,
+  known: number,
+): DuetError {
+  return new DuetError(
+    "LOG_VERSION",
+    `the log in ${directory.path} was written by a newer release: ${file} has format version ${version}, and this release ` +
+      `reads versions up to ${known}. Nothing was changed.`,
+  );
+}
