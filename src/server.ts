@@ -63,6 +63,7 @@ export async function openServer(
     },
     replayedBytes,
   );
+  if (logger.shared) compactor.start();
   const onRun = (transactions: readonly Transaction[]) => compactor.onRun(transactions);
   const applier = new Applier({ store, logger, onApplied, onRun });
   const committer = new Committer({ store, logger, limits, clock, applier });

@@ -140,7 +140,11 @@ async function deliverLate(client: Socket, upstream: Socket, held: Buffer[], mod
 }
 
 /** Calls back with each whole message. A client's first message has no type. */
-function splitMessages(socket: Socket, fromClient: boolean, onMessage: (message: Buffer) => void): void {
+export function splitMessages(
+  socket: Socket,
+  fromClient: boolean,
+  onMessage: (message: Buffer) => void,
+): void {
   let pending = Buffer.alloc(0);
   let typeBytes = fromClient ? 0 : 1;
   socket.on("data", (chunk) => {

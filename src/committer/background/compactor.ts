@@ -30,6 +30,11 @@ export class Compactor {
     }, pollMs).unref();
   }
 
+  /** Compacts a log that a start found to be mostly garbage. Called before anything is appended. */
+  start(): void {
+    if (this.#isDue) void this.compact();
+  }
+
   /** No compaction is begun any more by itself; one that is running ends with the log. */
   close(): void {
     clearInterval(this.#poll);
@@ -38,9 +43,12 @@ export class Compactor {
   /** Called for all that is applied. A log that is not shared has no append under way then. */
   onRun(transactions: readonly Transaction[]): void {
     for (const transaction of transactions) this.#bytes += loggedBytes(transaction);
+    if (this.#isDue && this.#running === undefined) void this.compact();
+  }
+
+  get #isDue(): boolean {
     const { store, logger, bytesMin } = this.#options;
-    const isDue = this.#bytes >= Math.max(bytesMin, store.bytes) || logger.compactionWanted;
-    if (isDue && this.#running === undefined) void this.compact();
+    return this.#bytes >= Math.max(bytesMin, store.bytes) || logger.compactionWanted === true;
   }
 
   /** Resolves when a compaction is through. Errors go to `onError`; the next one is then tried later. */

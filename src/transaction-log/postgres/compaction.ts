@@ -4,6 +4,7 @@ import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { Doorbell } from "./doorbell.ts";
 import { refreshHead } from "./head.ts";
+import { startingApplied } from "./heartbeat.ts";
 import type { History } from "./history.ts";
 import { lockSpace } from "./migrations.ts";
 import { type PageLimits, readPage } from "./page.ts";
@@ -25,6 +26,8 @@ export interface CompactionOptions {
   readonly replicaTimeoutMs: number;
   /** How long to wait for live replicas that have not come to the horizon. */
   readonly waitMs: number;
+  /** When it gives no sign of life for so long, the server lets another replica compact. */
+  readonly silenceMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -35,39 +38,74 @@ export interface CompactionOptions {
  * replica is at it.
  */
 export async function compact(options: CompactionOptions): Promise<boolean> {
-  const { connections, history } = options;
+  const { connections, silenceMs } = options;
   return connections.transact("BEGIN", async (guard) => {
+    await limitSilence(guard, silenceMs);
     const { rows } = await guard.query({
       text: `SELECT pg_try_advisory_xact_lock(${lockSpace}, ${compactionLock}) AS locked`,
     });
     if (rows[0]?.["locked"] !== true) return false;
-    await connections.withConnection((connection) => moveHorizon(connection, options));
-    if (!(await dropEvents(connections, options))) return false;
-    await connections.withConnection(async (connection) => {
-      await dropBatches(connection, options);
-      await refreshHead(connection, history);
-    });
-    return true;
+    const guarded = new AbortController();
+    const signal = AbortSignal.any([options.signal, guarded.signal]);
+    const done = new AbortController();
+    const guarding = keepAlive(guard, silenceMs, done.signal).catch((error: unknown) => guarded.abort(error));
+    try {
+      return await compactGuarded({ ...options, signal });
+    } finally {
+      done.abort();
+      await guarding;
+    }
   });
+}
+
+async function compactGuarded(options: CompactionOptions): Promise<boolean> {
+  const { connections, history } = options;
+  await connections.withConnection((connection) => moveHorizon(connection, options));
+  if (!(await dropEvents(connections, options))) return false;
+  await connections.withConnection(async (connection) => {
+    await dropBatches(connection, options);
+    await refreshHead(connection, history);
+  });
+  return true;
+}
+
+/** The server ends the session, and the locks of the transaction, when nothing comes for so long: a paused process. */
+async function limitSilence(connection: Connection, silenceMs: number): Promise<void> {
+  await connection.query({
+    text: "SELECT set_config('idle_in_transaction_session_timeout', $1, true)",
+    values: [String(silenceMs)],
+  });
+}
+
+/** Gives signs of life until `signal` aborts. Rejects with the driver's error. */
+async function keepAlive(guard: Connection, silenceMs: number, signal: AbortSignal): Promise<void> {
+  const bell = new Doorbell();
+  for (;;) {
+    await bell.wait(silenceMs / 4, signal);
+    if (signal.aborted) return;
+    await guard.query({ text: "SELECT 1" });
+  }
 }
 
 async function moveHorizon(connection: Connection, options: CompactionOptions): Promise<void> {
   const { history, horizon, replicaTimeoutMs, waitMs, signal } = options;
   const until = performance.now() + waitMs;
   for (;;) {
+    signal.throwIfAborted();
+    // One that is only starting reads the log again when it was compacted meanwhile, and may be one of a crash loop.
+    const patient = performance.now() < until;
     if ((await refreshHead(connection, history)).horizon >= horizon) return;
     const { rowCount } = await connection.query({
       text: `UPDATE duetkv.log SET horizon = $1::bigint WHERE horizon < $1::bigint AND NOT EXISTS (
-        SELECT FROM duetkv.replicas WHERE applied < $1::bigint
+        SELECT FROM duetkv.replicas WHERE applied < $1::bigint AND ($3::boolean OR applied > ${startingApplied})
           AND seen > clock_timestamp() - $2::double precision * interval '1 millisecond')`,
-      values: [horizon, replicaTimeoutMs],
+      values: [horizon, replicaTimeoutMs, patient],
     });
     if (rowCount === 1) return;
-    if (performance.now() > until) {
+    if (!patient) {
       throw new DuetError("LOG_UNAVAILABLE", `a live replica has not applied ${horizon} yet`);
     }
     await new Doorbell().wait(100, signal);
-    signal.throwIfAborted();
   }
 }
 
@@ -76,6 +114,7 @@ async function dropEvents(connections: Connections, options: CompactionOptions):
   for (let after = 0; after < horizon; ) {
     signal.throwIfAborted();
     const end = await connections.transact("BEGIN", async (connection) => {
+      await limitSilence(connection, options.silenceMs);
       // Held until the slice is done: where two compact after all, none writes what the other has read.
       const { rowCount } = await connection.query({
         text: "SELECT FROM duetkv.log WHERE horizon = $1::bigint FOR UPDATE",

@@ -1,6 +1,7 @@
 import { Socket } from "node:net";
 import { Client, type QueryArrayResult, type QueryResult } from "pg";
 import { sqlStates, UnreplicatedError } from "./database-error.ts";
+import type { Hosts } from "./hosts.ts";
 
 export interface Statement {
   /** Prepared under this name, once for each connection. */
@@ -10,7 +11,7 @@ export interface Statement {
 }
 
 export interface ConnectionOptions {
-  readonly url: string;
+  readonly hosts: Hosts;
   readonly connectTimeoutMs: number;
   readonly statementTimeoutMs: number;
 }
@@ -22,14 +23,13 @@ const answerMarginMs = 2_000;
  * What every session needs, whatever the defaults of the role and the database are. All access is by index, and a
  * plan that was made before there were statistics must use it too.
  */
-const setupSession = `
-  SELECT pg_catalog.pg_is_in_recovery() AS standby,
-    pg_catalog.current_setting('server_encoding') AS encoding,
+const setUpSession = `
+  SELECT pg_catalog.current_setting('server_encoding') AS encoding,
     (SELECT pg_catalog.count(pg_catalog.set_config(name, value, false)) FROM (VALUES
       ('search_path', 'pg_catalog'),
       ('default_transaction_isolation', 'read committed'),
       ('statement_timeout', $1),
-      ('idle_in_transaction_session_timeout', '0'),
+      ('idle_in_transaction_session_timeout', '60000'),
       ('idle_session_timeout', '0'),
       ('jit', 'off'),
       ('enable_seqscan', 'off'),
@@ -47,8 +47,8 @@ export class Connection {
   /** Whether the server sent a warning since the last statement was sent. */
   #warned = false;
 
-  /** Not connected yet: `start` does that. */
-  constructor({ url, connectTimeoutMs, statementTimeoutMs }: ConnectionOptions) {
+  /** Not connected yet: `start` or `connect` does that. `url` has one host. */
+  constructor(url: string, { connectTimeoutMs, statementTimeoutMs }: ConnectionOptions) {
     this.#statementTimeoutMs = statementTimeoutMs;
     this.client = new Client({
       connectionString: url,
@@ -68,12 +68,23 @@ export class Connection {
     });
   }
 
-  /** Resolves when the session is set up. Rejects with the driver's error, or when the server takes no writes. */
-  async start(): Promise<void> {
+  /** Resolves when there is a session. Rejects with the driver's error, or when the server takes no writes. */
+  async connect(): Promise<void> {
     try {
       await this.client.connect();
-      const { rows } = await this.query({ text: setupSession, values: [String(this.#statementTimeoutMs)] });
+      const { rows } = await this.query({ text: "SELECT pg_catalog.pg_is_in_recovery() AS standby" });
       if (rows[0]?.["standby"]) throw new Error("the database is a standby and takes no writes");
+    } catch (error) {
+      this.kill();
+      throw error;
+    }
+  }
+
+  /** Resolves when the session is set up. Rejects as `connect` does, and when the encoding is not UTF8. */
+  async start(): Promise<void> {
+    await this.connect();
+    try {
+      const { rows } = await this.query({ text: setUpSession, values: [String(this.#statementTimeoutMs)] });
       if (rows[0]?.["encoding"] !== "UTF8") throw new Error("the encoding of the database is not UTF8");
     } catch (error) {
       this.kill();

@@ -1,5 +1,6 @@
-import { Connection, type ConnectionOptions } from "./connection.ts";
+import type { Connection, ConnectionOptions } from "./connection.ts";
 import { isRefusal, NotConnectedError } from "./database-error.ts";
+import { openSession } from "./session.ts";
 
 /** How many stay open while nobody uses them. */
 const idleMax = 3;
@@ -52,15 +53,19 @@ export class Connections {
     const idle = fresh ? undefined : this.#takeIdle();
     if (idle) return idle;
     if (this.#closed) throw new NotConnectedError(new Error("the log is closed"));
-    const connection = new Connection(this.#options);
-    this.#open.add(connection);
     try {
-      await connection.start();
-      return connection;
+      return await openSession(this.#options, (connection) => this.#add(connection));
     } catch (error) {
-      this.drop(connection);
       throw new NotConnectedError(error);
     }
+  }
+
+  /** Known from before it is opened until its socket is closed. */
+  #add(connection: Connection): void {
+    this.#open.add(connection);
+    void connection.closed().then(() => this.#open.delete(connection));
+    // With several servers the next one is tried also after a close.
+    if (this.#closed) connection.kill();
   }
 
   #takeIdle(): Connection | undefined {
@@ -73,13 +78,12 @@ export class Connections {
 
   giveBack(connection: Connection): void {
     if (connection.usable && !this.#closed && this.#idle.length < idleMax) this.#idle.push(connection);
-    else if (connection.usable) void connection.end().then(() => this.#open.delete(connection));
+    else if (connection.usable) void connection.end();
     else this.drop(connection);
   }
 
   drop(connection: Connection): void {
     connection.kill();
-    void connection.closed().then(() => this.#open.delete(connection));
   }
 
   /** Ends the idle ones and drops those that are lent or just being opened. Resolves when every socket is closed. */

@@ -1,20 +1,61 @@
 import { Client, escapeIdentifier } from "pg";
 import { DuetError } from "../../errors.ts";
-import { Connection, type ConnectionOptions } from "./connection.ts";
-import { sqlState, sqlStates } from "./database-error.ts";
+import type { LogSink } from "../log-sink.ts";
+import { backoffMs } from "./backoff.ts";
+import type { Connection, ConnectionOptions } from "./connection.ts";
+import { sqlState, sqlStates, withoutDetails } from "./database-error.ts";
+import { Doorbell } from "./doorbell.ts";
+import { Hosts } from "./hosts.ts";
+import { openSession } from "./session.ts";
+
+export interface ReachOptions extends ConnectionOptions {
+  readonly log: LogSink;
+  readonly startWaitMs: number;
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * As `ensureDatabase`. A database that cannot be reached, that is starting, or that is a standby is waited for, for up to
+ * `startWaitMs`.
+ */
+export async function reachDatabase(options: ReachOptions): Promise<void> {
+  const { log, startWaitMs, stopping } = options;
+  const until = performance.now() + startWaitMs;
+  for (let failures = 0; ; failures++) {
+    try {
+      return await ensureDatabase(options);
+    } catch (error) {
+      if (!mayPass(error) || performance.now() > until || stopping.aborted) throw error;
+      if (failures === 0) {
+        log.warn(
+          { err: withoutDetails(error), waitMs: startWaitMs },
+          "database unreachable; the start waits for it",
+        );
+      }
+      await new Doorbell().wait(backoffMs(failures), stopping);
+    }
+  }
+}
+
+/** Whether it may be another error soon, or none. */
+function mayPass(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state === undefined) return !(error instanceof DuetError || error instanceof TypeError);
+  return /^(?:08|53300|57P0[123])/.test(state);
+}
 
 /**
  * Resolves when a session in the database could be opened; the database is created for that when it is missing. Rejects
  * with the driver's error, or with one that says that the role may not create it.
  */
-export async function ensureDatabase(options: ConnectionOptions): Promise<void> {
+async function ensureDatabase(options: ConnectionOptions): Promise<void> {
   try {
-    await (await openConnection(options)).end();
+    await (await openBare(options)).end();
     return;
   } catch (error) {
     if (sqlState(error) !== sqlStates.noSuchDatabase) throw error;
   }
-  const { database = "", user } = new Client({ connectionString: options.url });
+  const { database = "", user } = new Client({ connectionString: options.hosts.urls[0] as string });
   const maintenance = await openMaintenance(options);
   try {
     await maintenance.query({
@@ -39,17 +80,21 @@ export async function ensureDatabase(options: ConnectionOptions): Promise<void> 
 /** A session in one of the databases that every server has. */
 async function openMaintenance(options: ConnectionOptions): Promise<Connection> {
   try {
-    return await openConnection({ ...options, url: withDatabase(options.url, "postgres") });
+    return await openBare(inDatabase(options, "postgres"));
   } catch (error) {
     if (sqlState(error) !== sqlStates.noSuchDatabase) throw error;
-    return openConnection({ ...options, url: withDatabase(options.url, "template1") });
+    return openBare(inDatabase(options, "template1"));
   }
 }
 
-async function openConnection(options: ConnectionOptions): Promise<Connection> {
-  const connection = new Connection(options);
-  await connection.start();
-  return connection;
+/** Nothing is set for the session: it may be one of a pool. */
+function openBare(options: ConnectionOptions): Promise<Connection> {
+  return openSession(options, undefined, { setUp: false });
+}
+
+function inDatabase(options: ConnectionOptions, database: string): ConnectionOptions {
+  const urls = options.hosts.urls.map((url) => withDatabase(url, database));
+  return { ...options, hosts: new Hosts(urls) };
 }
 
 /** Not through `URL`, which refuses hosts that the driver takes. */

@@ -20,6 +20,9 @@ export interface Replica {
   readonly name: string;
 }
 
+/** What a replica has applied, according to the list, as long as it has not replayed the log. */
+export const startingApplied = -1;
+
 export interface HeartbeatOptions {
   readonly connections: Connections;
   readonly history: History;
@@ -43,7 +46,7 @@ export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #closed = new AbortController();
   readonly #due = new Doorbell();
-  #applied = 0;
+  #applied = startingApplied;
   #fault: DuetError | undefined;
   /** How many beats in a row have failed. */
   #failures = 0;

@@ -1,9 +1,10 @@
 import type { LogSink } from "../log-sink.ts";
 import { channel } from "./append.ts";
 import { backoffMs } from "./backoff.ts";
-import { Connection, type ConnectionOptions } from "./connection.ts";
+import type { Connection, ConnectionOptions } from "./connection.ts";
 import { withoutDetails } from "./database-error.ts";
 import { Doorbell } from "./doorbell.ts";
+import { openSession } from "./session.ts";
 
 /** How often a silent connection is asked whether it is still there. */
 const checkMs = 5_000;
@@ -61,14 +62,17 @@ export class Listener {
   }
 
   async #listen(onListening: () => void): Promise<void> {
-    const connection = new Connection(this.#options);
+    let opening: Connection | undefined;
     const lost = new Doorbell();
     const { signal } = this.#closed;
     // A connection that is only being opened must not hold up a close.
-    const stop = () => (this.#connection === undefined ? connection.kill() : lost.ring());
+    const stop = () => (this.#connection === undefined ? opening?.kill() : lost.ring());
     signal.addEventListener("abort", stop);
     try {
-      await connection.start();
+      const connection = await openSession(this.#options, (each) => {
+        opening = each;
+        if (signal.aborted) each.kill();
+      });
       connection.client.on("notification", ({ payload }) => this.#onSequence(Number(payload)));
       connection.client.on("end", () => lost.ring());
       await connection.query({ text: `LISTEN ${channel}` });
@@ -81,9 +85,9 @@ export class Listener {
     } finally {
       this.#connection = undefined;
       signal.removeEventListener("abort", stop);
-      if (connection.usable) await connection.end();
-      connection.kill();
-      await connection.closed();
+      if (opening?.usable) await opening.end();
+      opening?.kill();
+      await opening?.closed();
     }
   }
 }

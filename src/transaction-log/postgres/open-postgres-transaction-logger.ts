@@ -5,16 +5,21 @@ import type { LogSink } from "../log-sink.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import { DatabaseClock } from "./database-clock.ts";
-import { ensureDatabase } from "./database-creation.ts";
+import { reachDatabase } from "./database-creation.ts";
 import { withoutDetails } from "./database-error.ts";
 import { readHeader } from "./head.ts";
-import { Heartbeat, sayAlive } from "./heartbeat.ts";
+import { Heartbeat, sayAlive, startingApplied } from "./heartbeat.ts";
 import { History } from "./history.ts";
+import { Hosts, splitHosts } from "./hosts.ts";
 import { migrate } from "./migrations.ts";
 import type { PageLimits } from "./page.ts";
+import { refuseTransactionPooling } from "./pooling.ts";
 import { PostgresTransactionLogger } from "./postgres-transaction-logger.ts";
+import { requirePrivileges } from "./privileges.ts";
 
 const defaults = {
+  /** How long a start waits for a database that cannot be reached. */
+  startWaitMs: 30_000,
   connectTimeoutMs: 5_000,
   /** What the server allows a statement; it counts as hung two seconds later. */
   statementTimeoutMs: 5_000,
@@ -30,8 +35,13 @@ const defaults = {
   leavingMs: 1_000,
   /** A replica that was not heard of for so long holds compaction back no more. */
   replicaTimeoutMs: 60_000,
-  /** How long a compaction waits for replicas that have not come to its horizon. */
-  compactionWaitMs: 30_000,
+  /**
+   * How long a compaction waits for replicas that have not come to its horizon. Longer than `replicaTimeoutMs`, so that
+   * what a crash loop leaves behind does not stop it.
+   */
+  compactionWaitMs: 90_000,
+  /** A compaction whose process gives no sign of life for so long leaves its place to another. */
+  compactionSilenceMs: 10_000,
   /** How long the outcome of an append is looked for when its answer was lost. */
   outcomeMs: 10_000,
   /** How long an append may take, all in all, once the process stops. */
@@ -43,7 +53,7 @@ const defaults = {
 };
 
 export interface PostgresTransactionLoggerOptions extends Partial<typeof defaults> {
-  /** As `pg` understands it; what is not in it comes from PGHOST, PGPASSWORD, PGPASSFILE and so on. */
+  /** As `pg` understands it, with one or several hosts; what is not in it comes from PGHOST, PGPASSWORD, PGPASSFILE and so on. */
   readonly url: string;
   readonly log: LogSink;
   /** What this replica is called in the list of replicas. */
@@ -60,15 +70,18 @@ export async function openPostgresTransactionLogger(
   given: PostgresTransactionLoggerOptions,
 ): Promise<PostgresTransactionLogger> {
   const { name = `${hostname()}:${process.pid}`, ...rest } = given;
-  const options: OpenOptions = { ...defaults, ...rest };
+  const { url, ...others } = rest;
+  const options: OpenOptions = { ...defaults, ...others, hosts: new Hosts(splitHosts(url)) };
   const connections = new Connections(options);
   try {
-    await ensureDatabase(options);
+    await reachDatabase(options);
+    await refuseTransactionPooling(options);
     await migrate(connections);
+    await connections.withConnection(requirePrivileges);
     const replica = { id: randomUUID(), name };
     const header = await connections.withConnection(async (connection) => {
       // Before anything is read: from here on compaction waits for this replica.
-      await sayAlive(connection, replica, 0);
+      await sayAlive(connection, replica, startingApplied);
       return readHeader(connection);
     });
     const history = new History(header);

@@ -164,7 +164,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
     if (horizon <= this.horizon) return;
     // It is the owner's state that tells what is live.
     this.applied(horizon);
-    const { replicaTimeoutMs, compactionWaitMs, pageLimits } = this.#options;
+    const { replicaTimeoutMs, compactionWaitMs, compactionSilenceMs, pageLimits } = this.#options;
     try {
       await this.#heartbeat.now();
       const done = await compact({
@@ -175,6 +175,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
         limits: pageLimits,
         replicaTimeoutMs,
         waitMs: compactionWaitMs,
+        silenceMs: compactionSilenceMs,
         signal: this.#closed.signal,
       });
       if (!done) this.#log.info({ horizon }, "another replica compacts the log");

@@ -129,3 +129,19 @@ test(`a compacted log gives the same store, with writes under way (seed ${seed})
   }
   expect(logger.horizon).toBeGreaterThan(0);
 });
+
+test("compacts a log that a start finds to be mostly garbage, and no other", async () => {
+  const logger = new CountingLogger();
+  const writing = await start(logger, Number.MAX_SAFE_INTEGER);
+  for (let written = 0; written < 20; written++)
+    await writing.committer.commit(operation([put("a", `${written}`)]));
+  const patient = await start(logger, writing.store.bytes * 100);
+  patient.compactor.start();
+  expect(logger.horizon).toBe(0);
+  const { compactor, store, errors } = await start(logger, 1);
+  compactor.start();
+  await compactor.compact();
+  expect(logger.horizon).toBe(20);
+  expect(await readAll(logger)).toHaveLength(1);
+  expect([store.size, errors]).toEqual([1, []]);
+});

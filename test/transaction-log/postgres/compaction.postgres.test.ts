@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
+import { startPostgresProxy } from "../../support/postgres-proxy.ts";
 import { createRandom, seed } from "../../support/random.ts";
 import { sharedPostgres } from "../../support/shared-postgres.ts";
 import { until } from "../../support/until.ts";
@@ -46,6 +47,65 @@ describe("compaction of a shared log", () => {
     await two.close();
     await one.compact(11, () => false);
     expect(await readAll(one)).toEqual([]);
+  });
+
+  it("is taken over from a replica that is paused in the middle of it", async () => {
+    const proxy = await startPostgresProxy(server.port);
+    onTestFinished(() => proxy.close());
+    const one = await open();
+    await one.append(0, simples(1, 10));
+    const paused = await openLogger(url.replace(`:${server.port}/`, `:${proxy.port}/`), {
+      compactionSilenceMs: 500,
+      leavingMs: 100,
+    });
+    opened.push(paused);
+    one.applied(10);
+    let reached = false;
+    const compacting = paused.compact(10, () => {
+      reached = true;
+      proxy.freeze();
+      return false;
+    });
+    compacting.catch(() => {});
+    await until(() => reached);
+    // It is given up as a replica, too.
+    await server.query(url, "UPDATE duetkv.replicas SET seen = seen - interval '1 hour' WHERE applied <> 10");
+    await one.append(10, [simple(11)]);
+    await until(async () => {
+      await one.compact(11, () => false).catch(() => {});
+      return one.horizon === 11 && (await readAll(one)).length === 0;
+    });
+    proxy.restore();
+    await expect(compacting).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    expect(await readAll(one)).toEqual([]);
+    await paused.close();
+    await server.query(url, "DELETE FROM duetkv.replicas");
+  });
+
+  it("does not wait for ever for replicas that start again and again", async () => {
+    const one = await open({ compactionWaitMs: 500 });
+    await one.append(0, simples(1, 10));
+    const loop = { over: false };
+    const crashing = (async () => {
+      while (!loop.over) {
+        await server.query(
+          url,
+          "INSERT INTO duetkv.replicas (id, name, applied, seen) VALUES (gen_random_uuid(), 'crashed', -1, now())",
+        );
+        await delay(50);
+      }
+    })();
+    const starting = await open();
+    expect(
+      await server.query(url, "SELECT applied::int FROM duetkv.replicas ORDER BY applied LIMIT 1"),
+    ).toEqual([{ applied: -1 }]);
+    await one.compact(10, () => false);
+    expect(one.horizon).toBe(10);
+    loop.over = true;
+    await crashing;
+    await server.query(url, "DELETE FROM duetkv.replicas WHERE name = 'crashed'");
+    // The one that was starting reads what is left.
+    expect(await readAll(starting)).toEqual([]);
   });
 
   it("goes on as soon as the last replica has come so far", async () => {

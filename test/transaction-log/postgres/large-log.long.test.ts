@@ -2,6 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Connections } from "../../../src/transaction-log/postgres/connections.ts";
+import { Hosts } from "../../../src/transaction-log/postgres/hosts.ts";
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
 import { rounds } from "../../support/random.ts";
@@ -99,7 +100,11 @@ it("holds one append at a time where they are large", async () => {
 it("uses the index, also before the database knows how much there is", async () => {
   const writer = await open();
   for (let sequence = 1; sequence <= 200; sequence++) await writer.append(sequence - 1, [simple(sequence)]);
-  const connections = new Connections({ url, connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 });
+  const connections = new Connections({
+    hosts: new Hosts([url]),
+    connectTimeoutMs: 5_000,
+    statementTimeoutMs: 5_000,
+  });
   const { rows } = await connections.withConnection((connection) =>
     connection.query({
       text: "EXPLAIN SELECT * FROM duetkv.transactions WHERE last > 1 ORDER BY last LIMIT 10",

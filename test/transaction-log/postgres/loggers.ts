@@ -18,6 +18,7 @@ export function openLogger(
     log: silentSink,
     compactionWaitMs: 5_000,
     leavingMs: 60_000,
+    startWaitMs: 0,
     ...options,
   });
 }

@@ -3,9 +3,12 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { DuetError } from "../../../src/errors.ts";
+import { silentSink } from "../../../src/transaction-log/log-sink.ts";
 import { withDatabase } from "../../../src/transaction-log/postgres/database-creation.ts";
 import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
+import { startPostgresProxy } from "../../support/postgres-proxy.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
+import { startTransactionPooler } from "../../support/transaction-pooler.ts";
 import { readAll, simple } from "../log-model.ts";
 import { expectNothingOpen, openLogger } from "./loggers.ts";
 
@@ -65,6 +68,73 @@ describe("opening a log", () => {
     await log.append(0, [simple(1)]);
     await log.compact(1, () => true);
     await log.close();
+  });
+
+  it("refuses a role that lacks a privilege, and says how to grant it", async () => {
+    const url = await server.createDatabase();
+    await (await openLogger(url)).close();
+    await server.query(url, "CREATE ROLE appender LOGIN");
+    await server.query(url, "GRANT USAGE ON SCHEMA duetkv TO appender");
+    await server.query(url, "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA duetkv TO appender");
+    const error = await failureOf(openLogger(server.url(new URL(url).pathname.slice(1), "appender")));
+    expect(error.reason).toBe("LOG_UNAVAILABLE");
+    expect(error.message).toContain("DELETE on duetkv.batches");
+    expect(error.message).toContain(
+      'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA duetkv TO "appender"',
+    );
+    await expectNothingOpen(server, url);
+  });
+
+  it("waits for a database that is away, and logs that", async () => {
+    const proxy = await startPostgresProxy(server.port);
+    onTestFinished(() => proxy.close());
+    const url = await server.createDatabase();
+    const warned = Promise.withResolvers<string>();
+    proxy.refuse();
+    const opening = openLogger(url.replace(`:${server.port}/`, `:${proxy.port}/`), {
+      startWaitMs: 1_000_000,
+      log: { ...silentSink, warn: (_details, message) => warned.resolve(message) },
+    });
+    expect(await warned.promise).toBe("database unreachable; the start waits for it");
+    proxy.restore();
+    const log = await opening;
+    await log.append(0, [simple(1)]);
+    await log.close();
+  });
+
+  it("does not wait where waiting does not help", async () => {
+    const wrong = openLogger(server.url("postgres", "nobody:wrong"), { startWaitMs: 1_000_000 });
+    expect(await failureOf(wrong)).toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    const stopping = AbortSignal.abort();
+    const away = openLogger("postgres://127.0.0.1:1/away", { startWaitMs: 1_000_000, stopping });
+    expect(await failureOf(away)).toMatchObject({ reason: "LOG_UNAVAILABLE" });
+  });
+
+  it("finds the server that can be used among several", async () => {
+    const url = await server.createDatabase();
+    const several = url.replace("@127.0.0.1:", "@127.0.0.1:1,127.0.0.1:");
+    const log = await openLogger(several);
+    await log.append(0, [simple(1)]);
+    await log.close();
+    const created = await openLogger(several.replace(/[^/]*$/, "by_several"));
+    await created.append(0, [simple(1)]);
+    await created.close();
+    const away = await failureOf(openLogger("postgres://127.0.0.1:1,127.0.0.1:2/away"));
+    expect(away.message).toMatch(/127\.0\.0\.1:1.*127\.0\.0\.1:2/);
+  });
+
+  it("refuses a pooler that pools by transaction, and sets nothing in its sessions", async () => {
+    const url = await server.createDatabase();
+    await (await openLogger(url)).close();
+    const pooler = await startTransactionPooler(server.port);
+    onTestFinished(() => pooler.close());
+    const pooled = url.replace(`:${server.port}/`, `:${pooler.port}/`);
+    const error = await failureOf(openLogger(pooled));
+    expect(error.reason).toBe("LOG_UNAVAILABLE");
+    expect(error.message).toContain("pools by transaction");
+    expect(await server.query(pooled, "SELECT current_setting('search_path') AS path")).toEqual([
+      { path: '"$user", public' },
+    ]);
   });
 
   it("refuses tables of a later version, and a database that is not UTF8", async () => {

@@ -121,6 +121,18 @@ describe("a replica whose database was cut off from its synchronous standby", ()
   });
 });
 
+it("goes on with the promoted standby when the URL names both servers", async () => {
+  const both = url.replace(/@[^/]*/, `@127.0.0.1:${pair.standby.port},127.0.0.1:${pair.primary.port}`);
+  const log = await open(both, { heartbeatMs: 50 });
+  await log.append(0, [simple(1)]);
+  await pair.primary.kill();
+  await pair.promote();
+  await until(async () => expect(await log.latestSequence()).toBe(1));
+  await until(async () => expect(await log.append(1, [simple(2)])).toEqual({ appended: true }));
+  expect(await readAll(log)).toEqual([simple(1), simple(2)]);
+  await pair.primary.restart();
+});
+
 it(`a promotion loses nothing that was acknowledged, whatever happened before (SEED=${seed})`, async () => {
   const random = createRandom(seed);
   const options = { outcomeMs: 500, statementTimeoutMs: 500, heartbeatMs: 100, leavingMs: 100 };

@@ -1,0 +1,25 @@
+/** Servers of which one is the primary. */
+export class Hosts {
+  #urls: readonly string[];
+
+  constructor(urls: readonly string[]) {
+    this.#urls = urls;
+  }
+
+  /** A URL for each server; the one that was last found to be the primary comes first. */
+  get urls(): readonly string[] {
+    return this.#urls;
+  }
+
+  prefer(url: string): void {
+    if (this.#urls[0] !== url) this.#urls = [url, ...this.#urls.filter((other) => other !== url)];
+  }
+}
+
+/** A URL for each host of `postgres://user@one:5432,two/database`. Not through `URL`, which refuses several hosts. */
+export function splitHosts(url: string): string[] {
+  const parts = /^([a-z]+:\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/is.exec(url);
+  if (parts === null) return [url];
+  const [, start = "", hosts = "", rest = ""] = parts;
+  return hosts.split(",").map((host) => `${start}${host}${rest}`);
+}

@@ -1,0 +1,39 @@
+import { DuetError } from "../../errors.ts";
+import type { Connection, ConnectionOptions } from "./connection.ts";
+import { openSession } from "./session.ts";
+
+/** One round could be lucky where others use the pool at the same moment. */
+const rounds = 3;
+
+/**
+ * Rejects with LOG_UNAVAILABLE when a pooler gives its clients another session for each transaction. What is set for a
+ * session would then reach other users of the pool, and locks of a session would protect nothing. Two connections find
+ * out, and leave nothing behind: while one is in a transaction, it cannot have the session of the other.
+ */
+export async function refuseTransactionPooling(options: ConnectionOptions): Promise<void> {
+  const opened: Connection[] = [];
+  const open = () => openSession(options, (connection) => opened.push(connection), { setUp: false });
+  try {
+    const [one, other] = [await open(), await open()];
+    for (let round = 0; round < rounds; round++) {
+      const before = await sessionOf(one);
+      await other.query({ text: "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0" });
+      if ((await sessionOf(other)) === before || (await sessionOf(one)) !== before) {
+        throw new DuetError(
+          "LOG_UNAVAILABLE",
+          "the connection pooler in front of the database pools by transaction; " +
+            "connect to PostgreSQL itself, or let the pooler pool by session (pool_mode = session)",
+        );
+      }
+      await other.query({ text: "COMMIT" });
+    }
+  } finally {
+    for (const connection of opened) connection.kill();
+    await Promise.all(opened.map((connection) => connection.closed()));
+  }
+}
+
+async function sessionOf(connection: Connection): Promise<unknown> {
+  const { rows } = await connection.query({ text: "SELECT pg_catalog.pg_backend_pid() AS pid" });
+  return rows[0]?.["pid"];
+}
