@@ -1,0 +1,41 @@
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+
+const root = new URL("../", import.meta.url).pathname;
+const pages = globSync(["*.md", "{docs,bench,deploy,examples}/**/*.md"], {
+  cwd: root,
+  exclude: ["**/node_modules"],
+});
+
+/** A page without its blocks of code. */
+function proseOf(page: string): string {
+  return readFileSync(join(root, page), "utf8").replace(/^```[^]*?^```$/gm, "");
+}
+
+/** The fragments of a page's headings, as GitHub makes them. */
+function fragmentsOf(page: string): string[] {
+  return [...proseOf(page).matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    (heading as string)
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+test.each(pages)("%s links to what exists", (page) => {
+  const links = [...proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link as string);
+  for (const link of links.filter((each) => !/^[a-z]+:/.test(each))) {
+    const [path = "", fragment] = link.split("#");
+    const target = path === "" ? page : join(dirname(page), path);
+    expect(existsSync(join(root, target)) ? "" : link).toBe("");
+    if (fragment !== undefined) expect(fragmentsOf(target)).toContain(fragment);
+  }
+});
+
+test.each(pages)("%s names files that exist", (page) => {
+  const names = [
+    ...proseOf(page).matchAll(/`((?:src|test|tools|bench|docs|deploy|examples|proto|gen)\/[\w./-]*)`/g),
+  ];
+  expect(names.map(([, name]) => name).filter((name) => !existsSync(join(root, name as string)))).toEqual([]);
+});
