@@ -4,15 +4,18 @@
  *
  *     npm run bench                       everything, about 30 minutes
  *     npm run bench -- gets puts          only these sections
+ *     npm run bench -- --only get-64      only this goal; may be repeated
  *     npm run bench -- --quick            a short run of everything
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { compareGoals } from "./goals/compare.ts";
 import { hasH2load, hasWrk } from "./load/measure.ts";
 import { etcdVersion } from "./peers/etcd.ts";
 import { hasWebdis, redisVersion } from "./peers/redis.ts";
+import { renderGoals } from "./report/goals.ts";
 import { plot } from "./report/plot.ts";
 import { render } from "./report/render.ts";
 import type { Results, Run } from "./results.ts";
@@ -27,9 +30,10 @@ import { puts } from "./sections/puts.ts";
 import { replicas } from "./sections/replicas.ts";
 import { startup } from "./sections/startup.ts";
 import { watch } from "./sections/watch.ts";
-import { canPin } from "./server-process.ts";
+import { canPin, pinThisProcess } from "./server-process.ts";
 
 const sections: Readonly<Record<string, (run: Run) => Promise<void>>> = {
+  goals: (each) => compareGoals(each, only),
   gets,
   "half-load": halfLoad,
   puts,
@@ -43,10 +47,14 @@ const sections: Readonly<Record<string, (run: Run) => Promise<void>>> = {
   replicas,
 };
 
-const options = { quick: { type: "boolean", default: false } } as const;
-const { values, positionals } = parseArgs({ allowPositionals: true, options });
-const { quick } = values;
-const names = positionals.length > 0 ? positionals : Object.keys(sections);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: "boolean", default: false }, only: { type: "string", multiple: true } },
+});
+const { quick, only = [] } = values;
+const isPart = positionals.length > 0 || only.length > 0;
+const chosen = only.length > 0 ? ["goals", ...positionals] : positionals;
+const names = isPart ? chosen : Object.keys(sections);
 for (const name of names) {
   if (sections[name] === undefined) {
     console.error(`there is no section ${name}; there are ${Object.keys(sections).join(", ")}`);
@@ -75,6 +83,7 @@ const results: Results = {
   notes,
   measurements: [],
   facts: [],
+  goals: [],
 };
 
 const run: Run = {
@@ -93,13 +102,22 @@ const run: Run = {
     results.facts.push(fact);
     console.log(`${fact.what}: ${fact.value.toFixed(1)} ${fact.unit}`);
   },
+  compared(result) {
+    results.goals.push(result);
+    const { goal, peer, ours, theirs, ratio } = result;
+    console.log(
+      `${goal}, ${peer}: ${ours.toFixed(1)} and ${theirs.toFixed(1)} µs, ratio ${ratio.toFixed(2)}`,
+    );
+  },
 };
 
+pinThisProcess();
 for (const name of names) await sections[name]?.(run);
+if (results.goals.length > 0) console.log(`\n${renderGoals(results.goals)}\n`);
 
 const here = new URL(".", import.meta.url).pathname;
 const dist = join(here, "../dist/bench");
-const directory = quick || positionals.length > 0 ? dist : here;
+const directory = quick || isPart ? dist : here;
 await mkdir(dist, { recursive: true });
 const plots: { name: string; title: string }[] = [];
 for (const [protocol, file] of [

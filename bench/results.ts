@@ -12,6 +12,21 @@ export interface Measurement extends Figures {
   readonly concurrency: number;
 }
 
+/** Duet KV beside a peer, doing the work of a goal. */
+export interface GoalResult {
+  /** As `--only` takes it. */
+  readonly goal: string;
+  readonly what: string;
+  readonly peer: string;
+  /** Microseconds, each the median of the rounds. */
+  readonly ours: number;
+  readonly theirs: number;
+  /** Ours ÷ theirs, the median of the ratios within a round. */
+  readonly ratio: number;
+  /** The most that the ratio may be; undefined: there is no goal. */
+  readonly bound: number | undefined;
+}
+
 /** A figure that stands alone. */
 export interface Fact {
   readonly section: string;
@@ -28,6 +43,7 @@ export interface Results {
   readonly notes: readonly string[];
   readonly measurements: Measurement[];
   readonly facts: Fact[];
+  readonly goals: GoalResult[];
 }
 
 /** What a section gets: how long to measure, and where to put what it finds. */
@@ -39,6 +55,7 @@ export interface Run {
   readonly rounds: number;
   measured(measurement: Measurement): void;
   found(fact: Fact): void;
+  compared(result: GoalResult): void;
 }
 
 export const duetKv = "Duet KV";

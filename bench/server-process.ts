@@ -29,13 +29,19 @@ export function pinned(core: number, command: readonly string[]): readonly strin
   return canPin ? ["taskset", "-c", String(core), ...command] : command;
 }
 
+/** Keeps this process, where it makes the load itself, off the server's core. */
+export function pinThisProcess(): void {
+  if (canPin)
+    spawnSync("taskset", ["--all-tasks", "--cpu-list", "--pid", String(loadCore), String(process.pid)]);
+}
+
 /** Starts a script in this Node, as `npm start` and the image do: the peers made of Node get the same. */
 export function startNodeServer(script: string, args: readonly string[]): Promise<ServerProcess> {
   return startServer([process.execPath, "--no-allocation-site-pretenuring", script, ...args]);
 }
 
 /** Resolves when the process prints a JSON line whose `msg` is "ready"; `listen` in it is the address. */
-async function startServer(
+export async function startServer(
   command: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<ServerProcess> {

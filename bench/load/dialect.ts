@@ -1,6 +1,7 @@
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { Request } from "./load.ts";
 import {
+  commitOf,
   etcdGateway,
   etcdPut,
   etcdRange,
@@ -26,10 +27,7 @@ export interface Dialect {
 export const duetKvGrpc: Dialect = {
   get: (key) => grpcRequest(KeyValueService.method.get, { key }),
   put: (key, value) => grpcRequest(KeyValueService.method.put, { key, value }),
-  putMany(keys, value) {
-    const mutations = keys.map((key) => ({ kind: { case: "put" as const, value: { key, value } } }));
-    return grpcRequest(KeyValueService.method.commit, { mutations });
-  },
+  putMany: commitOf,
   keysMax: 1000,
 };
 

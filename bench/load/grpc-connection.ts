@@ -1,5 +1,5 @@
 import { connect, type Socket } from "node:net";
-import { encodeHeaderBlock } from "./header-block.ts";
+import { encodeHeaderBlock, encodeIndexedField } from "./header-block.ts";
 import type { Request } from "./load.ts";
 
 const frames = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goAway: 7, windowUpdate: 8 } as const;
@@ -17,15 +17,27 @@ export interface PreparedRequest {
   /** Where in them the second frame begins. */
   readonly dataAt: number;
   readonly bodyBytes: number;
+  /** Whether the first frame ends with the digits of a deadline and its unit, which differ in each call. */
+  readonly ownDeadline: boolean;
 }
 
+/** The most digits that gRPC allows. */
+const deadlineDigits = 8;
+const deadlineMicrosMin = 10 ** (deadlineDigits - 1);
+
 /** Throws RangeError when the body is more than one frame. */
-export function prepareRequest({ path, headers, body }: Request, authority: string): PreparedRequest {
+export function prepareRequest(
+  { path, headers, body }: Request,
+  authority: string,
+  ownDeadline = false,
+): PreparedRequest {
   if (body.length > frameBytesMax) throw new RangeError(`${body.length} bytes are more than one frame`);
   const pseudo = { ":method": "POST", ":scheme": "http", ":path": path, ":authority": authority };
-  const head = frame(frames.headers, flags.endHeaders, encodeHeaderBlock({ ...pseudo, ...headers }));
+  const block = [encodeHeaderBlock({ ...pseudo, ...headers })];
+  if (ownDeadline) block.push(encodeIndexedField("grpc-timeout", `${deadlineMicrosMin}u`));
+  const head = frame(frames.headers, flags.endHeaders, Buffer.concat(block));
   const data = frame(frames.data, flags.endStream, body);
-  return { frames: Buffer.concat([head, data]), dataAt: head.length, bodyBytes: body.length };
+  return { frames: Buffer.concat([head, data]), dataAt: head.length, bodyBytes: body.length, ownDeadline };
 }
 
 /**
@@ -71,6 +83,11 @@ export class GrpcConnection {
     const bytes = Buffer.from(request.frames);
     bytes.writeUInt32BE(stream, 5);
     bytes.writeUInt32BE(stream, request.dataAt + 5);
+    if (request.ownDeadline) {
+      // 10 to 100 seconds, so that none passes.
+      const micros = deadlineMicrosMin + Math.floor(Math.random() * 9 * deadlineMicrosMin);
+      bytes.write(String(micros), request.dataAt - deadlineDigits - 1, "latin1");
+    }
     this.#window -= request.bodyBytes;
     this.#write(bytes);
   }

@@ -8,6 +8,11 @@ export function encodeHeaderBlock(headers: Readonly<Record<string, string>>): Bu
   return Buffer.concat(parts);
 }
 
+/** A field that the peer adds to its dynamic table, as most clients send what can come again. */
+export function encodeIndexedField(name: string, value: string): Buffer {
+  return Buffer.concat([Buffer.of(0x40), ...encodeText(name), ...encodeText(value)]);
+}
+
 function encodeText(text: string): readonly Buffer[] {
   const bytes = Buffer.from(text, "latin1");
   return [encodeLength(bytes.length), bytes];

@@ -15,6 +15,8 @@ export interface Load {
   readonly seconds: number;
   /** Requests per second that are sent, whether they are answered or not. Default: as many as are answered. Only gRPC. */
   readonly perSecond?: number;
+  /** Each call has a `grpc-timeout` of its own, as grpc-go sends them. Only gRPC, by the generator of Node's. */
+  readonly ownDeadlines?: boolean;
 }
 
 /** What the generator saw. Times are microseconds. */

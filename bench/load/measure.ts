@@ -59,8 +59,12 @@ export function middleOf(numbers: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-function generatorFor({ protocol, requests }: Load): (address: string, load: Load) => Promise<Seen> {
-  if (requests.length === 1 && protocol === "grpc" && hasH2load) return runH2load;
+function generatorFor({
+  protocol,
+  requests,
+  ownDeadlines,
+}: Load): (address: string, load: Load) => Promise<Seen> {
+  if (requests.length === 1 && protocol === "grpc" && ownDeadlines !== true && hasH2load) return runH2load;
   if (protocol === "http1" && hasWrk) return runWrk;
   return runNodeLoad;
 }

@@ -37,7 +37,7 @@ function pick<Choice>(choices: readonly Choice[]): Choice {
 
 function openGrpc(): Send {
   const [host = "", port = ""] = load.address.split(":");
-  const prepared = requests.map((request) => prepareRequest(request, load.address));
+  const prepared = requests.map((request) => prepareRequest(request, load.address, load.ownDeadlines));
   // Up to 32 calls share a connection, as clients do.
   const connections = Array.from({ length: Math.ceil(load.concurrency / 32) }, () => {
     const waiting = new Map<number, (ok: boolean) => void>();

@@ -1,5 +1,6 @@
 import { create, type DescMethodUnary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { Request } from "./load.ts";
 
 /** A unary gRPC call of any generated service. */
@@ -9,6 +10,16 @@ export function grpcRequest<Method extends DescMethodUnary>(
 ): Request {
   const path = `/${method.parent.typeName}/${method.name}`;
   return grpcCall(path, toBinary(method.input, create(method.input, message)));
+}
+
+export function batchGetOf(keys: readonly string[]): Request {
+  return grpcRequest(KeyValueService.method.batchGet, { keys: [...keys] });
+}
+
+/** A put of the same value under each key. */
+export function commitOf(keys: readonly string[], value: string): Request {
+  const mutations = keys.map((key) => ({ kind: { case: "put" as const, value: { key, value } } }));
+  return grpcRequest(KeyValueService.method.commit, { mutations });
 }
 
 function grpcCall(path: string, message: Uint8Array): Request {

@@ -2,7 +2,7 @@ import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { keyOf, storeMany, withDuetKv } from "../duetkv.ts";
 import type { Request } from "../load/load.ts";
 import { measure } from "../load/measure.ts";
-import { grpcRequest } from "../load/requests.ts";
+import { batchGetOf, commitOf, grpcRequest } from "../load/requests.ts";
 import { duetKv, type Run } from "../results.ts";
 
 const section = "batches";
@@ -18,13 +18,13 @@ export async function batches(run: Run): Promise<void> {
         what: `commit of ${keys} put${keys === 1 ? "" : "s"}`,
         keys,
         concurrency: 64,
-        request: commitOf(keys),
+        request: commitOf(keysOf(keys), value),
       })),
       {
         what: "batchGet of 100 keys",
         keys: 100,
         concurrency: 64,
-        request: grpcRequest(method.batchGet, { keys: keysOf(100) }),
+        request: batchGetOf(keysOf(100)),
       },
       ...[100, 1000].map((pageSize) => ({
         what: `page of ${pageSize} entries`,
@@ -44,9 +44,4 @@ export async function batches(run: Run): Promise<void> {
 
 function keysOf(count: number): string[] {
   return Array.from({ length: count }, (_, index) => keyOf(index * 7));
-}
-
-function commitOf(count: number): Request {
-  const mutations = keysOf(count).map((key) => ({ kind: { case: "put" as const, value: { key, value } } }));
-  return grpcRequest(method.commit, { mutations });
 }

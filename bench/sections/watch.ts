@@ -1,9 +1,10 @@
 import { connect } from "node:http2";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
-import { withDuetKv } from "../duetkv.ts";
+import { withClient, withDuetKv } from "../duetkv.ts";
 import { percentiles } from "../load/percentiles.ts";
 import { grpcRequest } from "../load/requests.ts";
 import type { Run } from "../results.ts";
+import type { ServerProcess } from "../server-process.ts";
 
 const section = "watch";
 /** Puts that are under way at the same time. */
@@ -12,22 +13,9 @@ const window = 8;
 /** All watch the same key. The next put is sent when all have seen the one that was `window` before it. */
 export async function watch(run: Run): Promise<void> {
   for (const watchers of run.quick ? [1, 100] : [1, 100, 1000]) {
-    await withDuetKv([], async (server, client) => {
-      const lags: number[] = [];
-      const fanOut = await openWatchers(server.address, watchers, lags);
-      const end = performance.now() + run.seconds * 1000;
-      const cpu = server.cpuMicros();
-      const start = performance.now();
-      const writers = Array.from({ length: window }, async () => {
-        while (performance.now() < end) {
-          const put = fanOut.nextPut();
-          await client.put({ key: "watched", value: put.value });
-          await put.seenByAll;
-        }
-      });
-      await Promise.all(writers);
-      const seconds = (performance.now() - start) / 1000;
-      const cpuMicros = (server.cpuMicros() - cpu) / lags.length;
+    await withDuetKv([], async (server) => {
+      const fanOut = await openWatchers(server.address, watchers);
+      const { lags, seconds, cpuMicros } = await measureFanOut(server, fanOut, run.seconds);
       fanOut.close();
       const who = `${watchers} watcher${watchers === 1 ? "" : "s"}`;
       run.found({ section, what: `${who}: delivered`, value: lags.length / seconds, unit: "events/s" });
@@ -39,10 +27,38 @@ export async function watch(run: Run): Promise<void> {
   }
 }
 
+/** Puts for `seconds`, and what they took: the server's CPU for each event, and the time until each event came, in ms. */
+export async function measureFanOut(server: ServerProcess, fanOut: FanOut, seconds: number) {
+  fanOut.lags.length = 0;
+  const end = performance.now() + seconds * 1000;
+  const cpu = server.cpuMicros();
+  const start = performance.now();
+  await withClient(server.address, async (client) => {
+    const writers = Array.from({ length: window }, async () => {
+      while (performance.now() < end) {
+        const put = fanOut.nextPut();
+        await client.put({ key: "watched", value: put.value });
+        await put.seenByAll;
+      }
+    });
+    await Promise.all(writers);
+  });
+  const lags = [...fanOut.lags];
+  return {
+    lags,
+    seconds: (performance.now() - start) / 1000,
+    cpuMicros: (server.cpuMicros() - cpu) / lags.length,
+  };
+}
+
+type FanOut = Awaited<ReturnType<typeof openWatchers>>;
+
 /** Values are fixed in length and carry a number, so that a watcher finds it without decoding the message. */
 const mark = "put number ";
 
-async function openWatchers(address: string, count: number, lags: number[]) {
+/** Opens `count` watches of the same key, a hundred on a connection. */
+export async function openWatchers(address: string, count: number) {
+  const lags: number[] = [];
   const sessions = Array.from({ length: Math.ceil(count / 100) }, () => connect(`http://${address}`));
   const waiting = new Map<number, { readonly sent: number; left: number; readonly done: () => void }>();
   const { path, headers, body } = grpcRequest(
@@ -86,6 +102,7 @@ async function openWatchers(address: string, count: number, lags: number[]) {
 
   let puts = 0;
   return {
+    lags,
     nextPut() {
       const number = puts++;
       const { promise, resolve } = Promise.withResolvers<void>();
