@@ -46,7 +46,8 @@ export const reasons = {
   },
   TOO_MANY_OPERATIONS: {
     code: "invalid_argument",
-    meaning: "A batch or a commit has too many keys, checks and mutations, or a batch has none.",
+    meaning:
+      "A batch, commit or watch has too many keys, prefixes, checks and mutations, or a batch has none.",
   },
   TTL_INVALID: { code: "invalid_argument", meaning: "`ttl` is not a duration of at least one second." },
   PRECONDITION_INVALID: {

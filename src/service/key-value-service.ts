@@ -133,7 +133,7 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
 
     watch(request, context) {
       const watch = checkWatch(request, limits);
-      return toWatchResponses(hub.watch(watch, context.signal), request.previous);
+      return toWatchResponses(hub.watch(watch, context.signal), request);
     },
   };
 }

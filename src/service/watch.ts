@@ -12,16 +12,16 @@ import type { Entry } from "../store/entry.ts";
 import type { Change } from "../store/store.ts";
 import type { ChangeSet } from "../store/watch/history.ts";
 import type { WatchMessage, WatchOptions } from "../store/watch/hub.ts";
+import { type Selector, unite } from "../store/watch/selector.ts";
 import { checkKey, checkKeyPart } from "./check-key.ts";
 import { type EntryInit, toDeletedEntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
 import { SharedResponses } from "./shared-responses.ts";
 
-/** Throws RANGE_INVALID, REVISION_INVALID or what `checkKey` does. */
-export function checkWatch(request: WatchRequest, limits: Pick<Limits, "keyBytesMax">): WatchOptions {
-  const { key, prefix, startRevision, includeExisting } = request;
-  if (key !== undefined && prefix !== "") {
-    throw new DuetError("RANGE_INVALID", "key does not go together with prefix");
-  }
+type WatchLimits = Pick<Limits, "keyBytesMax" | "batchGetKeysMax">;
+
+/** Throws RANGE_INVALID, REVISION_INVALID, TOO_MANY_OPERATIONS or what `checkKey` does. */
+export function checkWatch(request: WatchRequest, limits: WatchLimits): WatchOptions {
+  const { startRevision, includeExisting } = request;
   if (startRevision !== undefined && (startRevision < 0n || startRevision > Number.MAX_SAFE_INTEGER)) {
     throw new DuetError("REVISION_INVALID", "start_revision is none that a store could have");
   }
@@ -29,20 +29,36 @@ export function checkWatch(request: WatchRequest, limits: Pick<Limits, "keyBytes
     throw new DuetError("RANGE_INVALID", "include_existing does not go together with start_revision");
   }
   return {
-    selector: key === undefined ? { prefix: checkKeyPart(prefix, limits) } : { key: checkKey(key, limits) },
+    selector: checkSelector(request, limits),
     startRevision: startRevision === undefined ? undefined : Number(startRevision),
     includeExisting,
     previous: request.previous,
   };
 }
 
+function checkSelector({ key, prefix, keys, prefixes }: WatchRequest, limits: WatchLimits): Selector {
+  const allKeys = key === undefined ? keys : [key, ...keys];
+  const allPrefixes = prefix === "" ? prefixes : [prefix, ...prefixes];
+  const count = allKeys.length + allPrefixes.length;
+  if (count > limits.batchGetKeysMax) {
+    throw new DuetError(
+      "TOO_MANY_OPERATIONS",
+      `the watch has ${count} keys and prefixes; the limit is ${limits.batchGetKeysMax} (--batch-get-keys-max)`,
+    );
+  }
+  for (const each of allKeys) checkKey(each, limits);
+  for (const each of allPrefixes) checkKeyPart(each, limits);
+  return unite(allKeys, allPrefixes);
+}
+
 /** Each message as a response. Not an async generator: with many watchers that would double the cost of a message. */
 export function toWatchResponses(
   messages: AsyncGenerator<WatchMessage, void>,
-  previous: boolean,
+  { previous, keysOnly }: Pick<WatchRequest, "previous" | "keysOnly">,
 ): AsyncIterable<WatchResponse> {
+  const form = forms[`${previous}-${keysOnly}`];
   const toResult = (result: IteratorResult<WatchMessage, void>): IteratorResult<WatchResponse, void> =>
-    result.done === true ? result : { done: false, value: toWatchResponse(result.value, previous) };
+    result.done === true ? result : { done: false, value: toWatchResponse(result.value, form) };
   return {
     [Symbol.asyncIterator]: () => ({
       next: () => messages.next().then(toResult),
@@ -51,36 +67,56 @@ export function toWatchResponses(
   };
 }
 
-function toWatchResponse(message: WatchMessage, previous: boolean): WatchResponse {
-  return message.set === undefined ? toStateResponse(message) : toChangeResponse(message.set, previous);
+/** What the responses of a watch hold of each entry. */
+interface Form {
+  readonly previous: boolean;
+  readonly toInit: (entry: Entry) => EntryInit;
+  /** One response for all watches of the same form and selector: the wire encodes it once as well. */
+  readonly shared: SharedResponses;
 }
 
-function toStateResponse({ revision, resumeRevision, existing, existingEnd }: WatchMessage): WatchResponse {
+function createForm(previous: boolean, keysOnly: boolean): Form {
+  return {
+    previous,
+    toInit: keysOnly ? toEntryInitWithoutValue : toEntryInit,
+    shared: new SharedResponses(),
+  };
+}
+
+const forms = {
+  "false-false": createForm(false, false),
+  "false-true": createForm(false, true),
+  "true-false": createForm(true, false),
+  "true-true": createForm(true, true),
+};
+
+function toWatchResponse(message: WatchMessage, form: Form): WatchResponse {
+  return message.set === undefined ? toStateResponse(message, form) : toChangeResponse(message.set, form);
+}
+
+function toStateResponse(
+  { revision, resumeRevision, existing, existingEnd }: WatchMessage,
+  { toInit }: Form,
+): WatchResponse {
   const response = create(WatchResponseSchema, {
     revision: BigInt(revision),
-    existing: existing?.map(toEntryInit) ?? [],
+    existing: existing?.map(toInit) ?? [],
     existingEnd: existingEnd ?? false,
   });
   if (resumeRevision !== undefined) response.resumeRevision = BigInt(resumeRevision);
   return response;
 }
 
-// One message for all watches of the same: the wire encodes it once as well.
-const withPrevious = new SharedResponses();
-const withoutPrevious = new SharedResponses();
-
-function toChangeResponse(set: ChangeSet, previous: boolean): WatchResponse {
-  const responses = previous ? withPrevious : withoutPrevious;
-  let response = responses.get(set);
+function toChangeResponse(set: ChangeSet, { previous, toInit, shared }: Form): WatchResponse {
+  let response = shared.get(set);
   if (response === undefined) {
-    const toPreviousInit = set.previousValues ? toEntryInit : toEntryInitWithoutValue;
-    const toPrevious = previous ? toPreviousInit : undefined;
+    const toPrevious = set.previousValues ? toInit : toEntryInitWithoutValue;
     response = create(WatchResponseSchema, {
       revision: BigInt(set.revision),
       resumeRevision: BigInt(set.revision),
-      events: set.changes.map((change) => toEvent(change, set, toPrevious)),
+      events: set.changes.map((change) => toEvent(change, set, toInit, previous ? toPrevious : undefined)),
     });
-    responses.add(set, response);
+    shared.add(set, response);
   }
   return response;
 }
@@ -88,11 +124,12 @@ function toChangeResponse(set: ChangeSet, previous: boolean): WatchResponse {
 function toEvent(
   { key, entry, previous, expired }: Change,
   { revision, time }: ChangeSet,
+  toInit: (entry: Entry) => EntryInit,
   toPrevious: ((entry: Entry) => EntryInit) | undefined,
 ): MessageInitShape<typeof EventSchema> {
   return {
     type: entry === undefined ? Event_Type.DELETE : Event_Type.PUT,
-    entry: entry === undefined ? toDeletedEntryInit(key, revision, time) : toEntryInit(entry),
+    entry: entry === undefined ? toDeletedEntryInit(key, revision, time) : toInit(entry),
     previous: previous && toPrevious?.(previous),
     expired,
   };

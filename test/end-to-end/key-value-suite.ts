@@ -417,15 +417,74 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
         abort.abort();
       });
 
+      it("watches a union of keys and prefixes, each change once, transactions whole", async () => {
+        const at = (name: string) => `${prefix}union/${name}`;
+        const keysOf = (message: WatchResponse) => message.events.map(({ entry }) => entry?.key);
+        const put = (key: string) => ({ kind: { case: "put", value: { key, value: "x" } } }) as const;
+        for (const name of ["z/1", "b", "other", "a/1"]) await client.put({ key: at(name), value: "x" });
+        const abort = new AbortController();
+        const request = {
+          key: at("b"),
+          prefix: at("a/"),
+          keys: [at("c"), at("b"), at("a/1")],
+          prefixes: [at("z/"), at("z/1"), at("a/")],
+          includeExisting: true,
+        };
+        const watch = client.watch(request, abort.signal)[Symbol.asyncIterator]();
+        await next(watch);
+        const { existing } = await next(watch);
+        expect(existing.map(({ key }) => key)).toEqual([at("a/1"), at("b"), at("z/1")]);
+        expect(await next(watch)).toMatchObject({ existingEnd: true });
+        const names = ["other", "z/1/2", "c", "a", "a/1", "b", "zz"];
+        const { revision } = await client.commit({ mutations: names.map(at).map(put) });
+        const live = await next(watch);
+        expect([live.revision, keysOf(live)]).toEqual([revision, ["z/1/2", "c", "a/1", "b"].map(at)]);
+        abort.abort();
+        const again = new AbortController();
+        const { includeExisting: _, ...selection } = request;
+        const past = client
+          .watch({ ...selection, startRevision: revision - 1n }, again.signal)
+          [Symbol.asyncIterator]();
+        await next(past);
+        expect(keysOf(await next(past))).toEqual(keysOf(live));
+        again.abort();
+      });
+
+      it("leaves out the values of a watch for keys only", async () => {
+        const key = `${prefix}names`;
+        const one = await client.put({ key, value: "1" });
+        const two = await client.put({ key, value: "2" });
+        const abort = new AbortController();
+        const request = { key, keysOnly: true, previous: true, startRevision: one.revision };
+        const watch = client.watch(request, abort.signal)[Symbol.asyncIterator]();
+        await next(watch);
+        const [event] = (await next(watch)).events;
+        expect(event?.entry).toMatchObject({ key, revision: two.revision });
+        expect(event?.previous).toMatchObject({ key, revision: one.revision });
+        expect([event?.entry?.value, event?.previous?.value]).toEqual([undefined, undefined]);
+        abort.abort();
+        const again = new AbortController();
+        const there = client.watch({ key, keysOnly: true, includeExisting: true }, again.signal);
+        const messages = there[Symbol.asyncIterator]();
+        await next(messages);
+        const [entry] = (await next(messages)).existing;
+        expect([entry?.key, entry?.value]).toEqual([key, undefined]);
+        again.abort();
+      });
+
       it("refuses what makes no sense", async () => {
         const signal = AbortSignal.timeout(30_000);
         for (const [request, reason] of [
           [{ key: "" }, "KEY_EMPTY"],
-          [{ key: "a", prefix: "b" }, "RANGE_INVALID"],
+          [{ keys: ["a", ""] }, "KEY_EMPTY"],
+          [{ prefixes: ["x".repeat(1025)] }, "KEY_TOO_LONG"],
+          [{ keys: Array.from({ length: 1001 }, (_, index) => `${index}`) }, "TOO_MANY_OPERATIONS"],
           [{ startRevision: -1n }, "REVISION_INVALID"],
           [{ startRevision: 1n, includeExisting: true }, "RANGE_INVALID"],
         ] as const) {
-          const watch = client.watch(request, signal)[Symbol.asyncIterator]();
+          const watch = client
+            .watch(request as Parameters<typeof client.watch>[0], signal)
+            [Symbol.asyncIterator]();
           expect(await failure(watch.next())).toMatchObject({ code: "invalid_argument", reason });
         }
       });

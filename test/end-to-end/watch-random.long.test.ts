@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { expect, onTestFinished, test } from "vitest";
 import type { MutationSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
-import type { Selector } from "../../src/store/watch/topics.ts";
+import type { Selector, SelectorUnion } from "../../src/store/watch/selector.ts";
 import { openFileTransactionLogger } from "../../src/transaction-log/file/file-transaction-logger.ts";
 import type { Transaction, TransactionEvent } from "../../src/transaction-log/transaction-logger.ts";
 import { expectFaithful, Truth } from "../store/watch/watch-validator.ts";
@@ -44,7 +44,8 @@ test(`watchers see what the log says, through reconnects, kills, restarts and co
     "150",
   ];
   const recorders = watched.map(
-    ([protocol, selector, previous]) => new WatchRecorder(protocol, selector as Selector, previous, random),
+    ([protocol, selector, previous]) =>
+      new WatchRecorder(protocol, selector as Exclude<Selector, SelectorUnion>, previous, random),
   );
   const known = new Map<number, Transaction>();
   let next = Promise.withResolvers<string>();

@@ -7,7 +7,7 @@ import {
   WatchResponseSchema,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { type Entry, entryBytes } from "../../src/store/entry.ts";
-import type { Selector } from "../../src/store/watch/topics.ts";
+import type { Selector, SelectorUnion } from "../../src/store/watch/selector.ts";
 import type { SeenBy, SeenMessage, Session } from "../store/watch/watch-validator.ts";
 import { CallFailure } from "../support/key-value-client.ts";
 import type { Random } from "../support/random.ts";
@@ -24,7 +24,7 @@ interface Start {
 
 /** A watcher of a real server that goes away and comes back, and writes down all that it sees. */
 export class WatchRecorder implements SeenBy {
-  readonly selector: Selector;
+  readonly selector: Exclude<Selector, SelectorUnion>;
   readonly previous: boolean;
   readonly sessions: Session[] = [];
   /** How often it was told each reason. */
@@ -35,7 +35,12 @@ export class WatchRecorder implements SeenBy {
   readonly #random: Random;
   #resumeRevision: number | undefined;
 
-  constructor(protocol: WatchProtocol, selector: Selector, previous: boolean, random: Random) {
+  constructor(
+    protocol: WatchProtocol,
+    selector: Exclude<Selector, SelectorUnion>,
+    previous: boolean,
+    random: Random,
+  ) {
     this.#protocol = protocol;
     this.selector = selector;
     this.previous = previous;

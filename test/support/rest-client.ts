@@ -140,11 +140,13 @@ function keyTarget(key: string): string {
 
 /** Nested fields are written with dots. */
 function toQuery(fields: JsonObject, path = ""): string {
-  const parameters = Object.entries(fields).flatMap(([name, value]): string[] =>
-    typeof value === "object" && value !== null
+  const one = (name: string, value: unknown) => `${path}${name}=${encodeURIComponent(String(value))}`;
+  const parameters = Object.entries(fields).flatMap(([name, value]): string[] => {
+    if (Array.isArray(value)) return value.map((each) => one(name, each));
+    return typeof value === "object" && value !== null
       ? [toQuery(value as JsonObject, `${path}${name}.`).slice(1)]
-      : [`${path}${name}=${encodeURIComponent(String(value))}`],
-  );
+      : [one(name, value)];
+  });
   return parameters.length === 0 ? "" : `?${parameters.join("&")}`;
 }
 

@@ -270,10 +270,10 @@ const cases: readonly Case[] = [
     status: 409,
   },
   {
-    name: "a watch of two things",
+    name: "a watch of an empty key",
     method: "get",
     path: "/v1/key:watch",
-    target: "/v1/key:watch?key=a&prefix=b",
+    target: "/v1/key:watch?keys=a&keys=",
     status: 400,
   },
 ];

@@ -585,6 +585,9 @@ export function writeWatchRequest(to: Writer, message: MessageInitShape<typeof W
   if (message.startRevision !== undefined) to.int64(3, message.startRevision);
   if (message.includeExisting) to.bool(4, message.includeExisting);
   if (message.previous) to.bool(5, message.previous);
+  for (const each of message.keys ?? []) to.string(6, each);
+  for (const each of message.prefixes ?? []) to.string(7, each);
+  if (message.keysOnly) to.bool(8, message.keysOnly);
   if ("$unknown" in message) to.unknownFields(message.$unknown);
 }
 
@@ -608,6 +611,17 @@ export function readWatchRequest(from: Reader, end: number, message: WatchReques
       case 0x28: // previous = 5
         message.previous = from.bool(end);
         break;
+      case 0x32: // keys = 6
+        from.element();
+        message.keys.push(from.string(end));
+        break;
+      case 0x3a: // prefixes = 7
+        from.element();
+        message.prefixes.push(from.string(end));
+        break;
+      case 0x40: // keys_only = 8
+        message.keysOnly = from.bool(end);
+        break;
       default:
         from.skip(tag, end);
     }
@@ -623,6 +637,9 @@ function newWatchRequest(): WatchRequest {
     startRevision: undefined,
     includeExisting: false,
     previous: false,
+    keys: [],
+    prefixes: [],
+    keysOnly: false,
   };
 }
 

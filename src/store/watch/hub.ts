@@ -2,12 +2,12 @@ import { DuetError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import type { Transaction } from "../../transaction-log/transaction-logger.ts";
 import type { Entry } from "../entry.ts";
-import { prefixRange } from "../key-range.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Change, ReadonlyStore } from "../store.ts";
 import { type ChangeSet, createTransactionSet, WatchHistory, withoutPrevious } from "./history.ts";
 import { WaitingBytes, WatchQueue } from "./queue.ts";
-import { type Selector, select, selects, WatchTopics } from "./topics.ts";
+import { createMatcher, rangesOf, type Selector } from "./selector.ts";
+import { select, WatchTopics } from "./topics.ts";
 
 export interface WatchOptions {
   readonly selector: Selector;
@@ -111,7 +111,7 @@ export class WatchHub {
     const topics = options.previous || includeExisting ? this.#topicsWithPrevious : this.#topics;
     const { revision } = this.#store;
     if (startRevision !== undefined) this.#checkStart(startRevision);
-    const snapshot = includeExisting ? this.#store.snapshot((key) => selects(selector, key)) : undefined;
+    const snapshot = includeExisting ? this.#store.snapshot(createMatcher(selector)) : undefined;
     const queue = new WatchQueue(this.#limits.watchQueueBytesMax, this.#waitingBytes, () => {
       // Here and not in the end of the generator: one that nobody reads any more may never get there.
       this.#queues.delete(queue);
@@ -186,6 +186,7 @@ export class WatchHub {
     queue: WatchQueue,
     subscribe: () => void,
   ): AsyncGenerator<WatchMessage, number> {
+    const matches = createMatcher(selector);
     let resumeRevision = revision;
     for (let looked = 1; resumeRevision < this.#store.revision && queue.ended === undefined; looked++) {
       const set = this.#history.at(resumeRevision + 1);
@@ -194,7 +195,7 @@ export class WatchHub {
         break;
       }
       resumeRevision = set.revision;
-      const selected = select(selector, set);
+      const selected = select(matches, set);
       if (selected !== undefined) yield { revision: resumeRevision, resumeRevision, set: selected };
       if (looked % historySlice === 0) await new Promise((resolve) => setImmediate(resolve));
     }
@@ -235,8 +236,11 @@ export class WatchHub {
   }
 }
 
-function snapshotEntries(selector: Selector, snapshot: Snapshot): Iterable<Entry> {
-  if ("prefix" in selector) return snapshot.scan(prefixRange(selector.prefix));
-  const entry = snapshot.get(selector.key);
-  return entry === undefined ? [] : [entry];
+function* snapshotEntries(selector: Selector, snapshot: Snapshot): Generator<Entry, void> {
+  if ("key" in selector) {
+    const entry = snapshot.get(selector.key);
+    if (entry !== undefined) yield entry;
+  } else {
+    for (const range of rangesOf(selector)) yield* snapshot.scan(range);
+  }
 }

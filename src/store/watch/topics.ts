@@ -1,19 +1,13 @@
 import type { Change } from "../store.ts";
 import type { ChangeSet } from "./history.ts";
 import { createChangeSet } from "./history.ts";
+import { partsOf, type Selector } from "./selector.ts";
 
-/** One key, or all keys that begin with a prefix. */
-export type Selector = { readonly key: string } | { readonly prefix: string };
-
-export function selects(selector: Selector, key: string): boolean {
-  return "key" in selector ? key === selector.key : key.startsWith(selector.prefix);
-}
-
-/** What of `set` the selector selects: the set itself when that is all, undefined when it is nothing. */
-export function select(selector: Selector, set: ChangeSet): ChangeSet | undefined {
+/** What of `set` the matcher accepts: the set itself when that is all, undefined when it is nothing. */
+export function select(matches: (key: string) => boolean, set: ChangeSet): ChangeSet | undefined {
   return narrow(
     set,
-    set.changes.filter(({ key }) => selects(selector, key)),
+    set.changes.filter(({ key }) => matches(key)),
   );
 }
 
@@ -23,9 +17,8 @@ function narrow(set: ChangeSet, changes: readonly Change[]): ChangeSet | undefin
   return createChangeSet(set.revision, set.time, changes, set.previousValues);
 }
 
-/** All who wait for the same selector. */
+/** The subscribers of one selector. */
 interface Topic<Subscriber> {
-  readonly selector: Selector;
   readonly subscribers: Set<Subscriber>;
 }
 
@@ -34,36 +27,44 @@ interface Topic<Subscriber> {
  * subscribers there are. Subscribers with the same selector share what is narrowed down for them.
  */
 export class WatchTopics<Subscriber> {
-  readonly #byKey = new Map<string, Topic<Subscriber>>();
-  readonly #byPrefix = new Map<string, Topic<Subscriber>>();
+  /** By the selector as JSON. */
+  readonly #topics = new Map<string, Topic<Subscriber>>();
+  readonly #byKey = new Map<string, Set<Topic<Subscriber>>>();
+  readonly #byPrefix = new Map<string, Set<Topic<Subscriber>>>();
   /** How many watched prefixes have this length. */
   readonly #prefixLengths = new Map<number, number>();
 
   /** Whether nobody subscribes to anything. */
   get empty(): boolean {
-    return this.#byKey.size === 0 && this.#byPrefix.size === 0;
+    return this.#topics.size === 0;
   }
 
   /** The same subscriber must not be added twice. */
   add(selector: Selector, subscriber: Subscriber): void {
-    const topics = "key" in selector ? this.#byKey : this.#byPrefix;
-    const name = "key" in selector ? selector.key : selector.prefix;
-    let topic = topics.get(name);
+    const name = JSON.stringify(selector);
+    let topic = this.#topics.get(name);
     if (topic === undefined) {
-      topic = { selector, subscribers: new Set() };
-      topics.set(name, topic);
-      if ("prefix" in selector) this.#countPrefixLength(name.length, 1);
+      topic = { subscribers: new Set() };
+      this.#topics.set(name, topic);
+      const { keys, prefixes } = partsOf(selector);
+      for (const key of keys) addTo(this.#byKey, key, topic);
+      for (const prefix of prefixes) {
+        if (addTo(this.#byPrefix, prefix, topic)) this.#countPrefixLength(prefix.length, 1);
+      }
     }
     topic.subscribers.add(subscriber);
   }
 
   delete(selector: Selector, subscriber: Subscriber): void {
-    const topics = "key" in selector ? this.#byKey : this.#byPrefix;
-    const name = "key" in selector ? selector.key : selector.prefix;
-    const topic = topics.get(name);
+    const name = JSON.stringify(selector);
+    const topic = this.#topics.get(name);
     if (!topic?.subscribers.delete(subscriber) || topic.subscribers.size > 0) return;
-    topics.delete(name);
-    if ("prefix" in selector) this.#countPrefixLength(name.length, -1);
+    this.#topics.delete(name);
+    const { keys, prefixes } = partsOf(selector);
+    for (const key of keys) deleteFrom(this.#byKey, key, topic);
+    for (const prefix of prefixes) {
+      if (deleteFrom(this.#byPrefix, prefix, topic)) this.#countPrefixLength(prefix.length, -1);
+    }
   }
 
   /** Calls `deliver` once for each interested subscriber, with what it selects. */
@@ -82,12 +83,13 @@ export class WatchTopics<Subscriber> {
     }
   }
 
+  /** Each topic once: the parts of a selector do not overlap. */
   *#topicsOf(key: string): Generator<Topic<Subscriber>, void> {
-    const topic = this.#byKey.get(key);
-    if (topic !== undefined) yield topic;
+    const topics = this.#byKey.get(key);
+    if (topics !== undefined) yield* topics;
     for (const length of this.#prefixLengths.keys()) {
-      const prefixTopic = length <= key.length ? this.#byPrefix.get(key.slice(0, length)) : undefined;
-      if (prefixTopic !== undefined) yield prefixTopic;
+      const prefixTopics = length <= key.length ? this.#byPrefix.get(key.slice(0, length)) : undefined;
+      if (prefixTopics !== undefined) yield* prefixTopics;
     }
   }
 
@@ -96,4 +98,19 @@ export class WatchTopics<Subscriber> {
     if (count === 0) this.#prefixLengths.delete(length);
     else this.#prefixLengths.set(length, count);
   }
+}
+
+/** Whether it is the first of its name. */
+function addTo<Item>(index: Map<string, Set<Item>>, name: string, item: Item): boolean {
+  const items = index.get(name);
+  if (items === undefined) index.set(name, new Set([item]));
+  else items.add(item);
+  return items === undefined;
+}
+
+/** Whether it was the last of its name. */
+function deleteFrom<Item>(index: Map<string, Set<Item>>, name: string, item: Item): boolean {
+  const items = index.get(name);
+  items?.delete(item);
+  return items?.size === 0 && index.delete(name);
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Mutation, Operation } from "../../../src/committer/operation.ts";
-import type { Selector } from "../../../src/store/watch/topics.ts";
+import { type Selector, unite } from "../../../src/store/watch/selector.ts";
 import { createRandom, type Random, seed } from "../../support/random.ts";
 import { expectFaithful } from "./watch-validator.ts";
 import { RandomWatcher, WatchWorld } from "./watch-world.ts";
@@ -29,6 +29,9 @@ test(`watchers see what happened: ordered, unique, reliable, atomic, resumable (
     { prefix: "none" },
     ...keys.slice(0, 12).map((key) => ({ key })),
     { key: "never there" },
+    unite(keys.slice(0, 5), folders.slice(0, 2)),
+    unite(keys.slice(3, 9), []),
+    unite([], folders.slice(1)),
   ];
   let last: number | undefined;
   const watchers = selectors.map((selector) => new RandomWatcher(world, selector, random));

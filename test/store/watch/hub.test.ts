@@ -4,7 +4,7 @@ import { DuetError } from "../../../src/errors.ts";
 import { defaultLimits, type Limits } from "../../../src/limits.ts";
 import { Store } from "../../../src/store/store.ts";
 import { WatchHub, type WatchMessage, type WatchOptions } from "../../../src/store/watch/hub.ts";
-import type { Selector } from "../../../src/store/watch/topics.ts";
+import type { Selector } from "../../../src/store/watch/selector.ts";
 import type { TransactionEvent } from "../../../src/transaction-log/transaction-logger.ts";
 import { put, remove } from "../store-model.ts";
 

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { createEntry, type Entry } from "../../../src/store/entry.ts";
-import { type Selector, selects } from "../../../src/store/watch/topics.ts";
+import { createMatcher, type Selector } from "../../../src/store/watch/selector.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
 import { compareUtf8 } from "../unicode-keys.ts";
 
@@ -67,7 +67,7 @@ export class Truth {
 
   entriesAt(selector: Selector, revision: number): Entry[] {
     return [...this.#histories.keys()]
-      .filter((key) => selects(selector, key))
+      .filter((key) => createMatcher(selector)(key))
       .map((key) => this.entryAt(key, revision))
       .filter((entry) => entry !== undefined)
       .toSorted((a, b) => compareUtf8(a.key, b.key));
@@ -77,7 +77,7 @@ export class Truth {
   eventsAt(selector: Selector, revision: number, previous: boolean): SeenEvent[] {
     const { events } = this.#transactions[revision - 1] as Transaction;
     return events
-      .filter(({ key }) => selects(selector, key))
+      .filter(({ key }) => createMatcher(selector)(key))
       .map((event) => ({
         key: event.key,
         entry: event.type === "put" ? this.entryAt(event.key, revision) : undefined,

@@ -9,7 +9,7 @@ import { DuetError } from "../../../src/errors.ts";
 import { defaultLimits, type Limits } from "../../../src/limits.ts";
 import { Store } from "../../../src/store/store.ts";
 import { WatchHub, type WatchMessage, type WatchOptions } from "../../../src/store/watch/hub.ts";
-import type { Selector } from "../../../src/store/watch/topics.ts";
+import type { Selector } from "../../../src/store/watch/selector.ts";
 import { MemoryTransactionLogger } from "../../../src/transaction-log/memory/memory-transaction-logger.ts";
 import type { Random } from "../../support/random.ts";
 import { type SeenBy, type SeenMessage, type Session, Truth } from "./watch-validator.ts";

@@ -43,6 +43,8 @@ const fields: Readonly<Record<string, { readonly required?: boolean; readonly sc
   "CommitRequest.mutations": { schema: { maxItems: commitOperationsMax } },
   "WatchRequest.key": { schema: key },
   "WatchRequest.prefix": { schema: keyPart },
+  "WatchRequest.keys": { schema: { items: listed, maxItems: batchGetKeysMax } },
+  "WatchRequest.prefixes": { schema: { items: { type: "string", ...keyPart }, maxItems: batchGetKeysMax } },
   "WatchRequest.start_revision": { schema: revision },
 };
 

@@ -153,7 +153,7 @@ const remove: OpenApiConvention = {
 };
 
 const watch: OpenApiConvention = {
-  reasons: [...keyReasons, "RANGE_INVALID", "REVISION_INVALID", "REVISION_COMPACTED"],
+  reasons: [...keyReasons, "TOO_MANY_OPERATIONS", "RANGE_INVALID", "REVISION_INVALID", "REVISION_COMPACTED"],
   revise: (operation) => ({ ...operation, parameters: [...operation.parameters, lastEventId] }),
 };
 

@@ -1,0 +1,63 @@
+import { toOrderKey } from "../key-order.ts";
+import { type KeyRange, prefixRange } from "../key-range.ts";
+
+/** One key, all keys that begin with a prefix, or a union of both. */
+export type Selector = { readonly key: string } | { readonly prefix: string } | SelectorUnion;
+
+/** Made by `unite`: sorted, and no key is selected twice. */
+export interface SelectorUnion {
+  readonly keys: readonly string[];
+  readonly prefixes: readonly string[];
+}
+
+/** Selects the keys, and all keys that begin with one of the prefixes. Neither: every key. */
+export function unite(keys: readonly string[], prefixes: readonly string[]): Selector {
+  if (keys.length + prefixes.length === 0) return { prefix: "" };
+  const shortest: string[] = [];
+  for (const prefix of prefixes.toSorted()) {
+    const last = shortest.at(-1);
+    if (last === undefined || !prefix.startsWith(last)) shortest.push(prefix);
+  }
+  const others = [...new Set(keys)].filter((key) => !beginsWithOne(shortest, key)).toSorted();
+  const [key] = others;
+  const [prefix] = shortest;
+  if (key !== undefined && others.length === 1 && prefix === undefined) return { key };
+  if (prefix !== undefined && shortest.length === 1 && key === undefined) return { prefix };
+  return { keys: others, prefixes: shortest };
+}
+
+/** The keys and prefixes that a selector is made of. */
+export function partsOf(selector: Selector): SelectorUnion {
+  if ("keys" in selector) return selector;
+  return "key" in selector
+    ? { keys: [selector.key], prefixes: [] }
+    : { keys: [], prefixes: [selector.prefix] };
+}
+
+/** A test for the keys that the selector selects. */
+export function createMatcher(selector: Selector): (key: string) => boolean {
+  if ("key" in selector) return (key) => key === selector.key;
+  if ("prefix" in selector) return (key) => key.startsWith(selector.prefix);
+  const keys = new Set(selector.keys);
+  return (key) => keys.has(key) || beginsWithOne(selector.prefixes, key);
+}
+
+/** The ranges of the selected keys, in key order. They do not overlap. */
+export function rangesOf(selector: Selector): KeyRange[] {
+  const { keys, prefixes } = partsOf(selector);
+  const single = keys.map(toOrderKey).map((start) => ({ start, end: `${start}\0` }));
+  return [...single, ...prefixes.map(prefixRange)].toSorted((a, b) => (a.start < b.start ? -1 : 1));
+}
+
+/** Whether the key begins with one of the prefixes, which are sorted and none of which begins with another. */
+function beginsWithOne(prefixes: readonly string[], key: string): boolean {
+  let low = 0;
+  let high = prefixes.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((prefixes[middle] as string) <= key) low = middle + 1;
+    else high = middle;
+  }
+  // Only the last prefix that sorts at or before the key can be one of it.
+  return low > 0 && key.startsWith(prefixes[low - 1] as string);
+}
