@@ -3,7 +3,15 @@ import type { ListRequest, ListResponseSchema } from "../../gen/duetkv/v1/key_va
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { type Entry, entryOverheadBytes } from "../store/entry.ts";
-import { afterKey, beforeKey, type KeyRange, keyRange, prefixRange } from "../store/key-range.ts";
+import {
+  afterKey,
+  beforeKey,
+  beyondPrefix,
+  emptyRange,
+  type KeyRange,
+  keyRange,
+  prefixRange,
+} from "../store/key-range.ts";
 import type { ReadonlyStore } from "../store/store.ts";
 import { textBytes } from "../store/text.ts";
 import { checkKeyPart } from "./check-key.ts";
@@ -21,26 +29,66 @@ export function list(store: ReadonlyStore, request: ListRequest, limits: ListLim
   const revision = BigInt(store.revision);
   if (request.countOnly) return { revision, count: BigInt(store.count(range)) };
   const identity = requestIdentity(request);
-  const scan = store.scan(continueAfter(range, request, identity), request.reverse);
+  const rest = continueAfter(range, request, identity);
+  const items =
+    request.delimiter === "" ? store.scan(rest, request.reverse) : scanLevel(store, rest, request);
   const toInit = request.keysOnly ? toEntryInitWithoutValue : toEntryInit;
   const entries: EntryInit[] = [];
+  const prefixes: string[] = [];
   let nextPageToken = "";
   let bytes = 0;
-  let last: Entry | undefined;
-  for (const entry of scan) {
-    bytes += request.keysOnly ? entryOverheadBytes + textBytes(entry.key) : entry.bytes;
-    if (last !== undefined && (entries.length === size || bytes > limits.pageBytesMax)) {
-      nextPageToken = encodePageToken(identity, last.key);
+  let last: string | undefined;
+  for (const item of items) {
+    const isPrefix = typeof item === "string";
+    const name = isPrefix ? item : item.key;
+    bytes += isPrefix || request.keysOnly ? entryOverheadBytes + textBytes(name) : item.bytes;
+    const full = entries.length + prefixes.length === size || bytes > limits.pageBytesMax;
+    if (last !== undefined && full) {
+      nextPageToken = encodePageToken(identity, last);
       break;
     }
-    entries.push(toInit(entry));
-    last = entry;
+    if (isPrefix) prefixes.push(item);
+    else entries.push(toInit(item));
+    last = name;
   }
-  return { revision, entries, nextPageToken };
+  return { revision, entries, prefixes, nextPageToken };
 }
 
-function checkRange({ prefix, start, end }: ListRequest, limits: ListLimits): KeyRange {
-  for (const bound of [prefix, start, end]) checkKeyPart(bound, limits);
+/**
+ * The entries of a range whose keys do not contain the delimiter after the prefix, and in the place of the others the
+ * text up to and with the delimiter, once each. One seek skips all keys that begin with it.
+ */
+function* scanLevel(
+  store: ReadonlyStore,
+  range: KeyRange,
+  request: ListRequest,
+): Generator<Entry | string, void> {
+  for (let rest: KeyRange | undefined = range; rest !== undefined; ) {
+    let common: string | undefined;
+    for (const entry of store.scan(rest, request.reverse)) {
+      common = commonPrefix(entry.key, request);
+      if (common !== undefined) break;
+      yield entry;
+    }
+    if (common === undefined) return;
+    yield common;
+    rest = beyondPrefix(range, common, request.reverse);
+  }
+}
+
+/** The key up to and with the first delimiter after the prefix; undefined when there is none. */
+function commonPrefix(key: string, { prefix, delimiter }: ListRequest): string | undefined {
+  if (delimiter === "") return undefined;
+  const index = key.indexOf(delimiter, prefix.length);
+  return index === -1 ? undefined : key.slice(0, index + delimiter.length);
+}
+
+function checkRange(request: ListRequest, limits: ListLimits): KeyRange {
+  const { prefix, start, end, delimiter, countOnly } = request;
+  for (const part of [prefix, start, end, delimiter]) checkKeyPart(part, limits);
+  if (delimiter !== "" && countOnly) {
+    throw new DuetError("RANGE_INVALID", "delimiter does not go together with count_only");
+  }
   if (prefix === "") return keyRange(start, end);
   if (start !== "" || end !== "") {
     throw new DuetError("RANGE_INVALID", "prefix does not go together with start and end");
@@ -53,13 +101,16 @@ function checkPageSize({ pageSize }: ListRequest, { pageEntriesMax }: ListLimits
   return pageSize === 0 ? pageEntriesMax : Math.min(pageSize, pageEntriesMax);
 }
 
-function continueAfter(range: KeyRange, { reverse, pageToken }: ListRequest, identity: string): KeyRange {
+function continueAfter(range: KeyRange, request: ListRequest, identity: string): KeyRange {
+  const { reverse, pageToken } = request;
   if (pageToken === "") return range;
-  const lastKey = decodePageToken(identity, pageToken);
-  return reverse ? beforeKey(range, lastKey) : afterKey(range, lastKey);
+  const last = decodePageToken(identity, pageToken);
+  // No entry of a level contains the delimiter, and every prefix does.
+  if (commonPrefix(last, request) !== undefined) return beyondPrefix(range, last, reverse) ?? emptyRange;
+  return reverse ? beforeKey(range, last) : afterKey(range, last);
 }
 
 /** What must be the same from page to page. */
-function requestIdentity({ prefix, start, end, reverse, keysOnly }: ListRequest): string {
-  return JSON.stringify([prefix, start, end, reverse, keysOnly]);
+function requestIdentity({ prefix, start, end, reverse, keysOnly, delimiter }: ListRequest): string {
+  return JSON.stringify([prefix, start, end, reverse, keysOnly, delimiter]);
 }

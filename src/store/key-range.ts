@@ -26,3 +26,13 @@ export function afterKey({ end }: KeyRange, key: string): KeyRange {
 export function beforeKey({ start }: KeyRange, key: string): KeyRange {
   return { start, end: toOrderKey(key) };
 }
+
+/** No key at all. */
+export const emptyRange: KeyRange = { start: "", end: "" };
+
+/** What of the range a scan passes after the keys that begin with `prefix`; undefined: nothing. */
+export function beyondPrefix(range: KeyRange, prefix: string, reverse: boolean): KeyRange | undefined {
+  const { start, end } = prefixRange(prefix);
+  if (reverse) return { start: range.start, end: start };
+  return end === undefined ? undefined : { start: end, end: range.end };
+}

@@ -2,7 +2,11 @@ import { setMaxListeners } from "node:events";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { createRegistry } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
-import { BatchGetRequestSchema, CommitRequestSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
+import {
+  BatchGetRequestSchema,
+  CommitRequestSchema,
+  WatchRequestSchema,
+} from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { Limits } from "../limits.ts";
 import { type AllowedHosts, createHostCheck } from "./allowed-hosts.ts";
 import { hasValidAuthority } from "./authority.ts";
@@ -156,9 +160,14 @@ function createListLimits({ commitOperationsMax, batchGetKeysMax }: Limits): Lis
     elementsMax: commitOperationsMax,
     message: `a commit has at most ${commitOperationsMax} operations`,
   };
+  const watch = {
+    elementsMax: batchGetKeysMax,
+    message: `a watch has at most ${batchGetKeysMax} keys and prefixes`,
+  };
   const batchGet = { elementsMax: batchGetKeysMax, message: `a batch reads 1 to ${batchGetKeysMax} keys` };
   return new Map([
     [CommitRequestSchema.typeName, commit],
     [BatchGetRequestSchema.typeName, batchGet],
+    [WatchRequestSchema.typeName, watch],
   ]);
 }

@@ -221,6 +221,25 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
         expect(counted).toMatchObject({ count: BigInt(keys.length), entries: [] });
       });
 
+      it.each([false, true])("gives one level, page by page (reverse: %s)", async (reverse) => {
+        const base = `${prefix}level/`;
+        const parts = ["a", "b/", "b/1", "b/2/3", "b!", "c/x/y", "d", "\u{1f600}/e", "\u{1f600}f"];
+        for (const part of parts) await client.put({ key: base + part, value: part });
+        const items: string[] = [];
+        let pageToken = "";
+        do {
+          const request = { prefix: base, delimiter: "/", reverse, pageSize: 2, pageToken };
+          const page = await client.list(request);
+          expect(page.entries.length + page.prefixes.length).toBeLessThanOrEqual(2);
+          expect(page.entries.every(({ key, value }) => key === base + value)).toBe(true);
+          items.push(...keysOf(page.entries), ...page.prefixes);
+          pageToken = page.nextPageToken;
+        } while (pageToken !== "");
+        expect(items.toSorted()).toEqual(
+          ["a", "b/", "b!", "c/", "d", "\u{1f600}/", "\u{1f600}f"].map((part) => base + part).toSorted(),
+        );
+      });
+
       it("bounds a page in bytes", async () => {
         const value = "x".repeat(1024 * 1024);
         for (const each of "abcd") await client.put({ key: `${prefix}heavy/${each}`, value });
@@ -240,6 +259,9 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
           [{ prefix: "a", start: "b" }, "RANGE_INVALID"],
           [{ prefix: "a", end: "b" }, "RANGE_INVALID"],
           [{ pageSize: -1 }, "PAGE_SIZE_INVALID"],
+          [{ delimiter: "/", countOnly: true }, "RANGE_INVALID"],
+          [{ delimiter: "\0" }, "KEY_INVALID"],
+          [{ prefix: `${prefix}list/`, delimiter: "/", pageToken: nextPageToken }, "PAGE_TOKEN_INVALID"],
           [{ pageToken: "no token" }, "PAGE_TOKEN_INVALID"],
           [{ pageToken: nextPageToken }, "PAGE_TOKEN_INVALID"],
           [{ prefix: `${prefix}list/`, reverse: true, pageToken: nextPageToken }, "PAGE_TOKEN_INVALID"],
@@ -418,10 +440,10 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
       });
 
       it("watches a union of keys and prefixes, each change once, transactions whole", async () => {
-        const at = (name: string) => `${prefix}union/${name}`;
+        const at = (part: string) => `${prefix}union/${part}`;
         const keysOf = (message: WatchResponse) => message.events.map(({ entry }) => entry?.key);
         const put = (key: string) => ({ kind: { case: "put", value: { key, value: "x" } } }) as const;
-        for (const name of ["z/1", "b", "other", "a/1"]) await client.put({ key: at(name), value: "x" });
+        for (const part of ["z/1", "b", "other", "a/1"]) await client.put({ key: at(part), value: "x" });
         const abort = new AbortController();
         const request = {
           key: at("b"),

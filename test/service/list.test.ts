@@ -1,4 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Entry, ListRequestSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { compareUtf8 } from "../store/unicode-keys.ts";
@@ -96,4 +97,68 @@ test("counts without listing", async () => {
   const { count, entries, revision } = await client.list({ start: "b", countOnly: true, pageSize: 1 });
   expect([count, entries, revision]).toEqual([2n, [], 3n]);
   expect((await client.list({ start: "c", end: "a", countOnly: true })).count).toBe(0n);
+});
+
+test("a level is what a scan of all keys makes it, in ranges, both ways and page by page", async () => {
+  const text = fc.string({
+    unit: fc.constantFrom("a", "b", "/", "\uffee", "\u{1f600}"),
+    minLength: 1,
+    maxLength: 5,
+  });
+  const part = fc.string({ unit: fc.constantFrom("a", "/", "\u{1f600}"), maxLength: 2 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uniqueArray(text, { maxLength: 25 }),
+      fc.constantFrom("/", "a/", "\u{1f600}"),
+      fc.oneof(fc.record({ prefix: part }), fc.record({ start: part, end: part })),
+      fc.boolean(),
+      fc.integer({ min: 1, max: 4 }),
+      async (keys, delimiter, range, reverse, pageSize) => {
+        const { client } = startServing();
+        for (const key of keys) await client.put({ key });
+        const all = (await client.list({ ...range, reverse })).entries.map(({ key }) => key);
+        const prefix = "prefix" in range ? range.prefix : "";
+        const expected = new Set(
+          all.map((key) => {
+            const index = key.indexOf(delimiter, prefix.length);
+            return index === -1 ? key : key.slice(0, index + delimiter.length);
+          }),
+        );
+        const items: string[] = [];
+        let pageToken = "";
+        do {
+          const page = await client.list({ ...range, reverse, delimiter, pageSize, pageToken });
+          const keysOfPage = page.entries.map(({ key }) => key);
+          // Both lists are in order; where they meet is not told.
+          items.push(...[...expected].filter((item) => [...keysOfPage, ...page.prefixes].includes(item)));
+          expect(keysOfPage.length + page.prefixes.length).toBeLessThanOrEqual(pageSize);
+          pageToken = page.nextPageToken;
+        } while (pageToken !== "");
+        expect(items).toEqual([...expected]);
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+test("one level of 10,000 keys below one prefix is one seek", async () => {
+  const serving = startServing();
+  const { store } = serving;
+  for (const key of ["a/", "b"]) await serving.client.put({ key });
+  let scanned = 0;
+  const scan = store.scan.bind(store);
+  store.scan = function* counted(range, reverse) {
+    for (const entry of scan(range, reverse)) {
+      scanned++;
+      yield entry;
+    }
+  };
+  for (let index = 0; index < 10; index++) {
+    const mutations = Array.from({ length: 1000 }, (_, each) => ({
+      kind: { case: "put", value: { key: `a/${index * 1000 + each}` } } as const,
+    }));
+    await serving.client.commit({ mutations });
+  }
+  const { entries, prefixes } = await serving.client.list({ delimiter: "/" });
+  expect([prefixes, entries.map(({ key }) => key), scanned]).toEqual([["a/"], ["b"], 2]);
 });

@@ -144,7 +144,7 @@ function toQuery(fields: JsonObject, path = ""): string {
   const parameters = Object.entries(fields).flatMap(([name, value]): string[] => {
     if (Array.isArray(value)) return value.map((each) => one(name, each));
     return typeof value === "object" && value !== null
-      ? [toQuery(value as JsonObject, `${path}${name}.`).slice(1)]
+      ? [toQuery(value, `${path}${name}.`).slice(1)]
       : [one(name, value)];
   });
   return parameters.length === 0 ? "" : `?${parameters.join("&")}`;

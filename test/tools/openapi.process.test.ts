@@ -196,6 +196,7 @@ const cases: readonly Case[] = [
     status: 200,
   },
   { name: "an empty list", method: "get", path: "/v1/key", target: "/v1/key?prefix=zzz", status: 200 },
+  { name: "a level", method: "get", path: "/v1/key", target: "/v1/key?delimiter=/", status: 200 },
   { name: "a count", method: "get", path: "/v1/key", target: "/v1/key?countOnly=true", status: 200 },
   {
     name: "a list with a foreign token",

@@ -305,6 +305,7 @@ export function writeListRequest(to: Writer, message: MessageInitShape<typeof Li
   if (message.pageToken) to.string(8, message.pageToken);
   if (message.consistency) to.int32(9, message.consistency);
   if (message.minRevision) to.int64(10, message.minRevision);
+  if (message.delimiter) to.string(11, message.delimiter);
   if ("$unknown" in message) to.unknownFields(message.$unknown);
 }
 
@@ -343,6 +344,9 @@ export function readListRequest(from: Reader, end: number, message: ListRequest 
       case 0x50: // min_revision = 10
         message.minRevision = from.int64(end);
         break;
+      case 0x5a: // delimiter = 11
+        message.delimiter = from.string(end);
+        break;
       default:
         from.skip(tag, end);
     }
@@ -363,6 +367,7 @@ function newListRequest(): ListRequest {
     pageToken: "",
     consistency: 0,
     minRevision: 0n,
+    delimiter: "",
   };
 }
 
@@ -376,6 +381,7 @@ export function writeListResponse(to: Writer, message: MessageInitShape<typeof L
   }
   if (message.nextPageToken) to.string(3, message.nextPageToken);
   if (message.count) to.int64(4, message.count);
+  for (const each of message.prefixes ?? []) to.string(5, each);
   if ("$unknown" in message) to.unknownFields(message.$unknown);
 }
 
@@ -397,6 +403,10 @@ export function readListResponse(from: Reader, end: number, message: ListRespons
       case 0x20: // count = 4
         message.count = from.int64(end);
         break;
+      case 0x2a: // prefixes = 5
+        from.element();
+        message.prefixes.push(from.string(end));
+        break;
       default:
         from.skip(tag, end);
     }
@@ -411,6 +421,7 @@ function newListResponse(): ListResponse {
     entries: [],
     nextPageToken: "",
     count: 0n,
+    prefixes: [],
   };
 }
 

@@ -26,6 +26,7 @@ const fields: Readonly<Record<string, { readonly required?: boolean; readonly sc
   "ListRequest.prefix": { schema: keyPart },
   "ListRequest.start": { schema: keyPart },
   "ListRequest.end": { schema: keyPart },
+  "ListRequest.delimiter": { schema: keyPart },
   "ListRequest.page_size": { schema: { minimum: 0 } },
   "ListRequest.min_revision": { schema: revision },
   "BatchGetRequest.keys": {
