@@ -62,13 +62,14 @@ export class ConnectionTimes {
     return this.#idle.elapsed(idleState, now) >= idleMs && idleMs > 0 ? "idle" : undefined;
   }
 
-  /** Why a stream is to be reset now, if it is. */
-  expiredStream(stream: Stream, now: number): EndReason | undefined {
+  /** Why a stream is to be reset now, if it is. `hasWindow`: whether the connection's window lets the client send. */
+  expiredStream(stream: Stream, hasWindow: boolean, now: number): EndReason | undefined {
     const { bodyMs, stallMs } = this.#limits;
     if (!stream.requestEnded) {
       if (now - stream.openedAt >= bodyMs) return "body_timeout";
-      // A client that waits for the handler to consume is not to blame.
-      if (stream.unread === 0 && now - stream.receiveProgressAt >= stallMs) return "body_stalled";
+      // A client that waits for handlers to consume is not to blame.
+      if (hasWindow && stream.unread === 0 && now - stream.receiveProgressAt >= stallMs)
+        return "body_stalled";
     }
     if (stream.queue !== undefined && now - stream.sendProgressAt >= stallMs) return "response_stalled";
     return undefined;

@@ -134,6 +134,7 @@ export class Connection implements FrameSink {
   sweep(now: number): void {
     this.#guard(() => {
       if (!this.#isOver) this.#sweep(now);
+      else if (this.#times.expired(this.#state(), now) !== undefined) this.socket.destroy();
     });
   }
 
@@ -276,7 +277,7 @@ export class Connection implements FrameSink {
     }
     if (this.receiver.unfinished > 0 || this.sender.waiting.size > 0) {
       for (const stream of this.streams.all()) {
-        const streamReason = this.#times.expiredStream(stream, now);
+        const streamReason = this.#times.expiredStream(stream, this.receiver.hasWindow, now);
         if (streamReason !== undefined) this.streams.reset(stream, errorCodes.cancel, streamReason);
       }
     }
@@ -344,10 +345,13 @@ export class Connection implements FrameSink {
     this.#output.close();
     const { socket } = this;
     if (!socket.destroyed) {
-      socket.end();
+      const destroySoon = (): void =>
+        void setTimeout(() => socket.destroy(), this.#options.limits.closeMs).unref();
+      // A client that did nothing wrong may take its time for what it has not read yet.
+      socket.end(reason === undefined ? destroySoon : undefined);
+      if (reason !== undefined) destroySoon();
       // Bytes that still come must be read: with some unread, the kernel would take back what we have sent.
       socket.resume();
-      setTimeout(() => socket.destroy(), this.#options.limits.closeMs).unref();
     }
     if (reason !== undefined && reason !== "disconnected") this.count(reason);
     this.streams.abortAll(reason ?? "disconnected");

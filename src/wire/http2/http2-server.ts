@@ -82,6 +82,8 @@ export function createHttp2Server(options: Http2ServerOptions): Http2Server {
       socket.setNoDelay(true);
       socket.once("close", () => onClosed(connection));
       connection.begin(head);
+      // Closed before it came here: its event is over.
+      if (socket.closed) onClosed(connection);
       if (closeBy !== undefined) connection.drain(Math.max(0, closeBy - performance.now()));
       return connection;
     },

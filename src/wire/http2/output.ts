@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { ConnectionBudget } from "./byte-budget.ts";
 import { frameFlags, frameHeaderBytes, frameTypes, writeFrameHeader } from "./frame-format.ts";
-import { putBackWriteBuffer, takeWriteBuffer, type WriteBuffer, writeBufferBytes } from "./write-buffer.ts";
+import { smallBufferBytes, smallBuffers, writeBufferBytes, writeBuffers } from "./write-buffer.ts";
 
 export interface OutputOptions {
   readonly socket: Socket;
@@ -19,7 +19,7 @@ export interface OutputOptions {
  */
 export class Output {
   readonly #options: OutputOptions;
-  #buffer: WriteBuffer | undefined = undefined;
+  #buffer: Buffer | undefined = undefined;
   #length = 0;
   #backlog = 0;
   #progress = 0;
@@ -46,14 +46,14 @@ export class Output {
 
   /** The buffer that `reserve` has made room in. */
   get bytes(): Buffer {
-    return (this.#buffer as WriteBuffer).bytes;
+    return this.#buffer as Buffer;
   }
 
   /** Makes room for `bytes` bytes, at most `writeBufferBytes`, in `this.bytes`. Returns where they go; `commit` says how many they were. */
   reserve(bytes: number): number {
     if (this.#length + bytes > writeBufferBytes) this.flush();
     if (this.#buffer === undefined) {
-      this.#buffer = takeWriteBuffer();
+      this.#buffer = writeBuffers.take();
       this.#length = 0;
     }
     return this.#length;
@@ -69,28 +69,22 @@ export class Output {
     const buffer = this.#buffer;
     if (buffer === undefined) return;
     this.#buffer = undefined;
-    const { socket, budget } = this.#options;
-    if (this.#length === 0 || this.#isOver || !socket.writable) {
-      putBackWriteBuffer(buffer);
-      return;
+    const { socket } = this.#options;
+    const length = this.#length;
+    if (length === 0 || this.#isOver || !socket.writable) {
+      writeBuffers.putBack(buffer);
+    } else if (socket.writableLength > 0) {
+      // The socket is slow: hold no more than there is to send.
+      this.#write(Buffer.from(buffer.subarray(0, length)), length);
+      writeBuffers.putBack(buffer);
+    } else if (length <= smallBufferBytes) {
+      const small = smallBuffers.take();
+      buffer.copy(small, 0, 0, length);
+      writeBuffers.putBack(buffer);
+      this.#write(small.subarray(0, length), smallBufferBytes, () => smallBuffers.putBack(small));
+    } else {
+      this.#write(buffer.subarray(0, length), writeBufferBytes, () => writeBuffers.putBack(buffer));
     }
-    const bytes = buffer.bytes.subarray(0, this.#length);
-    if (socket.writableLength === 0) {
-      // As a rule the kernel takes it at once; until it has, the whole buffer is held.
-      this.#backlog += writeBufferBytes;
-      budget.force(writeBufferBytes);
-      socket.write(bytes, () => {
-        putBackWriteBuffer(buffer);
-        this.#taken(writeBufferBytes);
-      });
-      return;
-    }
-    // The socket is slow: hold no more than there is to send.
-    const copy = Buffer.from(bytes);
-    putBackWriteBuffer(buffer);
-    this.#backlog += copy.length;
-    budget.force(copy.length);
-    socket.write(copy, () => this.#taken(copy.length));
   }
 
   /** Sends what there is; what is written later is dropped. */
@@ -143,6 +137,17 @@ export class Output {
     writeFrameHeader(this.bytes, at, length, type, flags, streamId);
     this.commit(at + frameHeaderBytes + length);
     return at + frameHeaderBytes;
+  }
+
+  /** `held` bytes of memory are held until the socket has taken `bytes`. */
+  #write(bytes: Buffer, held: number, onTaken?: () => void): void {
+    const { socket, budget } = this.#options;
+    this.#backlog += held;
+    budget.force(held);
+    socket.write(bytes, () => {
+      onTaken?.();
+      this.#taken(held);
+    });
   }
 
   #taken(bytes: number): void {

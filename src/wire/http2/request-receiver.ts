@@ -50,6 +50,11 @@ export class RequestReceiver {
     this.#window = this.#connectionWindow;
   }
 
+  /** Whether the client may send on the connection. */
+  get hasWindow(): boolean {
+    return this.#window > 0;
+  }
+
   /** Opens the connection's window. Comes after our SETTINGS. */
   begin(): void {
     const increment = this.#connectionWindow - initialConnectionWindow;

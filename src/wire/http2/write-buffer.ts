@@ -1,18 +1,34 @@
+/** Buffers of one size that are used again and again. */
+class BufferPool {
+  readonly #bytes: number;
+  readonly #kept: number;
+  readonly #free: Buffer[] = [];
+
+  constructor(bytes: number, kept: number) {
+    this.#bytes = bytes;
+    this.#kept = kept;
+  }
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#bytes);
+  }
+
+  putBack(buffer: Buffer): void {
+    if (this.#free.length < this.#kept) this.#free.push(buffer);
+  }
+}
+
 /** Room for the responses to one chunk of small requests. */
 export const writeBufferBytes = 256 * 1024;
 
-/** What one write to a socket is made of. Taken from a pool and put back when the socket has taken the bytes. */
-export interface WriteBuffer {
-  readonly bytes: Buffer;
-}
+/** In these frames are written. */
+export const writeBuffers = new BufferPool(writeBufferBytes, 16);
 
-const pooledMax = 64;
-const pool: WriteBuffer[] = [];
+/** What most turns of a connection have to send. */
+export const smallBufferBytes = 16 * 1024;
 
-export function takeWriteBuffer(): WriteBuffer {
-  return pool.pop() ?? { bytes: Buffer.allocUnsafeSlow(writeBufferBytes) };
-}
-
-export function putBackWriteBuffer(buffer: WriteBuffer): void {
-  if (pool.length < pooledMax) pool.push(buffer);
-}
+/**
+ * Small output is copied into these before it goes to the socket: when thousands of connections write in one turn, as for
+ * watches, each holds one of them and not a large one until its write has finished.
+ */
+export const smallBuffers = new BufferPool(smallBufferBytes, 256);

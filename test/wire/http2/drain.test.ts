@@ -3,7 +3,7 @@ import { errorCodes } from "../../../src/wire/http2/connection-error.ts";
 import { frameTypes } from "../../../src/wire/http2/frame-format.ts";
 import { until } from "../../support/until.ts";
 import { RawClient } from "./raw-client.ts";
-import { data, headers, ping } from "./raw-frames.ts";
+import { data, headers, ping, windowUpdate } from "./raw-frames.ts";
 import { BodyHandler, okHeaders, serveHttp2 } from "./serve-http2.ts";
 
 const goAways = (client: RawClient): number[] =>
@@ -72,6 +72,23 @@ describe("drain", () => {
     const client = RawClient.open(connect());
     expect(await client.goAwayCode()).toBe(errorCodes.noError);
     await client.whenClosed();
+  });
+
+  test("waits for a client that is slow to read the last response", async () => {
+    const large = Buffer.alloc(7_000_000, "v");
+    const { connect, server } = await serveHttp2({
+      limits: { closeMs: 20, writeBacklogBytesMax: 100_000_000 },
+      onStream: (stream) => stream.respondWhole(okHeaders, large, 0, large.length),
+    });
+    const client = RawClient.open(connect(), { 4: 0x7fff_ffff });
+    client.send(windowUpdate(0, 0x7fff_0000), headers(1, true));
+    await client.frameOf(frameTypes.headers, 1);
+    client.socket.pause();
+    const drained = server.drain(60_000);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    client.socket.resume();
+    await Promise.all([client.whenClosed(), drained]);
+    expect(client.bodyBytes(1)).toBe(large.length);
   });
 
   test("loses no call that a client sends before it sees the first GOAWAY", async () => {

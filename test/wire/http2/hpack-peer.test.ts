@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { IndexedField, ResponseHeaders } from "../../../src/wire/http2/response-headers.ts";
+import { createRandom, type Random, seed } from "../../support/random.ts";
 import { openSession, request } from "./http2-client.ts";
-import { Random } from "./random-frames.ts";
+
 import { serveHttp2 } from "./serve-http2.ts";
 
 const blocks = 300;
@@ -9,7 +10,7 @@ const names = ["content-type", "user-agent", "authorization", "x-a", "x-b", "x-t
 
 function randomText(random: Random, lengthMax: number): string {
   const bytes = Array.from({ length: random.below(lengthMax) }, () => 0x21 + random.below(0x5e));
-  return random.of([
+  return random.pick([
     String.fromCharCode(...bytes),
     "short",
     "again and again",
@@ -20,9 +21,9 @@ function randomText(random: Random, lengthMax: number): string {
 /** Few names and values, so that they recur, and some long ones, so that tables overflow. */
 function randomHeaders(random: Random): Record<string, string> {
   const count = random.below(names.length);
-  const name = () => (random.chance(0.8) ? random.of(names) : `x-${random.below(500)}`);
+  const name = () => (random.chance(0.8) ? random.pick(names) : `x-${random.below(500)}`);
   return Object.fromEntries(
-    Array.from({ length: count }, () => [name(), randomText(random, random.of([10, 10, 200, 3000]))]),
+    Array.from({ length: count }, () => [name(), randomText(random, random.pick([10, 10, 200, 3000]))]),
   );
 }
 
@@ -30,9 +31,8 @@ function randomHeaders(random: Random): Record<string, string> {
 test.each([0, 100, 4096, 65_536])(
   "node:http2 and ours understand each other's blocks (table of %i bytes)",
   async (headerTableSize) => {
-    const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
     console.log(`SEED=${seed}`);
-    const random = new Random(seed);
+    const random = createRandom(seed);
     const received: string[][] = [];
     const known = Array.from({ length: 40 }, (_, id) => ({ [`x-known-${id}`]: randomText(random, 150) }));
     const templates = known.map((fields, index) => ({

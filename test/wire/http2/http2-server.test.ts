@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { ResponseHeaders } from "../../../src/wire/http2/response-headers.ts";
+import { until } from "../../support/until.ts";
 import { openSession, request } from "./http2-client.ts";
+import { MemorySocket } from "./memory-socket.ts";
+import { headers as headersFrame, opening } from "./raw-frames.ts";
 import { BodyHandler, okHeaders, serveHttp2 } from "./serve-http2.ts";
 
 describe("node:http2 as a client", () => {
@@ -88,4 +91,25 @@ describe("a handler", () => {
     expect(errors).toEqual([new Error("from the handler")]);
     expect(ends).toEqual(["handler_error"]);
   });
+});
+
+test("a socket that is closed already is not kept", async () => {
+  const { server } = await serveHttp2();
+  const socket = new MemorySocket();
+  socket.destroy();
+  await until(() => socket.closed);
+  server.accept(socket.asSocket);
+  expect(server.connections.size).toBe(0);
+});
+
+test("thousands of connections that are written to in one turn take a few KiB each", async () => {
+  const { server } = await serveHttp2();
+  const count = 2000;
+  const sockets = Array.from({ length: count }, () => new MemorySocket());
+  const before = process.memoryUsage().arrayBuffers;
+  for (const socket of sockets) server.accept(socket.asSocket);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(count * 32 * 1024);
+  for (const socket of sockets) socket.push(Buffer.concat([opening(), headersFrame(1, true)]));
+  await until(() => sockets.every(({ written }) => written > 60));
+  for (const socket of sockets) socket.destroy();
 });

@@ -1,4 +1,5 @@
 import { clientPreface, frameTypes } from "../../../src/wire/http2/frame-format.ts";
+import type { Random } from "../../support/random.ts";
 import {
   block,
   data,
@@ -12,33 +13,8 @@ import {
   windowUpdate,
 } from "./raw-frames.ts";
 
-/** Numbers that are the same for the same seed (mulberry32). */
-export class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed;
-  }
-
-  /** At least 0, less than `limit`. */
-  below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * limit);
-  }
-
-  chance(share: number): boolean {
-    return this.below(1_000_000) < share * 1_000_000;
-  }
-
-  of<T>(items: readonly T[]): T {
-    return items[this.below(items.length)] as T;
-  }
-
-  bytes(length: number): Buffer {
-    return Buffer.from(Array.from({ length }, () => this.below(256)));
-  }
+function randomBytes(random: Random, length: number): Buffer {
+  return Buffer.from(Array.from({ length }, () => random.below(256)));
 }
 
 const oddFields = [
@@ -59,8 +35,8 @@ function randomFrame(random: Random, opened: number[]): Buffer {
   const next = (opened.at(-1) ?? -1) + 2;
   const kind = random.below(opened.length === 0 ? 4 : 14);
   const isOpening = kind < 4 || kind === 11;
-  let streamId = isOpening ? next : random.of(opened);
-  if (random.chance(0.05)) streamId = random.of([0, 1, 2, 3, 5, 101, 0x7fff_ffff]);
+  let streamId = isOpening ? next : random.pick(opened);
+  if (random.chance(0.05)) streamId = random.pick([0, 1, 2, 3, 5, 101, 0x7fff_ffff]);
   else if (isOpening) opened.push(next);
   const endStream = random.chance(0.5);
   switch (kind) {
@@ -69,18 +45,23 @@ function randomFrame(random: Random, opened: number[]): Buffer {
     case 2:
       return headers(streamId, endStream);
     case 3:
-      return headers(streamId, endStream, [...requestFields, random.of(oddFields), random.of(oddFields)]);
+      return headers(streamId, endStream, [...requestFields, random.pick(oddFields), random.pick(oddFields)]);
     case 4:
     case 5:
-      return data(streamId, random.bytes(random.below(40)), endStream);
+      return data(streamId, randomBytes(random, random.below(40)), endStream);
     case 6:
       return data(streamId, Buffer.alloc(random.below(16_385)), endStream);
     case 7:
-      return windowUpdate(random.of([0, streamId]), random.of([0, 1, 100, 65_535, 65_535, 0x7fff_ffff]));
+      return windowUpdate(random.pick([0, streamId]), random.pick([0, 1, 100, 65_535, 65_535, 0x7fff_ffff]));
     case 8:
-      return settings({ [random.below(8)]: random.of([0, 1, 1, 16_384, 65_535, 0x7fff_ffff]) });
+      return settings({ [random.below(8)]: random.pick([0, 1, 1, 16_384, 65_535, 0x7fff_ffff]) });
     case 9:
-      return random.of([settingsAck, ping(), ping(true), ping(false, random.bytes(random.below(12)))]);
+      return random.pick([
+        settingsAck,
+        ping(),
+        ping(true),
+        ping(false, randomBytes(random, random.below(12))),
+      ]);
     case 10:
       return resetStream(streamId, random.below(16));
     case 11: {
@@ -88,17 +69,17 @@ function randomFrame(random: Random, opened: number[]): Buffer {
       const whole = block(requestFields);
       const cut = random.below(whole.length);
       const first = frame(frameTypes.headers, endStream ? 1 : 0, streamId, whole.subarray(0, cut));
-      const rest = frame(frameTypes.continuation, random.of([0, 4, 4]), streamId, whole.subarray(cut));
+      const rest = frame(frameTypes.continuation, random.pick([0, 4, 4]), streamId, whole.subarray(cut));
       return random.chance(0.1) ? Buffer.concat([first, ping(), rest]) : Buffer.concat([first, rest]);
     }
     case 12:
-      return frame(random.below(12), random.below(256), streamId, random.bytes(random.below(30)));
+      return frame(random.below(12), random.below(256), streamId, randomBytes(random, random.below(30)));
     default:
       return frame(
         random.below(12),
         random.below(64),
         streamId,
-        Buffer.concat([random.bytes(5), block(requestFields)]),
+        Buffer.concat([randomBytes(random, 5), block(requestFields)]),
       );
   }
 }

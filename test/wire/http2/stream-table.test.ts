@@ -1,28 +1,27 @@
 import { expect, test } from "vitest";
 import type { Stream } from "../../../src/wire/http2/stream.ts";
 import { StreamTable } from "../../../src/wire/http2/stream-table.ts";
-import { Random } from "./random-frames.ts";
+import { createRandom, seed } from "../../support/random.ts";
 
 test("random work on a table of streams equals that on a Map", () => {
-  const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
   console.log(`SEED=${seed}`);
-  const random = new Random(seed);
+  const random = createRandom(seed);
   const table = new StreamTable();
   const expected = new Map<number, Stream>();
   let nextId = 1;
   // Far apart now and then, so that streams meet in their places.
   for (let step = 0; step < 50_000; step++) {
     if (random.chance(expected.size < 200 ? 0.52 : 0.45)) {
-      nextId += 2 * random.of([1, 1, 1, 16, 32, 64]);
+      nextId += 2 * random.pick([1, 1, 1, 16, 32, 64]);
       const stream = { id: nextId } as Stream;
       table.add(stream);
       expected.set(nextId, stream);
     } else if (expected.size > 0) {
-      const stream = random.of([...expected.values()]);
+      const stream = random.pick([...expected.values()]);
       table.remove(stream);
       expected.delete(stream.id);
     }
-    const id = random.chance(0.5) ? random.below(nextId + 10) : random.of([...expected.keys(), 1]);
+    const id = random.chance(0.5) ? random.below(nextId + 10) : random.pick([...expected.keys(), 1]);
     if (table.get(id) !== expected.get(id)) throw new Error(`step ${step} of SEED=${seed}: stream ${id}`);
     expect(table.size).toBe(expected.size);
   }
