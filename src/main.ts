@@ -19,6 +19,7 @@ const usage = `duetkv: a key-value store that speaks gRPC and REST
   duetkv [--NAME VALUE …]                      serve
   duetkv log verify [--log file:DIR]           check the log; changes nothing
   duetkv log repair [--log file:DIR] [--apply] show what a repair would do, or do it
+  duetkv log cat [--log file:DIR]              print each transaction as a line of JSON
   duetkv --version | --help
 
 Settings, with defaults in parentheses. --log-level is DUETKV_LOG_LEVEL in the environment, and so on; flags win.
@@ -32,7 +33,7 @@ const stopMs = 10_000;
 
 /** Resolves with the exit code when there is nothing more to do. */
 async function main(args: readonly string[]): Promise<number> {
-  if (args[0] === "log") return runLogCommand(args.slice(1), (line) => console.log(line));
+  if (args[0] === "log") return runLogCommand(args.slice(1), console.log, console.error);
   const { help, version, values } = parseFlags(args);
   if (help) console.log(usage);
   else if (version) console.log(packageJson.version);

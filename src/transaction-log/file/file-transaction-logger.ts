@@ -2,7 +2,6 @@ import { DuetError } from "../../errors.ts";
 import type { LogSink } from "../log-sink.ts";
 import type { AppendOutcome, Transaction, TransactionLogger } from "../transaction-logger.ts";
 import { closeQuietly, type FileSystem } from "./file-system.ts";
-import { frameKinds } from "./format/frame.ts";
 import { Health } from "./health.ts";
 import { lockDirectory } from "./lock.ts";
 import { LogDirectory } from "./log-directory.ts";
@@ -88,17 +87,7 @@ export class FileTransactionLogger implements TransactionLogger {
   async *readTransactions(after: number): AsyncIterable<readonly Transaction[]> {
     const reader = await this.#files.openReader(after);
     try {
-      for await (const frames of reader.frames()) {
-        const transactions: Transaction[] = [];
-        for (const frame of frames) {
-          const isContiguous = frame.kind === frameKinds.transactions;
-          if (isContiguous && frame.firstSequence + frame.count - 1 <= after) continue;
-          for (const transaction of reader.decode(frame)) {
-            if (transaction.sequence > after) transactions.push(transaction);
-          }
-        }
-        if (transactions.length > 0) yield transactions;
-      }
+      yield* reader.transactions(after);
     } finally {
       await reader.close();
     }

@@ -1,41 +1,57 @@
 import { parseArgs } from "node:util";
 import { DuetError } from "../../../errors.ts";
 import { nodeFileSystem } from "../node-file-system.ts";
+import { catLog } from "./cat.ts";
 import { repairLog } from "./repair.ts";
 import { verifyLog } from "./verify.ts";
 
 const usage = [
   "usage: duetkv log verify [--log file:DIR]",
   "       duetkv log repair [--log file:DIR] [--apply]",
+  "       duetkv log cat [--log file:DIR]",
 ];
 
 const exitCodes = { good: 0, damaged: 1, usage: 2 } as const;
 
+type Print = (line: string) => void;
+
 /**
- * `duetkv log verify` and `duetkv log repair`. Resolves with the exit code: 0 the log is good, or is now; 1 it is
- * damaged, or could not be looked at; 2 the command was not understood.
+ * `duetkv log verify`, `duetkv log repair` and `duetkv log cat`. Resolves with the exit code: 0 the log is good, or is
+ * now; 1 it is damaged, or could not be read; 2 the command was not understood. `printError` gets what is not a result.
  */
-export async function runLogCommand(args: string[], print: (line: string) => void): Promise<number> {
+export async function runLogCommand(
+  args: string[],
+  print: Print,
+  printError: Print = print,
+): Promise<number> {
   const command = parseCommand(args);
   if (typeof command === "string") {
-    for (const line of [`duetkv log: ${command}`, ...usage]) print(line);
+    for (const line of [`duetkv log: ${command}`, ...usage]) printError(line);
     return exitCodes.usage;
   }
   try {
     await assertLog(command.directory);
-    return command.verb === "verify"
-      ? await verify(command.directory, print)
-      : await repair(command.directory, command.apply, print);
+    switch (command.verb) {
+      case "verify":
+        return await verify(command.directory, print);
+      case "repair":
+        return await repair(command.directory, command.apply, print);
+      case "cat":
+        await catLog(command.directory, print);
+        return exitCodes.good;
+    }
   } catch (error) {
     // Anything else is not expected, and the caller shows where it came from.
     if (!(error instanceof DuetError) && !(error instanceof Error && "code" in error)) throw error;
-    print(`duetkv log: ${error.message}`);
+    printError(`duetkv log: ${error.message}`);
     return exitCodes.damaged;
   }
 }
 
+const verbs = ["verify", "repair", "cat"] as const;
+
 interface Command {
-  readonly verb: "verify" | "repair";
+  readonly verb: (typeof verbs)[number];
   readonly directory: string;
   readonly apply: boolean;
 }
@@ -49,9 +65,9 @@ function parseCommand(args: string[]): Command | string {
     return (error as Error).message;
   }
   const { values, positionals } = parsed;
-  const [verb, ...others] = positionals;
-  if ((verb !== "verify" && verb !== "repair") || others.length > 0) return "expected verify or repair";
-  if (verb === "verify" && values.apply) return "--apply goes with repair";
+  const verb = verbs.find((each) => each === positionals[0]);
+  if (verb === undefined || positionals.length > 1) return "expected one of verify, repair and cat";
+  if (verb !== "repair" && values.apply) return "--apply goes with repair";
   const location = values.log ?? (process.env["DUETKV_LOG"] || "file:./data");
   const directory = /^file:(.+)$/s.exec(location)?.[1];
   if (directory === undefined) return `--log must be file:DIR here, not ${location.split(":")[0]}:`;
@@ -75,7 +91,7 @@ async function assertLog(directory: string): Promise<void> {
   if (names.length === 0) throw new DuetError("LOG_CORRUPT", `there is no log in ${directory}`);
 }
 
-async function verify(directory: string, print: (line: string) => void): Promise<number> {
+async function verify(directory: string, print: Print): Promise<number> {
   const report = await verifyLog(directory);
   print(
     `${report.files} files, ${report.frames} frames, ${report.transactions} transactions; ` +
@@ -90,7 +106,7 @@ async function verify(directory: string, print: (line: string) => void): Promise
   return exitCodes.damaged;
 }
 
-async function repair(directory: string, apply: boolean, print: (line: string) => void): Promise<number> {
+async function repair(directory: string, apply: boolean, print: Print): Promise<number> {
   const report = await repairLog(directory, { apply });
   if (!report.damaged) {
     print("The log is good; there is nothing to repair.");

@@ -93,6 +93,21 @@ export class LogReader {
     }
   }
 
+  /** Transactions after `after`, in order, in batches. Throws LOG_CORRUPT rather than skip anything. */
+  async *transactions(after: number): AsyncGenerator<readonly Transaction[]> {
+    for await (const frames of this.frames()) {
+      const transactions: Transaction[] = [];
+      for (const frame of frames) {
+        const isContiguous = frame.kind === frameKinds.transactions;
+        if (isContiguous && frame.firstSequence + frame.count - 1 <= after) continue;
+        for (const transaction of this.decode(frame)) {
+          if (transaction.sequence > after) transactions.push(transaction);
+        }
+      }
+      if (transactions.length > 0) yield transactions;
+    }
+  }
+
   /** Decodes a frame that `frames` just gave, one by one, so that a caller can pause between them. */
   *decode(frame: Frame): Generator<Transaction, void> {
     const decoder = new TransactionDecoder(frame.payload);
