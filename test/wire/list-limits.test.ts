@@ -8,9 +8,10 @@ import { serveLane } from "./lane/serve-lane.ts";
 async function serve() {
   const commit = vi.fn<() => object>(() => ({}));
   const batchGet = vi.fn<() => object>(() => ({}));
-  const service = registerService(KeyValueService, { commit, batchGet });
+  const watch = vi.fn<() => AsyncIterable<object>>(async function* () {});
+  const service = registerService(KeyValueService, { commit, batchGet, watch });
   const { port } = await serveLane(service, { limits: { commitOperationsMax: 3, batchGetKeysMax: 2 } });
-  return { port, commit, batchGet };
+  return { port, commit, batchGet, watch };
 }
 
 async function callGrpc(port: number, method: string, message: Uint8Array) {
@@ -46,17 +47,22 @@ async function post(url: string, body: object): Promise<unknown> {
 
 const tooManyOperations = "a commit has at most 3 operations";
 const tooManyKeys = "a batch reads 1 to 2 keys";
+const tooManyWatched = "a watch has at most 2 keys and prefixes";
 const invalid = String(Code.InvalidArgument);
 
-test("gRPC: a commit of 1.9 million mutations and a batch of too many keys reach no handler", async () => {
-  const { port, commit, batchGet } = await serve();
+test("gRPC: a commit of 1.9 million mutations, a batch and a watch of too many keys reach no handler", async () => {
+  const { port, commit, batchGet, watch } = await serve();
   const mutations = Buffer.alloc(3_800_000).fill(Buffer.of(0x12, 0x00));
   expect(await callGrpc(port, "Commit", mutations)).toEqual([invalid, tooManyOperations]);
   expect(await callGrpc(port, "Commit", mutations.subarray(0, 6))).toEqual(["0", undefined]);
   const keys = Buffer.alloc(6).fill(Buffer.of(0x0a, 0x00));
   expect(await callGrpc(port, "BatchGet", keys)).toEqual([invalid, tooManyKeys]);
   expect(await callGrpc(port, "BatchGet", keys.subarray(0, 4))).toEqual(["0", undefined]);
-  expect([commit, batchGet].map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
+  // Two keys and a prefix.
+  const union = Buffer.of(0x32, 0x00, 0x32, 0x00, 0x3a, 0x00);
+  expect(await callGrpc(port, "Watch", union)).toEqual([invalid, tooManyWatched]);
+  expect(await callGrpc(port, "Watch", union.subarray(2))).toEqual(["0", undefined]);
+  expect([commit, batchGet, watch].map(({ mock }) => mock.calls.length)).toEqual([1, 1, 1]);
 });
 
 test.each([
