@@ -52,7 +52,7 @@ describe("the document", () => {
       "Stores a value under a key, whether or not the key exists.",
     );
     const pageSize = operation("get", "/v1/key").parameters.find(({ name }) => name === "page_size");
-    expect(pageSize?.description).toMatch(/^How many entries at the most/);
+    expect(pageSize?.description).toMatch(/^How many entries and prefixes at the most/);
     const { Entry, Consistency } = document.components.schemas;
     expect((Entry as { properties: Record<string, Schema> }).properties["version"]?.["description"]).toMatch(
       /^How often it has been written/,
