@@ -22,24 +22,40 @@ export async function tryLock({ call }, key, holder, seconds) {
   }
 }
 
-/** Resolves with the lock once it is ours. The watch first tells whether there is a holder, so that none goes unnoticed. */
-export async function becomeLeader(client, key, holder, seconds) {
+/**
+ * Waits until the lock is ours and resolves with it. The watch first tells whether there is a holder, so that the end of
+ * a lock is never missed. Rejects with the reason of `signal` when that is aborted, and when the service fails.
+ */
+export async function becomeLeader(client, key, holder, seconds, signal) {
   for (;;) {
+    signal?.throwIfAborted();
     const lock = await tryLock(client, key, holder, seconds);
     if (lock !== undefined) return lock;
     let held = false;
     const changes = client.watch({ key, includeExisting: true });
-    for await (const { existing = [], existingEnd, events = [] } of changes) {
-      if (existing.length > 0) held = true;
-      if ((existingEnd && !held) || events.some(({ type }) => type === "DELETE")) break;
+    const cancel = () => changes.cancel();
+    signal?.addEventListener("abort", cancel);
+    try {
+      for await (const { existing = [], existingEnd, events = [] } of changes) {
+        if (existing.length > 0) held = true;
+        if ((existingEnd && !held) || events.some(({ type }) => type === "DELETE")) break;
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+      cancel();
     }
-    changes.cancel();
   }
 }
 
-/** Adds to a number that many may change at once; resolves with the sum. */
-export async function increment({ call }, key, by) {
-  for (;;) {
+/**
+ * Adds to a number that many clients may change at once, and resolves with the sum. Rejects when `attemptsMax` writes in
+ * a row found that another client had been faster.
+ */
+export async function increment({ call }, key, by, attemptsMax = 50) {
+  for (let attempt = 1; ; attempt++) {
     const { entries = [] } = await call("batchGet", { keys: [key] });
     const [entry] = entries;
     const sum = Number(entry?.value ?? 0) + by;
@@ -48,8 +64,10 @@ export async function increment({ call }, key, by) {
       await call("put", { key, value: String(sum), precondition });
       return sum;
     } catch (error) {
-      // Somebody else was faster: read again.
-      if (error.code !== status.ABORTED && error.code !== status.ALREADY_EXISTS) throw error;
+      const lost = error.code === status.ABORTED || error.code === status.ALREADY_EXISTS;
+      if (!lost || attempt === attemptsMax) throw error;
+      // Clients that lost together do not try again together.
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 10 * attempt));
     }
   }
 }

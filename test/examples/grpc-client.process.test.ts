@@ -118,6 +118,26 @@ test("many who count at once count right", async () => {
   );
 });
 
+test("a counter that always loses says so", async () => {
+  let puts = 0;
+  const call = async (method: string) => {
+    if (method === "batchGet") return {};
+    puts++;
+    throw Object.assign(new Error("the key exists"), { code: 6 });
+  };
+  await expect(increment({ call }, "count", 1, 5)).rejects.toMatchObject({ code: 6 });
+  expect(puts).toBe(5);
+});
+
+test("a candidate stops waiting when its signal is aborted", async () => {
+  const client = await openClient(await startServer());
+  await tryLock(client, "leader", "a", 60);
+  const stop = new AbortController();
+  const waiting = becomeLeader(client, "leader", "b", 60, stop.signal);
+  stop.abort(new Error("no longer wanted"));
+  await expect(waiting).rejects.toThrow("no longer wanted");
+});
+
 test("a follower has the configuration, and every change of it", async () => {
   const client = await openClient(await startServer());
   await client.call("put", { key: "config/a", value: "1" });
