@@ -11,6 +11,10 @@ export class ByteBudget {
     return this.#used;
   }
 
+  get hasRoom(): boolean {
+    return this.#used < this.#bytesMax;
+  }
+
   /** False, with nothing taken, when there is no room. */
   take(bytes: number): boolean {
     if (this.#used + bytes > this.#bytesMax) return false;
@@ -41,6 +45,11 @@ export class ConnectionBudget {
 
   get used(): number {
     return this.#used;
+  }
+
+  /** Whether all connections together hold less than they may. */
+  get hasRoom(): boolean {
+    return this.#total.hasRoom;
   }
 
   /** Undefined, or which budget has no room; nothing is taken then. */

@@ -7,7 +7,7 @@ export interface OutputOptions {
   readonly socket: Socket;
   readonly budget: ConnectionBudget;
   readonly backlogBytesMax: number;
-  /** The backlog was over its limit and is gone. */
+  /** The socket may take more: there was no room, and there is again, or nothing waits any more. */
   readonly onDrain: () => void;
   /** Calls `flush` soon, after the promises of this turn. */
   readonly schedule: () => void;
@@ -29,9 +29,13 @@ export class Output {
     this.#options = options;
   }
 
-  /** False while the socket has too much waiting: no DATA is to be added then. */
+  /**
+   * False while the socket has too much waiting: no DATA is to be added then. When all connections hold too much, one that
+   * waits for its socket at all has no room.
+   */
   get hasRoom(): boolean {
-    return this.#backlog < this.#options.backlogBytesMax;
+    const { budget, backlogBytesMax } = this.#options;
+    return this.#backlog === 0 || (this.#backlog < backlogBytesMax && budget.hasRoom);
   }
 
   /** Whether the socket has not taken everything yet. */
@@ -156,6 +160,6 @@ export class Output {
     this.#backlog -= bytes;
     this.#progress++;
     budget.give(bytes);
-    if (wasFull && this.#backlog < backlogBytesMax) onDrain();
+    if (this.#backlog === 0 || (wasFull && this.#backlog < backlogBytesMax)) onDrain();
   }
 }

@@ -132,7 +132,7 @@ describe("requests", () => {
   });
 });
 
-test("long work yields: another connection is served while one has a thousand calls waiting", async () => {
+test("long work yields: another connection is served while one has many calls waiting", async () => {
   const order: string[] = [];
   const served = await serveHttp2({
     limits: { turnMs: 1 },
@@ -152,10 +152,10 @@ test("long work yields: another connection is served while one has a thousand ca
       [":authority", authority],
     ] as const;
   await Promise.all([busy, other].map((client) => client.frameOf(frameTypes.settings)));
-  busy.send(...Array.from({ length: 500 }, (_, index) => headers(2 * index + 1, true, fields("busy"))));
+  busy.send(...Array.from({ length: 200 }, (_, index) => headers(2 * index + 1, true, fields("busy"))));
   await busy.response(1);
   other.send(headers(1, true, fields("other")));
   await other.response(1);
-  await busy.response(999);
-  expect(order.indexOf("other")).toBeLessThan(450);
+  await busy.response(399);
+  expect(order.indexOf("other")).toBeLessThan(180);
 });

@@ -181,6 +181,25 @@ describe("what a client makes the server hold is bounded:", () => {
     expect(budget.used).toBeLessThanOrEqual(17 * MiB);
   });
 
+  test("responses that the sockets of many connections do not take", async () => {
+    const budget = new ByteBudget(8 * MiB);
+    const { open, ends, check } = await serveBesideGoodClient({
+      onStream: respondLarge,
+      limits: { writeBacklogBytesMax: 100 * MiB },
+      budget,
+    });
+    for (let count = 0; count < 10; count++) {
+      const client = open({ 4: 0x7fff_ffff });
+      client.send(windowUpdate(0, 0x7fff_0000));
+      client.socket.pause();
+      for (let id = 1; id < 60; id += 2) client.send(headers(id, true));
+    }
+    await until(() => ends.includes("total_bytes"));
+    await check();
+    // One write of each connection may be under way beyond it.
+    expect(budget.used).toBeLessThanOrEqual(8 * MiB + 11 * MiB);
+  });
+
   test("unfinished bodies on many streams", async () => {
     const budget = new ByteBudget(64 * MiB);
     const { open, ends, check } = await serveBesideGoodClient({
