@@ -11,7 +11,7 @@ import { openServer } from "./server.ts";
 import { openFileTransactionLogger } from "./transaction-log/file/file-transaction-logger.ts";
 import { runLogCommand } from "./transaction-log/file/repair/log-command.ts";
 import { MemoryTransactionLogger } from "./transaction-log/memory/memory-transaction-logger.ts";
-import { openPostgresTransactionLogger } from "./transaction-log/postgres/open-postgres-transaction-logger.ts";
+import { openPostgresTransactionLogger } from "./transaction-log/postgres/postgres-transaction-logger.ts";
 import type { TransactionLogger } from "./transaction-log/transaction-logger.ts";
 
 const usage = `duetkv: a key-value store that speaks gRPC and REST

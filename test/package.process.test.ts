@@ -47,13 +47,16 @@ test("the package serves where nothing else is installed", async () => {
   );
 });
 
-test.each(["README.md", "docs/operations.md", "deploy/compose.yaml", "deploy/kubernetes.yaml"])(
-  "%s names the image by the tag of the version",
-  async (page) => {
-    const text = await readFile(join(root, page), "utf8");
-    const images = [...text.matchAll(/(?:image:|--tag|docker run .*) (duetkv(?::[\w.]+)?)(?=\s|$)/gm)].map(
-      ([, image]) => image,
-    );
-    expect(new Set(images)).toEqual(new Set([`duetkv:${packageJson.version}`]));
-  },
-);
+test.each([
+  "README.md",
+  "docs/operations.md",
+  "deploy/compose.yaml",
+  "deploy/kubernetes.yaml",
+  "deploy/kubernetes-postgres.yaml",
+])("%s names the image by the tag of the version", async (page) => {
+  const text = await readFile(join(root, page), "utf8");
+  const images = [...text.matchAll(/(?:image:|--tag|docker run .*) (duetkv(?::[\w.]+)?)(?=\s|$)/gm)].map(
+    ([, image]) => image,
+  );
+  expect(new Set(images)).toEqual(new Set([`duetkv:${packageJson.version}`]));
+});

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { replay } from "../../src/committer/replay.ts";
 import { Store } from "../../src/store/store.ts";
 import { silentSink } from "../../src/transaction-log/log-sink.ts";
-import { openPostgresTransactionLogger } from "../../src/transaction-log/postgres/open-postgres-transaction-logger.ts";
+import { openPostgresTransactionLogger } from "../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 
 const writer = new URL("log-writer.ts", import.meta.url).pathname;
 

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { silentSink } from "../../src/transaction-log/log-sink.ts";
-import { openPostgresTransactionLogger } from "../../src/transaction-log/postgres/open-postgres-transaction-logger.ts";
+import { openPostgresTransactionLogger } from "../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
 
 const [url = "", batchText, durationText] = process.argv.slice(2);

@@ -1,14 +1,14 @@
 import { DuetError } from "../../errors.ts";
 import { retainLive } from "../retain-live.ts";
-import type { Connection } from "./connection.ts";
-import type { Connections } from "./connections.ts";
-import { Doorbell } from "./doorbell.ts";
-import { refreshHead } from "./head.ts";
-import { startingApplied } from "./heartbeat.ts";
-import type { History } from "./history.ts";
-import { lockSpace } from "./migrations.ts";
-import { type PageLimits, readPage } from "./page.ts";
-import { decodePiece, encodePiece } from "./piece.ts";
+import type { Connection } from "./connection/connection.ts";
+import type { Connections } from "./connection/connections.ts";
+import { Doorbell } from "./connection/doorbell.ts";
+import { lockSpace } from "./connection/migrations.ts";
+import { refreshHead } from "./follow/head.ts";
+import type { History } from "./follow/history.ts";
+import { type PageLimits, readPage } from "./follow/page.ts";
+import { decodePiece, encodePiece } from "./follow/piece.ts";
+import { startingApplied } from "./heartbeat/heartbeat.ts";
 
 const compactionLock = 2;
 

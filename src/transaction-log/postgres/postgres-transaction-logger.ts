@@ -1,19 +1,60 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
 import { DuetError } from "../../errors.ts";
 import type { LogSink } from "../log-sink.ts";
 import type { AppendOutcome, Transaction, TransactionLogger } from "../transaction-logger.ts";
-import { Appender } from "./appender.ts";
+import { Appender } from "./append/appender.ts";
+import { OwnAppends } from "./append/own-appends.ts";
 import { compact } from "./compaction.ts";
-import type { Connections } from "./connections.ts";
-import type { DatabaseClock } from "./database-clock.ts";
-import { withoutDetails } from "./database-error.ts";
-import { Follower } from "./follow.ts";
-import { Head } from "./head.ts";
-import type { Heartbeat } from "./heartbeat.ts";
-import { asRefusal, type History } from "./history.ts";
-import { Listener } from "./listener.ts";
-import type { OpenOptions } from "./open-postgres-transaction-logger.ts";
-import { OwnAppends } from "./own-appends.ts";
-import { replay } from "./replay.ts";
+import { Connections } from "./connection/connections.ts";
+import { withoutDetails } from "./connection/database-error.ts";
+import { migrate } from "./connection/migrations.ts";
+import { refuseTransactionPooling } from "./connection/pooling.ts";
+import { requirePrivileges } from "./connection/privileges.ts";
+import { reachDatabase } from "./connection/reach-database.ts";
+import { Follower } from "./follow/follower.ts";
+import { Head, readHeader } from "./follow/head.ts";
+import { asRefusal, History } from "./follow/history.ts";
+import { Listener } from "./follow/listener.ts";
+import { replay } from "./follow/replay.ts";
+import { DatabaseClock } from "./heartbeat/database-clock.ts";
+import { Heartbeat, sayAlive, startingApplied } from "./heartbeat/heartbeat.ts";
+import { completeOptions, type OpenOptions, type PostgresTransactionLoggerOptions } from "./options.ts";
+
+/**
+ * Resolves when the database and its tables are there, and the other replicas know of this one. Rejects with
+ * LOG_UNAVAILABLE when the database cannot be reached or used, and with LOG_VERSION when its tables are later ones.
+ */
+export async function openPostgresTransactionLogger(
+  given: PostgresTransactionLoggerOptions,
+): Promise<PostgresTransactionLogger> {
+  const options = completeOptions(given);
+  const connections = new Connections(options);
+  try {
+    await reachDatabase(options);
+    await refuseTransactionPooling(options);
+    await migrate(connections);
+    await connections.withConnection(requirePrivileges);
+    const replica = { id: randomUUID(), name: given.name ?? `${hostname()}:${process.pid}` };
+    const header = await connections.withConnection(async (connection) => {
+      // Before anything is read: from here on compaction waits for this replica.
+      await sayAlive(connection, replica, startingApplied);
+      return readHeader(connection);
+    });
+    const history = new History(header);
+    const clock = new DatabaseClock(options.log);
+    const heartbeat = new Heartbeat({ ...options, connections, history, clock, replica });
+    await heartbeat.start();
+    return new PostgresTransactionLogger(options, connections, history, heartbeat, clock);
+  } catch (error) {
+    await connections.close();
+    if (error instanceof DuetError) throw error;
+    const cause = withoutDetails(error);
+    throw new DuetError("LOG_UNAVAILABLE", `the database of the log cannot be opened: ${cause.message}`, {
+      cause,
+    });
+  }
+}
 
 /**
  * A log in a PostgreSQL database that any number of replicas share. Made by `openPostgresTransactionLogger`; see

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { DatabaseClock } from "../../../src/transaction-log/postgres/database-clock.ts";
+import { DatabaseClock } from "../../../src/transaction-log/postgres/heartbeat/database-clock.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -1,8 +1,8 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { Connections } from "../../../src/transaction-log/postgres/connections.ts";
-import { Hosts } from "../../../src/transaction-log/postgres/hosts.ts";
+import { Connections } from "../../../src/transaction-log/postgres/connection/connections.ts";
+import { Hosts } from "../../../src/transaction-log/postgres/connection/hosts.ts";
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
 import { rounds } from "../../support/random.ts";

@@ -1,10 +1,10 @@
 import { expect } from "vitest";
 import { silentSink } from "../../../src/transaction-log/log-sink.ts";
+import type { PostgresTransactionLoggerOptions } from "../../../src/transaction-log/postgres/options.ts";
 import {
   openPostgresTransactionLogger,
-  type PostgresTransactionLoggerOptions,
-} from "../../../src/transaction-log/postgres/open-postgres-transaction-logger.ts";
-import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
+  type PostgresTransactionLogger,
+} from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 import type { RunningPostgres } from "../../support/postgres.ts";
 import { until } from "../../support/until.ts";
 

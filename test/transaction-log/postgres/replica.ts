@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { DuetError } from "../../../src/errors.ts";
-import type { PostgresTransactionLoggerOptions } from "../../../src/transaction-log/postgres/open-postgres-transaction-logger.ts";
+import type { PostgresTransactionLoggerOptions } from "../../../src/transaction-log/postgres/options.ts";
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
 import { put, transaction } from "../log-model.ts";

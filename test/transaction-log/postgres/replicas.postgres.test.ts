@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import type { PostgresTransactionLoggerOptions } from "../../../src/transaction-log/postgres/open-postgres-transaction-logger.ts";
+import type { PostgresTransactionLoggerOptions } from "../../../src/transaction-log/postgres/options.ts";
 import { createRandom, seed } from "../../support/random.ts";
 import { sharedPostgres } from "../../support/shared-postgres.ts";
 import { until } from "../../support/until.ts";

@@ -1,5 +1,5 @@
-import type { Connection } from "./connection.ts";
-import type { Connections } from "./connections.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Connections } from "../connection/connections.ts";
 import {
   decodeHeader,
   type Header,

@@ -1,7 +1,7 @@
-import { DuetError } from "../../errors.ts";
-import type { Transaction } from "../transaction-logger.ts";
-import type { Connection } from "./connection.ts";
-import type { Connections } from "./connections.ts";
+import { DuetError } from "../../../errors.ts";
+import type { Transaction } from "../../transaction-logger.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Connections } from "../connection/connections.ts";
 import { readHeader } from "./head.ts";
 import type { Header, History } from "./history.ts";
 import { type PageLimits, readPage } from "./page.ts";

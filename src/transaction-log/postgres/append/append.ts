@@ -1,5 +1,5 @@
-import type { Connection } from "./connection.ts";
-import type { Position } from "./history.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Position } from "../follow/history.ts";
 import { awaitTurns, endTurn } from "./turn.ts";
 
 /** Followers listen here. The message is the newest sequence, and only a hint: what is true is in the tables. */

@@ -1,4 +1,4 @@
-import { DuetError } from "../../errors.ts";
+import { DuetError } from "../../../errors.ts";
 
 /** The end of one batch. Because batches are a chain, it stands for everything before it. */
 export interface Position {

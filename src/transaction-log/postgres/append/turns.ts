@@ -1,5 +1,5 @@
-import type { Connection } from "./connection.ts";
-import type { Connections } from "./connections.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Connections } from "../connection/connections.ts";
 import { Turn } from "./turn.ts";
 
 /**
@@ -26,8 +26,11 @@ export class Turns {
     return this.#turn?.over === false;
   }
 
-  /** Before an append: whether waiting for a turn costs less than sending a batch in vain. */
-  get wanted(): boolean {
+  /**
+   * Before an append: whether waiting for a turn costs less than sending a batch in vain. A turn that ended because its
+   * holder had nothing to append ends the contention, too.
+   */
+  prepare(): boolean {
     if (this.#turn?.idled) {
       this.#turn = undefined;
       this.#conflicted = false;

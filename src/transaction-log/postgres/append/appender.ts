@@ -1,17 +1,17 @@
 import { randomUUID } from "node:crypto";
-import { DuetError } from "../../errors.ts";
-import type { AppendOutcome, Transaction } from "../transaction-logger.ts";
+import { DuetError } from "../../../errors.ts";
+import type { AppendOutcome, Transaction } from "../../transaction-logger.ts";
+import { backoffMs } from "../connection/backoff.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Connections } from "../connection/connections.ts";
+import { isFull, isRefusal, NotConnectedError, withoutDetails } from "../connection/database-error.ts";
+import { Doorbell } from "../connection/doorbell.ts";
+import { refreshHead } from "../follow/head.ts";
+import { asRefusal, type History } from "../follow/history.ts";
+import { encodePiece } from "../follow/piece.ts";
 import { type AppendBatch, tryAppend } from "./append.ts";
-import { backoffMs } from "./backoff.ts";
-import type { Connection } from "./connection.ts";
-import type { Connections } from "./connections.ts";
-import { isFull, isRefusal, NotConnectedError, withoutDetails } from "./database-error.ts";
-import { Doorbell } from "./doorbell.ts";
-import { refreshHead } from "./head.ts";
-import { asRefusal, type History } from "./history.ts";
 import { resolveOutcome } from "./outcome.ts";
 import type { OwnAppends } from "./own-appends.ts";
-import { encodePiece } from "./piece.ts";
 import { boundOnceStopping } from "./stopping.ts";
 import { Turns } from "./turns.ts";
 
@@ -61,7 +61,7 @@ export class Appender {
   }
 
   async #appendInTurn(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome> {
-    if (this.#turns.wanted) await this.#takeTurn();
+    if (this.#turns.prepare()) await this.#takeTurn();
     if (await this.#append(basis, transactions)) {
       this.#turns.appended();
       return { appended: true };

@@ -1,4 +1,4 @@
-import type { Connections } from "./connections.ts";
+import type { Connections } from "../connection/connections.ts";
 
 /** A heartbeat replaces a row in place, which succeeds on a full disk; an append needs room. */
 export const probeSpaceBytes = 1024 * 1024;

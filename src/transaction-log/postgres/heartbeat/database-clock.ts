@@ -1,5 +1,5 @@
-import type { LogSink } from "../log-sink.ts";
-import type { LogClock } from "../transaction-logger.ts";
+import type { LogSink } from "../../log-sink.ts";
+import type { LogClock } from "../../transaction-logger.ts";
 
 /** How far the clock of this machine may be from the database's. */
 const differenceMaxMs = 1_000;

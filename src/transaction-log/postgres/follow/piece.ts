@@ -1,6 +1,6 @@
-import { DuetError } from "../../errors.ts";
-import { TransactionDecoder, TransactionEncoder } from "../transaction-codec.ts";
-import type { Transaction } from "../transaction-logger.ts";
+import { DuetError } from "../../../errors.ts";
+import { TransactionDecoder, TransactionEncoder } from "../../transaction-codec.ts";
+import type { Transaction } from "../../transaction-logger.ts";
 
 /**
  * A row of `duetkv.transactions`: transactions, one behind the other, each with its sequence, and the sequence up to

@@ -1,6 +1,6 @@
 import { Client, escapeIdentifier } from "pg";
-import { DuetError } from "../../errors.ts";
-import type { LogSink } from "../log-sink.ts";
+import { DuetError } from "../../../errors.ts";
+import type { LogSink } from "../../log-sink.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Connection, ConnectionOptions } from "./connection.ts";
 import { sqlState, sqlStates, withoutDetails } from "./database-error.ts";

@@ -1,6 +1,6 @@
-import type { Connection } from "./connection.ts";
-import type { Connections } from "./connections.ts";
-import { lockSpace } from "./migrations.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Connections } from "../connection/connections.ts";
+import { lockSpace } from "../connection/migrations.ts";
 
 const turnLock = 3;
 

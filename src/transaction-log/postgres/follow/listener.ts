@@ -1,10 +1,10 @@
-import type { LogSink } from "../log-sink.ts";
-import { channel } from "./append.ts";
-import { backoffMs } from "./backoff.ts";
-import type { Connection, ConnectionOptions } from "./connection.ts";
-import { withoutDetails } from "./database-error.ts";
-import { Doorbell } from "./doorbell.ts";
-import { openSession } from "./session.ts";
+import type { LogSink } from "../../log-sink.ts";
+import { channel } from "../append/append.ts";
+import { backoffMs } from "../connection/backoff.ts";
+import type { Connection, ConnectionOptions } from "../connection/connection.ts";
+import { withoutDetails } from "../connection/database-error.ts";
+import { Doorbell } from "../connection/doorbell.ts";
+import { openSession } from "../connection/session.ts";
 
 /** How often a silent connection is asked whether it is still there. */
 const checkMs = 5_000;

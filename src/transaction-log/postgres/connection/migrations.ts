@@ -1,4 +1,4 @@
-import { DuetError } from "../../errors.ts";
+import { DuetError } from "../../../errors.ts";
 import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { sqlState, sqlStates } from "./database-error.ts";

@@ -1,5 +1,5 @@
 import { escapeIdentifier } from "pg";
-import { DuetError } from "../../errors.ts";
+import { DuetError } from "../../../errors.ts";
 import type { Connection } from "./connection.ts";
 
 const needed = `(VALUES

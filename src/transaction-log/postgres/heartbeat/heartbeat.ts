@@ -1,14 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { DuetError } from "../../errors.ts";
-import type { LogSink } from "../log-sink.ts";
-import { backoffMs } from "./backoff.ts";
-import type { Connection } from "./connection.ts";
-import type { Connections } from "./connections.ts";
+import { DuetError } from "../../../errors.ts";
+import type { LogSink } from "../../log-sink.ts";
+import { backoffMs } from "../connection/backoff.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Connections } from "../connection/connections.ts";
+import { isFull, withoutDetails } from "../connection/database-error.ts";
+import { Doorbell } from "../connection/doorbell.ts";
+import { refreshHead } from "../follow/head.ts";
+import type { History } from "../follow/history.ts";
 import type { DatabaseClock } from "./database-clock.ts";
-import { isFull, withoutDetails } from "./database-error.ts";
-import { Doorbell } from "./doorbell.ts";
-import { refreshHead } from "./head.ts";
-import type { History } from "./history.ts";
 import { probeSpace, probeSpaceBytes } from "./space-probe.ts";
 
 /** A process that was paused during a beat finds its answer a moment after it goes on. */
@@ -30,9 +30,9 @@ export interface HeartbeatOptions {
   readonly log: LogSink;
   readonly replica: Replica;
   /** From the beginning of one beat to that of the next. */
-  readonly intervalMs: number;
+  readonly heartbeatMs: number;
   /** How long a beat that has committed shows that the database is the primary, counted from its beginning. */
-  readonly validMs: number;
+  readonly heartbeatValidMs: number;
   /** How long a close may take to tell the others. */
   readonly leavingMs: number;
 }
@@ -82,9 +82,9 @@ export class Heartbeat {
     if (sequence > this.#applied) this.#applied = sequence;
   }
 
-  /** Whether a beat that began less than `validMs` ago has committed. */
+  /** Whether a beat that began less than `heartbeatValidMs` ago has committed. */
   get valid(): boolean {
-    return performance.now() - this.#committed < this.#options.validMs;
+    return performance.now() - this.#committed < this.#options.heartbeatValidMs;
   }
 
   /**
@@ -93,7 +93,7 @@ export class Heartbeat {
    */
   async validated(): Promise<void> {
     if (this.valid) return;
-    const { validMs } = this.#options;
+    const { heartbeatValidMs: validMs } = this.#options;
     if (this.#failures === 0 && !this.#closed.signal.aborted) {
       this.#due.ring();
       const leftMs = (this.#began ?? performance.now()) + validMs - performance.now();
@@ -153,7 +153,7 @@ export class Heartbeat {
   }
 
   async #run(): Promise<void> {
-    const { intervalMs, history } = this.#options;
+    const { heartbeatMs: intervalMs, history } = this.#options;
     const { signal } = this.#closed;
     let next = performance.now() + intervalMs;
     while (!signal.aborted) {

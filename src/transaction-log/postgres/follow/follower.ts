@@ -1,11 +1,11 @@
-import type { LogSink } from "../log-sink.ts";
-import type { Transaction } from "../transaction-logger.ts";
-import { backoffMs } from "./backoff.ts";
-import type { Connections } from "./connections.ts";
-import { withoutDetails } from "./database-error.ts";
-import { Doorbell } from "./doorbell.ts";
+import type { LogSink } from "../../log-sink.ts";
+import type { Transaction } from "../../transaction-logger.ts";
+import type { OwnAppends } from "../append/own-appends.ts";
+import { backoffMs } from "../connection/backoff.ts";
+import type { Connections } from "../connection/connections.ts";
+import { withoutDetails } from "../connection/database-error.ts";
+import { Doorbell } from "../connection/doorbell.ts";
 import type { History } from "./history.ts";
-import type { OwnAppends } from "./own-appends.ts";
 import { type PageLimits, readNewest } from "./page.ts";
 import { PieceReader } from "./piece-reader.ts";
 

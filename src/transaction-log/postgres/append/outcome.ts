@@ -1,7 +1,7 @@
+import type { Connection } from "../connection/connection.ts";
+import { refreshHead } from "../follow/head.ts";
+import type { History } from "../follow/history.ts";
 import type { AppendBatch } from "./append.ts";
-import type { Connection } from "./connection.ts";
-import { refreshHead } from "./head.ts";
-import type { History } from "./history.ts";
 
 /**
  * What became of a batch whose append was sent and not answered. Looking alone would not do: the statement may still be

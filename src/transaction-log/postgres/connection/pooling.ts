@@ -1,4 +1,4 @@
-import { DuetError } from "../../errors.ts";
+import { DuetError } from "../../../errors.ts";
 import type { Connection, ConnectionOptions } from "./connection.ts";
 import { openSession } from "./session.ts";
 

@@ -1,4 +1,4 @@
-import type { Transaction } from "../transaction-logger.ts";
+import type { Transaction } from "../../transaction-logger.ts";
 import { corrupt, decodePiece, type Piece } from "./piece.ts";
 
 /** Takes pieces, in order, and refuses to skip anything. */
