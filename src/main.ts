@@ -76,7 +76,7 @@ async function serve(configuration: Configuration): Promise<number> {
 }
 
 async function openLogger(
-  { log: location }: Configuration,
+  { log: location, deployment }: Configuration,
   log: Logger,
   stopping: AbortSignal,
 ): Promise<TransactionLogger> {
@@ -84,7 +84,12 @@ async function openLogger(
     case "file":
       return openFileTransactionLogger({ directory: location.directory, log });
     case "postgres":
-      return openPostgresTransactionLogger({ url: location.url, log, stopping });
+      return openPostgresTransactionLogger({
+        url: location.url,
+        log,
+        stopping,
+        ...(deployment !== undefined && { deployment }),
+      });
     case "memory":
       log.warn("the log is in memory: everything is lost when this process ends");
       return new MemoryTransactionLogger();

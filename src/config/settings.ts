@@ -26,6 +26,9 @@ const ownSettings = {
   listen: v.optional(address, "127.0.0.1:8080"),
   adminListen: v.optional(address, "127.0.0.1:8081"),
   log: v.optional(logLocation, "file:./data"),
+  deployment: v.optional(
+    v.pipe(v.string(), v.regex(/^[a-z0-9_]{1,40}$/, "at most 40 lower case letters, digits and underscores")),
+  ),
   tlsCert: v.optional(v.string()),
   tlsKey: v.optional(v.string()),
   tlsClientCa: v.optional(v.string()),
@@ -38,6 +41,7 @@ const ownHelp: Readonly<Record<keyof typeof ownSettings, SettingHelp>> = {
   listen: { value: "HOST:PORT", text: "address of the service, all protocols; port 0 takes a free one" },
   adminListen: { value: "HOST:PORT", text: "address of probes and metrics; cleartext, keep it inside" },
   log: { value: "URL", text: "transaction log: file:DIR, postgres://… or memory:" },
+  deployment: { value: "NAME", text: "which of several deployments on one PostgreSQL database this is" },
   tlsCert: { value: "FILE", text: "PEM certificate; serves TLS only" },
   tlsKey: { value: "FILE", text: "PEM key of the certificate" },
   tlsClientCa: {

@@ -1,5 +1,5 @@
 import type { LogSink } from "../log-sink.ts";
-import type { ConnectionOptions } from "./connection/connection.ts";
+import { type ConnectionOptions, defaultSchema } from "./connection/connection.ts";
 import { Hosts, splitHosts } from "./connection/hosts.ts";
 import type { PageLimits } from "./follow/page.ts";
 
@@ -42,6 +42,8 @@ export interface PostgresTransactionLoggerOptions extends Partial<typeof default
   /** As `pg` understands it, with one or several hosts; what is not in it comes from PGHOST, PGPASSWORD, PGPASSFILE and so on. */
   readonly url: string;
   readonly log: LogSink;
+  /** Of several deployments on one database each has a schema, `duetkv_NAME`; without a name it is `duetkv`. */
+  readonly deployment?: string;
   /** What this replica is called in the list of replicas. */
   readonly name?: string;
 }
@@ -49,6 +51,11 @@ export interface PostgresTransactionLoggerOptions extends Partial<typeof default
 /** All of them. */
 export type OpenOptions = typeof defaults & ConnectionOptions & { readonly log: LogSink };
 
-export function completeOptions({ url, ...given }: PostgresTransactionLoggerOptions): OpenOptions {
-  return { ...defaults, ...given, hosts: new Hosts(splitHosts(url)) };
+export function completeOptions({
+  url,
+  deployment,
+  ...given
+}: PostgresTransactionLoggerOptions): OpenOptions {
+  const schema = deployment === undefined ? defaultSchema : `${defaultSchema}_${deployment}`;
+  return { ...defaults, ...given, hosts: new Hosts(splitHosts(url)), schema };
 }

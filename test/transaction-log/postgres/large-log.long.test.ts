@@ -102,6 +102,7 @@ it("uses the index, also before the database knows how much there is", async () 
   for (let sequence = 1; sequence <= 200; sequence++) await writer.append(sequence - 1, [simple(sequence)]);
   const connections = new Connections({
     hosts: new Hosts([url]),
+    schema: "duetkv",
     connectTimeoutMs: 5_000,
     statementTimeoutMs: 5_000,
   });

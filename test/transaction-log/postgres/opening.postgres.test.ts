@@ -138,6 +138,35 @@ describe("opening a log", () => {
     ]);
   });
 
+  it("keeps deployments apart, and refuses a name that the database does not know", async () => {
+    const url = await server.createDatabase();
+    const shop = await openLogger(url, { deployment: "shop" });
+    for (const deployment of [undefined, "shpo"]) {
+      const error = await failureOf(openLogger(url, { ...(deployment && { deployment }) }));
+      expect(error.reason).toBe("LOG_UNAVAILABLE");
+      expect(error.message).toContain("of others: shop.");
+      expect(error.message).toContain(`CREATE SCHEMA ${deployment ? "duetkv_shpo" : "duetkv"}`);
+    }
+    await server.query(url, "CREATE SCHEMA duetkv_office");
+    const office = await openLogger(url, { deployment: "office", listenPollMs: 1_000_000 });
+    const again = await openLogger(url, { deployment: "office" });
+    await shop.append(0, [simple(1)]);
+    const abort = new AbortController();
+    const followed = (async () => {
+      for await (const [first] of office.follow(0, abort.signal)) return first;
+      return undefined;
+    })();
+    await again.append(0, [{ ...simple(1), time: 7 }]);
+    expect(await followed).toEqual({ ...simple(1), time: 7 });
+    await shop.append(1, [simple(2)]);
+    for (const log of [office, again]) log.applied(1);
+    await Promise.all([office.compact(1, () => true), shop.compact(2, () => false)]);
+    expect([office.horizon, shop.horizon]).toEqual([1, 2]);
+    expect(await readAll(office)).toEqual([{ ...simple(1), time: 7 }]);
+    expect(await readAll(shop)).toEqual([]);
+    for (const log of [shop, office, again]) await log.close();
+  });
+
   it("refuses tables of a later version, and a database that is not UTF8", async () => {
     const url = await server.createDatabase();
     await (await openLogger(url)).close();

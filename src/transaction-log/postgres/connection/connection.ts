@@ -10,8 +10,13 @@ export interface Statement {
   readonly values?: readonly unknown[];
 }
 
+/** All statements name it; it stands for the schema of the deployment. */
+export const defaultSchema = "duetkv";
+
 export interface ConnectionOptions {
   readonly hosts: Hosts;
+  /** Lower case letters, digits and underscores. The channel of notifications and the space of locks are called so, too. */
+  readonly schema: string;
   readonly connectTimeoutMs: number;
   readonly statementTimeoutMs: number;
 }
@@ -43,12 +48,14 @@ export class Connection {
   readonly client: Client;
   readonly #socket = new Socket();
   readonly #statementTimeoutMs: number;
+  readonly #schema: string;
   #usable = true;
   /** Whether the server sent a warning since the last statement was sent. */
   #warned = false;
 
   /** Not connected yet: `start` or `connect` does that. `url` has one host. */
-  constructor(url: string, { connectTimeoutMs, statementTimeoutMs }: ConnectionOptions) {
+  constructor(url: string, { schema, connectTimeoutMs, statementTimeoutMs }: ConnectionOptions) {
+    this.#schema = schema;
     this.#statementTimeoutMs = statementTimeoutMs;
     this.client = new Client({
       connectionString: url,
@@ -110,6 +117,11 @@ export class Connection {
     return this.#replicated(() => this.client.query({ ...this.#limited(statement), rowMode: "array" }));
   }
 
+  /** The statement with the schema of the deployment. */
+  inSchema(text: string): string {
+    return this.#schema === defaultSchema ? text : text.replace(/\bduetkv\b/g, this.#schema);
+  }
+
   /** Says goodbye. Resolves when the socket is closed. */
   async end(): Promise<void> {
     this.#usable = false;
@@ -145,7 +157,11 @@ export class Connection {
 
   #limited({ name, text, values = [] }: Statement) {
     // The driver knows this setting, its types do not.
-    const config = { text, values: [...values], query_timeout: this.#statementTimeoutMs + answerMarginMs };
+    const config = {
+      text: this.inSchema(text),
+      values: [...values],
+      query_timeout: this.#statementTimeoutMs + answerMarginMs,
+    };
     return name === undefined ? config : { ...config, name };
   }
 }

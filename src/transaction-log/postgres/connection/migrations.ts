@@ -1,5 +1,5 @@
 import { DuetError } from "../../../errors.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, defaultSchema } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { sqlState, sqlStates } from "./database-error.ts";
 
@@ -70,8 +70,8 @@ const migrations: readonly string[] = [
   ALTER TABLE duetkv.transactions ALTER events SET STORAGE EXTERNAL;`,
 ];
 
-/** Advisory locks are known by two numbers in the whole database; the first says that they are ours. */
-export const lockSpace = 0x6475_6574;
+/** Advisory locks are known by two numbers in the whole database; the first says which deployment's they are. */
+export const lockSpace = "hashtext('duetkv')";
 const migrationLock = 1;
 
 /**
@@ -106,7 +106,10 @@ async function applyMigration(connection: Connection, version: number): Promise<
   await connection.query({ text: `SELECT pg_advisory_xact_lock(${lockSpace}, ${migrationLock})` });
   // Asked first, because a role that may use the schema need not be allowed to create one.
   const { rows } = await connection.query({ text: "SELECT to_regnamespace('duetkv') IS NULL AS missing" });
-  if (rows[0]?.["missing"]) await connection.query({ text: "CREATE SCHEMA duetkv" });
+  if (rows[0]?.["missing"]) {
+    await refuseOtherDeployments(connection);
+    await connection.query({ text: "CREATE SCHEMA duetkv" });
+  }
   await connection.query({
     text: `CREATE TABLE IF NOT EXISTS duetkv.migrations (
       version integer PRIMARY KEY, applied timestamptz NOT NULL DEFAULT clock_timestamp())`,
@@ -116,4 +119,22 @@ async function applyMigration(connection: Connection, version: number): Promise<
     values: [version],
   });
   if (rowCount === 1) await connection.query({ text: migrations[version - 1] as string });
+}
+
+/** A deployment that is started with the wrong name must not begin an empty log beside its own. */
+async function refuseOtherDeployments(connection: Connection): Promise<void> {
+  const { rows } = await connection.query({
+    text: `SELECT nspname AS schema FROM pg_namespace
+      WHERE nspname ~ $1 AND EXISTS (SELECT FROM pg_class WHERE relnamespace = pg_namespace.oid AND relname = 'migrations')`,
+    values: [`^${defaultSchema}(_|$)`],
+  });
+  if (rows.length === 0) return;
+  const names = rows.map(({ schema }) =>
+    schema === defaultSchema ? "(none)" : schema.slice(defaultSchema.length + 1),
+  );
+  throw new DuetError(
+    "LOG_UNAVAILABLE",
+    `the database holds no log of this deployment, but of others: ${names.join(", ")}. ` +
+      `Start with the right --deployment; for a further deployment on this database, first run: ${connection.inSchema("CREATE SCHEMA duetkv")}`,
+  );
 }

@@ -23,6 +23,8 @@ export async function requirePrivileges(connection: Connection): Promise<void> {
   throw new DuetError(
     "LOG_UNAVAILABLE",
     `the role "${role}" lacks ${missing}. Grant it with: ` +
-      `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA duetkv TO ${escapeIdentifier(role)}`,
+      connection.inSchema(
+        `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA duetkv TO ${escapeIdentifier(role)}`,
+      ),
   );
 }

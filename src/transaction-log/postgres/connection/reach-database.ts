@@ -2,7 +2,7 @@ import { Client, escapeIdentifier } from "pg";
 import { DuetError } from "../../../errors.ts";
 import type { LogSink } from "../../log-sink.ts";
 import { backoffMs } from "./backoff.ts";
-import type { Connection, ConnectionOptions } from "./connection.ts";
+import { type Connection, type ConnectionOptions, defaultSchema } from "./connection.ts";
 import { sqlState, sqlStates, withoutDetails } from "./database-error.ts";
 import { Doorbell } from "./doorbell.ts";
 import { Hosts } from "./hosts.ts";
@@ -94,7 +94,8 @@ function openBare(options: ConnectionOptions): Promise<Connection> {
 
 function inDatabase(options: ConnectionOptions, database: string): ConnectionOptions {
   const urls = options.hosts.urls.map((url) => withDatabase(url, database));
-  return { ...options, hosts: new Hosts(urls) };
+  // Its statements name the database, not the schema.
+  return { ...options, hosts: new Hosts(urls), schema: defaultSchema };
 }
 
 /** Not through `URL`, which refuses hosts that the driver takes. */
