@@ -1,12 +1,11 @@
 #!/usr/bin/env -S node --no-allocation-site-pretenuring
-import type { Logger } from "pino";
 import packageJson from "../package.json" with { type: "json" };
 import { type Configuration, createConfiguration } from "./config/configuration.ts";
 import { unknownVariables } from "./config/environment.ts";
 import { describeFlags, parseFlags } from "./config/flags.ts";
 import type { Address } from "./config/values.ts";
 import { describeFailure } from "./failure.ts";
-import { createLog } from "./log.ts";
+import { createLog, type Logger } from "./logging.ts";
 import { openServer } from "./server.ts";
 import { openFileTransactionLogger } from "./transaction-log/file/file-transaction-logger.ts";
 import { runLogCommand } from "./transaction-log/file/repair/log-command.ts";
@@ -91,7 +90,7 @@ async function openLogger(
         ...(deployment !== undefined && { deployment }),
       });
     case "memory":
-      log.warn("the log is in memory: everything is lost when this process ends");
+      log.warn({}, "log in memory: everything is lost when this process ends");
       return new MemoryTransactionLogger();
   }
 }

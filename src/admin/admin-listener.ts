@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Address } from "../config/values.ts";
-import type { StateHash } from "../store/state-hash.ts";
+import type { StateHash } from "../database.ts";
 import type { Metrics } from "./metrics.ts";
 
 export interface AdminListenerOptions {

@@ -1,14 +1,7 @@
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
-import type { ReadonlyStore } from "../store/store.ts";
+import type { DatabaseStatus } from "../database.ts";
 import { CallMetrics, type CountCall } from "./call-metrics.ts";
 import { FailureMetrics } from "./failure-metrics.ts";
-
-export interface MetricsSources {
-  readonly store: ReadonlyStore;
-  readonly watchers: () => number;
-  readonly queueBytes: () => number;
-  readonly logWritable: () => boolean;
-}
 
 export interface Metrics {
   /** Once for each method. */
@@ -20,7 +13,7 @@ export interface Metrics {
 }
 
 /** What operators watch. Names follow the Prometheus conventions; times are in seconds. */
-export function createMetrics({ store, watchers, queueBytes, logWritable }: MetricsSources): Metrics {
+export function createMetrics(status: () => DatabaseStatus): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -31,12 +24,14 @@ export function createMetrics({ store, watchers, queueBytes, logWritable }: Metr
   function gauge(name: string, help: string, read: () => number): void {
     const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) });
   }
-  gauge("duetkv_revision", "The store's revision.", () => store.revision);
-  gauge("duetkv_entries", "Entries in the store.", () => store.size);
-  gauge("duetkv_store_bytes", "What the entries count against store-bytes-max.", () => store.bytes);
-  gauge("duetkv_watchers", "Open watches.", watchers);
-  gauge("duetkv_queue_bytes", "Keys and values that wait for the log.", queueBytes);
-  gauge("duetkv_log_writable", "1 when the transaction log takes writes.", () => Number(logWritable()));
+  gauge("duetkv_revision", "The store's revision.", () => status().revision);
+  gauge("duetkv_entries", "Entries in the store.", () => status().entries);
+  gauge("duetkv_store_bytes", "What the entries count against store-bytes-max.", () => status().storeBytes);
+  gauge("duetkv_watchers", "Open watches.", () => status().watchers);
+  gauge("duetkv_queue_bytes", "Keys and values that wait for the log.", () => status().queueBytes);
+  gauge("duetkv_log_writable", "1 when the transaction log takes writes.", () =>
+    Number(status().fault === undefined),
+  );
 
   return {
     countCalls: (method) => calls.ofMethod(method),

@@ -1,16 +1,54 @@
-import type { Change, Store } from "../store/store.ts";
+import { DuetError } from "../errors.ts";
+import type { Logger } from "../logging.ts";
+import { type Change, Store } from "../store/store.ts";
 import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
 import { loggedBytes } from "./background/compactor.ts";
 
+/** A log that is compacted during each of so many replays is compacted more often than it can be read. */
+const replaysMax = 5;
+
+/** Told of each transaction right after the store has applied it. Must not throw. */
+export type OnApplied = (transaction: Transaction, changes: readonly Change[]) => void;
+
+export interface Replayed<Observer> {
+  /** At the end of the log. */
+  readonly store: Store;
+  readonly observer: Observer;
+  /** The `loggedBytes` of all that was replayed. */
+  readonly bytes: number;
+}
+
 /**
- * Applies what the log holds to an empty store; nothing is logged again. `onApplied` is called as the committer calls
- * it. Resolves with the `loggedBytes` of all that was replayed; with undefined when the horizon moved meanwhile, so that
- * it is not known which transactions were whole: try again with another empty store.
+ * Builds a store from the log. `observe` makes what is to be told of every transaction, for each store anew: a log that
+ * was compacted while it was read is read again. Rejects with what reading throws, or LOG_UNAVAILABLE.
+ */
+export async function openReplayed<Observer extends { readonly applied: OnApplied; close(): void }>(
+  logger: TransactionLogger,
+  log: Logger,
+  observe: (store: Store) => Observer,
+): Promise<Replayed<Observer>> {
+  for (let replays = 0; replays < replaysMax; replays++) {
+    const store = new Store();
+    const observer = observe(store);
+    const bytes = await replay(logger, store, observer.applied);
+    if (bytes !== undefined) {
+      log.info({ revision: store.revision, entries: store.size }, "log replayed");
+      return { store, observer, bytes };
+    }
+    observer.close();
+    log.info({ horizon: logger.horizon }, "log compacted while it was read; reading again");
+  }
+  throw new DuetError("LOG_UNAVAILABLE", `the log was compacted during each of ${replaysMax} replays`);
+}
+
+/**
+ * Applies what the log holds to an empty store; nothing is logged again. Resolves with the `loggedBytes` of all that was
+ * replayed; with undefined when the horizon moved meanwhile, so that it is not known which transactions were whole.
  */
 export async function replay(
   logger: TransactionLogger,
   store: Store,
-  onApplied: (transaction: Transaction, changes: readonly Change[]) => void,
+  onApplied: OnApplied,
 ): Promise<number | undefined> {
   let bytes = 0;
   const { horizon } = logger;

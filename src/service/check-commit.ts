@@ -3,10 +3,10 @@ import type {
   CommitRequest,
   Mutation as MutationMessage,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
-import type { Check, Mutation, Operation } from "../committer/operation.ts";
+import type { Check, Mutation, Operation } from "../database.ts";
+import { valueBytes } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
-import { valueBytes } from "../store/entry.ts";
 import { checkKey } from "./check-key.ts";
 import { checkPrecondition } from "./check-precondition.ts";
 import { checkPut } from "./check-put.ts";

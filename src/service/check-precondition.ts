@@ -1,5 +1,5 @@
 import type { Precondition } from "../../gen/duetkv/v1/key_value_pb.ts";
-import type { Condition } from "../committer/operation.ts";
+import type { Condition } from "../database.ts";
 import { DuetError } from "../errors.ts";
 
 /** undefined: nothing must hold. Throws PRECONDITION_INVALID. */

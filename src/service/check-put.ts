@@ -1,9 +1,8 @@
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import type { Mutation } from "../committer/operation.ts";
+import type { Mutation, Value } from "../database.ts";
+import { valueBytes } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
-import { valueBytes } from "../store/entry.ts";
-import type { Value } from "../transaction-log/transaction-logger.ts";
 import { checkKey } from "./check-key.ts";
 
 /** What PutRequest and PutMutation have in common. */

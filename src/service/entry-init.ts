@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import type { EntrySchema } from "../../gen/duetkv/v1/key_value_pb.ts";
-import type { Entry } from "../store/entry.ts";
+import type { Entry } from "../database.ts";
 
 /** What an entry's message is made of. The wire can write it as it is; making the message first takes as long again. */
 export type EntryInit = MessageInitShape<typeof EntrySchema>;

@@ -1,6 +1,6 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { Code, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
-import { toConnectError } from "./error-table.ts";
+import { toConnectError } from "./connect-error.ts";
 
 /** Told when a call ends; `code` is undefined when it succeeded. `error` is the original one. */
 export type CallObserver = (milliseconds: number, code: Code | undefined, error: unknown) => void;

@@ -5,15 +5,10 @@ import {
   type GetResponseSchema,
   type KeyValueService,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
-import type { Committer } from "../committer/committer.ts";
-import type { ReadBarrier } from "../committer/read-barrier.ts";
+import type { Database, Entry } from "../database.ts";
+import { textBytes } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
-import type { Entry } from "../store/entry.ts";
-import type { RevisionGate } from "../store/revision-gate.ts";
-import type { ReadonlyStore } from "../store/store.ts";
-import { textBytes } from "../store/text.ts";
-import type { WatchHub } from "../store/watch/hub.ts";
 import { checkCommit } from "./check-commit.ts";
 import { checkKey } from "./check-key.ts";
 import { checkPrecondition } from "./check-precondition.ts";
@@ -22,43 +17,26 @@ import { type EntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-in
 import { list } from "./list.ts";
 import { checkWatch, toWatchResponses } from "./watch.ts";
 
-export interface KeyValueServiceOptions {
-  readonly store: ReadonlyStore;
-  readonly committer: Pick<Committer, "commit">;
-  readonly hub: Pick<WatchHub, "watch">;
-  readonly gate: RevisionGate;
-  readonly barrier: ReadBarrier;
-  readonly limits: Limits;
-}
-
 /** The only handler set. Handlers throw DuetError; `intercept` turns it into what is sent. */
-export function createKeyValueService(options: KeyValueServiceOptions): ServiceImpl<typeof KeyValueService> {
-  const { store, committer, hub, gate, barrier, limits } = options;
-
+export function createKeyValueService(
+  database: Database,
+  limits: Limits,
+): ServiceImpl<typeof KeyValueService> {
   /** Resolves when the store is as fresh as the read asks for; undefined when it is. */
   function fresh({ minRevision, consistency }: Read, context: HandlerContext): Promise<void> | undefined {
     if (minRevision < 0n) throw new DuetError("REVISION_INVALID", "min_revision is negative");
-    // A little less than the deadline, so that the caller hears what it was that did not come.
-    const timeoutMs = () => Math.max(0, Math.floor((context.timeoutMs() ?? limits.revisionWaitMs) * 0.9));
-    if (minRevision > store.revision) {
-      return gate.reached(Number(minRevision), timeoutMs(), context.signal).then(() => passed());
-    }
-    return passed();
-
-    function passed() {
-      if (consistency === Consistency.LOCAL || !barrier.needed) return undefined;
-      return barrier.pass(timeoutMs, () => context.signal);
-    }
+    const linearizable = consistency !== Consistency.LOCAL;
+    return database.fresh({ minRevision: Number(minRevision), linearizable }, context);
   }
 
   function get(key: string): MessageInitShape<typeof GetResponseSchema> {
-    const entry = store.get(key);
+    const entry = database.get(key);
     if (entry === undefined) {
       throw new DuetError("NO_SUCH_KEY", "there is no such key", {
-        metadata: { revision: String(store.revision) },
+        metadata: { revision: String(database.revision) },
       });
     }
-    return { revision: BigInt(store.revision), entry: toEntryInit(entry) };
+    return { revision: BigInt(database.revision), entry: toEntryInit(entry) };
   }
 
   return {
@@ -66,7 +44,7 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
       const mutation = checkPut(request, limits);
       const condition = checkPrecondition(request.precondition);
       const checks = condition === undefined ? [] : [{ key: mutation.key, condition }];
-      const { revision, results } = await committer.commit({ checks, mutations: [mutation] });
+      const { revision, results } = await database.commit({ checks, mutations: [mutation] });
       const entry = toEntryInitWithoutValue(results[0]?.entry as Entry);
       return { revision: BigInt(revision), entry };
     },
@@ -81,7 +59,7 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
     async delete(request) {
       const key = checkKey(request.key, limits);
       const condition = checkPrecondition(request.precondition);
-      const { revision, results } = await committer.commit({
+      const { revision, results } = await database.commit({
         checks: condition === undefined ? [] : [{ key, condition }],
         mutations: [{ type: "delete", key, expired: false }],
       });
@@ -91,7 +69,7 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
 
     async list(request, context) {
       await fresh(request, context);
-      return list(store, request, limits);
+      return list(database, request, limits);
     },
 
     async batchGet(request, context) {
@@ -104,7 +82,7 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
       const missingKeys: string[] = [];
       let bytes = 0;
       for (const key of request.keys) {
-        const entry = store.get(key);
+        const entry = database.get(key);
         bytes += entry?.bytes ?? textBytes(key);
         if (bytes > limits.batchGetBytesMax) {
           throw new DuetError(
@@ -115,12 +93,12 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
         if (entry === undefined) missingKeys.push(key);
         else entries.push(toEntryInit(entry));
       }
-      return { revision: BigInt(store.revision), entries, missingKeys };
+      return { revision: BigInt(database.revision), entries, missingKeys };
     },
 
     async commit(request) {
       const operation = checkCommit(request, limits);
-      const { revision, results } = await committer.commit(operation);
+      const { revision, results } = await database.commit(operation);
       return {
         revision: BigInt(revision),
         results: results.map(({ entry, previous }) =>
@@ -133,7 +111,7 @@ export function createKeyValueService(options: KeyValueServiceOptions): ServiceI
 
     watch(request, context) {
       const watch = checkWatch(request, limits);
-      return toWatchResponses(hub.watch(watch, context.signal), request);
+      return toWatchResponses(database.watch(watch, context.signal), request);
     },
   };
 }

@@ -1,19 +1,20 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ListRequest, ListResponseSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
-import { DuetError } from "../errors.ts";
-import type { Limits } from "../limits.ts";
-import { type Entry, entryOverheadBytes } from "../store/entry.ts";
 import {
   afterKey,
   beforeKey,
   beyondPrefix,
+  type Database,
+  type Entry,
   emptyRange,
+  entryOverheadBytes,
   type KeyRange,
   keyRange,
   prefixRange,
-} from "../store/key-range.ts";
-import type { ReadonlyStore } from "../store/store.ts";
-import { textBytes } from "../store/text.ts";
+  textBytes,
+} from "../database.ts";
+import { DuetError } from "../errors.ts";
+import type { Limits } from "../limits.ts";
 import { checkKeyPart } from "./check-key.ts";
 import { type EntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
 import { decodePageToken, encodePageToken } from "./page-token.ts";
@@ -23,15 +24,15 @@ type ListResponseInit = MessageInitShape<typeof ListResponseSchema>;
 type ListLimits = Pick<Limits, "keyBytesMax" | "pageEntriesMax" | "pageBytesMax">;
 
 /** Throws RANGE_INVALID, PAGE_SIZE_INVALID, PAGE_TOKEN_INVALID or what `checkKeyPart` does. */
-export function list(store: ReadonlyStore, request: ListRequest, limits: ListLimits): ListResponseInit {
+export function list(database: Database, request: ListRequest, limits: ListLimits): ListResponseInit {
   const range = checkRange(request, limits);
   const size = checkPageSize(request, limits);
-  const revision = BigInt(store.revision);
-  if (request.countOnly) return { revision, count: BigInt(store.count(range)) };
+  const revision = BigInt(database.revision);
+  if (request.countOnly) return { revision, count: BigInt(database.count(range)) };
   const identity = requestIdentity(request);
   const rest = continueAfter(range, request, identity);
   const items =
-    request.delimiter === "" ? store.scan(rest, request.reverse) : scanLevel(store, rest, request);
+    request.delimiter === "" ? database.scan(rest, request.reverse) : scanLevel(database, rest, request);
   const toInit = request.keysOnly ? toEntryInitWithoutValue : toEntryInit;
   const entries: EntryInit[] = [];
   const prefixes: string[] = [];
@@ -59,13 +60,13 @@ export function list(store: ReadonlyStore, request: ListRequest, limits: ListLim
  * text up to and with the delimiter, once each. One seek skips all keys that begin with it.
  */
 function* scanLevel(
-  store: ReadonlyStore,
+  database: Database,
   range: KeyRange,
   request: ListRequest,
 ): Generator<Entry | string, void> {
   for (let rest: KeyRange | undefined = range; rest !== undefined; ) {
     let common: string | undefined;
-    for (const entry of store.scan(rest, request.reverse)) {
+    for (const entry of database.scan(rest, request.reverse)) {
       common = commonPrefix(entry.key, request);
       if (common !== undefined) break;
       yield entry;

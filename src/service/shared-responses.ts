@@ -1,5 +1,5 @@
 import type { WatchResponse } from "../../gen/duetkv/v1/key_value_pb.ts";
-import type { ChangeSet } from "../store/watch/history.ts";
+import type { ChangeSet } from "../database.ts";
 
 /** What the change sets of the kept responses occupy at the most; of the newest one is always kept. */
 const bytesMax = 1024 * 1024;

@@ -6,13 +6,17 @@ import {
   type WatchResponse,
   WatchResponseSchema,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
+import {
+  type Change,
+  type ChangeSet,
+  type Entry,
+  type Selector,
+  unite,
+  type WatchMessage,
+  type WatchOptions,
+} from "../database.ts";
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
-import type { Entry } from "../store/entry.ts";
-import type { Change } from "../store/store.ts";
-import type { ChangeSet } from "../store/watch/history.ts";
-import type { WatchMessage, WatchOptions } from "../store/watch/hub.ts";
-import { type Selector, unite } from "../store/watch/selector.ts";
 import { checkKey, checkKeyPart } from "./check-key.ts";
 import { type EntryInit, toDeletedEntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
 import { SharedResponses } from "./shared-responses.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Entry } from "./entry.ts";
 import { prefixRange } from "./key-range.ts";
-import type { ReadonlyStore } from "./store.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /** How many entries are hashed before others get their turn. */
 const sliceLength = 200;
@@ -14,7 +14,7 @@ export interface StateHash {
 }
 
 /** Stores at the same revision have the same hash exactly if they hold the same. The store may change meanwhile. */
-export async function hashState(store: ReadonlyStore): Promise<StateHash> {
+export async function hashState(store: { snapshot(): Snapshot }): Promise<StateHash> {
   const snapshot = store.snapshot();
   try {
     const hash = createHash("sha256");

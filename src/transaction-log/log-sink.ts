@@ -1,8 +1,6 @@
-/** Where the log reports what it did on its own; a pino logger fits. */
-export interface LogSink {
-  info(details: object, message: string): void;
-  warn(details: object, message: string): void;
-  error(details: object, message: string): void;
-}
+import { type Logger, silentLogger } from "../logging.ts";
 
-export const silentSink: LogSink = { info() {}, warn() {}, error() {} };
+/** Where a log reports what it does on its own. */
+export type LogSink = Pick<Logger, "info" | "warn" | "error">;
+
+export const silentSink: LogSink = silentLogger;

@@ -1,6 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type ErrorInfo, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import type { Reason } from "../reasons.ts";
+import { toConnectError } from "../service/connect-error.ts";
 import type { WireLog } from "./wire-log.ts";
 
 /** An error that the wire itself found, in the shape of those of the service. `message` names no key and no value. */
@@ -12,18 +13,6 @@ export function wireError(code: Code, reason: Reason, message: string, cause?: u
 /** The reason and metadata of an error; undefined when it has none. */
 export function findErrorInfo(error: ConnectError): ErrorInfo | undefined {
   return error.findDetails(ErrorInfoSchema)[0];
-}
-
-/**
- * What a caller may see of anything that was thrown. A ConnectError stays as it is; the rest becomes "internal error",
- * with the original as `cause`, which is for the log and never sent.
- */
-export function toConnectError(thrown: unknown): ConnectError {
-  if (thrown instanceof ConnectError) return thrown;
-  if (thrown instanceof Error && thrown.name === "AbortError") {
-    return wireError(Code.Canceled, "CLIENT_GONE", "the call was canceled", thrown);
-  }
-  return wireError(Code.Internal, "INTERNAL", "internal error", thrown);
 }
 
 /** Who is told of errors. */

@@ -3,12 +3,11 @@ import { expect, onTestFinished, test } from "vitest";
 import { Applier } from "../../src/committer/applier.ts";
 import { loggedBytes } from "../../src/committer/background/compactor.ts";
 import { Committer } from "../../src/committer/committer.ts";
-import { replay } from "../../src/committer/replay.ts";
+import { openReplayed, replay } from "../../src/committer/replay.ts";
 import { DuetError } from "../../src/errors.ts";
 import { defaultLimits } from "../../src/limits.ts";
-import { openReplayedStore } from "../../src/replayed-store.ts";
+import { silentLogger } from "../../src/logging.ts";
 import { Store } from "../../src/store/store.ts";
-import { silentSink } from "../../src/transaction-log/log-sink.ts";
 import { check, operation, outcomeOf, put } from "../committer/committing.ts";
 import { SharedFakeLogger } from "./shared-fake-logger.ts";
 
@@ -151,22 +150,24 @@ test("tells the log how far a replay has come", async () => {
   expect(logger.appliedSequence).toBe(1);
 });
 
+const unobserved = { applied() {}, close() {} };
+
 test("reads the log again when it was compacted while it was read", async () => {
   const logger = new SharedFakeLogger();
   for (const key of ["a", "a", "b"]) logger.appendAsOther(key);
   logger.onRead = () => {
     if (logger.reads === 1) logger.moveHorizon(2);
   };
-  const { store, replayedBytes } = await openReplayedStore(logger, defaultLimits, silentSink);
+  const { store, bytes } = await openReplayed(logger, silentLogger, () => unobserved);
   expect([logger.reads, store.revision, store.get("a")?.version]).toEqual([2, 3, 1]);
-  expect(replayedBytes).toBe(3 * loggedBytes(logger.appendAsOther("c")));
+  expect(bytes).toBe(3 * loggedBytes(logger.appendAsOther("c")));
 });
 
 test("gives up a log that is compacted whenever it is read", async () => {
   const logger = new SharedFakeLogger();
   for (const key of ["a", "b", "c", "d", "e", "f"]) logger.appendAsOther(key);
   logger.onRead = () => logger.moveHorizon(logger.reads);
-  const opened = openReplayedStore(logger, defaultLimits, silentSink);
+  const opened = openReplayed(logger, silentLogger, () => unobserved);
   expect(await opened.catch((error: DuetError) => error.reason)).toBe("LOG_UNAVAILABLE");
   expect(logger.reads).toBe(5);
 });

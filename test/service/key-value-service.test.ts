@@ -11,16 +11,16 @@ import { until } from "../support/until.ts";
 import { reasonOf, startServing } from "./serving.ts";
 
 test("keeps no more of a request than its value", async () => {
-  const { client, store } = startServing();
+  const { client, database } = await startServing();
   const request = new Uint8Array(1024 * 1024).fill(7);
   await client.put({ key: "key", bytesValue: request.subarray(10, 20) });
-  const { value } = store.get("key") as { value: Uint8Array };
+  const { value } = database.get("key") as { value: Uint8Array };
   expect(value).toEqual(new Uint8Array(10).fill(7));
   expect(value.buffer.byteLength).toBe(10);
 });
 
 test("a time to live may be as long as a duration can be, and the entry can be told in JSON", async () => {
-  const { client } = startServing();
+  const { client } = await startServing();
   const controller = new AbortController();
   const messages = client.watch({ startRevision: 0n }, { signal: controller.signal })[Symbol.asyncIterator]();
   await messages.next();
@@ -33,7 +33,7 @@ test("a time to live may be as long as a duration can be, and the entry can be t
 });
 
 test("leaves out what was before where it would make a message that no client takes", async () => {
-  const { client } = startServing();
+  const { client } = await startServing();
   const keys = ["a", "b", "c", "d", "e"];
   for (const key of keys) await client.put({ key, value: "x".repeat(1024 * 1024) });
   const controller = new AbortController();
@@ -50,14 +50,14 @@ test("leaves out what was before where it would make a message that no client ta
 });
 
 test("a watch from a revision beyond all numbers is refused", async () => {
-  const { client } = startServing();
+  const { client } = await startServing();
   const watch = (startRevision: bigint) => reasonOf(Array.fromAsync(client.watch({ startRevision })));
   expect(await watch(2n ** 63n - 1n)).toBe("REVISION_INVALID");
   expect(await watch(-1n)).toBe("REVISION_INVALID");
 });
 
 test("tells watchers of one key what happened to it, with or without what was before", async () => {
-  const { client, hub } = startServing();
+  const { client, database } = await startServing();
   const controller = new AbortController();
   const open = async (previous: boolean) => {
     const stream = client.watch({ key: "a", previous }, { signal: controller.signal });
@@ -84,27 +84,27 @@ test("tells watchers of one key what happened to it, with or without what was be
   expect(await withPrevious()).toMatchObject([{ ...second, previous: first.entry }]);
   expect(await withPrevious()).toMatchObject([{ ...third, previous: second.entry }]);
   controller.abort();
-  await until(() => expect(hub.watchers).toBe(0));
+  await until(() => expect(database.status().watchers).toBe(0));
 });
 
 test("reports each call once, also watches that fail and those that are left", async () => {
-  const { client, calls, hub, service } = startServing();
+  const { client, calls, database, service } = await startServing();
   await client.put({ key: "key" });
   await reasonOf(client.get({ key: "none" }));
   await reasonOf(Array.fromAsync(client.watch({ key: "" })));
   const context = { signal: new AbortController().signal } as HandlerContext;
   for await (const _ of service.watch(create(WatchRequestSchema), context)) break;
-  expect(hub.watchers).toBe(0);
+  expect(database.status().watchers).toBe(0);
   const messages = client.watch({})[Symbol.asyncIterator]();
   await messages.next();
-  hub.close();
+  database.drain();
   expect(await reasonOf(messages.next())).toBe("SHUTTING_DOWN");
   const expected = ["put OK", `get ${Code.NotFound}`, `watch ${Code.InvalidArgument}`, "watch OK"];
   await until(() => expect(calls).toEqual([...expected, `watch ${Code.Unavailable}`]));
 });
 
 test("a read waits for the revision that it asks for", async () => {
-  const { client, gate } = startServing({ revisionWaitMs: 3_600_000 });
+  const { client, database } = await startServing({ revisionWaitMs: 3_600_000 });
   const reads = [
     client.get({ key: "a", minRevision: 2n }),
     client.list({ minRevision: 2n }),
@@ -114,13 +114,13 @@ test("a read waits for the revision that it asks for", async () => {
   await client.put({ key: "b" });
   expect((await Promise.all(reads)).map(({ revision }) => revision)).toEqual([2n, 2n, 2n]);
   const late = reasonOf(client.get({ key: "a", minRevision: 3n }));
-  gate.close();
+  database.drain();
   expect(await late).toBe("REVISION_NOT_REACHED");
   expect(await reasonOf(client.get({ key: "a", minRevision: -1n }))).toBe("REVISION_INVALID");
 });
 
 test("a commit answers each mutation in its place", async () => {
-  const { client } = startServing();
+  const { client } = await startServing();
   await client.put({ key: "there" });
   const { revision, results } = await client.commit({
     mutations: [

@@ -25,7 +25,7 @@ async function listAll(
 
 test(`pages never repeat or skip a key that was there all along (seed ${seed})`, async () => {
   const random = createRandom(seed);
-  const serving = startServing();
+  const serving = await startServing();
   const { client } = serving;
   const prefixes = ["a/", "a/b/", "\u{1f600}", "\uffff"];
   const names = Array.from({ length: 120 }, (_, index) => `${random.pick(prefixes)}${index}`);
@@ -51,7 +51,7 @@ test(`pages never repeat or skip a key that was there all along (seed ${seed})`,
 });
 
 test("a page ends before it is too large, and has one entry at least", async () => {
-  const serving = startServing({ pageBytesMax: 3000 });
+  const serving = await startServing({ pageBytesMax: 3000 });
   for (const [key, length] of [
     ["a", 1000],
     ["b", 1000],
@@ -73,7 +73,7 @@ test("a page ends before it is too large, and has one entry at least", async () 
 });
 
 test("a token belongs to its request, save the size of the page", async () => {
-  const { client } = startServing();
+  const { client } = await startServing();
   for (const key of ["a1", "a2", "a3", "b"]) await client.put({ key });
   const { nextPageToken: pageToken } = await client.list({ prefix: "a", pageSize: 1 });
   const again = await client.list({ prefix: "a", pageSize: 5, pageToken });
@@ -92,7 +92,7 @@ test("a token belongs to its request, save the size of the page", async () => {
 });
 
 test("counts without listing", async () => {
-  const { client } = startServing();
+  const { client } = await startServing();
   for (const key of ["a", "b", "c"]) await client.put({ key });
   const { count, entries, revision } = await client.list({ start: "b", countOnly: true, pageSize: 1 });
   expect([count, entries, revision]).toEqual([2n, [], 3n]);
@@ -114,7 +114,7 @@ test("a level is what a scan of all keys makes it, in ranges, both ways and page
       fc.boolean(),
       fc.integer({ min: 1, max: 4 }),
       async (keys, delimiter, range, reverse, pageSize) => {
-        const { client } = startServing();
+        const { client } = await startServing();
         for (const key of keys) await client.put({ key });
         const all = (await client.list({ ...range, reverse })).entries.map(({ key }) => key);
         const prefix = "prefix" in range ? range.prefix : "";
@@ -142,12 +142,12 @@ test("a level is what a scan of all keys makes it, in ranges, both ways and page
 });
 
 test("one level of 10,000 keys below one prefix is one seek", async () => {
-  const serving = startServing();
-  const { store } = serving;
+  const serving = await startServing();
+  const { database } = serving;
   for (const key of ["a/", "b"]) await serving.client.put({ key });
   let scanned = 0;
-  const scan = store.scan.bind(store);
-  store.scan = function* counted(range, reverse) {
+  const scan = database.scan.bind(database);
+  database.scan = function* counted(range, reverse) {
     for (const entry of scan(range, reverse)) {
       scanned++;
       yield entry;

@@ -2,9 +2,9 @@ import { create, type Message } from "@bufbuild/protobuf";
 import { Code, ConnectError, createContextKey, type HandlerContext } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { GetRequestSchema, KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
+import { toConnectError } from "../../src/service/connect-error.ts";
 import { type Caller, Invocation, invokeUnary } from "../../src/wire/invocation.ts";
 import { createMethodTable, type MethodEntry, registerService } from "../../src/wire/method-table.ts";
-import { toConnectError } from "../../src/wire/wire-error.ts";
 
 const request = create(GetRequestSchema);
 

@@ -69,6 +69,11 @@ export class WatchHub {
     }, heartbeatMs).unref();
   }
 
+  /** Changes after this revision can be watched. */
+  get oldestRevision(): number {
+    return this.#history.oldest;
+  }
+
   /** Watches that have not ended. */
   get watchers(): number {
     return this.#queues.size;

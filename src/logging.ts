@@ -3,11 +3,21 @@ import { fstatSync } from "node:fs";
 import { Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { isatty } from "node:tty";
-import pino, { type DestinationStream, type Logger } from "pino";
+import pino, { type DestinationStream, type Logger as PinoLogger } from "pino";
 import { formatForTerminal } from "./terminal-log.ts";
 
+/** What is logged, and with which facts. Keys, values and credentials are never passed to it. */
+export interface Logger {
+  debug(fields: object, event: string): void;
+  info(fields: object, event: string): void;
+  warn(fields: object, event: string): void;
+  error(fields: object, event: string): void;
+}
+
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
 export interface Log {
-  readonly log: Logger;
+  readonly log: PinoLogger;
   /** Shows a line to a person at a terminal; does nothing elsewhere. */
   readonly hint: (text: string) => void;
   /** Resolves when all lines are written, or when the reader took too long. Nothing more can be logged. */

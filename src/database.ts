@@ -1,0 +1,240 @@
+/**
+ * The door of the engine. Service, tests and benchmarks use what this file exports and nothing behind it.
+ *
+ * A write goes through the committer to the log, and to the store once it is durable; a read comes straight from the
+ * store. What is read between two turns of the event loop is of one revision.
+ */
+import { Applier } from "./committer/applier.ts";
+import { createClock, createSharedClock } from "./committer/background/clock.ts";
+import { Compactor } from "./committer/background/compactor.ts";
+import { Expirer } from "./committer/background/expirer.ts";
+import { Committer } from "./committer/committer.ts";
+import { Freshness, type ReadCall, type ReadRequirement } from "./committer/freshness.ts";
+import type { Operation, Outcome } from "./committer/operation.ts";
+import { openReplayed } from "./committer/replay.ts";
+import { DuetError } from "./errors.ts";
+import type { Limits } from "./limits.ts";
+import type { Logger } from "./logging.ts";
+import type { Entry } from "./store/entry.ts";
+import type { KeyRange } from "./store/key-range.ts";
+import type { Snapshot } from "./store/snapshot.ts";
+import type { Change, Store } from "./store/store.ts";
+import { WatchHub, type WatchMessage, type WatchOptions } from "./store/watch/hub.ts";
+import type { Transaction, TransactionLogger } from "./transaction-log/transaction-logger.ts";
+
+export type { ReadCall, ReadRequirement } from "./committer/freshness.ts";
+export type {
+  Check,
+  Condition,
+  Mutation,
+  Operation,
+  Outcome,
+} from "./committer/operation.ts";
+export { type Entry, entryOverheadBytes, valueBytes } from "./store/entry.ts";
+export {
+  afterKey,
+  beforeKey,
+  beyondPrefix,
+  emptyRange,
+  type KeyRange,
+  keyRange,
+  prefixRange,
+} from "./store/key-range.ts";
+export type { Snapshot } from "./store/snapshot.ts";
+export { hashState, type StateHash } from "./store/state-hash.ts";
+export type { Change } from "./store/store.ts";
+export { textBytes } from "./store/text.ts";
+export type { ChangeSet } from "./store/watch/history.ts";
+export type { WatchMessage, WatchOptions } from "./store/watch/hub.ts";
+export { type Selector, unite } from "./store/watch/selector.ts";
+export type { TransactionLogger, Value } from "./transaction-log/transaction-logger.ts";
+
+export interface DatabaseOptions {
+  /** Closed with the database; the caller closes it when `openDatabase` rejects. */
+  readonly logger: TransactionLogger;
+  readonly limits: Limits;
+  readonly log: Logger;
+  /** How often a quiet watcher receives a sign of life, in milliseconds. Default: 15 s. */
+  readonly watchHeartbeatMs?: number;
+}
+
+export interface DatabaseStatus {
+  readonly revision: number;
+  /** Changes after this revision can be watched. */
+  readonly oldestRevision: number;
+  readonly entries: number;
+  /** What the entries count against `storeBytesMax`. */
+  readonly storeBytes: number;
+  readonly watchers: number;
+  /** Bytes of writes that wait for the log. */
+  readonly queueBytes: number;
+  /** Why the log takes no writes at the moment; undefined when it does. */
+  readonly fault: Error | undefined;
+  /** Whether what other replicas write arrives here. */
+  readonly followsLog: boolean;
+}
+
+/** Replays the log; resolves when the database is at its end. Rejects with what reading the log throws. */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const { logger, limits, log, watchHeartbeatMs = 15_000 } = options;
+  const { store, observer, bytes } = await openReplayed(logger, log, (empty) => {
+    const hub = new WatchHub(empty, limits, logger.horizon, watchHeartbeatMs);
+    const freshness = new Freshness({ store: empty, logger, waitMs: limits.revisionWaitMs });
+    return {
+      hub,
+      freshness,
+      applied(transaction: Transaction, changes: readonly Change[]) {
+        hub.publish(transaction, changes);
+        freshness.applied(transaction.sequence);
+      },
+      close() {
+        hub.close();
+        freshness.close();
+      },
+    };
+  });
+  return new Database(options, store, observer, bytes);
+}
+
+interface Observer {
+  readonly hub: WatchHub;
+  readonly freshness: Freshness;
+  readonly applied: (transaction: Transaction, changes: readonly Change[]) => void;
+}
+
+/** The state, and what changes it. Made by `openDatabase`. */
+export class Database {
+  readonly #store: Store;
+  readonly #hub: WatchHub;
+  readonly #freshness: Freshness;
+  readonly #logger: TransactionLogger;
+  readonly #committer: Committer;
+  readonly #compactor: Compactor;
+  readonly #expirer: Expirer;
+  readonly #following = new AbortController();
+  readonly #followed: Promise<void>;
+  readonly #lost = Promise.withResolvers<unknown>();
+  #followsLog = true;
+
+  constructor(options: DatabaseOptions, store: Store, observer: Observer, replayedBytes: number) {
+    const { logger, limits, log } = options;
+    this.#store = store;
+    this.#hub = observer.hub;
+    this.#freshness = observer.freshness;
+    this.#logger = logger;
+    const clock = logger.clock ? createSharedClock(logger.clock) : createClock(store.time);
+    this.#compactor = new Compactor(
+      {
+        store,
+        logger,
+        bytesMin: limits.compactionBytesMin,
+        onError: (error) => log.warn({ err: error }, "compaction failed; it will be tried again"),
+      },
+      replayedBytes,
+    );
+    if (logger.shared) this.#compactor.start();
+    const applier = new Applier({
+      store,
+      logger,
+      onApplied: observer.applied,
+      onRun: (transactions) => this.#compactor.onRun(transactions),
+    });
+    this.#committer = new Committer({ store, logger, limits, clock, applier });
+    this.#expirer = new Expirer({
+      store,
+      committer: this.#committer,
+      clock,
+      trusted: () => logger.clock?.agrees ?? true,
+      onError: (error) => log.debug({ err: error }, "expired entries not deleted yet"),
+    });
+    this.#followed = applier.follow(this.#following.signal).catch((error: unknown) => {
+      log.error({ err: error }, "following the log ended; this replica must start again");
+      this.#stopFollowing(error);
+    });
+  }
+
+  /** Resolves, with the reason, when this replica can no longer follow the log and a new start helps. */
+  get lost(): Promise<unknown> {
+    return this.#lost.promise;
+  }
+
+  /** Sequence of the last applied transaction. */
+  get revision(): number {
+    return this.#store.revision;
+  }
+
+  /** undefined: no such key. */
+  get(key: string): Entry | undefined {
+    return this.#store.get(key);
+  }
+
+  /** Entries in key order, lazily: consume them in one turn of the event loop. */
+  scan(range: KeyRange, reverse: boolean): Iterable<Entry> {
+    return this.#store.scan(range, reverse);
+  }
+
+  /** How many keys are in the range. */
+  count(range: KeyRange): number {
+    return this.#store.count(range);
+  }
+
+  /** As `Freshness.reach`: await it before a read, unless it is undefined. */
+  fresh(requirement: ReadRequirement, call: ReadCall): Promise<void> | undefined {
+    return this.#freshness.reach(requirement, call);
+  }
+
+  /** As `Committer.commit`: resolves when the operation is durable and applied. */
+  commit(operation: Operation): Promise<Outcome> {
+    return this.#committer.commit(operation);
+  }
+
+  /** As `WatchHub.watch`. */
+  watch(options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchMessage, void> {
+    return this.#hub.watch(options, signal);
+  }
+
+  /** The state as it is now, for as long as it is not released. */
+  snapshot(): Snapshot {
+    return this.#store.snapshot();
+  }
+
+  status(): DatabaseStatus {
+    return {
+      revision: this.#store.revision,
+      oldestRevision: this.#hub.oldestRevision,
+      entries: this.#store.size,
+      storeBytes: this.#store.bytes,
+      watchers: this.#hub.watchers,
+      queueBytes: this.#committer.queueBytes,
+      fault: this.#logger.fault,
+      followsLog: this.#followsLog,
+    };
+  }
+
+  /** Ends watches and reads that wait, also later ones. Writes and other reads go on until `close`. */
+  drain(): void {
+    this.#hub.close();
+    this.#freshness.close();
+  }
+
+  /** Drains, finishes the writes that wait, and closes the log. */
+  async close(): Promise<void> {
+    this.drain();
+    this.#expirer.close();
+    this.#compactor.close();
+    await this.#committer.close();
+    this.#following.abort();
+    // Following may be waiting for a database that does not respond; closing the log ends that.
+    await Promise.all([this.#followed, this.#logger.close()]);
+  }
+
+  #stopFollowing(error: unknown): void {
+    this.#followsLog = false;
+    if (!(error instanceof DuetError && error.reason === "DATABASE_WENT_BACK_IN_TIME")) {
+      return this.#lost.resolve(error);
+    }
+    // What the database has lost may be nowhere but here, so the process stays; but nothing may wait for more of it.
+    this.#hub.close(error);
+    this.#freshness.close();
+  }
+}

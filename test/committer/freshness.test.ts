@@ -1,0 +1,88 @@
+import { expect, test } from "vitest";
+import { Freshness, type ReadCall } from "../../src/committer/freshness.ts";
+
+const hour = 3_600_000;
+
+/** A store and a log at the given revisions. */
+function start({ revision = 0, latest = 0, shared = true } = {}) {
+  const store = { revision };
+  let looks = 0;
+  const logger = {
+    shared,
+    latestSequence: () => {
+      looks++;
+      return Promise.resolve(latest);
+    },
+  };
+  const freshness = new Freshness({ store, logger, waitMs: hour });
+  return {
+    freshness,
+    looks: () => looks,
+    apply: (applied: number) => {
+      store.revision = applied;
+      freshness.applied(applied);
+    },
+  };
+}
+
+function call(timeoutMs?: number, signal = new AbortController().signal): ReadCall {
+  return { timeoutMs: () => timeoutMs, signal };
+}
+
+const from = (minRevision: number) => ({ minRevision, linearizable: false });
+const linearizable = { minRevision: 0, linearizable: true };
+
+test("lets those through whose revision is reached, and keeps the others waiting", async () => {
+  const { freshness, apply } = start();
+  const passed: number[] = [];
+  const waiting = [3, 1, 2].map((revision) =>
+    freshness.reach(from(revision), call())?.then(() => passed.push(revision)),
+  );
+  apply(2);
+  await Promise.all([waiting[1], waiting[2]]);
+  expect(passed.toSorted((a, b) => a - b)).toEqual([1, 2]);
+  apply(3);
+  await waiting[0];
+  expect(freshness.reach(from(3), call())).toBeUndefined();
+});
+
+test("asks the log only for linearizable reads of a log that others write to", async () => {
+  const alone = start({ shared: false });
+  expect(alone.freshness.reach(linearizable, call())).toBeUndefined();
+  const { freshness, looks, apply } = start({ revision: 1, latest: 3 });
+  expect(freshness.reach(from(1), call())).toBeUndefined();
+  expect([alone.looks(), looks()]).toEqual([0, 0]);
+  const read = freshness.reach(linearizable, call());
+  apply(2);
+  const both = freshness.reach({ minRevision: 3, linearizable: true }, call());
+  apply(3);
+  await Promise.all([read, both]);
+  expect(looks()).toBe(2);
+});
+
+test.for([
+  ["after the time", 1],
+  ["at once when the deadline has passed already", -5],
+] as const)("gives up %s", async ([, timeoutMs]) => {
+  const waiting = start().freshness.reach(from(1), call(timeoutMs));
+  await expect(waiting).rejects.toMatchObject({ reason: "REVISION_NOT_REACHED" });
+});
+
+test("waits for longer than a timer can", async () => {
+  const { freshness, apply } = start();
+  const waiting = freshness.reach(from(1), call(Number.MAX_SAFE_INTEGER));
+  apply(1);
+  await expect(waiting).resolves.toBeUndefined();
+});
+
+test("gives up when the caller goes away, and at shutdown, also later", async () => {
+  const { freshness } = start();
+  const controller = new AbortController();
+  const gone = freshness.reach(from(1), call(hour, controller.signal));
+  const waiting = freshness.reach(from(1), call());
+  controller.abort();
+  await expect(gone).rejects.toMatchObject({ reason: "REVISION_NOT_REACHED" });
+  freshness.close();
+  await expect(waiting).rejects.toMatchObject({ reason: "REVISION_NOT_REACHED" });
+  await expect(freshness.reach(from(1), call())).rejects.toMatchObject({ reason: "REVISION_NOT_REACHED" });
+});
