@@ -1,12 +1,13 @@
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import { DuetError } from "../errors.ts";
+import type { Entry } from "../store/entry.ts";
 import type { Change, Store } from "../store/store.ts";
 import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
 
-/** How long following may take until the log is read instead. */
+/** How long `reach` waits for following before it reads the log itself, in milliseconds. */
 const patienceMs = 250;
 
-/** How long to wait before a log that could not be read is read again. */
+/** Delay before a log that could not be read is read again, in milliseconds. */
 const retryMs = 100;
 
 export interface ApplierOptions {
@@ -19,30 +20,43 @@ export interface ApplierOptions {
 }
 
 /**
- * Applies durable transactions to the store, each once and in order, whether they are the committer's own, were appended
- * by another replica, or are read again to catch up. Whoever comes first is fine: what is applied is the same.
+ * Applies durable transactions to the store. They come from three sources, in any order and more than once: the committer's
+ * appends, other replicas' appends, and reads that catch up.
+ *
+ * Invariants:
+ * - Transaction n is applied exactly once, directly after n - 1. All sources hold the same transaction n.
+ * - A transaction that is already applied is dropped; one that comes too early is kept until those before it are applied.
+ * - `onApplied` is called in the turn in which the store changes, `onRun` after each run of transactions.
+ * - At most one read catches up at a time, and none starts before the one under way has ended.
  */
 export class Applier {
   readonly #options: ApplierOptions;
-  /** Followed transactions that come after own ones which are durable, but not answered yet. */
+  /** Transactions that came before their predecessors, in order. */
   #early: readonly Transaction[] = [];
   #catchingUp: Promise<void> | undefined;
   #following = false;
-  /** Rung when something was applied. */
+  /** Resolves when something was applied, and is then replaced. */
   #progress = Promise.withResolvers<void>();
 
   constructor(options: ApplierOptions) {
     this.#options = options;
   }
 
-  /** In order. Those that are applied already are passed over; those that come too early wait for the ones between. */
-  apply(transactions: readonly Transaction[]): void {
+  /**
+   * Applies transactions, which are in order. `entries`, if given, are those that they make, as for `Store.apply`; the
+   * transactions then have no gaps.
+   */
+  apply(
+    transactions: readonly Transaction[],
+    entries: readonly (readonly (Entry | undefined)[])[] = [],
+  ): void {
     const { store, logger, onApplied, onRun } = this.#options;
     const applied: Transaction[] = [];
     const early: Transaction[] = [];
+    const first = transactions[0]?.sequence ?? 0;
     for (const transaction of this.#withEarly(transactions)) {
       if (transaction.sequence === store.revision + 1) {
-        onApplied(transaction, store.apply(transaction));
+        onApplied(transaction, store.apply(transaction, entries[transaction.sequence - first]));
         applied.push(transaction);
       } else if (transaction.sequence > store.revision) {
         early.push(transaction);
@@ -61,14 +75,14 @@ export class Applier {
     return [...transactions, ...this.#early].toSorted((a, b) => a.sequence - b.sequence);
   }
 
-  /** Applies what others append, until the signal aborts. Rejects when it cannot go on: the store must be built anew. */
+  /** Applies what other replicas append, until the signal aborts. Rejects when it cannot go on: open the store again. */
   async follow(signal: AbortSignal): Promise<void> {
     const { store, logger } = this.#options;
     this.#following = true;
     try {
       for await (const transactions of logger.follow(store.revision, signal)) {
         this.apply(transactions);
-        // What is between is most likely the committer's, which hears of it in this turn of the event loop.
+        // The missing ones are most likely the committer's, whose append settles in this turn of the event loop.
         if (this.#early.length > 0) await nextTurn();
         if (this.#early.length > 0) await this.#fillGap(signal);
       }

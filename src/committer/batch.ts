@@ -13,6 +13,8 @@ const expireTimeMax = Date.UTC(9999, 11, 31, 23, 59, 59);
 export class Batch {
   /** What is to be appended: contiguous after the store's revision. */
   readonly transactions: Transaction[] = [];
+  /** The entries that they make, in the same order: one for each event, undefined for a delete. */
+  readonly entries: (readonly (Entry | undefined)[])[] = [];
   readonly #store: ReadonlyStore;
   readonly #limits: Pick<Limits, "storeBytesMax">;
   /** What times to live count from. */
@@ -46,6 +48,7 @@ export class Batch {
     });
     const sequence = this.#revision + 1;
     const events: TransactionEvent[] = [];
+    const entries: (Entry | undefined)[] = [];
     const results: MutationResult[] = [];
     const transaction: Transaction = { sequence, time: this.#time, events };
     let growth = 0;
@@ -62,9 +65,13 @@ export class Batch {
         growth += entry.bytes;
         added++;
         events.push(event);
+        entries.push(entry);
         results.push({ entry, previous });
       } else {
-        if (previous !== undefined) events.push({ ...mutation, key: previous.key });
+        if (previous !== undefined) {
+          events.push({ ...mutation, key: previous.key });
+          entries.push(undefined);
+        }
         results.push({ entry: undefined, previous });
       }
     }
@@ -74,6 +81,7 @@ export class Batch {
     this.#bytes += growth;
     this.#size += added;
     this.transactions.push(transaction);
+    this.entries.push(entries);
     mutations.forEach(({ key }, index) => {
       this.#pending.set(key, results[index]?.entry);
     });

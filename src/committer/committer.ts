@@ -8,7 +8,7 @@ import type { Clock } from "./background/clock.ts";
 import { Batch } from "./batch.ts";
 import type { Operation, Outcome } from "./operation.ts";
 
-/** What one append takes at the most; the rest waits for the next. */
+/** Most bytes of one append; further operations wait for the next one. */
 const batchBytesMax = 8 * 1024 * 1024;
 
 interface Waiting {
@@ -27,9 +27,16 @@ export interface CommitterOptions {
 }
 
 /**
- * The only writer. Operations that wait are evaluated in order and appended together; meanwhile the next ones gather.
- * An operation is answered only after the log says that its batch is durable, also when it failed or changed nothing:
- * what it saw may have been part of the batch.
+ * The only writer. It evaluates waiting operations in order and appends the result in one call, while the next operations
+ * gather (group commit).
+ *
+ * Invariants:
+ * - At most one append is under way, and the store changes only after an append has succeeded.
+ * - A batch is evaluated against the revision at which it is appended; when the log has moved on, it is evaluated again.
+ * - An operation settles only after its batch is durable, also when its check failed or it changed nothing: the state that
+ *   it was evaluated against may be part of that batch.
+ * - Operations are evaluated in the order of their `commit` calls, and each settles exactly once.
+ * - `queueBytes` is the sum of all operations that have not settled.
  */
 export class Committer {
   readonly #options: CommitterOptions;
@@ -121,7 +128,7 @@ export class Committer {
       const { transactions } = batch;
       const newest = await this.#appendAt(basis, transactions, fresh);
       if (newest <= basis) {
-        applier.apply(transactions);
+        applier.apply(transactions, batch.entries);
         return settlements;
       }
       await this.#reach(newest);
