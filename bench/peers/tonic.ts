@@ -1,3 +1,4 @@
+import { copyFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ServerProcess, startServer } from "../server-process.ts";
 import { buf, build, buildDirectory, isInstalled, repository } from "./built.ts";
@@ -8,7 +9,12 @@ export const hasCargo = isInstalled("cargo", "--version");
 export function startTonic(): Promise<ServerProcess> {
   const directory = buildDirectory("tonic");
   const descriptors = join(directory, "duetkv.binpb");
-  build([buf, "build", "proto", "--as-file-descriptor-set", "--output", descriptors]);
+  const latest = join(directory, "latest.binpb");
+  build([buf, "build", "proto", "--as-file-descriptor-set", "--output", latest]);
+  // Cargo goes by the time of the file, and builds anew for minutes.
+  if (!existsSync(descriptors) || !readFileSync(latest).equals(readFileSync(descriptors))) {
+    copyFileSync(latest, descriptors);
+  }
   const target = join(directory, "target");
   const environment = { DESCRIPTOR_SET: descriptors, CARGO_TARGET_DIR: target };
   build(
