@@ -89,7 +89,11 @@ export class JsonSchemas {
     direction: Direction,
   ): Schema {
     if (type.message !== undefined) return this.message(type.message as DescMessage, direction);
-    if (type.enum !== undefined) return this.#enumeration(type.enum as DescEnum);
+    if (type.enum !== undefined) {
+      const names = this.#enumeration(type.enum as DescEnum);
+      // Requests may also have numbers, and unknown ones stand for the default.
+      return direction === "response" ? names : { anyOf: [names, { type: "integer", format: "int32" }] };
+    }
     return scalarSchema(type.scalar as ScalarType, direction);
   }
 
