@@ -6,10 +6,11 @@ import { type ConnectionState, ConnectionTimes } from "./connection-times.ts";
 import { ControlFrames } from "./control-frames.ts";
 import type { EndReason } from "./end-reasons.ts";
 import { FloodLimit } from "./flood-limit.ts";
-import { frameTypes, windowMax } from "./frame-format.ts";
-import { FrameReader, type FrameSink } from "./frame-reader.ts";
+import { frameTypes } from "./frame-format.ts";
+import type { FrameSink } from "./frame-reader.ts";
 import { HeaderBlockReader } from "./header-block-reader.ts";
 import { HeaderBlockWriter } from "./header-block-writer.ts";
+import { Input } from "./input.ts";
 import type { Http2Limits } from "./limits.ts";
 import { Output } from "./output.ts";
 import { PeerSettings, settingIds } from "./peer-settings.ts";
@@ -20,7 +21,6 @@ import { Shutdown } from "./shutdown.ts";
 import type { Stream } from "./stream.ts";
 import { HandlerCalls } from "./stream-handler.ts";
 import { StreamSet } from "./stream-set.ts";
-import { Turn } from "./turn.ts";
 
 export interface ConnectionOptions {
   readonly limits: Http2Limits;
@@ -44,17 +44,11 @@ export class Connection implements FrameSink {
 
   readonly #options: ConnectionOptions;
   readonly #output: Output;
-  readonly #reader = new FrameReader(this);
+  readonly #input: Input;
   readonly #headerBlocks: HeaderBlockReader;
   readonly #controlFrames: ControlFrames;
-  readonly #calls: HandlerCalls;
   readonly #shutdown: Shutdown;
   readonly #times: ConnectionTimes;
-  readonly #turn: Turn;
-  /** Input that waits: for its turn, or for the socket to take our output. */
-  #input: Buffer[] = [];
-  #isTurnScheduled = false;
-  #isReading = false;
   #isFlushScheduled = false;
   #isOver = false;
 
@@ -62,7 +56,6 @@ export class Connection implements FrameSink {
     const { limits, clock, varyingHeader, onEnd } = options;
     this.socket = socket;
     this.#options = options;
-    this.#turn = new Turn(limits.turnMs);
     this.#times = new ConnectionTimes(limits, clock.now);
     const budget = new ConnectionBudget(options.budget, limits.connectionBytesMax);
     const floods = new FloodLimit(limits.floodBurst, limits.floodPerSecond);
@@ -71,7 +64,11 @@ export class Connection implements FrameSink {
       socket,
       budget,
       backlogBytesMax: limits.writeBacklogBytesMax,
-      onDrain: () => this.#guard(() => this.#socketDrained()),
+      onDrain: () =>
+        this.#guard(() => {
+          this.sender.socketDrained();
+          this.#input.resume();
+        }),
       schedule: () => this.scheduleFlush(),
     });
     const onClosed = (stream: Stream) => this.#streamClosed(stream);
@@ -80,10 +77,20 @@ export class Connection implements FrameSink {
     const parts = { connection: this, streams, output, budget, floods, calls, limits, clock };
     const receiver = new RequestReceiver({ ...parts, varyingHeader });
     const sender = new ResponseSender({ ...parts, headerBlocks });
-    const settings = new PeerSettings(headerBlocks.encoder, (change) => this.#initialWindowChanged(change));
+    const settings = new PeerSettings(headerBlocks.encoder, (change) => {
+      this.#input.spend(streams.size);
+      sender.changeInitialWindow(change);
+    });
     const shutdown = new Shutdown(streams, output);
     this.#output = output;
-    this.#calls = calls;
+    this.#input = new Input({
+      socket,
+      frames: this,
+      output,
+      turnMs: limits.turnMs,
+      onTurnEnd: () => this.flush(),
+      guard: (work) => this.#guard(work),
+    });
     this.streams = streams;
     this.receiver = receiver;
     this.sender = sender;
@@ -143,16 +150,9 @@ export class Connection implements FrameSink {
     this.#options.onEnd(reason);
   }
 
-  /** The budgets have no room for the request bytes of this stream. */
-  overload(stream: Stream, reason: "connection_bytes" | "total_bytes"): void {
-    this.#calls.overload(stream, reason);
-    if (stream.closed) this.count(reason);
-    else this.streams.reset(stream, errorCodes.enhanceYourCalm, reason);
-  }
-
   /** What is written while input is read goes out at its end, the rest after the promises of the turn. */
   scheduleFlush(): void {
-    if (this.#isReading || this.#isFlushScheduled) return;
+    if (this.#input.isReading || this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
     scheduleFlush(this);
   }
@@ -161,7 +161,7 @@ export class Connection implements FrameSink {
     this.#isFlushScheduled = false;
     this.#guard(() => {
       this.#output.flush();
-      this.#closeIfComplete();
+      if (!this.#isOver && this.#shutdown.isComplete) this.#close(undefined);
     });
   }
 
@@ -183,7 +183,7 @@ export class Connection implements FrameSink {
   }
 
   shouldStop(): boolean {
-    return this.#isOver || this.#turn.isOver;
+    return this.#input.isTurnOver;
   }
 
   /** Sections 3.4 and 4.3: SETTINGS come first, and nothing comes between the frames of a header block. */
@@ -198,62 +198,7 @@ export class Connection implements FrameSink {
 
   #receive(chunk: Buffer): void {
     this.#times.keepAlive.heard();
-    if (this.#isOver) return;
-    if (this.#input.push(chunk) === 1) this.#read();
-  }
-
-  /** Reads until there is no more input, the turn is over, or the socket takes no more output. */
-  #read(): void {
-    this.#turn.begin();
-    this.#isReading = true;
-    try {
-      while (!this.#isOver && this.#output.hasRoom) {
-        const chunk = this.#input[0];
-        if (chunk === undefined) break;
-        const stoppedAt = this.#reader.read(chunk, 0);
-        if (stoppedAt < chunk.length) {
-          this.#input[0] = chunk.subarray(stoppedAt);
-          break;
-        }
-        this.#input.shift();
-      }
-    } finally {
-      this.#isReading = false;
-    }
-    this.flush();
-    if (this.#isOver) this.#input = [];
-    if (this.#input.length === 0) {
-      if (this.socket.isPaused()) this.socket.resume();
-      return;
-    }
-    this.socket.pause();
-    // Without room it goes on when the socket has drained.
-    if (this.#output.hasRoom) this.#scheduleTurn();
-  }
-
-  #scheduleTurn(): void {
-    if (this.#isTurnScheduled) return;
-    this.#isTurnScheduled = true;
-    setImmediate(() => {
-      this.#isTurnScheduled = false;
-      this.#guard(() => this.#read());
-    });
-  }
-
-  #socketDrained(): void {
-    this.sender.socketDrained();
-    if (this.#input.length > 0) this.#scheduleTurn();
-  }
-
-  #initialWindowChanged(change: number): void {
-    const streams = this.streams.all();
-    this.#turn.spend(streams.length);
-    for (const stream of streams) {
-      if (stream.sendWindow + change > windowMax) {
-        throw new ConnectionError("flow_control_error", "stream window over 2^31-1");
-      }
-      this.sender.changeWindow(stream, change);
-    }
+    this.#input.receive(chunk);
   }
 
   #streamClosed(stream: Stream): void {
@@ -268,7 +213,6 @@ export class Connection implements FrameSink {
   }
 
   #sweep(now: number): void {
-    const { limits } = this.#options;
     const state = this.#state();
     const reason = this.#times.expired(state, now);
     if (reason !== undefined) {
@@ -282,7 +226,7 @@ export class Connection implements FrameSink {
       }
     }
     // While input waits, the peer's signs of life wait too.
-    const due = this.#input.length === 0 ? this.#times.keepAlive.sweep(now) : undefined;
+    const due = this.#input.isWaiting ? undefined : this.#times.keepAlive.sweep(now);
     if (due === "dead") {
       this.destroy("ping_timeout");
       return;
@@ -294,7 +238,7 @@ export class Connection implements FrameSink {
       const drainReason = this.#times.drainReason(state, now);
       if (drainReason !== undefined) {
         this.count(drainReason);
-        this.drain(limits.ageGraceMs);
+        this.drain(this.#options.limits.ageGraceMs);
       }
     }
     this.flush();
@@ -304,7 +248,7 @@ export class Connection implements FrameSink {
     return {
       settingsReceived: this.settings.received,
       settingsAcknowledged: this.#controlFrames.settingsAcknowledged,
-      partialFrame: this.#reader.partialFrame,
+      partialFrame: this.#input.partialFrame,
       partialBlock: this.#headerBlocks.partialBlock,
       writeProgress: this.#output.isWaiting ? this.#output.progress : undefined,
       openStreams: this.streams.size,
@@ -317,7 +261,6 @@ export class Connection implements FrameSink {
     try {
       work();
     } catch (error) {
-      this.#isReading = false;
       if (error instanceof ConnectionError) {
         this.#fail(error);
       } else {
@@ -333,15 +276,11 @@ export class Connection implements FrameSink {
     this.#close(reason);
   }
 
-  #closeIfComplete(): void {
-    if (!this.#isOver && this.#shutdown.isComplete) this.#close(undefined);
-  }
-
   /** Sends what is written, ends the socket and aborts what is open. `reason` is counted for the connection, if there is one. */
   #close(reason: EndReason | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#input = [];
+    this.#input.close();
     this.#output.close();
     const { socket } = this;
     if (!socket.destroyed) {

@@ -229,11 +229,16 @@ export class RequestReceiver {
   }
 
   #charge(stream: Stream): void {
-    const { budget, connection } = this.#options;
+    const { budget, calls, connection, streams } = this.#options;
     const bytes = stream.unread + stream.retained - stream.charged;
     const reason = budget.take(bytes);
-    if (reason === undefined) stream.charged += bytes;
-    else connection.overload(stream, reason);
+    if (reason === undefined) {
+      stream.charged += bytes;
+      return;
+    }
+    calls.overload(stream, reason);
+    if (stream.closed) connection.count(reason);
+    else streams.reset(stream, errorCodes.enhanceYourCalm, reason);
   }
 
   /** Announced in halves of the window, so that a large body costs few frames. */

@@ -140,12 +140,21 @@ export class ResponseSender {
 
   /** WINDOW_UPDATE of a stream. */
   addWindow(stream: Stream, increment: number): void {
-    this.changeWindow(stream, increment);
+    this.#changeWindow(stream, increment);
     this.pump();
   }
 
-  /** A change of the window, which may become negative (RFC 9113, section 6.9.2). Nothing is sent yet. */
-  changeWindow(stream: Stream, change: number): void {
+  /** SETTINGS_INITIAL_WINDOW_SIZE has changed; windows may become negative (RFC 9113, section 6.9.2). Nothing is sent yet. */
+  changeInitialWindow(change: number): void {
+    for (const stream of this.#options.streams.all()) {
+      if (stream.sendWindow + change > windowMax) {
+        throw new ConnectionError("flow_control_error", "stream window over 2^31-1");
+      }
+      this.#changeWindow(stream, change);
+    }
+  }
+
+  #changeWindow(stream: Stream, change: number): void {
     stream.sendWindow += change;
     if (stream.queue === undefined) return;
     if (stream.sendWindow > 0) this.#ready.add(stream);
