@@ -19,7 +19,7 @@ async function openStalledEvents(server: ServerProcess): Promise<{ socket: Socke
   const [host, port] = server.address.split(":");
   const socket = connect(Number(port), host);
   onTestFinished(() => void socket.destroy());
-  socket.write("GET /v1/key:watch HTTP/1.1\r\nHost: test\r\n\r\n");
+  socket.write("GET /v1/key:watch HTTP/1.1\r\nHost: localhost\r\n\r\n");
   const [chunk] = await once(socket, "data");
   socket.pause();
   return { socket, chunks: [chunk as Buffer] };
