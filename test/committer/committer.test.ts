@@ -372,3 +372,21 @@ test("times to live count from the clock, also when the log has a later time fro
   expect(second?.time).toBe(first?.time);
   expect(second?.events[0]).toMatchObject({ expireTime: committing.time + 2000 });
 });
+
+test("while the log takes deletes only, operations that put something are refused and others go on", async () => {
+  const { committer, logger, store } = startCommitting();
+  await committer.commit(operation([put("a"), put("b")]));
+  logger.deletesOnly = true;
+  logger.fault = new DuetError("LOG_UNAVAILABLE", "no space left");
+  const outcomes = await Promise.all([
+    outcomeOf(committer.commit(operation([put("c")]))),
+    outcomeOf(committer.commit(operation([remove("a")]))),
+    outcomeOf(committer.commit(operation([remove("b"), put("d")]))),
+    outcomeOf(committer.commit(operation([], check("b", { exists: true })))),
+  ]);
+  expect(outcomes).toEqual(["LOG_UNAVAILABLE", "OK", "LOG_UNAVAILABLE", "OK"]);
+  expect(contents(store)).toEqual({ b: "" });
+  logger.deletesOnly = false;
+  logger.fault = undefined;
+  expect(await outcomeOf(committer.commit(operation([put("c")])))).toBe("OK");
+});

@@ -5,6 +5,8 @@ import type { AppendOutcome, Transaction } from "../../src/transaction-log/trans
 export class FakeLogger extends MemoryTransactionLogger {
   /** The sequences of each append that was tried. */
   readonly appends: number[][] = [];
+  override fault: Error | undefined = undefined;
+  deletesOnly = false;
   readonly #failures: Error[] = [];
   #gate: Promise<void> = Promise.resolve();
 

@@ -47,7 +47,7 @@ export class Health {
     const { path } = options.files.directory;
     this.fullError = new DuetError(
       "LOG_UNAVAILABLE",
-      `no space left on the disk for the log in ${path}; it takes deletes only until there is room`,
+      `no space left on the disk for the log in ${path}; only deletes are accepted until there is room`,
     );
   }
 
@@ -84,7 +84,7 @@ export class Health {
     const { path } = files.directory;
     const message =
       `the lock file in ${path} was removed or replaced while the log was open, so another process may have ` +
-      "opened the log; the log takes no writes until the service is restarted";
+      "opened the log; writes are refused until the service is restarted";
     sink.error({ directory: path, lastSequence: files.lastSequence }, message);
     this.#lost = new DuetError("LOG_UNAVAILABLE", message);
     throw this.#lost;
@@ -110,7 +110,7 @@ export class Health {
   #faultOf(what: string, cause: unknown): DuetError {
     const { path } = this.#options.files.directory;
     const reason = isNoSpace(cause) ? `no space left on the disk for the log in ${path}` : what;
-    return new DuetError("LOG_UNAVAILABLE", `${reason}; it takes no writes until it has recovered`, {
+    return new DuetError("LOG_UNAVAILABLE", `${reason}; writes are refused until the log has recovered`, {
       cause,
     });
   }

@@ -5,7 +5,7 @@ import type { AppendOutcome, Transaction, TransactionLogger } from "../transacti
 /** Keeps the log in memory: nothing lasts. For tests, and for stores that need not outlive their process. */
 export class MemoryTransactionLogger implements TransactionLogger {
   readonly shared = false;
-  readonly fault = undefined;
+  readonly fault: Error | undefined = undefined;
   #horizon = 0;
   #latest = 0;
   #transactions: Transaction[] = [];

@@ -9,6 +9,7 @@ import { entryBytes } from "../../../src/store/entry.ts";
 import { Store } from "../../../src/store/store.ts";
 import { MemoryTransactionLogger } from "../../../src/transaction-log/memory/memory-transaction-logger.ts";
 import { createRandom, seed } from "../../support/random.ts";
+import { until } from "../../support/until.ts";
 import { readAll } from "../../transaction-log/log-model.ts";
 import { contents, operation, put, remove } from "../committing.ts";
 
@@ -45,6 +46,7 @@ async function start(logger: MemoryTransactionLogger, bytesMin: number): Promise
 class CountingLogger extends MemoryTransactionLogger {
   compactions: number[] = [];
   failure: Error | undefined;
+  compactionWanted = false;
 
   override async compact(horizon: number, isLive: (key: string, sequence: number) => boolean): Promise<void> {
     this.compactions.push(horizon);
@@ -68,6 +70,18 @@ test("compacts when as much was written as the store holds, and at least the min
   for (let count = 0; count < 3 * live; count++) await committer.commit(operation([put("key", value)]));
   expect(logger.compactions.length).toBeGreaterThanOrEqual(2);
   expect(logger.compactions.length).toBeLessThanOrEqual(3);
+});
+
+test("compacts as soon as the log wants it, with and without writes", async () => {
+  const logger = new CountingLogger();
+  const { committer, compactor } = await start(logger, 1_000_000);
+  await committer.commit(operation([put("key", value)]));
+  expect(logger.compactions).toEqual([]);
+  logger.compactionWanted = true;
+  await committer.commit(operation([put("key", value)]));
+  expect(logger.compactions).toEqual([2]);
+  await until(() => logger.compactions.length > 1);
+  compactor.close();
 });
 
 test("compacts soon after a start when the log is mostly garbage", async () => {

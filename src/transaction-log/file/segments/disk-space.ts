@@ -95,13 +95,8 @@ export class DiskSpace {
     if (full === this.#full) return;
     this.#full = full;
     const { sink, directory } = this.#options;
-    if (full)
-      sink.warn(
-        { directory: directory.path, freeBytes },
-        "no space left for the log, which takes deletes only",
-      );
-    else
-      sink.info({ directory: directory.path, freeBytes }, "space for the log again, which takes all writes");
+    if (full) sink.warn({ directory: directory.path, freeBytes }, "log full, only deletes are accepted");
+    else sink.info({ directory: directory.path, freeBytes }, "log has room again, all writes are accepted");
   }
 
   /** Best effort: without it the log is as safe, and takes fewer deletes when the disk is full. */
