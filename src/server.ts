@@ -10,8 +10,8 @@ import { hashState, openDatabase, type TransactionLogger } from "./database.ts";
 import type { Logger } from "./logging.ts";
 import { createServices } from "./service/services.ts";
 import { isLoopback } from "./wire/allowed-hosts.ts";
-import { openListener } from "./wire/listener.ts";
-import type { TlsFiles } from "./wire/servers.ts";
+import { openListener } from "./wire/listener/listener.ts";
+import type { TlsFiles } from "./wire/listener/tls-files.ts";
 import { createWire } from "./wire/wire.ts";
 
 /** How long running calls may take to finish once the server stops. */
@@ -68,10 +68,10 @@ export async function openServer(
   const listener = await openListener({
     address: configuration.listen,
     ...(tls && { tls }),
-    handle: (request, response) => wire.handle(request, response),
-    handleStream: (stream, headers) => wire.handleStream(stream, headers),
+    handle: (exchange) => wire.handle(exchange),
+    handleStream: (stream) => wire.handleStream(stream),
     log,
-    onConnectionEnded: (reason) => metrics.failures.countConnectionEnded(reason),
+    onEnded: (reason) => metrics.failures.countConnectionEnded(reason),
   });
 
   return {

@@ -1,4 +1,4 @@
-import type { HttpRequest } from "./http-exchange.ts";
+import type { Exchange } from "./call/exchange.ts";
 
 /** The names, in lower case and without a port, by which requests may call the server; `*` for any. */
 export type AllowedHosts = ReadonlySet<string> | "*";
@@ -15,13 +15,13 @@ export function isLoopback(host: string): boolean {
  * 127.0.0.1 has the same origin as a server there. Names of the loopback interface always pass, and so do HTTP/2 and
  * TLS, which such a page cannot speak to us.
  */
-export function createHostCheck(allowed: AllowedHosts): (request: HttpRequest) => boolean {
+export function createHostCheck(allowed: AllowedHosts): (exchange: Exchange) => boolean {
   if (allowed === "*") return () => true;
   // Clients send the same Host with every request.
   let lastPassed: string | undefined;
-  return ({ headers: { host }, httpVersionMajor, socket }) => {
+  return ({ headers: { host }, httpVersion, encrypted }) => {
     if (host === lastPassed || host === undefined) return true;
-    if (httpVersionMajor !== 1 || "encrypted" in socket) return true;
+    if (httpVersion !== 1 || encrypted) return true;
     const name = host.replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase();
     if (!isLoopback(name) && !allowed.has(name)) return false;
     lastPassed = host;

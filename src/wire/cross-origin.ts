@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
+import type { Exchange } from "./call/exchange.ts";
 
 /** The origins whose pages may call the server beside its own, or `*` for all. */
 export type CorsOrigins = ReadonlySet<string> | "*";
@@ -9,11 +9,11 @@ export interface CrossOriginPolicy {
    * Whether a page of a foreign origin sent this request, and may not: requests with an unsafe method and RPCs need an
    * origin that is listed. Requests of other clients have neither header and always pass.
    */
-  refuses(request: HttpRequest, isRpc: boolean): boolean;
+  refuses(exchange: Exchange, isRpc: boolean): boolean;
   /** Adds the headers by which a page of a listed origin may read the response. Call it before the response begins. */
-  addHeaders(request: HttpRequest, response: HttpResponse): void;
+  addHeaders(exchange: Exchange): void;
   /** Responds to a preflight request of CORS; false when it is none, or comes from an origin that is not listed. */
-  respondToPreflight(request: HttpRequest, response: HttpResponse): boolean;
+  respondToPreflight(exchange: Exchange): boolean;
 }
 
 const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -37,7 +37,7 @@ export function createCrossOriginPolicy(listed: CorsOrigins): CrossOriginPolicy 
   }
 
   return {
-    refuses({ headers, method = "" }, isRpc) {
+    refuses({ headers, method }, isRpc) {
       const { origin } = headers;
       const site = headers["sec-fetch-site"];
       if (origin === undefined && site === undefined) return false;
@@ -45,29 +45,29 @@ export function createCrossOriginPolicy(listed: CorsOrigins): CrossOriginPolicy 
       if (origin === undefined) return site === "cross-site" && listed !== "*";
       return !isListed(origin) && !isOwnOrigin(origin, headers);
     },
-    addHeaders({ headers }, response) {
-      const { origin } = headers;
+    addHeaders(exchange) {
+      const { origin } = exchange.headers;
       if (listed !== "*" && listed.size === 0) return;
       // Caches must not serve a page of one origin what they keep for another.
-      if (listed !== "*") response.setHeader("vary", "Origin");
+      if (listed !== "*") exchange.addHeader("vary", "Origin");
       if (origin === undefined || !isListed(origin)) return;
-      response.setHeader("access-control-allow-origin", listed === "*" ? "*" : origin);
-      response.setHeader("access-control-expose-headers", exposedHeaders);
+      exchange.addHeader("access-control-allow-origin", listed === "*" ? "*" : origin);
+      exchange.addHeader("access-control-expose-headers", exposedHeaders);
     },
-    respondToPreflight({ headers, method }, response) {
+    respondToPreflight(exchange) {
+      const { headers, method } = exchange;
       const { origin } = headers;
       if (method !== "OPTIONS" || origin === undefined || !isListed(origin)) return false;
       if (headers["access-control-request-method"] === undefined) return false;
-      response.setHeader("access-control-allow-methods", "GET, HEAD, PUT, POST, DELETE");
+      exchange.addHeader("access-control-allow-methods", "GET, HEAD, PUT, POST, DELETE");
       // Metadata of RPCs can have any name.
       const requested = headers["access-control-request-headers"];
-      if (requested !== undefined) response.setHeader("access-control-allow-headers", requested);
+      if (requested !== undefined) exchange.addHeader("access-control-allow-headers", requested);
       if (headers["access-control-request-private-network"] === "true") {
-        response.setHeader("access-control-allow-private-network", "true");
+        exchange.addHeader("access-control-allow-private-network", "true");
       }
-      response.setHeader("access-control-max-age", preflightSeconds);
-      response.writeHead(204);
-      response.end();
+      exchange.addHeader("access-control-max-age", String(preflightSeconds));
+      exchange.respond(204, {}, "");
       return true;
     },
   };
@@ -75,7 +75,7 @@ export function createCrossOriginPolicy(listed: CorsOrigins): CrossOriginPolicy 
 
 /** Whether a page came from this server: proxies may end TLS, so that the scheme does not count. */
 function isOwnOrigin(origin: string, headers: IncomingHttpHeaders): boolean {
-  const authority = (headers[":authority"] as string | undefined) ?? headers.host ?? "";
+  const authority = headers.host ?? "";
   const scheme = /^(https?):\/\//.exec(origin);
   if (scheme === null) return false;
   const defaultPort = scheme[1] === "https" ? /:443$/ : /:80$/;

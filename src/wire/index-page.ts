@@ -1,4 +1,4 @@
-import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
+import type { Exchange } from "./call/exchange.ts";
 
 const text = `Duet KV, a key-value store.
 
@@ -12,9 +12,6 @@ gRPC, gRPC-Web and Connect: the service duetkv.v1.KeyValueService, on this port.
 `;
 
 /** Tells a person who opens the root of the port what there is. */
-export function sendIndexPage(request: HttpRequest, response: HttpResponse): void {
-  const headers = { "content-type": "text/plain; charset=utf-8", "content-length": Buffer.byteLength(text) };
-  response.writeHead(200, headers);
-  if (request.method === "HEAD") response.end();
-  else response.end(text);
+export function sendIndexPage(exchange: Exchange): void {
+  exchange.respond(200, { "content-type": "text/plain; charset=utf-8" }, text);
 }

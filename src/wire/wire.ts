@@ -1,5 +1,4 @@
 import { setMaxListeners } from "node:events";
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { createRegistry } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import {
@@ -9,19 +8,22 @@ import {
 } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { Limits } from "../limits.ts";
 import { type AllowedHosts, createHostCheck } from "./allowed-hosts.ts";
-import { hasValidAuthority } from "./authority.ts";
+import type { Exchange } from "./call/exchange.ts";
+import { splitRequestTarget } from "./call/request-target.ts";
 import { createConnectMount } from "./connect/connect-mount.ts";
+import { createUnaryRoutes } from "./connect/unary-routes.ts";
 import { type CorsOrigins, createCrossOriginPolicy } from "./cross-origin.ts";
-import type { HttpRequest, HttpResponse } from "./http-exchange.ts";
+import { createGrpcRoutes } from "./grpc/route.ts";
+import type { Stream } from "./http2/stream.ts";
 import { sendIndexPage } from "./index-page.ts";
-import { createLane } from "./lane/lane.ts";
+import { isValidAuthority } from "./listener/authority.ts";
+import { Http2Exchange } from "./listener/http2-exchange.ts";
 import { createMethodTable, type MethodEntry, type ServiceRegistration } from "./method-table.ts";
 import { createOpenApiHandler, openApiPath } from "./openapi-handler.ts";
 import { createCodecs, type ListLimits } from "./protobuf/codecs.ts";
 import { refuseRpc } from "./refused-rpc.ts";
-import { splitRequestTarget } from "./request-target.ts";
 import type { RestConventions } from "./rest/convention.ts";
-import { answerError } from "./rest/error-answer.ts";
+import { respondWithError } from "./rest/error-response.ts";
 import type { Heartbeat } from "./rest/event-stream.ts";
 import { keyValueConventions } from "./rest/key-value/conventions.ts";
 import { createRestHandler } from "./rest/rest-handler.ts";
@@ -44,17 +46,17 @@ export interface WireOptions {
   readonly onCallFailed?: (method: MethodEntry | undefined, reason: string) => void;
   /** For tests. Default: every 15 s. */
   readonly heartbeat?: Heartbeat;
-  /** For tests. False sends the calls of the direct lane through Connect. Default: true. */
-  readonly lane?: boolean;
+  /** For tests. False sends every RPC through Connect's handlers. Default: true. */
+  readonly fastPath?: boolean;
 }
 
 export interface Wire {
   /** Every method that is served, by its path `/package.Service/Method`. */
   readonly methods: ReadonlyMap<string, MethodEntry>;
-  /** Answers an HTTP/2 stream if it is one for the direct lane; false: nothing was consumed, `handle` is to take it. */
-  handleStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean;
-  /** Answers a request of any protocol. */
-  handle(request: HttpRequest, response: HttpResponse): void;
+  /** Responds to a request of any protocol on a stream of HTTP/2. */
+  handleStream(stream: Stream): void;
+  /** Responds to a request of any protocol. */
+  handle(exchange: Exchange): void;
 }
 
 // Connect's type for JSON is that of REST, too.
@@ -63,7 +65,8 @@ const rpcType = /^application\/(?:grpc|connect\+|proto)/i;
 /** Serves the services in every protocol. Throws when their HTTP rules make no sense. */
 export function createWire(wireOptions: WireOptions): Wire {
   const onError: OnError = (path, error) => wireOptions.onCallFailed?.(methods.get(path), reasonOf(error));
-  const options = { ...wireOptions, onError };
+  const { requestBytesMax } = wireOptions.limits;
+  const options = { ...wireOptions, onError, requestBytesMax };
   const { services, shutdownSignal } = options;
   // Each running call listens; their number is bounded by the connections, and more than ten are no leak.
   setMaxListeners(0, shutdownSignal);
@@ -78,7 +81,7 @@ export function createWire(wireOptions: WireOptions): Wire {
 
   const serviceNames = new Set(services.map(({ service }) => service.typeName));
 
-  function isForRpc({ headers }: HttpRequest, path: string): boolean {
+  function isForRpc({ headers }: Exchange, path: string): boolean {
     return (
       serviceNames.has(path.slice(1, path.indexOf("/", 1))) || rpcType.test(headers["content-type"] ?? "")
     );
@@ -92,65 +95,68 @@ export function createWire(wireOptions: WireOptions): Wire {
     return wireError(Code.Unimplemented, "NO_SUCH_METHOD", message);
   }
 
-  const lane = options.lane === false ? undefined : createLane({ ...options, methods, registry, codecs });
+  const hasFastPath = options.fastPath !== false;
+  const unaryRoutes = createUnaryRoutes(methods, codecs, registry, options);
+  const grpcRoutes = createGrpcRoutes(methods, codecs, options);
 
   const crossOrigin = createCrossOriginPolicy(options.corsOrigins ?? new Set());
   const hasAllowedHost = createHostCheck(options.allowedHosts ?? "*");
 
   /** Responds to what no handler shall see; false: the request passes. */
-  function keepOut(request: HttpRequest, response: HttpResponse, path: string): boolean {
-    crossOrigin.addHeaders(request, response);
-    if (!hasAllowedHost(request)) {
+  function keepOut(exchange: Exchange, path: string): boolean {
+    crossOrigin.addHeaders(exchange);
+    if (!hasAllowedHost(exchange)) {
       const message = "Host is not a name of the loopback interface; --allowed-hosts lists further names";
-      refuse(request, response, path, wireError(Code.PermissionDenied, "HOST_NOT_ALLOWED", message));
+      refuse(exchange, path, wireError(Code.PermissionDenied, "HOST_NOT_ALLOWED", message));
       return true;
     }
-    if (crossOrigin.respondToPreflight(request, response)) return true;
-    const { origin } = request.headers;
-    if (origin === undefined && request.headers["sec-fetch-site"] === undefined) return false;
-    if (!crossOrigin.refuses(request, methods.has(path) || isForRpc(request, path))) return false;
+    if (crossOrigin.respondToPreflight(exchange)) return true;
+    const { origin } = exchange.headers;
+    if (origin === undefined && exchange.headers["sec-fetch-site"] === undefined) return false;
+    if (!crossOrigin.refuses(exchange, methods.has(path) || isForRpc(exchange, path))) return false;
     const message = `pages of ${origin === undefined ? "other sites" : "this origin"} may not call this server; --cors-origin lists those that may`;
-    refuse(request, response, path, wireError(Code.PermissionDenied, "ORIGIN_NOT_ALLOWED", message));
+    refuse(exchange, path, wireError(Code.PermissionDenied, "ORIGIN_NOT_ALLOWED", message));
     return true;
   }
 
-  function refuse(request: HttpRequest, response: HttpResponse, path: string, error: ConnectError): void {
+  function refuse(exchange: Exchange, path: string, error: ConnectError): void {
     onError(path, error);
-    if (methods.has(path) || isForRpc(request, path)) refuseRpc(request, response, error);
-    else answerError(request, response, error);
+    if (methods.has(path) || isForRpc(exchange, path)) refuseRpc(exchange, error);
+    else respondWithError(exchange, error);
   }
 
   const openApi = createOpenApiHandler();
 
+  function handle(exchange: Exchange): void {
+    const { method } = exchange;
+    const target = isValidAuthority(exchange.headers.host) ? splitRequestTarget(exchange.target) : undefined;
+    if (target === undefined) {
+      const message = "invalid Host header or request target";
+      const error = wireError(Code.InvalidArgument, "REQUEST_MALFORMED", message);
+      onError("", error);
+      respondWithError(exchange, error);
+    } else if (keepOut(exchange, target.path)) {
+      return;
+    } else if (methods.has(target.path)) {
+      if (hasFastPath && unaryRoutes(exchange, target.path)) return;
+      connect(exchange, target.path, target.query);
+    } else if (target.path === openApiPath) {
+      openApi(exchange);
+    } else if (target.path === "/" && (method === "GET" || method === "HEAD")) {
+      sendIndexPage(exchange);
+    } else if (isForRpc(exchange, target.path)) {
+      refuse(exchange, target.path, describeUnknown(target.path));
+    } else {
+      rest(exchange, target);
+    }
+  }
+
   return {
     methods,
-    handleStream: (stream, headers) =>
-      // Requests of pages go the long way, where their origin is checked.
-      headers.origin === undefined &&
-      headers["sec-fetch-site"] === undefined &&
-      lane?.handleStream(stream, headers) === true,
-    handle(request, response) {
-      const target = hasValidAuthority(request) ? splitRequestTarget(request.url ?? "") : undefined;
-      if (target === undefined) {
-        const message = "invalid Host header or request target";
-        const error = wireError(Code.InvalidArgument, "REQUEST_MALFORMED", message);
-        onError("", error);
-        answerError(request, response, error);
-      } else if (keepOut(request, response, target.path)) {
-        return;
-      } else if (methods.has(target.path)) {
-        if (lane?.handleRequest(request, response, target.path) === true) return;
-        connect(request, response, target.path, target.query);
-      } else if (target.path === openApiPath) {
-        openApi(request, response);
-      } else if (target.path === "/" && (request.method === "GET" || request.method === "HEAD")) {
-        sendIndexPage(request, response);
-      } else if (isForRpc(request, target.path)) {
-        refuse(request, response, target.path, describeUnknown(target.path));
-      } else {
-        rest(request, response, target);
-      }
+    handleStream(stream) {
+      if (!hasFastPath || !grpcRoutes(stream)) handle(new Http2Exchange(stream));
     },
+    handle,
   };
 }
 

@@ -1,4 +1,4 @@
-// Runs the Connect conformance suite against the wire, with the direct lane and without it. Needs Go. Without Go it
+// Runs the Connect conformance suite against the wire, with its fast paths and without them. Needs Go. Without Go it
 // fails in CI; elsewhere it says so and succeeds.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
@@ -30,15 +30,12 @@ function install(): boolean {
 
 if (install()) {
   const here = import.meta.dirname;
-  const known = ["failing", "flaky"].flatMap((kind) => [
-    `--known-${kind}`,
-    `@${join(here, `known-${kind}-with-lane.txt`)}`,
-  ]);
-  for (const lane of ["--with-lane", "--without-lane"]) {
-    console.log(`\nConformance of the wire ${lane.slice(2).replace("-", " the ")}:`);
+  const list = (kind: string, file: string): string[] => [`--known-${kind}`, `@${join(here, file)}`];
+  const known = [...list("failing", "known-failing.txt"), ...list("flaky", "known-flaky.txt")];
+  for (const mode of ["--with-fast-path", "--without-fast-path"]) {
+    console.log(`\nConformance of the wire ${mode.slice(2).replaceAll("-", " ")}:`);
     const options = ["--conf", join(here, "config.yaml"), "--mode", "server", "--max-servers", "2"];
-    const server = [process.execPath, join(here, "server.ts"), lane];
-    const list = lane === "--with-lane" ? known : [];
-    if (!run(runner, [...options, ...list, "--", ...server])) process.exitCode = 1;
+    const server = [process.execPath, join(here, "server.ts"), mode];
+    if (!run(runner, [...options, ...known, "--", ...server])) process.exitCode = 1;
   }
 }

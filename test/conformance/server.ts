@@ -1,9 +1,9 @@
 // The server under test of the Connect conformance suite: says on stdout where it listens, as stdin asks, and serves
-// until it is told to stop. `--without-lane` sends every call through Connect's own pipeline.
+// until it is told to stop. `--without-fast-path` sends every call through Connect's own pipeline.
 import { once } from "node:events";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { defaultLimits } from "../../src/limits.ts";
-import { openListener } from "../../src/wire/listener.ts";
+import { openListener } from "../../src/wire/listener/listener.ts";
 import { registerService } from "../../src/wire/method-table.ts";
 import { createWire } from "../../src/wire/wire.ts";
 import type { WireLog } from "../../src/wire/wire-log.ts";
@@ -36,12 +36,12 @@ const wire = createWire({
   limits: { ...defaultLimits, requestBytesMax: asked.messageReceiveLimit || defaultLimits.requestBytesMax },
   log,
   shutdownSignal: new AbortController().signal,
-  lane: !process.argv.includes("--without-lane"),
+  fastPath: !process.argv.includes("--without-fast-path"),
 });
 const listener = await openListener({
   address: { host: "127.0.0.1", port: 0 },
-  handle: (request, response) => wire.handle(request, response),
-  handleStream: (stream, headers) => wire.handleStream(stream, headers),
+  handle: (exchange) => wire.handle(exchange),
+  handleStream: (stream) => wire.handleStream(stream),
   log,
   ...(tls === undefined ? {} : { tls }),
 });

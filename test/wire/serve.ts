@@ -5,7 +5,8 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { defaultLimits, type Limits } from "../../src/limits.ts";
-import { type Listener, type ListenerOptions, openListener } from "../../src/wire/listener.ts";
+import { Http2Exchange } from "../../src/wire/listener/http2-exchange.ts";
+import { type Listener, type ListenerOptions, openListener } from "../../src/wire/listener/listener.ts";
 import { registerService, type ServiceRegistration } from "../../src/wire/method-table.ts";
 import type { Heartbeat } from "../../src/wire/rest/event-stream.ts";
 import { createWire, type WireOptions } from "../../src/wire/wire.ts";
@@ -50,7 +51,12 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
   const address = { host: "127.0.0.1", port: 0 };
   const listener = await openListener({
     address,
-    handle: (request, response) => wire.handle(request, response),
+    handle: (exchange) => wire.handle(exchange),
+    // A test that handles requests itself handles those of both versions.
+    handleStream: (stream) =>
+      options.listener?.handle === undefined
+        ? wire.handleStream(stream)
+        : options.listener.handle(new Http2Exchange(stream)),
     log,
     ...options.listener,
   });

@@ -1,53 +1,43 @@
-import type { IncomingMessage } from "node:http";
 import type { Registry } from "@bufbuild/protobuf";
 import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
-import type { Compression, UniversalHandler } from "@connectrpc/connect/protocol";
-import {
-  compressionBrotli,
-  compressionGzip,
-  universalRequestFromNodeRequest,
-  universalResponseToNodeResponse,
-} from "@connectrpc/connect-node";
-import type { Limits } from "../../limits.ts";
+import type {
+  Compression,
+  UniversalHandler,
+  UniversalServerRequest,
+  UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
+import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import type { Reason } from "../../reasons.ts";
-import { bodyTooLarge } from "../body.ts";
-import { type HttpRequest, type HttpResponse, isGone } from "../http-exchange.ts";
+import { bodyTooLarge } from "../call/body-too-large.ts";
+import type { CallOptions } from "../call/call.ts";
+import type { Exchange } from "../call/exchange.ts";
+import { toHeaders } from "../call/headers.ts";
+import { toNodeHeaders } from "../call/node-headers.ts";
+import { parseConnectTimeout, parseGrpcTimeout } from "../call/timeouts.ts";
 import type { ServiceRegistration } from "../method-table.ts";
 import { refuseRpc } from "../refused-rpc.ts";
-import { answerError } from "../rest/error-answer.ts";
-import { parseConnectTimeout, parseGrpcTimeout } from "../timeouts.ts";
-import { type OnError, wireError } from "../wire-error.ts";
-import type { WireLog } from "../wire-log.ts";
+import { respondWithError } from "../rest/error-response.ts";
+import { wireError } from "../wire-error.ts";
 import { createCallValues, noteHandlerFailure, withReasons } from "./error-reasons.ts";
 
-export interface ConnectMountOptions {
+export interface ConnectMountOptions extends CallOptions {
   readonly services: readonly ServiceRegistration[];
-  readonly limits: Limits;
   readonly registry: Registry;
-  readonly shutdownSignal: AbortSignal;
-  readonly log: WireLog;
-  readonly onError: OnError;
 }
 
 /** Serves gRPC, gRPC-Web and Connect by Connect's own pipeline. `path` is one of the paths of the method table. */
-export type ConnectMount = (
-  request: HttpRequest,
-  response: HttpResponse,
-  path: string,
-  query: string,
-) => void;
+export type ConnectMount = (exchange: Exchange, path: string, query: string) => void;
 
-// A page or an answer to BatchGet is bounded by the service; this only keeps a mistake from taking all memory.
+// A page or a response to BatchGet is bounded by the service; this only keeps a mistake from taking all memory.
 const writeBytesMax = 64 * 1024 * 1024;
 
 /**
- * Mounts the services on Connect. It is connectNodeAdapter in parts: that one throws on a Host which `new URL` does not
- * take, and prints to the console when a client leaves in the middle of a stream.
+ * Mounts the services on Connect: its universal handlers on our exchanges, whichever version of HTTP they speak.
  */
 export function createConnectMount(options: ConnectMountOptions): ConnectMount {
   const { log, onError } = options;
   const router = createConnectRouter({
-    readMaxBytes: options.limits.requestBytesMax,
+    readMaxBytes: options.requestBytesMax,
     writeMaxBytes: writeBytesMax,
     acceptCompression: [compressionGzip, compressionBrotli].map(blameClient),
     jsonOptions: { registry: options.registry, alwaysEmitImplicit: true, ignoreUnknownFields: false },
@@ -57,64 +47,83 @@ export function createConnectMount(options: ConnectMountOptions): ConnectMount {
   for (const { service, implementation } of options.services) router.service(service, implementation);
   const handlers = new Map<string, UniversalHandler>(router.handlers.map((h) => [h.requestPath, h]));
 
-  return (request, response, path, query) => {
+  async function serve(exchange: Exchange, handler: UniversalHandler, path: string, query: string) {
+    const contextValues = createCallValues();
+    const request = toUniversalRequest(exchange, path, query);
+    if (request === undefined) {
+      const message = "invalid Host header or request target";
+      const error = wireError(Code.InvalidArgument, "REQUEST_MALFORMED", message);
+      onError(path, error);
+      return refuseRpc(exchange, error);
+    }
+    const response = await handler({ ...request, contextValues });
+    const refusal = refusals[response.status];
+    if (refusal === undefined) {
+      return send(
+        exchange,
+        withReasons(response, contextValues, (error) => onError(path, error)),
+      );
+    }
+    const error = wireError(refusal.code, refusal.reason, refusal.message);
+    onError(path, error);
+    const extra = response.status === 405 ? { allow: handler.allowedMethods.join(", ") } : {};
+    respondWithError(exchange, error, response.status, extra);
+  }
+
+  return (exchange, path, query) => {
     const handler = handlers.get(path);
     if (handler === undefined) throw new Error(`${path} is not mounted`);
-    // The absolute form of a target would be resolved against the authority again.
-    request.url = query === "" ? path : `${path}?${query}`;
-    dropEndlessTimeouts(request);
-    if (request.method === "GET" && !hasValidBase64(query)) {
+    if (exchange.method === "GET" && !hasValidBase64(query)) {
       const error = wireError(Code.InvalidArgument, "REQUEST_MALFORMED", "message is not valid base64");
       onError(path, error);
-      return answerError(request, response, error);
+      return respondWithError(exchange, error);
     }
-    const values = createCallValues();
-    let universalRequest: ReturnType<typeof universalRequestFromNodeRequest>;
-    try {
-      universalRequest = universalRequestFromNodeRequest(request, response as never, undefined, values);
-      if (request.httpVersionMajor === 1) {
-        universalRequest = { ...universalRequest, body: readAndDrop(request as IncomingMessage) };
-      }
-    } catch (error) {
-      log.debug({ err: error }, "request refused: invalid target");
-      const refusal = wireError(
-        Code.InvalidArgument,
-        "REQUEST_MALFORMED",
-        "invalid Host header or request target",
-      );
-      onError(path, refusal);
-      return refuseRpc(request, response, refusal);
-    }
-    handler(universalRequest)
-      .then((answer) => {
-        const refusal = refusals[answer.status];
-        if (refusal !== undefined) {
-          const error = wireError(refusal.code, refusal.reason, refusal.message);
-          onError(path, error);
-          const extra = answer.status === 405 ? { allow: handler.allowedMethods.join(", ") } : {};
-          return answerError(request, response, error, answer.status, extra);
-        }
-        const named = withReasons(answer, values, (error) => onError(path, error));
-        return universalResponseToNodeResponse(named, response as never);
-      })
-      .catch((error: unknown) => {
-        // The peer has left or has reset the stream: nobody is there to be told, and it is no fault of ours.
-        if (isGone(response) || ConnectError.from(error).code === Code.Aborted) return;
-        log.error({ err: error, path }, "response could not be written");
-        response.end();
-      });
+    serve(exchange, handler, path, query).catch((error: unknown) => {
+      // The client has left or has reset the stream: nobody is there to be told, and it is no fault of ours.
+      if (exchange.gone || ConnectError.from(error).code === Code.Aborted) return;
+      log.error({ err: error, path }, "response could not be written");
+      exchange.abort();
+    });
   };
 }
 
-/**
- * A body whose reader may leave early: the rest is read and dropped. Leaving a stream destroys it, as a rule, and Node
- * then never reads on, but keeps the connection: the next request on it would wait for ever.
- */
-async function* readAndDrop(request: IncomingMessage): AsyncGenerator<Uint8Array, void, undefined> {
+/** Undefined when the host is none that a URL can have. */
+function toUniversalRequest(
+  exchange: Exchange,
+  path: string,
+  query: string,
+): Omit<UniversalServerRequest, "contextValues"> | undefined {
+  const { httpVersion, method, headers, encrypted } = exchange;
+  const url = `${encrypted ? "https" : "http"}://${headers.host}${path}${query === "" ? "" : `?${query}`}`;
+  if (!URL.canParse(url)) return undefined;
+  const header = toHeaders(headers);
+  dropEndlessTimeouts(header);
+  const left = new AbortController();
+  exchange.whenGone(() => left.abort(wireError(Code.Canceled, "CLIENT_GONE", "the client went away")));
+  return {
+    httpVersion: httpVersion === 1 ? "1.1" : "2.0",
+    method,
+    url,
+    header,
+    body: exchange.body(),
+    signal: left.signal,
+  };
+}
+
+async function send(exchange: Exchange, response: UniversalServerResponse): Promise<void> {
+  // Headers go out after the first part of the body, and trailers after the last: handlers may set some until then.
+  const parts = response.body?.[Symbol.asyncIterator]();
   try {
-    yield* request.iterator({ destroyOnReturn: false });
+    let part = await parts?.next();
+    exchange.begin(response.status, toNodeHeaders(new Headers(response.header)));
+    for (; part?.done === false; part = await parts?.next()) {
+      if (!exchange.write(part.value)) await exchange.drained();
+      if (exchange.gone) return;
+    }
+    const { trailer } = response;
+    exchange.end(trailer === undefined ? undefined : toNodeHeaders(new Headers(trailer)));
   } finally {
-    request.resume();
+    parts?.return?.().then(undefined, () => {});
   }
 }
 
@@ -164,8 +173,9 @@ const refusals: Readonly<Record<number, { code: Code; reason: Reason; message: s
 };
 
 /** Connect would give a timer more milliseconds than it can count, and the deadline would pass at once. */
-function dropEndlessTimeouts(request: HttpRequest): void {
-  const { headers } = request;
-  if (parseGrpcTimeout(headers["grpc-timeout"]) === "endless") delete headers["grpc-timeout"];
-  if (parseConnectTimeout(headers["connect-timeout-ms"]) === "endless") delete headers["connect-timeout-ms"];
+function dropEndlessTimeouts(headers: Headers): void {
+  if (parseGrpcTimeout(headers.get("grpc-timeout") ?? undefined) === "endless")
+    headers.delete("grpc-timeout");
+  if (parseConnectTimeout(headers.get("connect-timeout-ms") ?? undefined) === "endless")
+    headers.delete("connect-timeout-ms");
 }

@@ -18,8 +18,8 @@ import {
 import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerParse, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import type { Reason } from "../../reasons.ts";
-import { encodeEnvelope, envelopeHeaderBytes } from "../lane/envelope.ts";
-import { setGrpcStatus } from "../lane/grpc-status.ts";
+import { encodeEnvelope, envelopeHeaderBytes } from "../grpc/envelope.ts";
+import { setGrpcStatus } from "../grpc/status.ts";
 import { findErrorInfo, wireError } from "../wire-error.ts";
 
 /** The reasons of what Connect refuses by itself, where the message tells no more. */

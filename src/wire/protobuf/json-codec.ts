@@ -1,7 +1,7 @@
 import {
   create,
   type DescMessage,
-  fromJson,
+  fromJsonString,
   type JsonValue,
   type MessageInitShape,
   type Registry,
@@ -33,9 +33,9 @@ export function createJsonCodec(registry: Registry, listLimits: ListLimits): Mes
         throw malformed("the request is not UTF-8", error);
       }
       try {
-        const json = JSON.parse(text) as JsonValue;
-        checkListsOfJson(message, json, listLimits);
-        return fromJson(message, json, { registry });
+        checkListsOfJson(message, JSON.parse(text) as JsonValue, listLimits);
+        // From the text, in which protobuf-es finds repeated names.
+        return fromJsonString(message, text, { registry });
       } catch (error) {
         if (error instanceof ConnectError) throw error;
         throw malformed(`the request is not JSON of ${message.typeName}: ${describeJsonFault(error)}`, error);

@@ -3,8 +3,8 @@ import type { Message } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import type { Reason } from "../../reasons.ts";
 
-/** An answer, ready to be written. `content-length` is added to it. */
-export interface RestAnswer {
+/** A response, ready to be written. `content-length` is added to it. */
+export interface RestResponse {
   readonly status: number;
   readonly headers: OutgoingHttpHeaders;
   readonly body: string | Uint8Array;
@@ -26,8 +26,8 @@ export interface RestConvention<Request extends Message = Message, Response exte
   readonly readRawBody?: (request: Request, body: Buffer, headers: IncomingHttpHeaders) => void;
   /** Sees the request last, when path, query and body are in it. */
   readonly readHeaders?: (request: Request, headers: IncomingHttpHeaders) => void;
-  /** Makes the answer, from what the handler made. `json` writes the response as it would be without a convention. */
-  readonly answer?: (response: Response, headers: IncomingHttpHeaders, json: () => string) => RestAnswer;
+  /** Makes the response, from what the handler made. `json` writes the response as it would be without a convention. */
+  readonly respond?: (response: Response, headers: IncomingHttpHeaders, json: () => string) => RestResponse;
   /** Another status than the table's; undefined: the table's. */
   readonly errorStatus?: (error: ConnectError, headers: IncomingHttpHeaders) => number | undefined;
   /** The `id:` of a message in an event stream; undefined: none. */

@@ -1,8 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
-import { type HttpResponse, isGone } from "../http-exchange.ts";
-import { type Invocation, invokeServerStream } from "../invocation.ts";
-import { toErrorJson } from "./error-answer.ts";
+import type { Call } from "../call/call.ts";
+import { toErrorJson } from "./error-response.ts";
 import type { RestRoute } from "./rest-route.ts";
 
 /** Calls `beat` again and again until the returned function is called. */
@@ -16,16 +15,13 @@ export const everyFifteenSeconds: Heartbeat = (beat) => {
 
 export interface EventStreamOptions {
   readonly route: RestRoute;
-  readonly request: Message;
-  readonly invocation: Invocation;
-  readonly response: HttpResponse;
+  readonly call: Call;
+  readonly messages: AsyncGenerator<Message, void, undefined>;
   readonly heartbeat: Heartbeat;
   readonly toJson: (message: Message) => string;
   /** What was thrown, as the client may see it. */
   readonly toConnectError: (thrown: unknown) => ConnectError;
 }
-
-const stallMs = 300_000;
 
 const eventStreamHeaders = {
   "content-type": "text/event-stream",
@@ -36,41 +32,39 @@ const eventStreamHeaders = {
 };
 
 /**
- * Answers a server-streaming call with Server-Sent Events, one for each message; the next message is pulled when the
- * peer has taken the last. Rejects with the error of the call when nothing was sent yet; later ones become `event: end`.
+ * Sends the messages of a server-streaming call as Server-Sent Events; the next one is pulled when the client has taken the
+ * last. Rejects with the error of the call when nothing was sent yet; later ones become `event: end`.
  */
-export async function answerWithEvents(options: EventStreamOptions): Promise<void> {
-  const { invocation, response, route } = options;
-  const messages = invokeServerStream(route.entry, options.request, invocation);
+export async function streamEvents(options: EventStreamOptions): Promise<void> {
+  const { call, messages } = options;
+  const { exchange } = call;
   let next = await messages.next();
-  if (isGone(response)) return void messages.return();
-  response.writeHead(200, {
-    ...Object.fromEntries(invocation.responseHeaderIfAny ?? []),
+  if (exchange.gone) return void messages.return();
+  exchange.begin(200, {
+    ...Object.fromEntries(call.responseHeaderIfAny ?? []),
     ...eventStreamHeaders,
   });
-  // A peer that has taken nothing for so long has gone without a word.
-  response.setTimeout(stallMs, () => response.destroy());
   let waiting = false;
   const stopBeating = options.heartbeat(() => {
-    // A peer that does not take what is there already needs no sign of life on top.
-    if (!waiting && !isGone(response)) response.write(":\n\n");
+    // A client that does not take what is there already needs no sign of life on top.
+    if (!waiting && !exchange.gone) exchange.write(":\n\n");
   });
   try {
     for (; next.done !== true; next = await messages.next()) {
-      if (!response.write(encodeEvent(next.value, options))) {
+      if (!exchange.write(encodeEvent(next.value, options))) {
         waiting = true;
-        await drained(response);
+        await exchange.drained();
         waiting = false;
       }
-      if (isGone(response)) break;
+      if (exchange.gone) break;
     }
   } catch (error) {
-    if (!isGone(response))
-      response.write(`event: end\ndata: ${toErrorJson(options.toConnectError(error))}\n\n`);
+    const end = toErrorJson(options.toConnectError(error));
+    if (!exchange.gone) exchange.write(`event: end\ndata: ${end}\n\n`);
   } finally {
     stopBeating();
     await messages.return();
-    if (!isGone(response)) response.end();
+    if (!exchange.gone) exchange.end();
   }
 }
 
@@ -85,18 +79,4 @@ function encodeEvent(message: Message, { route, toJson }: EventStreamOptions): B
     encodedEvents.set(message, event);
   }
   return event;
-}
-
-/** Resolves when the peer can take more, or will never take anything again. */
-function drained(response: HttpResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const settle = (): void => {
-      response.off("drain", settle);
-      response.off("close", settle);
-      resolve();
-    };
-    if (isGone(response)) return resolve();
-    response.once("drain", settle);
-    response.once("close", settle);
-  });
 }

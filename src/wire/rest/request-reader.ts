@@ -1,16 +1,16 @@
+import type { IncomingHttpHeaders } from "node:http";
 import {
   create,
   type DescMessage,
-  fromJson,
+  fromJsonString,
   type JsonValue,
   type Message,
   type Registry,
 } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { HttpRequest } from "../http-exchange.ts";
+import type { RequestTarget } from "../call/request-target.ts";
 import { describeJsonFault } from "../json-fault.ts";
 import { checkListsOfJson, type ListLimits } from "../protobuf/codecs.ts";
-import type { RequestTarget } from "../request-target.ts";
 import { wireError } from "../wire-error.ts";
 import { type FieldPath, setFieldFromText } from "./field-path.ts";
 import { decodePercent } from "./percent-decoding.ts";
@@ -32,7 +32,7 @@ interface ReadOptions {
  */
 export function readRequest(
   match: RouteMatch<RestRoute>,
-  { headers }: HttpRequest,
+  headers: IncomingHttpHeaders,
   { path, query }: RequestTarget,
   content: Buffer,
   options: ReadOptions,
@@ -115,9 +115,11 @@ function readJsonBody(
   }
   try {
     const body = JSON.parse(text) as JsonValue;
-    const json = route.body === "all" ? body : { [(route.body as { name: string }).name]: body };
-    checkListsOfJson(input, json, listLimits);
-    return fromJson(input, json, { registry });
+    const name = route.body === "all" ? undefined : (route.body as { name: string }).name;
+    checkListsOfJson(input, name === undefined ? body : { [name]: body }, listLimits);
+    // From the text, in which protobuf-es finds repeated names.
+    const json = name === undefined ? text : `{${JSON.stringify(name)}:${text}}`;
+    return fromJsonString(input, json, { registry });
   } catch (error) {
     if (error instanceof ConnectError) throw error;
     throw malformed(`the body is not JSON of ${input.typeName}: ${describeJsonFault(error)}${hint(route)}`);

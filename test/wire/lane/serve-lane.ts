@@ -1,6 +1,6 @@
 import { onTestFinished } from "vitest";
 import { defaultLimits, type Limits } from "../../../src/limits.ts";
-import { type Listener, openListener } from "../../../src/wire/listener.ts";
+import { type Listener, openListener } from "../../../src/wire/listener/listener.ts";
 import type { ServiceRegistration } from "../../../src/wire/method-table.ts";
 import { createWire } from "../../../src/wire/wire.ts";
 import type { WireLog } from "../../../src/wire/wire-log.ts";
@@ -26,12 +26,12 @@ export async function serveLane(
     limits: { ...defaultLimits, ...limits },
     log,
     shutdownSignal: shutdown.signal,
-    lane,
+    fastPath: lane,
   });
   const listener = await openListener({
     address: { host: "127.0.0.1", port: 0 },
-    handle: (request, response) => wire.handle(request, response),
-    handleStream: (stream, headers) => wire.handleStream(stream, headers),
+    handle: (exchange) => wire.handle(exchange),
+    handleStream: (stream) => wire.handleStream(stream),
     log,
   });
   onTestFinished(() => listener.drain(0));

@@ -14,7 +14,7 @@ import {
   type WatchResponse,
 } from "../../../../gen/duetkv/v1/key_value_pb.ts";
 import { wireError } from "../../wire-error.ts";
-import type { RestAnswer, RestConvention, RestConventions } from "../convention.ts";
+import type { RestConvention, RestConventions, RestResponse } from "../convention.ts";
 import { prefersJson } from "./accept.ts";
 import { hasPreconditionHeader, isNotModified, readPrecondition, toEntityTag } from "./entity-tags.ts";
 import { mediaTypeOf } from "./media-type.ts";
@@ -36,9 +36,9 @@ const put: RestConvention<PutRequest, MessageInitShape<typeof PutResponseSchema>
   },
   readHeaders: readWriteHeaders,
   errorStatus: preconditionStatus,
-  answer({ entry, revision = 0n }, headers, json) {
+  respond({ entry, revision = 0n }, headers, json) {
     const extra = entry === undefined ? {} : { etag: toEntityTag(entry.revision) };
-    return answerWrite(201, revision, extra, headers, json);
+    return respondToWrite(201, revision, extra, headers, json);
   },
 };
 
@@ -46,12 +46,12 @@ const remove: RestConvention<DeleteRequest, MessageInitShape<typeof DeleteRespon
   pathReason: "KEY_INVALID",
   readHeaders: readWriteHeaders,
   errorStatus: preconditionStatus,
-  answer: ({ revision = 0n }, headers, json) => answerWrite(200, revision, {}, headers, json),
+  respond: ({ revision = 0n }, headers, json) => respondToWrite(200, revision, {}, headers, json),
 };
 
 const get: RestConvention<Message, MessageInitShape<typeof GetResponseSchema>> = {
   pathReason: "KEY_INVALID",
-  answer({ entry, revision = 0n }, requestHeaders, json) {
+  respond({ entry, revision = 0n }, requestHeaders, json) {
     const headers: OutgoingHttpHeaders = { "duetkv-revision": String(revision), vary: "Accept" };
     if (entry !== undefined) {
       headers["etag"] = toEntityTag(entry.revision);
@@ -66,7 +66,8 @@ const get: RestConvention<Message, MessageInitShape<typeof GetResponseSchema>> =
 
 /** List, BatchGet and Commit: JSON, and the store's revision as every answer has it. */
 const jsonOnly: RestConvention<Message, { revision?: bigint }> = {
-  answer: ({ revision = 0n }, _headers, json) => withJson(200, { "duetkv-revision": String(revision) }, json),
+  respond: ({ revision = 0n }, _headers, json) =>
+    withJson(200, { "duetkv-revision": String(revision) }, json),
 };
 
 const watch: RestConvention<WatchRequest, WatchResponse> = {
@@ -122,18 +123,18 @@ function preconditionStatus(error: ConnectError, headers: IncomingHttpHeaders): 
   return failed && hasPreconditionHeader(headers) ? 412 : undefined;
 }
 
-function answerWrite(
+function respondToWrite(
   status: number,
   revision: bigint,
   extra: OutgoingHttpHeaders,
   requestHeaders: IncomingHttpHeaders,
   json: () => string,
-): RestAnswer {
+): RestResponse {
   const headers = { "duetkv-revision": String(revision), vary: "Accept", ...extra };
   return prefersJson(requestHeaders.accept) ? withJson(status, headers, json) : { status, headers, body: "" };
 }
 
-function withJson(status: number, headers: OutgoingHttpHeaders, json: () => string): RestAnswer {
+function withJson(status: number, headers: OutgoingHttpHeaders, json: () => string): RestResponse {
   headers["content-type"] = "application/json";
   return { status, headers, body: json() };
 }

@@ -1,0 +1,133 @@
+import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
+import type { MethodEntry } from "../method-table.ts";
+import { type ErrorListeners, toReportedError } from "../wire-error.ts";
+import { CallContext } from "./call-context.ts";
+import type { BodyReader, Exchange } from "./exchange.ts";
+import type { Protocol } from "./protocol.ts";
+
+const noBytes = Buffer.alloc(0);
+
+type MessageInit = MessageInitShape<DescMessage>;
+
+export interface CallOptions extends ErrorListeners {
+  readonly requestBytesMax: number;
+  /** Aborts the signal of every running call. */
+  readonly shutdownSignal: AbortSignal;
+}
+
+/** One call on its way: its body comes in, its handler is called, its response goes out. */
+export class Call extends CallContext implements BodyReader {
+  readonly #protocol: Protocol;
+  readonly #options: CallOptions;
+  #settled = false;
+
+  constructor(
+    entry: MethodEntry,
+    exchange: Exchange,
+    protocol: Protocol,
+    options: CallOptions,
+    timeoutMs: number | undefined,
+  ) {
+    super(entry, exchange, protocol.name, options.shutdownSignal, timeoutMs);
+    this.#protocol = protocol;
+    this.#options = options;
+  }
+
+  get options(): CallOptions {
+    return this.#options;
+  }
+
+  /** Reads the request. It must be called once, in the turn in which the exchange began. */
+  begin(): void {
+    if (this.hasDeadline) this.onExpired((error) => this.fail(error));
+    if (this.#settled) return;
+    if (this.#protocol.takesBody && this.exchange.hasBody) this.#readBody();
+    else this.receive(noBytes, 0, 0);
+  }
+
+  #readBody(): void {
+    this.exchange.readBody(this.#options.requestBytesMax + this.#protocol.envelopeBytes, this);
+  }
+
+  receive(bytes: Buffer, start: number, end: number): void {
+    try {
+      const request = this.#protocol.decode(this, bytes, start, end);
+      if (this.entry.spec.kind === "unary") this.#callUnary(request);
+      else this.#callStreaming(request);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  abandon(): void {
+    this.#settled = true;
+    this.finish();
+  }
+
+  fail(thrown: unknown): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.finish();
+    const { path } = this.entry;
+    const error = toReportedError(thrown, this.#options, path);
+    if (this.exchange.gone) return;
+    try {
+      this.#protocol.fail(this, error);
+    } catch (unwritable) {
+      this.#options.log.error({ err: unwritable, path }, "response could not be written");
+      this.exchange.abort();
+    }
+  }
+
+  #callUnary(request: Message): void {
+    const { spec, path } = this.entry;
+    if (spec.kind !== "unary") throw new TypeError(`${path} is not a unary method`);
+    const response: MessageInit | Promise<MessageInit> = spec.impl(request, this);
+    if ("then" in response) {
+      (response as Promise<MessageInit>).then(
+        (init) => this.#succeed(init),
+        (error: unknown) => this.fail(error),
+      );
+    } else this.#succeed(response);
+  }
+
+  #succeed(response: MessageInit): void {
+    if (this.#settled) return;
+    this.finish();
+    if (this.exchange.gone) return;
+    try {
+      this.#protocol.respond(this, response);
+      this.#settled = true;
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #callStreaming(request: Message): void {
+    this.#stream(request).catch((error: unknown) => this.fail(error));
+  }
+
+  async #stream(request: Message): Promise<void> {
+    if (this.#protocol.stream === undefined) throw new TypeError(`${this.#protocol.name} does not stream`);
+    await this.#protocol.stream(this, this.#messages(request));
+    this.#settled = true;
+  }
+
+  /** Each message is pulled when it is asked for; leaving the loop early tells the handler. */
+  async *#messages(request: Message): AsyncGenerator<Message, void, undefined> {
+    const { spec, path } = this.entry;
+    if (spec.kind !== "server_streaming") throw new TypeError(`${path} is not a server-streaming method`);
+    const messages = spec.impl(request, this)[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await this.untilDeadline(messages.next());
+        if (next.done === true) return;
+        yield create(spec.method.output, next.value);
+      }
+    } finally {
+      // A handler that waits for its signal only hears of the end by it; waiting for the handler first would hang.
+      this.finish();
+      messages.return?.().then(undefined, () => {});
+    }
+  }
+}

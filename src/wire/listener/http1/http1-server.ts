@@ -1,0 +1,61 @@
+import { createServer, type Server, type ServerOptions, ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { Socket } from "node:net";
+import type { ListenerLimits } from "../limits.ts";
+import type { TlsFiles } from "../tls-files.ts";
+
+/** The one place that every HTTP/1.1 response passes, whoever writes it: while draining it also ends the connection. */
+function closingServerResponse(isDraining: () => boolean): typeof ServerResponse {
+  class ClosingServerResponse extends ServerResponse {
+    override writeHead(...head: unknown[]): this {
+      if (isDraining()) this.shouldKeepAlive = false;
+      return super.writeHead(...(head as Parameters<ServerResponse["writeHead"]>));
+    }
+  }
+  return ClosingServerResponse as typeof ServerResponse;
+}
+
+/**
+ * Node's HTTP/1.1 server, which owns the port: one that is only fed by emit('connection') enforces no headersTimeout.
+ * `takeSocket` sees every connection first, once TLS is established, and calls `serveHttp1` for those that speak HTTP/1.1.
+ */
+export function createHttp1Server(
+  limits: ListenerLimits,
+  tls: TlsFiles | undefined,
+  isDraining: () => boolean,
+  takeSocket: (socket: Socket, serveHttp1: () => void) => void,
+): Server {
+  const options = {
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: 2000,
+    maxHeaderSize: limits.headerBytesMax,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
+    ServerResponse: closingServerResponse(isDraining),
+  } satisfies ServerOptions;
+  const server =
+    tls === undefined ? createServer(options) : createTlsServer({ ...options, ...toTlsOptions(tls, limits) });
+  const event = tls === undefined ? "connection" : "secureConnection";
+  const listeners = server.listeners(event);
+  server.removeAllListeners(event);
+  server.on(event, (socket: Socket) => {
+    takeSocket(socket, () => {
+      for (const listener of listeners) listener.call(server, socket);
+    });
+  });
+  return server;
+}
+
+function toTlsOptions(tls: TlsFiles, limits: ListenerLimits) {
+  return {
+    key: tls.key,
+    cert: tls.cert,
+    minVersion: "TLSv1.2" as const,
+    handshakeTimeout: limits.prefaceMs,
+    ALPNProtocols: ["h2", "http/1.1"],
+    ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
+  };
+}

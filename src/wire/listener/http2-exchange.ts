@@ -1,0 +1,249 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { bodyTooLarge } from "../call/body-too-large.ts";
+import { type BodyReader, type Exchange, withAddedHeaders } from "../call/exchange.ts";
+import { errorCodes } from "../http2/connection-error.ts";
+import type { HeaderList } from "../http2/header-list.ts";
+import { type FlatHeaders, noTrailers, ResponseHeaders } from "../http2/response-headers.ts";
+import type { Stream } from "../http2/stream.ts";
+import type { StreamHandler } from "../http2/stream-handler.ts";
+import { wireError } from "../wire-error.ts";
+import { httpDate } from "./http-date.ts";
+
+/** The header whose value differs from call to call; see `varyingHeader` of the HTTP/2 server. */
+export const varyingHeader = "grpc-timeout";
+
+const empty = Buffer.alloc(0);
+
+/** A stream of our own HTTP/2 as an exchange. */
+export class Http2Exchange implements Exchange, StreamHandler {
+  readonly httpVersion = 2;
+  readonly stream: Stream;
+  #headers: IncomingHttpHeaders | undefined = undefined;
+  #added: Record<string, string> | undefined = undefined;
+  #reader: BodyReader | undefined = undefined;
+  #bytesMax = 0;
+  #bytes = 0;
+  /** Copies of what has come: of a whole body in parts, or for `body`. */
+  #chunks: Buffer[] | undefined = undefined;
+  #iterates = false;
+  #wake: (() => void) | undefined = undefined;
+  #onGone: (() => void)[] | undefined = undefined;
+  #onDrained: (() => void) | undefined = undefined;
+
+  constructor(stream: Stream) {
+    this.stream = stream;
+    stream.handler = this;
+  }
+
+  get encrypted(): boolean {
+    return "encrypted" in this.stream.connection.socket;
+  }
+  get method(): string {
+    return this.stream.headers.method as string;
+  }
+  get target(): string {
+    return this.stream.headers.path as string;
+  }
+  get headers(): IncomingHttpHeaders {
+    if (this.#headers !== undefined) return this.#headers;
+    const { headers, varying } = this.stream;
+    const shared = toIncomingHeaders(headers);
+    this.#headers = varying === undefined ? shared : { ...shared, [varyingHeader]: varying };
+    return this.#headers;
+  }
+  get hasBody(): boolean {
+    return !this.stream.requestEnded;
+  }
+  get headersSent(): boolean {
+    return this.stream.headersSent;
+  }
+  get gone(): boolean {
+    return this.stream.closed;
+  }
+
+  whenGone(callback: () => void): void {
+    if (this.gone) callback();
+    else (this.#onGone ??= []).push(callback);
+  }
+
+  readBody(bytesMax: number, reader: BodyReader): void {
+    if (this.stream.headers.contentLength > bytesMax) return reader.fail(bodyTooLarge(bytesMax));
+    this.#bytesMax = bytesMax;
+    this.#reader = reader;
+  }
+
+  onData(bytes: Buffer, start: number, end: number): void {
+    const length = end - start;
+    const { stream } = this;
+    if (this.#iterates) {
+      (this.#chunks ??= []).push(Buffer.from(bytes.subarray(start, end)));
+      this.#wake?.();
+      return;
+    }
+    if (this.#reader === undefined) {
+      stream.consume(length);
+      return;
+    }
+    this.#bytes += length;
+    if (this.#bytes > this.#bytesMax) this.#takeReader()?.fail(bodyTooLarge(this.#bytesMax));
+    else if (stream.requestEnded && this.#chunks === undefined)
+      this.#takeReader()?.receive(bytes, start, end);
+    else {
+      (this.#chunks ??= []).push(Buffer.from(bytes.subarray(start, end)));
+      stream.retain(length);
+    }
+  }
+
+  onEnd(): void {
+    this.#wake?.();
+    if (this.#reader === undefined) return;
+    const chunks = this.#chunks ?? [];
+    const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, this.#bytes);
+    this.#takeReader()?.receive(body, 0, body.length);
+  }
+
+  onAbort(): void {
+    this.#takeReader()?.abandon();
+    for (const callback of this.#onGone ?? []) callback();
+    this.#onGone = undefined;
+    this.#wake?.();
+    this.onDrain();
+  }
+
+  onDrain(): void {
+    const resolve = this.#onDrained;
+    this.#onDrained = undefined;
+    resolve?.();
+  }
+
+  onOverload(): void {
+    const message = "requests and responses under way hold too many bytes; try again";
+    this.#takeReader()?.fail(wireError(Code.ResourceExhausted, "OVERLOADED", message));
+  }
+
+  #takeReader(): BodyReader | undefined {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    if (!this.#iterates) this.#chunks = undefined;
+    return reader;
+  }
+
+  body(): AsyncIterable<Uint8Array> {
+    this.#iterates = true;
+    return this.#readParts();
+  }
+
+  async *#readParts(): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      for (;;) {
+        const part = this.#chunks?.shift();
+        if (part !== undefined) {
+          this.stream.consume(part.length);
+          yield part;
+        } else if (this.stream.requestEnded) return;
+        else if (this.gone) throw new ConnectError("the client went away", Code.Canceled);
+        else
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+      }
+    } finally {
+      this.#iterates = false;
+      for (const part of this.#chunks ?? []) this.stream.consume(part.length);
+      this.#chunks = undefined;
+    }
+  }
+
+  addHeader(name: string, value: string): void {
+    (this.#added ??= {})[name] = value;
+  }
+
+  respond(status: number, headers: OutgoingHttpHeaders, body: string | Uint8Array): void {
+    const { stream } = this;
+    if (stream.closed || stream.headersSent) return;
+    const bytes = typeof body === "string" ? (body === "" ? empty : Buffer.from(body)) : body;
+    const all = withAddedHeaders(headers, this.#added);
+    // A response of trailers only has no body whose length it could tell.
+    const hasLength = status !== 304 && status !== 204 && !("grpc-status" in all);
+    if (hasLength) all["content-length"] = bytes.length;
+    const more = flatten(all, true);
+    const isBare = bytes.length === 0 || this.method === "HEAD" || status === 304 || status === 204;
+    if (isBare) stream.respondAndEnd(ResponseHeaders.status(status), more);
+    else stream.respondWhole(ResponseHeaders.status(status), bytes, 0, bytes.length, noTrailers, more);
+  }
+
+  begin(status: number, headers: OutgoingHttpHeaders): void {
+    const more = flatten(withAddedHeaders(headers, this.#added), true);
+    this.stream.respond(ResponseHeaders.status(status), more);
+  }
+
+  write(part: string | Uint8Array): boolean {
+    if (this.gone || this.method === "HEAD") return true;
+    return this.stream.write(typeof part === "string" ? Buffer.from(part) : part);
+  }
+
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.gone) resolve();
+      else this.#onDrained = resolve;
+    });
+  }
+
+  end(trailers?: OutgoingHttpHeaders): void {
+    if (trailers === undefined) this.stream.end();
+    else this.stream.end(noTrailers, flatten(trailers, false));
+  }
+
+  abort(): void {
+    this.stream.reset(errorCodes.internalError);
+  }
+}
+
+/** Headers as our HTTP/2 writes them. */
+function flatten(headers: OutgoingHttpHeaders, hasDate: boolean): FlatHeaders {
+  const flat: string[] = [];
+  for (const name in headers) {
+    const value = headers[name];
+    // Those that only HTTP/1.1 has.
+    if (value === undefined || name === "connection") continue;
+    if (Array.isArray(value)) for (const each of value) flat.push(name, each);
+    else flat.push(name, typeof value === "string" ? value : String(value));
+  }
+  if (hasDate) flat.push("date", httpDate());
+  return flat;
+}
+
+const incoming = new WeakMap<HeaderList, IncomingHttpHeaders>();
+
+/** The headers as Node's HTTP/1.1 gives them: repeated ones joined, `:authority` as host. Made once for equal requests. */
+function toIncomingHeaders(list: HeaderList): IncomingHttpHeaders {
+  let headers = incoming.get(list);
+  if (headers !== undefined) return headers;
+  headers = {};
+  for (let at = 0; at < list.fields.length; at += 2) {
+    const name = list.fields[at] as string;
+    const value = list.fields[at + 1] as string;
+    const before = headers[name];
+    if (before === undefined) headers[name] = name === "set-cookie" ? [value] : value;
+    else if (Array.isArray(before)) before.push(value);
+    else if (!single.has(name)) headers[name] = `${before}, ${value}`;
+  }
+  if (list.authority !== undefined) headers.host = list.authority;
+  incoming.set(list, headers);
+  return headers;
+}
+
+/** Of these the first counts, as in Node. */
+const single: ReadonlySet<string> = new Set([
+  "authorization",
+  "content-length",
+  "content-type",
+  "from",
+  "host",
+  "if-modified-since",
+  "if-unmodified-since",
+  "max-forwards",
+  "referer",
+  "user-agent",
+]);

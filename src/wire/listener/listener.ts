@@ -1,0 +1,147 @@
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { Exchange } from "../call/exchange.ts";
+import type { ByteBudget } from "../http2/byte-budget.ts";
+import { createHttp2Server } from "../http2/http2-server.ts";
+import type { Stream } from "../http2/stream.ts";
+import type { WireLog } from "../wire-log.ts";
+import { hasOneHost } from "./authority.ts";
+import { gatherRequests } from "./http1/gathered-requests.ts";
+import { Http1Exchange } from "./http1/http1-exchange.ts";
+import { createHttp1Server } from "./http1/http1-server.ts";
+import { varyingHeader } from "./http2-exchange.ts";
+import { defaultListenerLimits, type ListenerLimits } from "./limits.ts";
+import { OpenConnections } from "./open-connections.ts";
+import { peekPreface } from "./preface.ts";
+import type { TlsFiles } from "./tls-files.ts";
+
+export interface ListenerOptions {
+  /** Port 0 picks a free one. */
+  readonly address: { readonly host: string; readonly port: number };
+  readonly tls?: TlsFiles;
+  /** Responds to a request of HTTP/1.1. What it throws is logged and answered with 500. */
+  readonly handle: (exchange: Exchange) => void;
+  /** Responds to a request of HTTP/2. What it throws is logged and resets the stream. */
+  readonly handleStream: (stream: Stream) => void;
+  readonly limits?: Partial<ListenerLimits>;
+  /** Bytes of requests and responses under way, of all HTTP/2 connections. Default: no bound but those of each. */
+  readonly budget?: ByteBudget;
+  readonly log: WireLog;
+  /** Told of each connection and each HTTP/2 stream that ends before its time, with the reason in snake case. */
+  readonly onEnded?: (reason: string) => void;
+}
+
+export interface Listener {
+  /** Where it really listens. */
+  readonly address: { readonly host: string; readonly port: number };
+  /** Open connections. */
+  readonly connections: number;
+  /**
+   * Stops accepting, closes idle connections at once and lets running calls finish, telling clients that no more are
+   * taken. Resolves when all connections are closed; those that still are not after `graceMs` are destroyed.
+   */
+  drain(graceMs: number): Promise<void>;
+}
+
+const drainPollMs = 20;
+
+/** Opens one port for HTTP/1.1 and HTTP/2. Resolves when it accepts connections; rejects when it cannot listen. */
+export async function openListener(options: ListenerOptions): Promise<Listener> {
+  const { handle, tls, log } = options;
+  const limits = { ...defaultListenerLimits, ...options.limits };
+  const onEnded = options.onEnded ?? (() => {});
+  const open = new OpenConnections(limits.connectionsMax, limits.connectionsPerAddressMax);
+  let draining = false;
+
+  /** The one catcher of what HTTP/1.1 and the port call: it costs a connection at most, never the process. */
+  function guard(socket: Socket, callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      log.error({ err: error }, "connection callback threw; connection closed");
+      onEnded("callback_threw");
+      socket.destroy();
+    }
+  }
+
+  const http2 = createHttp2Server({
+    onStream: options.handleStream,
+    limits: { prefaceMs: limits.prefaceMs, headerListBytesMax: limits.headerBytesMax, ...limits.http2 },
+    varyingHeader,
+    ...(options.budget && { budget: options.budget }),
+    onEnd: onEnded,
+    onError(error) {
+      log.error({ err: error }, "HTTP/2 callback threw; stream reset");
+      onEnded("callback_threw");
+    },
+  });
+
+  function takeSocket(socket: Socket, serveHttp1: () => void): void {
+    if (tls !== undefined) {
+      if ((socket as TLSSocket).alpnProtocol === "h2") guard(socket, () => http2.accept(socket));
+      else serveHttp1();
+      return;
+    }
+    peekPreface(socket, limits.prefaceMs, (protocol) =>
+      guard(socket, () => {
+        if (protocol === "h2") http2.accept(socket);
+        else serveHttp1();
+      }),
+    );
+  }
+
+  const server = createHttp1Server(limits, tls, () => draining, takeSocket);
+  server.prependListener("connection", (socket: Socket) => {
+    if (open.add(socket)) return;
+    onEnded("too_many_connections");
+    socket.destroy();
+  });
+
+  function handleHttp1(request: IncomingMessage, response: ServerResponse): void {
+    guard(request.socket, () => {
+      try {
+        if (hasOneHost(request.rawHeaders)) handle(new Http1Exchange(request, response, limits.stallMs));
+        else response.writeHead(400, { connection: "close" }).end();
+      } catch (error) {
+        log.error({ err: error }, "request handler threw");
+        if (!response.headersSent) response.writeHead(500);
+        response.end();
+      }
+    });
+  }
+
+  server.on("request", gatherRequests(handleHttp1));
+  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    handleHttp1(request, response);
+    // A request that its headers alone refuse has its response by now, and its body need not come.
+    guard(request.socket, () => {
+      if (!response.headersSent && !response.closed) response.writeContinue();
+    });
+  });
+
+  server.listen(options.address.port, options.address.host);
+  await once(server, "listening");
+  server.on("error", (error) => log.error({ err: error }, "listener failed"));
+  const { address, port } = server.address() as AddressInfo;
+
+  return {
+    address: { host: address, port },
+    get connections() {
+      return open.size;
+    },
+    async drain(graceMs) {
+      if (draining) return;
+      draining = true;
+      const closed = once(server, "close");
+      server.close();
+      open.destroySilent();
+      const idle = setInterval(() => server.closeIdleConnections(), drainPollMs);
+      const grace = setTimeout(() => open.destroyAll(), graceMs);
+      await Promise.all([closed, http2.drain(graceMs)]);
+      clearInterval(idle);
+      clearTimeout(grace);
+    },
+  };
+}

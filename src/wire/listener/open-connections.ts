@@ -1,0 +1,45 @@
+import type { Socket } from "node:net";
+
+/** The connections of a port, and how many there may be. */
+export class OpenConnections {
+  readonly #max: number;
+  readonly #perAddressMax: number;
+  readonly #sockets = new Set<Socket>();
+  readonly #byAddress = new Map<string, number>();
+
+  constructor(max: number, perAddressMax: number) {
+    this.#max = max;
+    this.#perAddressMax = perAddressMax;
+  }
+
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  /** Takes a connection until it closes. False when there are too many: the caller closes it. */
+  add(socket: Socket): boolean {
+    const address = socket.remoteAddress ?? "";
+    const ofAddress = this.#byAddress.get(address) ?? 0;
+    if (this.#sockets.size >= this.#max || ofAddress >= this.#perAddressMax) return false;
+    this.#sockets.add(socket);
+    this.#byAddress.set(address, ofAddress + 1);
+    socket.once("close", () => this.#remove(socket, address));
+    return true;
+  }
+
+  #remove(socket: Socket, address: string): void {
+    this.#sockets.delete(socket);
+    const left = (this.#byAddress.get(address) as number) - 1;
+    if (left === 0) this.#byAddress.delete(address);
+    else this.#byAddress.set(address, left);
+  }
+
+  /** Closes connections that have said nothing yet: they have no call to wait for. */
+  destroySilent(): void {
+    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
+  }
+
+  destroyAll(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}

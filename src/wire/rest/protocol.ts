@@ -1,0 +1,98 @@
+import type { IncomingHttpHeaders } from "node:http";
+import {
+  create,
+  type DescMessage,
+  type Message,
+  type MessageInitShape,
+  type Registry,
+} from "@bufbuild/protobuf";
+import { Code, type ConnectError } from "@connectrpc/connect";
+import type { Call } from "../call/call.ts";
+import type { Protocol } from "../call/protocol.ts";
+import type { RequestTarget } from "../call/request-target.ts";
+import type { ListLimits } from "../protobuf/codecs.ts";
+import { toReportedError, wireError } from "../wire-error.ts";
+import type { RestResponse } from "./convention.ts";
+import { respondWithError } from "./error-response.ts";
+import { type Heartbeat, streamEvents } from "./event-stream.ts";
+import { readRequest } from "./request-reader.ts";
+import { toResponseJson } from "./response-json.ts";
+import type { RestRoute } from "./rest-route.ts";
+import type { RouteMatch } from "./route-tree.ts";
+
+export interface RestProtocolOptions {
+  readonly registry: Registry;
+  readonly listLimits: ListLimits;
+  readonly heartbeat: Heartbeat;
+}
+
+/** REST, for one request: what its HTTP rule and the convention of its method say. */
+export class RestProtocol implements Protocol {
+  readonly name = "rest";
+  readonly envelopeBytes = 0;
+  readonly #match: RouteMatch<RestRoute>;
+  readonly #target: RequestTarget;
+  readonly #options: RestProtocolOptions;
+
+  constructor(match: RouteMatch<RestRoute>, target: RequestTarget, options: RestProtocolOptions) {
+    this.#match = match;
+    this.#target = target;
+    this.#options = options;
+  }
+
+  get takesBody(): boolean {
+    return this.#match.route.body !== undefined;
+  }
+
+  /** Why the encoding of a body cannot be read; undefined when it can. */
+  findEncodingFault(headers: IncomingHttpHeaders): ConnectError | undefined {
+    const encoding = headers["content-encoding"];
+    if (!this.takesBody || encoding === undefined || encoding.toLowerCase() === "identity") return undefined;
+    const message = "a request body must come without content-encoding";
+    return wireError(Code.InvalidArgument, "ENCODING_UNSUPPORTED", message);
+  }
+
+  decode({ exchange }: Call, bytes: Buffer, start: number, end: number): Message {
+    const content = bytes.subarray(start, end);
+    return readRequest(this.#match, exchange.headers, this.#target, content, this.#options);
+  }
+
+  respond({ exchange, entry, responseHeaderIfAny }: Call, init: MessageInitShape<DescMessage>): void {
+    const { convention } = this.#match.route;
+    const json = (): string => this.#toJson(create(entry.spec.method.output, init));
+    const { status, headers, body } =
+      convention.respond?.(init, exchange.headers, json) ?? toJsonResponse(json());
+    if (responseHeaderIfAny !== undefined) {
+      for (const [name, value] of responseHeaderIfAny) headers[name] ??= value;
+    }
+    exchange.respond(status, headers, body);
+  }
+
+  async stream(call: Call, messages: AsyncGenerator<Message, void, undefined>): Promise<void> {
+    if (call.exchange.method === "HEAD") {
+      await messages.return();
+      return call.exchange.respond(200, {}, "");
+    }
+    await streamEvents({
+      route: this.#match.route,
+      call,
+      messages,
+      heartbeat: this.#options.heartbeat,
+      toJson: (message) => this.#toJson(message),
+      toConnectError: (thrown) => toReportedError(thrown, call.options, call.entry.path),
+    });
+  }
+
+  fail({ exchange }: Call, error: ConnectError): void {
+    const { convention } = this.#match.route;
+    respondWithError(exchange, error, convention.errorStatus?.(error, exchange.headers));
+  }
+
+  #toJson(message: Message): string {
+    return toResponseJson(this.#match.route, message, this.#options.registry);
+  }
+}
+
+function toJsonResponse(body: string): RestResponse {
+  return { status: 200, headers: { "content-type": "application/json" }, body };
+}
