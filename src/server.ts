@@ -5,11 +5,14 @@ import { KeyValueService } from "../gen/duetkv/v1/key_value_pb.ts";
 import { openAdminListener } from "./admin/admin-listener.ts";
 import { createMetrics } from "./admin/metrics.ts";
 import type { Configuration } from "./config/configuration.ts";
+import { connectionsForDescriptors } from "./config/descriptors.ts";
+import { readMemory } from "./config/memory.ts";
 import type { Address } from "./config/values.ts";
 import { hashState, openDatabase, type TransactionLogger } from "./database.ts";
 import type { Logger } from "./logging.ts";
 import { createServices } from "./service/services.ts";
 import { isLoopback } from "./wire/allowed-hosts.ts";
+import { ByteBudget } from "./wire/http2/byte-budget.ts";
 import { openListener } from "./wire/listener/listener.ts";
 import type { TlsFiles } from "./wire/listener/tls-files.ts";
 import { createWire } from "./wire/wire.ts";
@@ -70,6 +73,11 @@ export async function openServer(
     ...(tls && { tls }),
     handle: (exchange) => wire.handle(exchange),
     handleStream: (stream) => wire.handleStream(stream),
+    limits: {
+      connectionsMax: configuration.connectionsMax ?? connectionsForDescriptors(),
+      connectionsPerAddressMax: configuration.connectionsPerAddressMax ?? Number.POSITIVE_INFINITY,
+    },
+    budget: new ByteBudget(configuration.inflightBytesMax ?? Math.floor(readMemory().processBytes / 8)),
     log,
     onEnded: (reason) => metrics.failures.countConnectionEnded(reason),
   });

@@ -34,6 +34,9 @@ const ownSettings = {
   tlsClientCa: v.optional(v.string()),
   corsOrigin: v.optional(corsOrigins),
   allowedHosts: v.optional(hostNames),
+  connectionsMax: v.optional(count),
+  connectionsPerAddressMax: v.optional(count),
+  inflightBytesMax: v.optional(size),
   logLevel: v.optional(v.picklist(["debug", "info", "warn", "error"], "debug, info, warn or error"), "info"),
 };
 
@@ -52,6 +55,12 @@ const ownHelp: Readonly<Record<keyof typeof ownSettings, SettingHelp>> = {
   allowedHosts: {
     value: "LIST|*",
     text: "names for Host beside those of the loopback interface (none on loopback, else any)",
+  },
+  connectionsMax: { value: "COUNT", text: "connections at a time (what descriptors allow)" },
+  connectionsPerAddressMax: { value: "COUNT", text: "the same, of one client address (no bound)" },
+  inflightBytesMax: {
+    value: "SIZE",
+    text: "HTTP/2 request bodies and unread responses, all connections (an eighth of memory)",
   },
   logLevel: { value: "LEVEL", text: "debug, info, warn or error" },
 };

@@ -109,6 +109,32 @@ function fail(): never {
   throw new Error("on purpose");
 }
 
+test.each(["connectionsMax", "connectionsPerAddressMax"])(
+  "more connections than %s are closed and counted",
+  async (name) => {
+    const ended: string[] = [];
+    const onEnded = (reason: string) => ended.push(reason);
+    const { port } = await serve({ listener: { limits: { [name]: 2 }, onEnded } });
+    const first = await openSocket(port);
+    const second = await openSocket(port);
+    expect(await readAll(await openSocket(port))).toBe("");
+    expect(ended).toEqual(["too_many_connections"]);
+    first.destroy();
+    // The place is free once the server has seen the end.
+    await expect
+      .poll(
+        () =>
+          ask(port, "GET", "/v1/key").then(
+            ({ status }) => status,
+            () => 0,
+          ),
+        { timeout: 30_000 },
+      )
+      .toBe(200);
+    second.destroy();
+  },
+);
+
 describe("a host", () => {
   test.each([
     ["none", ""],
