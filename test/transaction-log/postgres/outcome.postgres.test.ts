@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 import { type CutMode, type PostgresProxy, startPostgresProxy } from "../../support/postgres-proxy.ts";
@@ -211,6 +212,18 @@ describe("a database that is away", () => {
     await until(() => log.fault === undefined);
     await log.append(1, [simple(2)]);
     expect(await readAll(log)).toEqual(simples(1, 2));
+  });
+
+  it("serves linearizable reads as soon as an append has succeeded", async () => {
+    const log = await open({ heartbeatMs: 20, heartbeatValidMs: 5_000 });
+    await log.append(0, [simple(1)]);
+    proxy.refuse();
+    await until(() => log.fault !== undefined);
+    // Long enough for a backoff of about a second.
+    await delay(3_000);
+    proxy.restore();
+    expect(await log.append(1, [simple(2)])).toEqual({ appended: true });
+    expect(await log.latestSequence()).toBe(2);
   });
 
   it("is noticed when it hangs", async () => {

@@ -137,6 +137,10 @@ export class Heartbeat {
     if (this.#fault === undefined || this.#spaceBytes > 0) return;
     this.#options.log.info({ sequence: this.#options.history.seen.sequence }, "the database answers again");
     this.#fault = undefined;
+    if (this.#failures === 0) return;
+    // Linearizable reads need a beat: after an append it runs at once, not after the backoff.
+    this.#failures = 0;
+    this.#due.ring();
   }
 
   /** Takes the replica out of the list, if the database can be reached soon; otherwise it will count as dead. */
