@@ -10,21 +10,17 @@ import { rewriteSegment } from "./segment.ts";
  */
 export async function healLog(files: LogFiles, upkeep: Upkeep, segmentBytes: number): Promise<void> {
   const { directory, active } = files;
-  await closeQuietly(active.file);
   const file = await rewriteSegment(directory, active, segmentBytes).catch(async (error: unknown) => {
     if (!isNoSpace(error)) throw error;
     await upkeep.noteNoSpace(error);
     // As few bytes as can be.
     return rewriteSegment(directory, active, 0);
   });
-  try {
-    const { segments } = await directory.content();
-    const later = segments.filter(({ sequence }) => sequence > active.firstSequence);
-    await directory.removeDurably(later.map(({ name }) => name));
-  } catch (error) {
-    await closeQuietly(file);
-    throw error;
-  }
+  // Until here the lock of the old file kept other processes out.
+  await closeQuietly(active.file);
   active.file = file;
+  const { segments } = await directory.content();
+  const later = segments.filter(({ sequence }) => sequence > active.firstSequence);
+  await directory.removeDurably(later.map(({ name }) => name));
   await upkeep.measure();
 }
