@@ -197,6 +197,22 @@ describe("an append while the process stops", () => {
     proxy.restore();
     await server.query(url, "DELETE FROM duetkv.replicas");
   });
+
+  it("is not sent any more once it was refused", async () => {
+    const stopping = new AbortController();
+    const log = await open({ stopping: stopping.signal, stoppingMs: 100 });
+    const other = await openLogger(url);
+    opened.push(other);
+    await other.append(0, simples(1, 5));
+    proxy.freeze();
+    stopping.abort();
+    await expect(log.append(5, [simple(6)])).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    // Now it learns that the log does end there.
+    proxy.restore();
+    for (let reads = 0; reads < 5; reads++) expect(await log.latestSequence()).toBe(5);
+    expect(proxy.count("duetkv-append")).toBe(0);
+    expect((await inDatabase()).log).toEqual(simples(1, 5));
+  });
 });
 
 describe("a database that is away", () => {

@@ -82,6 +82,8 @@ export class Appender {
     // A batch that comes too late need not be sent.
     if (Math.max(basis, newest()) > history.seen.sequence) await this.#refresh();
     for (;;) {
+      // The caller was told that nothing happens.
+      if (this.#gaveUp) throw unavailable(new Error("the append was given up because the process stops"));
       if (basis !== history.seen.sequence) return false;
       if (transactions.length === 0) return true;
       const batch: AppendBatch = {
