@@ -86,6 +86,18 @@ describe("opening a log", () => {
     await expectNothingOpen(server, url);
   });
 
+  it("names the role as it is, also one that is called like the schema", async () => {
+    const url = await server.createDatabase();
+    await (await openLogger(url, { deployment: "shop" })).close();
+    await server.query(url, "CREATE ROLE duetkv LOGIN");
+    await server.query(url, "GRANT USAGE ON SCHEMA duetkv_shop TO duetkv");
+    await server.query(url, "GRANT SELECT ON ALL TABLES IN SCHEMA duetkv_shop TO duetkv");
+    const opening = openLogger(server.url(new URL(url).pathname.slice(1), "duetkv"), { deployment: "shop" });
+    expect((await failureOf(opening)).message).toMatch(
+      /the role "duetkv" lacks .* on duetkv_shop\..* ON ALL TABLES IN SCHEMA duetkv_shop TO "duetkv"$/,
+    );
+  });
+
   it("waits for a database that is away, and logs that", async () => {
     const proxy = await startPostgresProxy(server.port);
     onTestFinished(() => proxy.close());

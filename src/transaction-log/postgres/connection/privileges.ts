@@ -23,8 +23,7 @@ export async function requirePrivileges(connection: Connection): Promise<void> {
   throw new DuetError(
     "LOG_UNAVAILABLE",
     `the role "${role}" lacks ${missing}. Grant it with: ` +
-      connection.inSchema(
-        `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA duetkv TO ${escapeIdentifier(role)}`,
-      ),
+      connection.inSchema("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA duetkv TO ") +
+      escapeIdentifier(role),
   );
 }
