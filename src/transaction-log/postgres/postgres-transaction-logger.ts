@@ -175,9 +175,12 @@ export class PostgresTransactionLogger implements TransactionLogger {
   async latestSequence(): Promise<number> {
     this.#assertOpen();
     try {
-      const sequence = await this.#head.latestSequence();
-      if (!this.#heartbeat.valid) await this.#heartbeat.validated();
-      return sequence;
+      for (;;) {
+        const sequence = await this.#head.latestSequence();
+        if (this.#heartbeat.valid) return sequence;
+        await this.#heartbeat.validated();
+        // That heartbeat may have been on another server than the one that was asked: ask again.
+      }
     } catch (error) {
       throw asRefusal(this.#translate(error));
     }

@@ -30,9 +30,11 @@ const answerMarginMs = 2_000;
  */
 const setUpSession = `
   SELECT pg_catalog.current_setting('server_encoding') AS encoding,
+    EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time())::pg_catalog.text AS server,
     (SELECT pg_catalog.count(pg_catalog.set_config(name, value, false)) FROM (VALUES
       ('search_path', 'pg_catalog'),
       ('default_transaction_isolation', 'read committed'),
+      ('client_min_messages', 'warning'),
       ('statement_timeout', $1),
       ('idle_in_transaction_session_timeout', '60000'),
       ('idle_session_timeout', '0'),
@@ -50,6 +52,7 @@ export class Connection {
   readonly #statementTimeoutMs: number;
   readonly #schema: string;
   #usable = true;
+  #server: string | undefined;
   /** Whether the server sent a warning since the last statement was sent. */
   #warned = false;
 
@@ -93,6 +96,7 @@ export class Connection {
     try {
       const { rows } = await this.query({ text: setUpSession, values: [String(this.#statementTimeoutMs)] });
       if (rows[0]?.["encoding"] !== "UTF8") throw new Error("the encoding of the database is not UTF8");
+      this.#server = rows[0]?.["server"];
     } catch (error) {
       this.kill();
       throw error;
@@ -102,6 +106,14 @@ export class Connection {
   /** False once it is known to be lost. */
   get usable(): boolean {
     return this.#usable;
+  }
+
+  /**
+   * The server that the session is on, whatever address led to it; undefined until the session is set up. No two servers
+   * start in the same microsecond.
+   */
+  get server(): string | undefined {
+    return this.#server;
   }
 
   /**

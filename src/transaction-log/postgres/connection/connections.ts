@@ -10,7 +10,11 @@ export class Connections {
   readonly #options: ConnectionOptions;
   readonly #open = new Set<Connection>();
   #idle: Connection[] = [];
+  /** That all sessions are on. */
+  #server: string | undefined;
   #closed = false;
+  /** Called when the newest session is on another server than those before. */
+  onServerChange: () => void = () => {};
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -54,10 +58,25 @@ export class Connections {
     if (idle) return idle;
     if (this.#closed) throw new NotConnectedError(new Error("the log is closed"));
     try {
-      return await openSession(this.#options, (connection) => this.#add(connection));
+      const connection = await openSession(this.#options, (each) => this.#add(each));
+      if (connection.server !== this.#server) this.#useServer(connection.server);
+      return connection;
     } catch (error) {
       throw new NotConnectedError(error);
     }
+  }
+
+  /**
+   * After a failover the old primary may be reachable through connections from before. What they read is out of date, and
+   * a heartbeat on the new primary must not vouch for it.
+   */
+  #useServer(server: string | undefined): void {
+    const isFirst = this.#server === undefined;
+    this.#server = server;
+    for (const connection of this.#open) {
+      if (connection.server !== undefined && connection.server !== server) this.drop(connection);
+    }
+    if (!isFirst) this.onServerChange();
   }
 
   /** Known from before it is opened until its socket is closed. */

@@ -60,6 +60,9 @@ export class Heartbeat {
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
+    options.connections.onServerChange = () => {
+      this.#committed = Number.NEGATIVE_INFINITY;
+    };
   }
 
   /** Resolves after the first beat. The replica is known to the others already. Rejects with the driver's error. */
