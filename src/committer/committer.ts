@@ -1,7 +1,8 @@
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
-import { valueBytes } from "../store/entry.ts";
+import { entryBytes, entryOverheadBytes } from "../store/entry.ts";
 import type { ReadonlyStore } from "../store/store.ts";
+import { textBytes } from "../store/text.ts";
 import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
 import type { Applier } from "./applier.ts";
 import type { Clock } from "./background/clock.ts";
@@ -10,6 +11,9 @@ import type { Operation, Outcome } from "./operation.ts";
 
 /** Most bytes of one append; further operations wait for the next one. */
 const batchBytesMax = 8 * 1024 * 1024;
+
+/** What a check occupies beside its key. */
+const checkOverheadBytes = 128;
 
 interface Waiting {
   readonly operation: Operation;
@@ -49,7 +53,7 @@ export class Committer {
     this.#options = options;
   }
 
-  /** Bytes of keys and values that wait for the log. */
+  /** What the operations that wait for the log occupy. */
   get queueBytes(): number {
     return this.#queueBytes;
   }
@@ -132,7 +136,7 @@ export class Committer {
         return settlements;
       }
       await this.#reach(newest);
-      // Where many write, who tries again with few loses again with few. A batch that only reads is not held up for that.
+      // Under contention, retry with everything that is queued. A batch that only reads does not wait for that.
       const joining = transactions.length === 0 ? [] : this.#take(waiting);
       waiting.push(...joining);
       fresh = joining.length === 0;
@@ -173,9 +177,12 @@ function settlement(batch: Batch, { operation, resolve, reject }: Waiting): () =
 
 function operationBytes({ checks, mutations }: Operation): number {
   let bytes = 0;
-  for (const { key } of checks) bytes += Buffer.byteLength(key);
+  for (const { key } of checks) bytes += checkOverheadBytes + textBytes(key);
   for (const mutation of mutations) {
-    bytes += Buffer.byteLength(mutation.key) + (mutation.type === "put" ? valueBytes(mutation.value) : 0);
+    bytes +=
+      mutation.type === "put"
+        ? entryBytes(mutation.key, mutation.value, mutation.ttlMs)
+        : entryOverheadBytes + textBytes(mutation.key);
   }
   // What each waiting operation costs beside its contents, so that many empty ones are bounded too.
   return bytes + 256;

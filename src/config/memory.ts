@@ -46,7 +46,9 @@ export type MemoryLimits = Pick<
  * others leave nothing for the store.
  */
 export function fitToMemory({ oldSpaceBytes, processBytes }: Memory, given: Partial<Limits>): MemoryLimits {
-  const usableBytes = oldSpaceBytes * usableShare - baseBytes;
+  // Bytes are outside V8's heap; an eighth of the memory is for requests and responses; V8 collects when garbage is half.
+  const residentBytes = (processBytes * (7 / 8) - nativeBytes) / 1.5;
+  const usableBytes = Math.min(oldSpaceBytes * usableShare - baseBytes, residentBytes);
   const share = Math.max(0, Math.floor(usableBytes / 12));
   const bound = (name: keyof MemoryLimits, bytes: number) =>
     given[name] ?? Math.max(1, Math.min(defaultLimits[name], bytes));
@@ -58,9 +60,7 @@ export function fitToMemory({ oldSpaceBytes, processBytes }: Memory, given: Part
   };
   const { queueBytesMax, watchHistoryBytesMax, watchQueuesBytesMax } = limits;
   // Compaction remembers the revision of each key that changes meanwhile, which takes up to an eighth of the store.
-  const heapBytes = ((usableBytes - queueBytesMax - watchHistoryBytesMax - watchQueuesBytesMax) * 7) / 8;
-  // Bytes are outside V8's heap; an eighth of the memory is for requests and responses; V8 collects when garbage is half.
-  const residentBytes = (processBytes * (7 / 8) - nativeBytes) / 1.5;
-  const storeBytesMax = Math.floor(Math.min(defaultLimits.storeBytesMax, heapBytes, residentBytes));
+  const restBytes = ((usableBytes - queueBytesMax - watchHistoryBytesMax - watchQueuesBytesMax) * 7) / 8;
+  const storeBytesMax = Math.floor(Math.min(defaultLimits.storeBytesMax, restBytes));
   return { ...limits, storeBytesMax };
 }

@@ -27,7 +27,7 @@ type WatchLimits = Pick<Limits, "keyBytesMax" | "batchGetKeysMax">;
 export function checkWatch(request: WatchRequest, limits: WatchLimits): WatchOptions {
   const { startRevision, includeExisting } = request;
   if (startRevision !== undefined && (startRevision < 0n || startRevision > Number.MAX_SAFE_INTEGER)) {
-    throw new DuetError("REVISION_INVALID", "start_revision is none that a store could have");
+    throw new DuetError("REVISION_INVALID", "start_revision is out of range");
   }
   if (startRevision !== undefined && includeExisting) {
     throw new DuetError("RANGE_INVALID", "include_existing does not go together with start_revision");

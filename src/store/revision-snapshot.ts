@@ -10,7 +10,7 @@ export interface RevisionSnapshotOptions {
 export class RevisionSnapshot {
   readonly revision: number;
   readonly #options: RevisionSnapshotOptions;
-  /** Revisions of the keys that were changed since; 0: there was no such key. */
+  /** Revisions of the keys that were there and have changed since. */
   readonly #changed = new Map<string, number>();
 
   constructor(options: RevisionSnapshotOptions) {
@@ -18,14 +18,15 @@ export class RevisionSnapshot {
     this.#options = options;
   }
 
-  /** The revision of the key's entry; 0: there was none. */
+  /** The revision of the key's entry; 0 or a later revision than the snapshot's: there was none. */
   revisionOf(key: string): number {
     return this.#changed.get(key) ?? this.#options.current(key)?.revision ?? 0;
   }
 
   /** Called by the store before it changes `key`. */
   keep(key: string, entry: Entry | undefined): void {
-    if (!this.#changed.has(key)) this.#changed.set(key, entry?.revision ?? 0);
+    // A later entry is not part of the snapshot, and an earlier one changes only once.
+    if (entry !== undefined && entry.revision <= this.revision) this.#changed.set(key, entry.revision);
   }
 
   /** Must be called in the end; the snapshot is not to be read afterwards. */

@@ -1,5 +1,5 @@
 import type { Entry } from "./entry.ts";
-import type { KeyIndex } from "./key-index.ts";
+import { KeyIndex } from "./key-index.ts";
 import type { KeyRange } from "./key-range.ts";
 
 export interface SnapshotOptions {
@@ -17,31 +17,39 @@ export interface SnapshotOptions {
  */
 export class Snapshot {
   readonly revision: number;
-  readonly #options: SnapshotOptions;
-  readonly #overwritten = new Map<string, Entry | undefined>();
+  readonly #options: Omit<SnapshotOptions, "index">;
+  #index: KeyIndex;
+  /** Entries of this revision that were overwritten or deleted since. */
+  readonly #overwritten = new Map<string, Entry>();
 
-  constructor(options: SnapshotOptions) {
+  constructor({ index, ...options }: SnapshotOptions) {
     this.revision = options.revision;
     this.#options = options;
+    this.#index = index;
   }
 
   get(key: string): Entry | undefined {
-    return this.#overwritten.has(key) ? this.#overwritten.get(key) : this.#options.current(key);
+    const entry = this.#overwritten.get(key) ?? this.#options.current(key);
+    return entry !== undefined && entry.revision <= this.revision ? entry : undefined;
   }
 
   /** Entries in key order, lazily; the store may change meanwhile. */
   *scan(range: KeyRange): Generator<Entry, void> {
-    for (const key of this.#options.index.scan(range, false)) yield this.get(key) as Entry;
+    for (const key of this.#index.scan(range, false)) yield this.get(key) as Entry;
   }
 
   /** Called by the store before it changes `key`. */
   keep(key: string, entry: Entry | undefined): void {
-    if (this.#options.selects(key) && !this.#overwritten.has(key)) this.#overwritten.set(key, entry);
+    // A later entry is not part of the snapshot, and an earlier one changes only once.
+    if (entry === undefined || entry.revision > this.revision || !this.#options.selects(key)) return;
+    this.#overwritten.set(key, entry);
   }
 
   /** Must be called in the end; the snapshot is not to be read afterwards. */
   release(): void {
     this.#overwritten.clear();
+    // Its owner may live on, and the index refers to all keys that were there.
+    this.#index = new KeyIndex();
     this.#options.onRelease();
   }
 }

@@ -390,3 +390,18 @@ test("while the log takes deletes only, operations that put something are refuse
   logger.fault = undefined;
   expect(await outcomeOf(committer.commit(operation([put("c")])))).toBe("OK");
 });
+
+test("a queued operation is counted with what each of its mutations and checks occupies", async () => {
+  const { committer, logger } = startCommitting();
+  const release = logger.hold();
+  const mutations = Array.from({ length: 1000 }, (_, index) => put(`${index}`, "v"));
+  const checks = Array.from({ length: 1000 }, (_, index) => check(`c${index}`, { exists: false }));
+  const writing = committer.commit(operation(mutations));
+  expect(committer.queueBytes).toBeGreaterThan(1000 * 240);
+  const before = committer.queueBytes;
+  const checking = committer.commit(operation([], ...checks));
+  expect(committer.queueBytes - before).toBeGreaterThan(1000 * 64);
+  release();
+  await Promise.all([writing, checking]);
+  expect(committer.queueBytes).toBe(0);
+});

@@ -54,3 +54,14 @@ test("memory that leaves nothing for a store is refused", () => {
   expect(mistakesOf({}, {}, { ...small, processBytes: 1024 ** 2 })).toEqual(tooSmall);
   expect(mistakesOf({}, {}, { ...small, oldSpaceBytes: 1024 ** 2 })).toHaveLength(1);
 });
+
+test("bounds fit into the memory of the process also when V8 may have more than that", () => {
+  const MiB = 1024 ** 2;
+  for (const processBytes of [512 * MiB, gibibyte, 4 * gibibyte]) {
+    const { limits } = createConfiguration({}, {}, { oldSpaceBytes: 4 * gibibyte, processBytes });
+    const { storeBytesMax, queueBytesMax, watchHistoryBytesMax, watchQueuesBytesMax } = limits;
+    const together = storeBytesMax + queueBytesMax + watchHistoryBytesMax + watchQueuesBytesMax;
+    // V8 collects when garbage is half; 160 MiB is Node itself, and an eighth is for requests and responses.
+    expect(together * 1.5 + 160 * MiB).toBeLessThanOrEqual((processBytes * 7) / 8);
+  }
+});

@@ -1,0 +1,71 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { expect, test } from "vitest";
+import { Store } from "../../src/store/store.ts";
+import { applyNext, put, remove } from "./store-model.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+function heapBytes(): number {
+  for (let round = 0; round < 3; round++) collectGarbage();
+  return process.memoryUsage().heapUsed;
+}
+
+/** Puts so many keys of 1000 bytes, and deletes them again. */
+function churn(store: Store, name: string, count: number): void {
+  const keys = Array.from({ length: count }, (_, index) => `${name} ${"k".repeat(1000)} ${index}`);
+  for (const key of keys) applyNext(store, put(Buffer.from(key).toString()));
+  for (const key of keys) applyNext(store, remove(key));
+}
+
+test("a released snapshot keeps none of the keys that have been deleted since", () => {
+  const store = new Store();
+  for (let index = 0; index < 20_000; index++) applyNext(store, put(`${"k".repeat(1000)} ${index}`));
+  const before = heapBytes();
+  const snapshot = store.snapshot();
+  snapshot.release();
+  for (let index = 0; index < 20_000; index++) applyNext(store, remove(`${"k".repeat(1000)} ${index}`));
+  const freed = before - heapBytes();
+  expect(snapshot.revision).toBe(20_000);
+  expect(freed).toBeGreaterThan(15_000_000);
+});
+
+test.each(["snapshot", "snapshotRevisions"] as const)(
+  "a %s keeps nothing of keys that come and go while it is held",
+  (kind) => {
+    const store = new Store();
+    applyNext(store, put("kept"));
+    const snapshot = store[kind]();
+    churn(store, "warm", 10);
+    const before = heapBytes();
+    churn(store, "churn", 20_000);
+    const grown = heapBytes() - before;
+    expect(snapshot.revision).toBe(1);
+    expect(grown).toBeLessThan(5_000_000);
+    snapshot.release();
+  },
+);
+
+test("a snapshot tells what was there, whatever has happened to a key since", () => {
+  const store = new Store();
+  applyNext(store, put("overwritten", "old"), put("deleted", "old"), put("same", "old"));
+  const whole = store.snapshot();
+  const revisions = store.snapshotRevisions();
+  for (const value of ["1", "2"]) applyNext(store, put("overwritten", value), put("new", value));
+  applyNext(store, remove("deleted"));
+  applyNext(store, put("deleted", "again"));
+  applyNext(store, remove("new"));
+  const expected = [
+    ["overwritten", "old", 1],
+    ["deleted", "old", 1],
+    ["same", "old", 1],
+    ["new", undefined, 0],
+  ] as const;
+  for (const [key, value, revision] of expected) {
+    expect([key, whole.get(key)?.value]).toEqual([key, value]);
+    if (revision > 0) expect([key, revisions.revisionOf(key)]).toEqual([key, revision]);
+  }
+  // No put at or before the snapshot was the state of a key that was not there.
+  expect(revisions.revisionOf("new") > 1 || revisions.revisionOf("new") === 0).toBe(true);
+});
