@@ -1,7 +1,9 @@
 // Sends generated requests, valid and invalid, to a server, and checks its responses against the OpenAPI document:
-// node test/schemathesis/run.ts [EXAMPLES]. Needs Python 3. Without it, or without its package index, the run fails in
+// node test/schemathesis/run.ts [EXAMPLES [SEED]]. In CI the seed is fixed; elsewhere it is random. It is printed, and
+// with it the requests are the same again. Needs Python 3. Without it, or without its package index, the run fails in
 // CI; elsewhere it says so and succeeds.
 import { spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { startServerProcess } from "../support/server-process.ts";
@@ -10,6 +12,7 @@ const version = "4.32.5";
 const environment = join(import.meta.dirname, "../../node_modules/.cache/schemathesis", version);
 const schemathesis = join(environment, "bin/schemathesis");
 const examples = process.argv[2] ?? "20";
+const seed = process.argv[3] ?? String(process.env["CI"] ? 1 : randomInt(2 ** 32));
 
 function run(command: string, ...args: readonly string[]): boolean {
   return spawnSync(command, args, { stdio: "inherit" }).status === 0;
@@ -35,9 +38,14 @@ if (install()) {
   const patience = ["--request-timeout", "60", "--suppress-health-check", "all"];
   // Without it a read at a revision that never comes waits for as long as its generated deadline says.
   const deadline = ["--header", "Connect-Timeout-Ms: 2000"];
+  console.log(`To repeat this run: npm run test:openapi -- ${examples} ${seed}`);
   const options = [
     "--max-examples",
     examples,
+    "--seed",
+    seed,
+    "--generation-database",
+    "none",
     "--continue-on-failure",
     ...selection,
     ...patience,

@@ -325,6 +325,17 @@ describe("real answers are as the document says", () => {
     ["/v1/key:commit", '{"mutations":[{"put":{"key":"a","value":"x","bytesValue":""}}]}'],
     ["/v1/key:commit", '{"mutations":[{"put":{"key":"a","ttl":"0.5s"}}]}'],
     ["/v1/key:commit", '{"mutations":[{"delete":{}}]}'],
+    ["/v1/key:batchGet", '{"keys":null}'],
+    ["/v1/key:batchGet", '{"keys":[null]}'],
+    ["/v1/key:batchGet", '{"keys":["a"],"minRevision":9223372036854775806}'],
+    ["/v1/key:batchGet", '{"keys":["a"],"minRevision":"10000000000000000000"}'],
+    ["/v1/key:commit", '{"checks":null,"mutations":null}'],
+    ["/v1/key:commit", '{"checks":[{"key":"a","precondition":null}]}'],
+    ["/v1/key:commit", '{"checks":[{"key":"a","precondition":{"revision":null}}]}'],
+    ["/v1/key:commit", '{"mutations":[null]}'],
+    ["/v1/key:commit", '{"mutations":[{"put":null}]}'],
+    ["/v1/key:commit", '{"mutations":[{"put":null,"delete":{"key":"a"}}]}'],
+    ["/v1/key:commit", '{"mutations":[{"delete":{"key":null}}]}'],
   ])("%s refuses %s, as its schema does", async (path, body) => {
     const response = await fetch(`http://${server.address}${path}`, { method: "POST", headers: json, body });
     const place = ["paths", path, "post", "requestBody", "content", "application/json", "schema"];
@@ -332,9 +343,22 @@ describe("real answers are as the document says", () => {
   });
 
   test.each([
+    ["/v1/key:batchGet", '{"keys":["a"],"minRevision":null,"consistency":null}'],
+    ["/v1/key:batchGet", '{"keys":["a"],"minRevision":"0"}'],
+    ["/v1/key:commit", '{"checks":null,"mutations":[{"delete":{"key":"a"}}]}'],
+    ["/v1/key:commit", '{"mutations":[{"put":{"key":"a","value":"x","bytesValue":null,"ttl":null}}]}'],
+    ["/v1/key:commit", '{"checks":[{"key":"none","precondition":{"revision":null,"exists":false}}]}'],
+  ])("%s accepts %s, as its schema does", async (path, body) => {
+    const response = await fetch(`http://${server.address}${path}`, { method: "POST", headers: json, body });
+    const place = ["paths", path, "post", "requestBody", "content", "application/json", "schema"];
+    expect([response.status, violations(JSON.parse(body), ...place)]).toEqual([200, []]);
+  });
+
+  test.each([
     ["page_size", -1],
     ["min_revision", -1],
     ["min_revision", "-1"],
+    ["min_revision", "10000000000000000000"],
     ["prefix", "x".repeat(1025)],
   ])("a list refuses %s=%s, as its schema does", async (name, value) => {
     const response = await fetch(`http://${server.address}/v1/key?${name}=${value}`);

@@ -52,7 +52,9 @@ export class JsonSchemas {
     return {
       type: "object",
       ...describe(this.#comments.get(message.typeName)),
-      properties: Object.fromEntries(fields.map((field) => [field.jsonName, this.field(field, direction)])),
+      properties: Object.fromEntries(
+        fields.map((field) => [field.jsonName, this.#property(field, direction)]),
+      ),
       ...(required.length > 0 && { required }),
       ...exclusions(message),
       ...(direction === "request" && {
@@ -67,6 +69,15 @@ export class JsonSchemas {
     return this.#constraints.fields.get(fullName(field))?.required === true;
   }
 
+  /** In a request, null stands for a field that is not set. */
+  #property(field: DescField, direction: Direction): Schema {
+    const schema = this.type(field, direction);
+    // Protobuf-es counts the null of a message as a member of its oneof, and refuses another one beside it.
+    const inOneof = field.oneof !== undefined && field.fieldKind !== "scalar";
+    const nullable = direction === "request" && !this.#isRequired(field, direction) && !inOneof;
+    return { ...(nullable ? orNull(schema) : schema), ...describe(this.comment(field)) };
+  }
+
   field(field: DescField, direction: Direction): Schema {
     return { ...this.type(field, direction), ...describe(this.comment(field)) };
   }
@@ -75,7 +86,7 @@ export class JsonSchemas {
     return this.#comments.get(fullName(field));
   }
 
-  /** The schema of a field without what is said of it. */
+  /** The schema of a field, without its description and without null. */
   type(field: DescField, direction: Direction): Schema {
     const constraint = direction === "request" ? this.#constraints.fields.get(fullName(field))?.schema : {};
     const single = this.#single(field, direction);
@@ -135,12 +146,30 @@ function fullName(field: DescField): string {
   return `${field.parent.typeName}.${field.name}`;
 }
 
-/** Of the members of a oneof at most one is there. */
+function orNull(schema: Schema): Schema {
+  const { type } = schema;
+  if (type !== undefined) return { ...schema, type: [type, "null"].flat() };
+  return Object.keys(schema).length === 0 ? schema : { anyOf: [schema, { type: "null" }] };
+}
+
+/** Holds for objects in which a property is set: it is there, and not null. */
+export function isSet(name: string): Schema {
+  return { required: [name], properties: { [name]: { not: { type: "null" } } } };
+}
+
+/** Holds for objects in which at most one of two properties is set. */
+export function notBoth(one: string, other: string): Schema {
+  return { not: { allOf: [isSet(one), isSet(other)] } };
+}
+
+/** At most one member of a oneof is set. */
 function exclusions(message: DescMessage): Schema {
   const pairs = message.oneofs.flatMap(({ fields }) =>
-    fields.flatMap((one, index) => fields.slice(index + 1).map((other) => [one.jsonName, other.jsonName])),
+    fields.flatMap((one, index) =>
+      fields.slice(index + 1).map((other) => notBoth(one.jsonName, other.jsonName)),
+    ),
   );
-  return pairs.length === 0 ? {} : { allOf: pairs.map((pair) => ({ not: { required: pair } })) };
+  return pairs.length === 0 ? {} : { allOf: pairs };
 }
 
 const wellKnownSchemas: Readonly<Record<string, Schema>> = {
@@ -177,19 +206,29 @@ function scalarSchema(scalar: ScalarType, direction: Direction): Schema {
     case ScalarType.UINT32:
     case ScalarType.FIXED32:
       return { type: "integer", format: "uint32", minimum: 0 };
-    // JSON numbers are exact only up to 2^53.
     case ScalarType.INT64:
     case ScalarType.SINT64:
     case ScalarType.SFIXED64:
-      return { ...longType(direction), format: "int64", pattern: "^-?\\d+$" };
+      return { ...longType(direction), format: "int64", pattern: "^-?\\d{1,19}$" };
     case ScalarType.UINT64:
     case ScalarType.FIXED64:
-      return { ...longType(direction), format: "uint64", pattern: "^\\d+$" };
+      return {
+        ...longType(direction),
+        ...(direction === "request" && { minimum: 0 }),
+        format: "uint64",
+        pattern: "^\\d{1,20}$",
+      };
   }
 }
 
+/** Responses have strings. Requests may have numbers as far as they are exact in JSON. */
 function longType(direction: Direction): Schema {
-  return { type: direction === "request" ? ["string", "integer"] : "string" };
+  if (direction === "response") return { type: "string" };
+  return {
+    type: ["string", "integer"],
+    minimum: Number.MIN_SAFE_INTEGER,
+    maximum: Number.MAX_SAFE_INTEGER,
+  };
 }
 
 function describe(description: string | undefined): Schema {

@@ -1,7 +1,7 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { findFieldPath } from "../../src/wire/rest/field-path.ts";
 import type { PathTemplate } from "../../src/wire/rest/path-template.ts";
-import type { Parameter } from "./document.ts";
+import type { Parameter, Schema } from "./document.ts";
 import type { JsonSchemas } from "./json-schema.ts";
 
 /** A template as OpenAPI writes it: `/v1/key/{key}`. */
@@ -66,5 +66,15 @@ export function queryParameters(
 /** A parameter is described beside its schema, not in it. */
 function described(field: DescField, schemas: JsonSchemas): Pick<Parameter, "schema" | "description"> {
   const description = schemas.comment(field);
-  return { ...(description !== undefined && { description }), schema: schemas.type(field, "request") };
+  return {
+    ...(description !== undefined && { description }),
+    schema: textual(schemas.type(field, "request")),
+  };
+}
+
+/** A number of 64 bits in a path or query is text, whole however large; the bounds are those of numbers in JSON. */
+function textual(schema: Schema): Schema {
+  if (!Array.isArray(schema["type"])) return schema;
+  const { minimum, maximum, ...text } = schema;
+  return { ...text, type: "string" };
 }

@@ -1,7 +1,7 @@
 import { KeyValueService } from "../../../gen/duetkv/v1/key_value_pb.ts";
 import { defaultLimits } from "../../../src/limits.ts";
 import type { Schema } from "../document.ts";
-import type { Constraints } from "../json-schema.ts";
+import { type Constraints, isSet, notBoth } from "../json-schema.ts";
 
 // What src/service checks, as far as JSON Schema can say it. A request may satisfy this and still be refused.
 
@@ -10,9 +10,9 @@ const { keyBytesMax, batchGetKeysMax, commitOperationsMax } = defaultLimits;
 /** The limit is in bytes of UTF-8, and a character has at least one. */
 const keyPart: Schema = { maxLength: keyBytesMax, pattern: "^[^\\u0000]*$" };
 const key: Schema = { ...keyPart, minLength: 1 };
-const revision: Schema = { minimum: 0, pattern: "^\\d+$" };
+const revision: Schema = { minimum: 0, pattern: "^\\d{1,19}$" };
 const ttl: Schema = { pattern: "^[1-9]\\d{0,10}(\\.\\d{1,9})?s$" };
-const oneValue: Schema = { allOf: [{ not: { required: ["value", "bytesValue"] } }] };
+const oneValue: Schema = { allOf: [notBoth("value", "bytesValue")] };
 const listed = { type: "string", ...key };
 
 const requiredKey = { required: true, schema: key };
@@ -34,9 +34,9 @@ const fields: Readonly<Record<string, { readonly required?: boolean; readonly sc
     schema: { items: listed, minItems: 1, maxItems: batchGetKeysMax },
   },
   "BatchGetRequest.min_revision": { schema: revision },
-  "Precondition.revision": { schema: { minimum: 1, pattern: "^[1-9]\\d*$" } },
+  "Precondition.revision": { schema: { minimum: 1, pattern: "^[1-9]\\d{0,18}$" } },
   "Check.key": requiredKey,
-  "Check.precondition": { required: true, schema: { minProperties: 1 } },
+  "Check.precondition": { required: true, schema: { anyOf: [isSet("revision"), isSet("exists")] } },
   "PutMutation.key": requiredKey,
   "PutMutation.ttl": { schema: ttl },
   "DeleteMutation.key": requiredKey,
@@ -56,7 +56,7 @@ const messages: Readonly<Record<string, Schema>> = {
   CommitRequest: {
     anyOf: ["checks", "mutations"].map((name) => ({
       required: [name],
-      properties: { [name]: { minItems: 1 } },
+      properties: { [name]: { type: "array", minItems: 1 } },
     })),
   },
 };
