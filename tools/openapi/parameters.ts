@@ -75,6 +75,6 @@ function described(field: DescField, schemas: JsonSchemas): Pick<Parameter, "sch
 /** A number of 64 bits in a path or query is text, whole however large; the bounds are those of numbers in JSON. */
 function textual(schema: Schema): Schema {
   if (!Array.isArray(schema["type"])) return schema;
-  const { minimum, maximum, ...text } = schema;
-  return { ...text, type: "string" };
+  const rest = Object.entries(schema).filter(([name]) => name !== "minimum" && name !== "maximum");
+  return { ...Object.fromEntries(rest), type: "string" };
 }
