@@ -33,6 +33,12 @@ console.log(
   next.entries.map(({ key }) => key),
 );
 
+// List: keys only, one level
+const bare = await call("list", { keysOnly: true, pageSize: 1 });
+console.log("without value:", bare.entries[0].key, bare.entries[0].value);
+const level = await call("list", { delimiter: "e", keysOnly: true, pageSize: 1 });
+console.log("level", level.prefixes);
+
 // BatchGet
 const batch = await call("batchGet", { keys: ["greeting", "nothing"] });
 console.log("found", batch.entries.length, "missing", batch.missingKeys);
@@ -54,6 +60,14 @@ for await (const { revision, events = [] } of changes) {
   if (revision === committed.revision && events.length > 0) break;
 }
 changes.cancel();
+
+// Watch: a union, keys only
+const union = watch({ keys: ["icon"], prefixes: ["greeting/"], keysOnly: true, startRevision: 0 });
+for await (const { revision, events = [] } of union) {
+  for (const event of events) console.log(revision, event.type, event.entry.key, event.entry.value);
+  if (revision === committed.revision && events.length > 0) break;
+}
+union.cancel();
 
 // Delete
 const { deleted } = await call("delete", { key: "greeting" });
