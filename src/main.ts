@@ -1,125 +1,13 @@
 #!/usr/bin/env -S node --no-allocation-site-pretenuring
-import packageJson from "../package.json" with { type: "json" };
-import { type Configuration, createConfiguration } from "./config/configuration.ts";
-import { unknownVariables } from "./config/environment.ts";
-import { describeFlags, parseFlags } from "./config/flags.ts";
-import type { Address } from "./config/values.ts";
-import { describeFailure } from "./failure.ts";
-import { createLog, type Logger } from "./logging.ts";
-import { openServer } from "./server.ts";
-import { openFileTransactionLogger } from "./transaction-log/file/file-transaction-logger.ts";
-import { runLogCommand } from "./transaction-log/file/repair/log-command.ts";
-import { MemoryTransactionLogger } from "./transaction-log/memory/memory-transaction-logger.ts";
-import { openPostgresTransactionLogger } from "./transaction-log/postgres/postgres-transaction-logger.ts";
-import type { TransactionLogger } from "./transaction-log/transaction-logger.ts";
-
-const usage = `duetkv: a key-value store that speaks gRPC and REST
-
-  duetkv [--NAME VALUE …]                      serve
-  duetkv log verify [--log file:DIR]           check the log; changes nothing
-  duetkv log repair [--log file:DIR] [--apply] show what a repair would do, or do it
-  duetkv log cat [--log file:DIR]              print each transaction as a line of JSON
-  duetkv --version | --help
-
-Settings, with defaults in parentheses. --log-level is DUETKV_LOG_LEVEL in the environment, and so on; flags win.
-A SIZE is a number of bytes, or has a unit: 64MiB.
-
-${describeFlags()}
-`;
-
-/** A stop that takes longer than this is given up. */
-const stopMs = 10_000;
-
-/** Resolves with the exit code when there is nothing more to do. */
-async function main(args: readonly string[]): Promise<number> {
-  if (args[0] === "log") return runLogCommand(args.slice(1), console.log, console.error);
-  const { help, version, values } = parseFlags(args);
-  if (help) console.log(usage);
-  else if (version) console.log(packageJson.version);
-  else return serve(createConfiguration(values, process.env));
-  return 0;
-}
-
-async function serve(configuration: Configuration): Promise<number> {
-  const { log, hint, close, abandon } = createLog(configuration.logLevel);
-  // By default SIGHUP ends the process without draining, and SIGUSR1 makes Node open a debugger port.
-  for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
-    process.on(signal, () => log.info({ signal }, "signal ignored"));
-  }
-  for (const unknown of unknownVariables(process.env))
-    log.warn(unknown, "unknown environment variable ignored");
-  try {
-    const stopping = new AbortController();
-    const logger = await openLogger(configuration, log, stopping.signal);
-    const server = await openServer(configuration, logger, log);
-    const { address, adminAddress } = server;
-    // Before anybody is told that it is ready, and may want it to stop.
-    const firstSignal = nextSignal();
-    log.info({ listen: toText(address), admin: toText(adminAddress), version: packageJson.version }, "ready");
-    if (configuration.tlsClientCa === undefined) hint(`try: ${exampleCommand(configuration, address)}`);
-    const signal = await Promise.race([firstSignal, server.lost.then(throwLost)]);
-    log.info({ signal }, "stopping");
-    const giveUp = () => {
-      abandon();
-      process.exit(1);
-    };
-    void nextSignal().then(giveUp);
-    setTimeout(giveUp, stopMs).unref();
-    stopping.abort();
-    await server.close();
-    log.info("stopped");
-    return 0;
-  } finally {
-    await close();
-  }
-}
-
-async function openLogger(
-  { log: location, deployment }: Configuration,
-  log: Logger,
-  stopping: AbortSignal,
-): Promise<TransactionLogger> {
-  switch (location.type) {
-    case "file":
-      return openFileTransactionLogger({ directory: location.directory, log });
-    case "postgres":
-      return openPostgresTransactionLogger({
-        url: location.url,
-        log,
-        stopping,
-        ...(deployment !== undefined && { deployment }),
-      });
-    case "memory":
-      log.warn({}, "log in memory: everything is lost when this process ends");
-      return new MemoryTransactionLogger();
-  }
-}
-
-/** A replica that cannot follow the log any longer must not answer: it ends, and starts anew with the whole log. */
-function throwLost(error: unknown): never {
-  throw error;
-}
-
-function nextSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
-  });
-}
-
-function exampleCommand({ tlsCert }: Configuration, { host, port }: Address): string {
-  const authority = toText({ host: host === "0.0.0.0" || host === "::" ? "localhost" : host, port });
-  const curl = tlsCert === undefined ? "curl http://" : "curl --insecure https://";
-  return `${curl}${authority}/v1/key/greeting -X PUT -d hello`;
-}
-
-function toText({ host, port }: Address): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
+// Loads either the service or one command: a command must not wait for what only the service needs, nor the reverse.
+const args = process.argv.slice(2);
+const exitCode =
+  args[0] === "log"
+    ? await (await import("./transaction-log/file/repair/log-command.ts")).runLogCommand(
+        args.slice(1),
+        console.log,
+        console.error,
+      )
+    : await (await import("./serve.ts")).runService(args);
 // Exits rather than ends: what a failed start has opened, and a log that nobody reads, would keep the process alive.
-try {
-  process.exit(await main(process.argv.slice(2)));
-} catch (error) {
-  console.error(describeFailure(error));
-  process.exit(1);
-}
+process.exit(exitCode);

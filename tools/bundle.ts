@@ -1,6 +1,7 @@
-// Makes dist/, or the directory that is named, a package that npm can publish and the container image runs: one file of
-// JavaScript with all dependencies, the native add-on for every platform that the service runs on, and a package.json
-// of its own. Node strips no types below node_modules, so the sources themselves cannot be published.
+// Makes dist/, or the directory that is named, a package that npm can publish and the container image runs: JavaScript
+// with all dependencies, the native add-on for every platform that the service runs on, and a package.json of its own.
+// What main.ts imports when it is needed, the service and each command, is a file in chunks/. Node strips no types below
+// node_modules, so the sources themselves cannot be published.
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as esbuild from "esbuild";
@@ -10,23 +11,28 @@ const root = join(import.meta.dirname, "..");
 const target = process.argv[2] ?? join(root, "dist");
 const platforms = ["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64"];
 
-/** At run time the add-on is looked for in its package; a bundle has none, and loads it from a folder beside it. */
+/** At run time the add-on is looked for in its package; a bundle has none, and loads it from native/. */
 const nativeAddon: esbuild.Plugin = {
   name: "native-addon",
   setup(build) {
     const contents = `
-      const file = "./native/" + process.platform + "-" + process.arch + ".node";
+      const file = "../native/" + process.platform + "-" + process.arch + ".node";
       module.exports = require(file);`;
     build.onLoad({ filter: /[\\/]fs-native-extensions[\\/]binding\.js$/ }, () => ({ contents }));
   },
 };
 
 mkdirSync(target, { recursive: true });
+// Their names hold hashes: those of an earlier build would stay.
+rmSync(join(target, "chunks"), { recursive: true, force: true });
 await esbuild.build({
   absWorkingDir: root,
-  entryPoints: ["src/main.ts"],
-  outfile: join(target, "duetkv.mjs"),
+  entryPoints: { duetkv: "src/main.ts" },
+  outdir: target,
+  outExtension: { ".js": ".mjs" },
+  chunkNames: "chunks/[name]-[hash]",
   bundle: true,
+  splitting: true,
   platform: "node",
   target: "node24",
   format: "esm",
@@ -71,6 +77,6 @@ function manifest(): object {
     os: ["linux", "darwin"],
     bin: { duetkv: "duetkv.mjs" },
     exports: { "./package.json": "./package.json" },
-    files: ["duetkv.mjs", "duetkv.mjs.LEGAL.txt", "native"],
+    files: ["duetkv.mjs", "chunks", "native"],
   };
 }
