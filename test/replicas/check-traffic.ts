@@ -8,7 +8,7 @@ import { Clients, Traffic } from "./traffic.ts";
 
 const keys = Array.from({ length: 12 }, (_, index) => `key ${index}`);
 
-/** Runs traffic through three replicas until `disturb` is through and there were enough calls, and checks all of it. */
+/** Runs traffic through three replicas until `disturb` resolves and there were enough calls, then checks every response. */
 export async function checkTraffic(
   url: string,
   disturb: (ready: () => Promise<boolean[]>) => Promise<void>,

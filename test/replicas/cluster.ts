@@ -5,7 +5,7 @@ import { request } from "../support/rest-request.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
 
-/** Starts a replica, which ends with the test at the latest. */
+/** Starts a replica and stops it at the end of the test. */
 export async function startReplica(url: string, flags: readonly string[] = []): Promise<ServerProcess> {
   const replica = await startServerProcess(["--log", url, ...flags]);
   onTestFinished(async () => {
@@ -22,7 +22,7 @@ export function startReplicas(
   return Promise.all(Array.from({ length: count }, () => startReplica(url, flags)));
 }
 
-/** A client of a replica, which is closed with the test. */
+/** Returns a client of a replica and closes it at the end of the test. */
 export function connectTo(
   { address }: Pick<ServerProcess, "address">,
   protocol: Protocol = "gRPC by grpc-js",
@@ -45,7 +45,7 @@ export async function isReady({ adminAddress }: ServerProcess): Promise<boolean>
   return (await request(`http://${adminAddress}`, "GET", "/readyz")).status === 200;
 }
 
-/** Waits until all are at the same revision, asserts that they hold the same, and returns what. */
+/** Waits until all replicas have the same revision, asserts that their states are equal, and returns the state. */
 export async function expectSameState(replicas: readonly ServerProcess[]): Promise<State> {
   let states: State[] = [];
   await until(async () => {

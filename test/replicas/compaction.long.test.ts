@@ -12,7 +12,7 @@ import { ReplicaHistory, readTruth } from "./replica-history.ts";
 import { Clients, Traffic } from "./traffic.ts";
 
 const keys = Array.from({ length: 12 }, (_, index) => `key ${index}`);
-/** At least. */
+/** The least number of restarts. */
 const restarts = 3 * rounds;
 const flags = ["--compaction-bytes-min", "5000"];
 
@@ -24,7 +24,7 @@ async function horizonOf(url: string): Promise<number> {
   return Number(row?.["horizon"]);
 }
 
-test(`a log that is compacted among replicas that come and go stays the same log (seed ${seed})`, async () => {
+test(`compaction does not change the log while replicas start and stop (seed ${seed})`, async () => {
   const random = createRandom(seed);
   const url = await server.createDatabase();
   const replicas = await startReplicas(url, 3, flags);
@@ -32,7 +32,7 @@ test(`a log that is compacted among replicas that come and go stays the same log
   onTestFinished(() => clients.close());
   const history = new ReplicaHistory();
   const end: { revision?: number } = {};
-  // It watches from the beginning: who comes later finds the past compacted.
+  // The watch starts before the first compaction; a later one would find the past compacted.
   const watched = readTruth(connectTo(replicas[0] as ServerProcess), () => end.revision);
   const horizons = new Set<number>();
   let changes = 0;
@@ -66,14 +66,14 @@ test(`a log that is compacted among replicas that come and go stays the same log
   truth.delete(BigInt(revision + 1));
   expect(truth.size).toBe(revision);
   expect(history.problems(truth)).toEqual([]);
-  // And there is less to replay than was ever written.
+  // A replay has fewer events than the clients wrote.
   const log = await openLogger(url);
   onTestFinished(() => log.close());
   const old = (await readAll(log)).filter(({ sequence }) => sequence <= log.horizon);
   expect(old.flatMap(({ events }) => events).length).toBeLessThanOrEqual(keys.length + 1);
 });
 
-test("a replica that was away while its part of the log was compacted ends, and says why", async () => {
+test("a paused replica exits with an error when its part of the log was compacted", async () => {
   const url = await server.createDatabase();
   const [away, near] = (await startReplicas(url, 2, flags)) as [ServerProcess, ServerProcess];
   const [client, writer] = [connectTo(away), connectTo(near)];
@@ -81,7 +81,7 @@ test("a replica that was away while its part of the log was compacted ends, and 
   await client.get({ key: "a" });
   process.kill(away.pid, "SIGSTOP");
   const { revision } = await writer.put({ key: "a", value: "1" });
-  // As if a minute had passed: it counts as dead.
+  // As after a minute without a heartbeat: it counts as dead.
   const count = await server.query(
     url,
     "UPDATE duetkv.replicas SET seen = seen - interval '1 hour' WHERE name LIKE $1 RETURNING id",
@@ -98,14 +98,14 @@ test("a replica that was away while its part of the log was compacted ends, and 
   ];
   const outcomes = Promise.allSettled(reads);
   expect(await away.stop("SIGCONT")).toBe(1);
-  // Nothing that is old, and nothing that is not in the log of the others.
+  // Neither stale reads nor writes outside the log of the others.
   for (const outcome of await outcomes) expect(outcome.status).toBe("rejected");
   expect(away.lines.join("\n")).toMatch(/compacted up to \d+, beyond/);
   expect((await writer.get({ key: "a" })).entry?.value).not.toBe("lost");
   await expectSameState([near, await startReplica(url, flags)]);
 });
 
-test("a replica that starts and then hears nothing holds nothing back", async () => {
+test("a replica that starts on an idle log does not delay compaction", async () => {
   const url = await server.createDatabase();
   const near = await startReplica(url, flags);
   const writer = connectTo(near);

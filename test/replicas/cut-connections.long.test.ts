@@ -10,7 +10,7 @@ import { connectTo, expectSameState, isReady, startReplica } from "./cluster.ts"
 const server = sharedPostgres();
 beforeAll(() => console.log(`SEED=${seed}`));
 
-test(`listening connections that are cut again and again delay nobody for ever (seed ${seed})`, async () => {
+test(`repeated cuts of listening connections do not stop writes (seed ${seed})`, async () => {
   const url = await server.createDatabase();
   let kills = 0;
   const history = await checkTraffic(url, async () => {
@@ -28,7 +28,7 @@ test(`listening connections that are cut again and again delay nobody for ever (
   expect(history.unknown).toBe(0);
 });
 
-test(`any connection may be cut at any time (seed ${seed})`, async () => {
+test(`cuts of random connections neither lose nor repeat a write (seed ${seed})`, async () => {
   const url = await server.createDatabase();
   let kills = 0;
   await checkTraffic(url, async () => {
@@ -47,7 +47,7 @@ test(`any connection may be cut at any time (seed ${seed})`, async () => {
 
 const modes: readonly CutMode[] = ["lost", "late"];
 test.each(modes)(
-  "a write whose connection is cut at any step, its messages %s, happens once",
+  "a write whose connection is cut at any step happens once, with the messages %s",
   async (mode) => {
     const url = await server.createDatabase();
     const proxy = await startPostgresProxy(server.port);
@@ -57,7 +57,7 @@ test.each(modes)(
     const client = connectTo(far);
     await client.put({ key: "counter", value: "0" });
     let writes = 0;
-    // Before anything is sent, then after each message, until the answer has come through before the cut.
+    // A cut before the first message, then after each message, up to a cut after the response.
     for (let cuts = 0; cuts < 8; cuts++) {
       await proxy.settled();
       await until(() => isReady(far));

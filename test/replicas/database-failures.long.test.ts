@@ -11,7 +11,7 @@ import { connectTo, expectSameState, isReady, startReplica } from "./cluster.ts"
 const server = sharedPostgres();
 beforeAll(() => console.log(`SEED=${seed}`));
 
-test(`a database that is killed among writes costs nothing that was acknowledged (seed ${seed})`, async () => {
+test(`a database that is killed during writes loses no acknowledged write (seed ${seed})`, async () => {
   const own = await startPostgres();
   onTestFinished(() => own.stop());
   const history = await checkTraffic(await own.createDatabase(), async (ready) => {
@@ -26,7 +26,7 @@ test(`a database that is killed among writes costs nothing that was acknowledged
   expect(history.refused + history.unknown).toBeGreaterThan(0);
 });
 
-test("only a database that stays away leaves open what became of a write", async () => {
+test("the outcome of a write is unknown only while the database stays unreachable", async () => {
   const url = await server.createDatabase();
   const proxy = await startPostgresProxy(server.port);
   onTestFinished(() => proxy.close());
@@ -35,7 +35,7 @@ test("only a database that stays away leaves open what became of a write", async
   const [client, other] = [connectTo(far), connectTo(near)];
   await client.put({ key: "a", value: "0" });
   for (const away of ["shortly", "long"] as const) {
-    // The append reaches the database, its answer does not come back.
+    // The append reaches the database, but its response is lost.
     proxy.cutAt("duetkv-append", 3, "late");
     const outcome = client.put({ key: away, value: "1" }).then(
       () => "OK",
@@ -55,7 +55,7 @@ test("only a database that stays away leaves open what became of a write", async
     await proxy.settled();
     await until(() => isReady(far));
   }
-  // Whether it happened or not, all agree.
+  // Both replicas agree on the outcome.
   await client.put({ key: "a", value: "1" });
   expect((await other.get({ key: "a" })).entry?.version).toBe(2n);
   await expect(other.get({ key: "b" })).rejects.toMatchObject({ reason: "NO_SUCH_KEY" });
@@ -63,7 +63,7 @@ test("only a database that stays away leaves open what became of a write", async
 });
 
 test.each(["refuses", "hangs"] as const)(
-  "a replica whose write is open stops in time when the database %s",
+  "a replica with a pending write stops in time when the database %s",
   async (way) => {
     const url = await server.createDatabase();
     const proxy = await startPostgresProxy(server.port);

@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 test(
-  `${clientCount} clients of three replicas see one store (seed ${seed})`,
+  `${clientCount} clients of three replicas see one linearizable store (seed ${seed})`,
   async () => {
     const random = createRandom(seed);
     const clients = new Clients(random, replicas);
@@ -44,7 +44,7 @@ test(
   120_000 + operations * 20,
 );
 
-test(`a counter that all replicas compare and swap counts exactly (seed ${seed})`, async () => {
+test(`concurrent compare-and-swap on all replicas counts exactly (seed ${seed})`, async () => {
   const races = 8;
   const racers = 12;
   const clients = replicas.map((replica) => connectTo(replica)) as [KeyValueClient, ...KeyValueClient[]];
@@ -65,7 +65,7 @@ test(`a counter that all replicas compare and swap counts exactly (seed ${seed})
   };
   await Promise.all(Array.from({ length: racers }, (_, index) => race(clients[index % 3] as KeyValueClient)));
   const total = races * racers;
-  // One winner of each revision, and no other write.
+  // One winner for each revision, and no other write.
   expect(new Set(wins).size).toBe(total);
   for (const client of clients) {
     const { entry, revision } = await client.get({ key: "counter" });
@@ -78,7 +78,7 @@ test(`a counter that all replicas compare and swap counts exactly (seed ${seed})
   await expectSameState(replicas);
 });
 
-test("of all who make a key that is not there, one does", async () => {
+test("exactly one of several concurrent creates of a key succeeds", async () => {
   const clients = replicas.map((replica) => connectTo(replica));
   const { revision } = await (clients[0] as KeyValueClient).list({ pageSize: 1 });
   for (let round = 1; round <= 15; round++) {
@@ -104,7 +104,7 @@ test("of all who make a key that is not there, one does", async () => {
   }
 });
 
-test(`transfers through all replicas keep the sum, whenever it is read (seed ${seed})`, async () => {
+test(`every read sees the same sum during transfers through all replicas (seed ${seed})`, async () => {
   const random = createRandom(seed);
   const accounts = Array.from({ length: 6 }, (_, index) => `account ${index}`);
   const clients = replicas.map((replica) => connectTo(replica));

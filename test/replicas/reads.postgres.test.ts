@@ -11,7 +11,7 @@ import { connectTo, isReady, startReplica } from "./cluster.ts";
 
 const server = sharedPostgres();
 
-/** A replica behind a proxy of its own, and one that reaches the database directly. */
+/** Starts a replica behind a proxy, and one with a direct connection to the database. */
 async function startTwo(flags: readonly string[] = []) {
   const url = await server.createDatabase();
   const proxy = await startPostgresProxy(server.port);
@@ -23,7 +23,7 @@ async function startTwo(flags: readonly string[] = []) {
 
 const unavailable = { code: "unavailable", reason: "LOG_UNAVAILABLE" };
 
-test("every linearizable read sees what another replica has just acknowledged", async () => {
+test("every linearizable read sees the newest acknowledged write of another replica", async () => {
   const { farClient, nearClient } = await startTwo();
   for (let round = 0; round < 20; round++) {
     const value = String(round);
@@ -42,12 +42,12 @@ test("every linearizable read sees what another replica has just acknowledged", 
   }
 });
 
-/** The database cannot be reached by one replica. */
+/** Failures of the database for one replica. */
 const ways: readonly (readonly [string, (proxy: PostgresProxy) => void])[] = [
   ["refuses connections", (proxy) => proxy.refuse()],
-  ["does not answer", (proxy) => proxy.freeze()],
+  ["does not respond", (proxy) => proxy.freeze()],
 ];
-test.each(ways)("a replica whose database %s reads what it has, and nothing else", async (_, takeAway) => {
+test.each(ways)("a replica whose database %s serves only LOCAL reads", async (_, takeAway) => {
   const { proxy, far, farClient, nearClient } = await startTwo(["--revision-wait-ms", "300"]);
   const { revision } = await nearClient.put({ key: "a", value: "1" });
   await farClient.get({ key: "a", minRevision: revision });
@@ -73,11 +73,11 @@ test.each(ways)("a replica whose database %s reads what it has, and nothing else
   }
   const [status] = await textOf(rest, "/v1/key/a");
   expect(status).toBe(503);
-  // A write that was on its way when the database fell silent may have happened.
+  // The outcome of a write may be unknown, so the reason is not compared.
   const writes = [
     farClient.put({ key: "b", value: "1" }),
     farClient.delete({ key: "a" }),
-    // A read in all but name: what it says must be true now.
+    // A failed precondition is a linearizable read, too.
     farClient.put({
       key: "a",
       value: "3",
@@ -89,7 +89,7 @@ test.each(ways)("a replica whose database %s reads what it has, and nothing else
   }
   await until(async () => !(await isReady(far)));
 
-  // A revision that this replica cannot hear of.
+  // A revision that this replica cannot receive.
   await expect(farClient.get({ key: "a", minRevision: revision + 1n, ...local })).rejects.toMatchObject({
     code: "unavailable",
     reason: "REVISION_NOT_REACHED",
@@ -103,7 +103,7 @@ test.each(ways)("a replica whose database %s reads what it has, and nothing else
   expect((await farClient.get({ key: "a", minRevision: revision + 1n })).entry?.value).toBe("2");
 });
 
-test("while the database is down, nothing is written and nothing is said that may be old", async () => {
+test("while the database is down, writes and linearizable reads are refused", async () => {
   const own = await startPostgres();
   onTestFinished(() => own.stop());
   const url = await own.createDatabase();
@@ -124,7 +124,7 @@ test("while the database is down, nothing is written and nothing is said that ma
   expect((await clients[0].get({ key: "a" })).entry?.value).toBe("3");
 });
 
-test("a read waits for the revision that it asks for", async () => {
+test("a read waits for its min_revision", async () => {
   const { proxy, far, farClient, nearClient } = await startTwo();
   const { revision } = await nearClient.put({ key: "a", value: "1" });
   await farClient.get({ key: "a" });
@@ -134,14 +134,14 @@ test("a read waits for the revision that it asks for", async () => {
   expect(newest).toBe(revision + 2n);
   const local = { consistency: Consistency.LOCAL };
   const reads = [
-    farClient.get({ key: "a", minRevision: newest, ...local }).then((answer) => answer.revision),
-    farClient.list({ minRevision: newest, ...local }).then((answer) => answer.revision),
-    farClient.batchGet({ keys: ["a"], minRevision: newest, ...local }).then((answer) => answer.revision),
+    farClient.get({ key: "a", minRevision: newest, ...local }).then((response) => response.revision),
+    farClient.list({ minRevision: newest, ...local }).then((response) => response.revision),
+    farClient.batchGet({ keys: ["a"], minRevision: newest, ...local }).then((response) => response.revision),
     request(`http://${far.address}`, "GET", `/v1/key/a?consistency=local&min_revision=${newest}`).then(
-      (answer) => BigInt(answer.headers["duetkv-revision"] as string),
+      (response) => BigInt(response.headers["duetkv-revision"] as string),
     ),
   ];
-  // It is answered all the same.
+  // A LOCAL read without min_revision does not wait.
   expect((await farClient.get({ key: "a", ...local })).entry?.value).toBe("1");
   proxy.restore();
   for (const seen of await Promise.all(reads)) expect(seen).toBeGreaterThanOrEqual(newest);

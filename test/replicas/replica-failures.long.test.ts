@@ -24,8 +24,8 @@ async function expectNoProblems(history: ReplicaHistory, replicas: readonly Serv
   }
 }
 
-test("replicas that start all at once on an empty server make one store", async () => {
-  // The database is not there either.
+test("replicas that start together on an empty server form one store", async () => {
+  // The database does not exist yet, either.
   const replicas = await startReplicas(server.url("empty"), 4);
   const clients = replicas.map((replica) => connectTo(replica));
   await Promise.all(clients.map((client, index) => client.put({ key: `key ${index}`, value: "x" })));
@@ -33,7 +33,7 @@ test("replicas that start all at once on an empty server make one store", async 
   expect((await expectSameState(replicas)).revision).toBe(4);
 });
 
-test(`a replica that was paused says nothing that is old (seed ${seed})`, async () => {
+test(`a replica returns no stale data after a pause (seed ${seed})`, async () => {
   const random = createRandom(seed);
   const replicas = await startReplicas(await server.createDatabase(), 3);
   const [paused, ...awake] = replicas as [ServerProcess, ServerProcess, ServerProcess];
@@ -53,14 +53,14 @@ test(`a replica that was paused says nothing that is old (seed ${seed})`, async 
     const { acknowledged } = history;
     await delay(pauseMs);
     process.kill(paused.pid, "SIGCONT");
-    // The others went on.
+    // The other replicas acknowledged writes meanwhile.
     expect(history.acknowledged).toBeGreaterThan(acknowledged);
   }
   await Promise.all(running);
   await expectNoProblems(history, replicas);
 });
 
-test("a call that waited for a paused replica is answered with the truth of now", async () => {
+test("a call to a paused replica returns current data after the pause", async () => {
   const [paused, awake] = (await startReplicas(await server.createDatabase(), 2)) as [
     ServerProcess,
     ServerProcess,
@@ -81,7 +81,7 @@ test("a call that waited for a paused replica is answered with the truth of now"
   }
 });
 
-test(`replicas that are killed and come back lose and repeat nothing (seed ${seed})`, async () => {
+test(`killed and restarted replicas neither lose nor repeat a write (seed ${seed})`, async () => {
   const random = createRandom(seed);
   const url = await server.createDatabase();
   const replicas = await startReplicas(url, 3);
@@ -104,7 +104,7 @@ test(`replicas that are killed and come back lose and repeat nothing (seed ${see
   await expectNoProblems(history, replicas);
 });
 
-test("a replica that starts among writes has all of them, and misses none that follows", async () => {
+test("a replica that starts during writes has all earlier and later ones", async () => {
   const url = await server.createDatabase();
   const first = await startReplica(url);
   const writer = connectTo(first);

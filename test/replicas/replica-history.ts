@@ -1,19 +1,19 @@
 import { type Event, Event_Type } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
 
-/** What a transaction does to each key; undefined: deleted. */
+/** The new value of each key in a transaction; undefined: deleted. */
 export type Writes = ReadonlyMap<string, string | undefined>;
 
-/** A revision that a key must have for the write to happen. */
+/** The revision of a key that a write requires. */
 export interface Expectation {
   readonly key: string;
   readonly revision: bigint;
 }
 
 interface WriteRecord {
-  /** The newest revision that anybody had been told of before the call began. */
+  /** The newest revision in any response before the call began. */
   readonly begin: bigint;
-  /** undefined: nobody knows whether it happened. */
+  /** undefined: the outcome is unknown. */
   readonly revision: bigint | undefined;
   readonly writes: Writes;
   readonly expected: Expectation | undefined;
@@ -21,11 +21,11 @@ interface WriteRecord {
 
 interface ReadRecord {
   readonly begin: bigint;
-  /** That of the store when it answered. */
+  /** The revision of the store in the response. */
   readonly revision: bigint;
-  /** Of each key: its revision and value, undefined when there was none. */
+  /** The revision and value of each key; undefined when the key was missing. */
   readonly found: ReadonlyMap<string, Version | undefined>;
-  /** Where a read came from that need not be the newest: it is as new as what that replica has told before. */
+  /** Whether it is a LOCAL read: at least as new as the earlier responses of the same replica. */
   readonly local: boolean;
 }
 
@@ -34,7 +34,7 @@ interface Mismatch extends Expectation {
   readonly current: bigint;
 }
 
-/** The revision; what the key was at instead, if it was refused for that; undefined when nobody knows. */
+/** The revision of the write, the current revision after a refusal, or undefined when the outcome is unknown. */
 export type Outcome = bigint | { readonly current: bigint | undefined } | undefined;
 
 interface Version {
@@ -49,9 +49,9 @@ interface State {
 }
 
 /**
- * All that clients wrote and read through several replicas. Writes are in the order of their revisions; that order has to
- * be one that could be observed: what was told to anybody before a call began is before it, and every answer is what was
- * true at the revision that it names. Values are unique, so that each tells which write it is from.
+ * The writes and reads of all clients through several replicas. Writes are ordered by revision, and the order must be
+ * linearizable: a call comes after every revision in a response before it, and each response is the state at its revision.
+ * Values are unique, so that a value identifies its write.
  */
 export class ReplicaHistory {
   acknowledged = 0n;
@@ -62,14 +62,14 @@ export class ReplicaHistory {
   readonly #reads: ReadRecord[] = [];
   readonly #mismatches: Mismatch[] = [];
   readonly #refusedValues = new Set<string>();
-  readonly #toldBy = new Map<unknown, bigint>();
+  readonly #returnedBy = new Map<unknown, bigint>();
 
-  /** A write that certainly changes something, if it happens. */
+  /** Records a write that changes the store, if it is applied. */
   write(writes: Writes, expected: Expectation | undefined, send: () => Promise<Outcome>): Promise<void> {
     return this.#record(writes, expected, async () => ({ outcome: await send(), changed: true }));
   }
 
-  /** A delete, which is a read when there is nothing to delete. */
+  /** Records a delete, which is a read when the key is missing. */
   delete(key: string, send: () => Promise<{ outcome: Outcome; changed: boolean }>): Promise<void> {
     return this.#record(new Map([[key, undefined]]), undefined, send);
   }
@@ -91,7 +91,7 @@ export class ReplicaHistory {
       return;
     }
     if (outcome === undefined) this.unknown++;
-    else this.tell(outcome);
+    else this.acknowledge(outcome);
     if (outcome !== undefined && !changed) {
       const found = new Map([...writes.keys()].map((key) => [key, undefined]));
       this.#reads.push({ begin, revision: outcome, found, local: false });
@@ -100,30 +100,30 @@ export class ReplicaHistory {
     }
   }
 
-  /** `replica` is given for reads that may be old. */
+  /** Records a read. `replica` is given for LOCAL reads. */
   async read(
     send: () => Promise<Pick<ReadRecord, "revision" | "found"> | undefined>,
     replica?: unknown,
   ): Promise<void> {
-    const begin = replica === undefined ? this.acknowledged : (this.#toldBy.get(replica) ?? 0n);
-    const answer = await send();
+    const begin = replica === undefined ? this.acknowledged : (this.#returnedBy.get(replica) ?? 0n);
+    const response = await send();
     this.operations++;
-    if (answer === undefined) {
+    if (response === undefined) {
       this.refused++;
       return;
     }
-    this.#reads.push({ begin, ...answer, local: replica !== undefined });
-    this.tell(answer.revision);
-    if (replica !== undefined && answer.revision > (this.#toldBy.get(replica) ?? 0n)) {
-      this.#toldBy.set(replica, answer.revision);
+    this.#reads.push({ begin, ...response, local: replica !== undefined });
+    this.acknowledge(response.revision);
+    if (replica !== undefined && response.revision > (this.#returnedBy.get(replica) ?? 0n)) {
+      this.#returnedBy.set(replica, response.revision);
     }
   }
 
-  tell(revision: bigint): void {
+  acknowledge(revision: bigint): void {
     if (revision > this.acknowledged) this.acknowledged = revision;
   }
 
-  /** What is inconsistent with the events of all transactions; empty when nothing is. */
+  /** Returns the contradictions between the records and the events of all transactions. */
   problems(truth: ReadonlyMap<bigint, Writes>): readonly string[] {
     return [
       ...this.#writeProblems(truth),
@@ -142,7 +142,7 @@ export class ReplicaHistory {
         if (revisions.has(value))
           problems.push(`${value} was written at ${revisions.get(value)} and ${revision}`);
         if (this.#refusedValues.has(value))
-          problems.push(`${value} was refused, and is there at ${revision}`);
+          problems.push(`${value} was refused, but was written at ${revision}`);
         revisions.set(value, revision);
       }
     }
@@ -152,29 +152,32 @@ export class ReplicaHistory {
       const values = [...write.writes.values()].filter((value) => value !== undefined);
       const revision = write.revision ?? revisions.get(values[0] ?? "");
       if (revision === undefined) {
-        // A delete leaves nothing that tells whose it was.
+        // The event of a delete does not identify its call.
         if (values.length === 0) unknown.push(write);
         continue;
       }
-      if (claimed.has(revision)) problems.push(`revision ${revision} was told to two writers`);
+      if (claimed.has(revision)) problems.push(`two writes returned revision ${revision}`);
       claimed.add(revision);
-      if (revision <= write.begin) problems.push(`${revision} was made after ${write.begin} was known`);
+      if (revision <= write.begin)
+        problems.push(`the write of ${revision} began after revision ${write.begin} was returned`);
       const made = truth.get(revision);
       const missing = [...write.writes].filter(
         ([key, value]) => value !== undefined || has(states, key, revision - 1n),
       );
       if (made === undefined || !sameWrites(new Map(missing), made)) {
-        problems.push(`${revision} is ${describe(made)}, not ${describe(write.writes)}`);
+        problems.push(`revision ${revision} is ${describe(made)}; expected ${describe(write.writes)}`);
       }
       const { expected } = write;
       if (expected && at(states, expected.key, revision - 1n)?.revision !== expected.revision) {
-        problems.push(`${revision} needed ${expected.key} at ${expected.revision}, and it was not`);
+        problems.push(
+          `${revision} required ${expected.key} at ${expected.revision}, which was not its revision`,
+        );
       }
     }
     for (const [revision, made] of truth) {
       if (claimed.has(revision)) continue;
       const index = unknown.findIndex(({ writes, begin }) => begin < revision && sameWrites(writes, made));
-      if (index < 0) problems.push(`nobody wrote ${revision}: ${describe(made)}`);
+      if (index < 0) problems.push(`no call wrote revision ${revision}: ${describe(made)}`);
       else unknown.splice(index, 1);
     }
     return problems;
@@ -184,37 +187,39 @@ export class ReplicaHistory {
     const problems: string[] = [];
     for (const { begin, revision, found, local } of this.#reads) {
       const kind = local ? "a local read" : "a read";
-      if (revision < begin) problems.push(`${kind} at ${revision} began after ${begin} was known`);
+      if (revision < begin)
+        problems.push(`${kind} returned ${revision} after revision ${begin} was returned`);
       for (const [key, version] of found) {
         const state = at(states, key, revision);
         const truth = state?.value === undefined ? undefined : `${state.revision}: ${state.value}`;
-        const told = version && `${version.revision}: ${version.value}`;
-        if (told !== truth) problems.push(`${kind} of ${key} at ${revision} said ${told}, not ${truth}`);
+        const returned = version && `${version.revision}: ${version.value}`;
+        if (returned !== truth)
+          problems.push(`${kind} of ${key} at ${revision} returned ${returned}; expected ${truth}`);
       }
     }
     return problems;
   }
 
-  /** A refusal names a revision that the key had at some moment of the call. */
+  /** A refusal must name a revision of the key at some moment of the call. */
   #mismatchProblems(states: States): readonly string[] {
     const problems: string[] = [];
     for (const { key, revision, current, begin } of this.#mismatches) {
-      if (current === revision) problems.push(`${key} is at ${current}, and that was refused`);
+      if (current === revision) problems.push(`${key} was refused at ${current}, the required revision`);
       const versions = states.get(key) ?? [];
       const next = versions.find((version) => version.revision > current);
       const isReal =
         current === 0n ||
         versions.some((version) => version.revision === current && version.value !== undefined);
-      if (!isReal) problems.push(`${key} was said to be at ${current}, which it never was`);
+      if (!isReal) problems.push(`a refusal named ${key} at ${current}, which it never had`);
       if (current !== 0n && next !== undefined && next.revision <= begin) {
-        problems.push(`${key} was said to be at ${current} after ${next.revision} was known (${begin})`);
+        problems.push(`a refusal named ${key} at ${current} after ${next.revision} (${begin} was returned)`);
       }
     }
     return problems;
   }
 }
 
-/** Every transaction, as a watch from the beginning tells it, up to `last()`, once that is known. */
+/** Returns every transaction of a watch from the beginning up to `last()`, once that is defined. */
 export async function readTruth(
   client: KeyValueClient,
   last: () => number | undefined,
@@ -238,7 +243,7 @@ function toWrite({ type, entry }: Event): [string, string | undefined] {
 
 type States = ReadonlyMap<string, readonly State[]>;
 
-/** What each key was from each of its revisions on. */
+/** Returns the states of each key in the order of their revisions. */
 function statesOf(truth: ReadonlyMap<bigint, Writes>): States {
   const states = new Map<string, State[]>();
   for (const [revision, writes] of truth) {
@@ -251,7 +256,7 @@ function statesOf(truth: ReadonlyMap<bigint, Writes>): States {
   return states;
 }
 
-/** The last state at or before `revision`. */
+/** Returns the last state at or before `revision`. */
 function at(states: States, key: string, revision: bigint): State | undefined {
   const of = states.get(key) ?? [];
   let [low, high] = [0, of.length];

@@ -9,7 +9,7 @@ import { connectTo, expectSameState, startReplica, startReplicas, stateOf } from
 
 const server = sharedPostgres();
 
-/** A database with some writes in it, and a way back to it. */
+/** Creates a database with some writes, and a function that restores this state. */
 async function createRestorable() {
   const url = await server.createDatabase();
   const name = new URL(url).pathname.slice(1);
@@ -29,7 +29,7 @@ async function createRestorable() {
 
 const wentBack = { code: "unavailable", reason: "DATABASE_WENT_BACK_IN_TIME" };
 
-/** Waits until the replica has noticed, and asserts that it says so, once, and neither writes nor promises anything. */
+/** Waits until the replica detects the fault; asserts one log line, and that writes and linearizable reads are refused. */
 async function expectRefusal(replica: ServerProcess, client: KeyValueClient, message: RegExp): Promise<void> {
   const readiness = () => request(`http://${replica.adminAddress}`, "GET", "/readyz");
   await until(async () => message.test((await readiness()).body.toString()));
@@ -45,7 +45,7 @@ async function expectRefusal(replica: ServerProcess, client: KeyValueClient, mes
   ).toBe(1);
 }
 
-test("replicas whose database went back in time say so, and serve no more than what they have", async () => {
+test("replicas whose database went back in time report that, and serve only LOCAL reads", async () => {
   const { url, saved, restore } = await createRestorable();
   const replicas = await startReplicas(url, 2);
   const clients = replicas.map((replica) => connectTo(replica));
@@ -60,7 +60,7 @@ test("replicas whose database went back in time say so, and serve no more than w
   });
   const watches = Promise.allSettled(watched);
 
-  // Nobody writes while the database is replaced, so that every acknowledgement from then on would be of a second history.
+  // No writes run during the restore: every later acknowledgement would belong to a second history.
   await restore();
   for (const [index, replica] of replicas.entries()) {
     await expectRefusal(replica, clients[index] as KeyValueClient, /went back in time: it ends at/);
@@ -72,19 +72,19 @@ test("replicas whose database went back in time say so, and serve no more than w
     expect(await stateOf(replicas[index] as ServerProcess)).toEqual(before);
   }
 
-  // To start anew is to accept the loss.
+  // A restart accepts the loss.
   const [first, second] = replicas as [ServerProcess, ServerProcess];
   expect(await first.stop()).toBe(0);
   const fresh = await startReplica(url);
   expect(await stateOf(fresh)).toEqual(saved);
   const { revision } = await connectTo(fresh).put({ key: "lost", value: "again" });
   expect(revision).toBe(BigInt(saved.revision + 1));
-  // One that has not started anew refuses for ever.
+  // A replica without a restart refuses permanently.
   await expect(connectTo(second).put({ key: "new", value: "new" })).rejects.toMatchObject(wentBack);
   expect(await stateOf(second)).toEqual(before);
 });
 
-test("a replica finds that out also when others have gone on from there", async () => {
+test("a replica detects the restore also when other replicas have written since", async () => {
   const { url, saved, restore } = await createRestorable();
   const old = await startReplica(url);
   const client = connectTo(old);
@@ -110,12 +110,12 @@ test("a replica finds that out also when others have gone on from there", async 
   expect((await other.get({ key: "new" })).entry?.value).toBe("new");
 });
 
-test("a database that was replaced by another one is refused", async () => {
+test("a replica refuses a database that replaced its own", async () => {
   const { url } = await createRestorable();
   const replica = await startReplica(url);
   const name = new URL(url).pathname.slice(1);
   await server.query(server.url("postgres"), `DROP DATABASE ${name} WITH (FORCE)`);
   const fresh: ServerProcess = await startReplica(url);
-  await expectRefusal(replica, connectTo(replica), /went back in time: it holds another log/);
+  await expectRefusal(replica, connectTo(replica), /went back in time: it contains another log/);
   expect((await stateOf(fresh)).revision).toBe(0);
 });

@@ -5,43 +5,43 @@ import type {
   TransactionLogger,
 } from "../../src/transaction-log/transaction-logger.ts";
 
-/** A log in memory that others append to as well, when and as a test says. */
+/** A log in memory with a second writer under the control of the test. */
 export class SharedFakeLogger implements TransactionLogger {
   readonly shared = true;
   fault: Error | undefined;
   horizon = 0;
   appliedSequence = 0;
-  /** How often the newest sequence was asked for. */
+  /** Calls of `latestSequence`. */
   looks = 0;
-  /** How often transactions were read. */
+  /** Calls of `readTransactions`. */
   reads = 0;
   onLook: () => void = () => {};
-  /** Called when something of what is read was delivered. */
+  /** Called after each batch that a read yields. */
   onRead: () => void = () => {};
-  /** How many transactions each append tried. */
+  /** The number of transactions in each append. */
   readonly appends: number[] = [];
-  /** What a conflict tells about a log that ends at `newest`. */
+  /** `latest` in the outcome of a conflict when the log ends at `newest`. */
   conflictLatest: (newest: number) => number | undefined = (newest) => newest;
   beforeAppend: () => void = () => {};
   onConflict: () => void = () => {};
-  /** Called when an append has happened and is not answered yet. */
+  /** Called when an append is in the log and has not resolved yet. */
   afterAppend: () => void = () => {};
   readonly #log = new MemoryTransactionLogger();
   #newest = 0;
-  #heard: Transaction[] = [];
+  #delivered: Transaction[] = [];
   #bell = Promise.withResolvers<void>();
   #readFailures: { readonly error: Error; left: number } | undefined;
 
-  /** Another replica puts `key`; followers hear of it. */
+  /** Appends a put of `key` as another replica; followers receive it. */
   appendAsOther(key: string): Transaction {
-    const transaction = this.appendUnheard(key);
-    this.#heard.push(transaction);
+    const transaction = this.appendHidden(key);
+    this.#delivered.push(transaction);
     this.#bell.resolve();
     return transaction;
   }
 
-  /** The same, but followers do not hear of it. */
-  appendUnheard(key: string): Transaction {
+  /** As `appendAsOther`, but followers do not receive it. */
+  appendHidden(key: string): Transaction {
     const sequence = this.#newest + 1;
     const event = {
       type: "put",
@@ -92,8 +92,8 @@ export class SharedFakeLogger implements TransactionLogger {
     while (!signal.aborted) {
       await this.#bell.promise;
       this.#bell = Promise.withResolvers<void>();
-      const heard = this.#heard.splice(0);
-      if (heard.length > 0) yield heard;
+      const delivered = this.#delivered.splice(0);
+      if (delivered.length > 0) yield delivered;
     }
   }
 

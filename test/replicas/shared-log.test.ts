@@ -34,10 +34,10 @@ async function until(happened: () => boolean): Promise<void> {
   while (!happened()) await turn();
 }
 
-test("an answer that changes nothing comes, however fast others write", async () => {
+test("a call without changes completes while other replicas write steadily", async () => {
   const { logger, committer } = startReplica();
   logger.appendAsOther("a");
-  // Whenever it looks, there is one more.
+  // Each query of the newest sequence finds one more.
   logger.onLook = () => logger.appendAsOther("a");
   expect(await outcomeOf(committer.commit(operation([put("b")], check("a", { exists: false }))))).toBe(
     "KEY_EXISTS",
@@ -45,13 +45,13 @@ test("an answer that changes nothing comes, however fast others write", async ()
   expect(logger.looks).toBeLessThanOrEqual(2);
 });
 
-test("an answer that changes nothing knows what others wrote before it was asked for", async () => {
+test("a call without changes sees earlier writes of other replicas", async () => {
   const { logger, committer } = startReplica();
   logger.appendAsOther("a");
   expect(await outcomeOf(committer.commit(operation([], check("a", { exists: true }))))).toBe("OK");
 });
 
-test("a write that others came before is evaluated again", async () => {
+test("a write that lost to another replica is evaluated again", async () => {
   const { logger, committer, applied } = startReplica();
   logger.appendAsOther("a");
   const outcomes = [
@@ -62,7 +62,7 @@ test("a write that others came before is evaluated again", async () => {
   expect(applied).toEqual([1, 2]);
 });
 
-test("a write is evaluated again also when a conflict does not tell where the log ends", async () => {
+test("a write is evaluated again also when a conflict does not name the end of the log", async () => {
   const { logger, committer, applied } = startReplica();
   logger.conflictLatest = () => undefined;
   for (const key of ["a", "b", "c"]) logger.appendAsOther(key);
@@ -71,15 +71,15 @@ test("a write is evaluated again also when a conflict does not tell where the lo
   expect(applied).toEqual([1, 2, 3]);
 });
 
-test("a write is not acknowledged when the log ends before what the store has applied", async () => {
+test("a write is not acknowledged when the log ends before the revision of the store", async () => {
   const { logger, committer, store } = startReplica();
-  logger.appendUnheard("a");
+  logger.appendHidden("a");
   logger.conflictLatest = () => 0;
   expect(await outcomeOf(committer.commit(operation([put("b")])))).toBe("LOG_UNAVAILABLE");
   expect(store.get("b")).toBeUndefined();
 });
 
-test("operations that came meanwhile join a batch that has to be tried again", async () => {
+test("operations that arrive meanwhile join the retry of a batch", async () => {
   const { logger, committer, store } = startReplica();
   let others: Promise<string>[] = [];
   logger.beforeAppend = () => {
@@ -93,28 +93,28 @@ test("operations that came meanwhile join a batch that has to be tried again", a
   expect([logger.appends, store.revision, committer.queueBytes]).toEqual([[1, 3], 4, 0]);
 });
 
-test("what joins a batch knows what others wrote before it was asked for", async () => {
+test("an operation that joins a batch sees earlier writes of other replicas", async () => {
   const { logger, committer } = startReplica();
   let late: Promise<string> | undefined;
   logger.beforeAppend = () => {
     logger.appendAsOther("a");
     logger.beforeAppend = () => {};
-    // The batch has lost, and now only finds out what it has lost to.
+    // The batch has lost and reads the transactions of the winner.
     logger.onConflict = () => {
       logger.onConflict = () => {};
-      logger.appendUnheard("b");
+      logger.appendHidden("b");
       late = outcomeOf(committer.commit(operation([], check("b", { exists: true }))));
     };
   };
-  // It changes nothing when it is evaluated again.
+  // The second evaluation changes nothing.
   const first = outcomeOf(committer.commit(operation([put("x")], check("a", { exists: false }))));
   expect([await first, await late]).toEqual(["KEY_EXISTS", "OK"]);
 });
 
-test("what is heard too early waits for what is between, also while the log cannot be read", async () => {
+test("a transaction received too early waits for the missing one, also while reads of the log fail", async () => {
   const { logger, applied, followed, store } = startReplica();
-  const hidden = logger.appendUnheard("a");
-  logger.failReads(new DuetError("LOG_UNAVAILABLE", "the database is away"), 2);
+  const hidden = logger.appendHidden("a");
+  logger.failReads(new DuetError("LOG_UNAVAILABLE", "the database is unreachable"), 2);
   logger.appendAsOther("b");
   await until(() => applied.length === 2);
   expect(applied).toEqual([hidden.sequence, 2]);
@@ -123,7 +123,7 @@ test("what is heard too early waits for what is between, also while the log cann
   expect(await Promise.race([followed, turn("following")])).toBe("following");
 });
 
-test("what is heard before the own append is answered is not read again", async () => {
+test("a transaction received before the response to the own append is not read again", async () => {
   const { logger, applied, committer } = startReplica();
   logger.afterAppend = () => logger.appendAsOther("b");
   await committer.commit(operation([put("a")]));
@@ -131,10 +131,10 @@ test("what is heard before the own append is answered is not read again", async 
   expect([applied, logger.reads]).toEqual([[1, 2], 0]);
 });
 
-test("a log that is damaged ends the following, and the writes that it fails may be tried elsewhere", async () => {
+test("a damaged log ends following, and refused writes may be retried on another replica", async () => {
   const { logger, committer, followed } = startReplica();
   const damage = new DuetError("LOG_CORRUPT", "the database went back in time");
-  logger.appendUnheard("a");
+  logger.appendHidden("a");
   logger.failReads(damage, 1);
   expect(await outcomeOf(committer.commit(operation([put("b")])))).toBe("LOG_UNAVAILABLE");
   logger.fault = damage;
@@ -143,7 +143,7 @@ test("a log that is damaged ends the following, and the writes that it fails may
   expect(await followed).toBe("LOG_CORRUPT");
 });
 
-test("tells the log how far a replay has come", async () => {
+test("a replay reports the applied sequence to the log", async () => {
   const logger = new SharedFakeLogger();
   logger.appendAsOther("a");
   await replay(logger, new Store(), () => {});
@@ -152,7 +152,7 @@ test("tells the log how far a replay has come", async () => {
 
 const unobserved = { applied() {}, close() {} };
 
-test("reads the log again when it was compacted while it was read", async () => {
+test("reads the log again when it was compacted during the read", async () => {
   const logger = new SharedFakeLogger();
   for (const key of ["a", "a", "b"]) logger.appendAsOther(key);
   logger.onRead = () => {
@@ -163,7 +163,7 @@ test("reads the log again when it was compacted while it was read", async () => 
   expect(bytes).toBe(3 * loggedBytes(logger.appendAsOther("c")));
 });
 
-test("gives up a log that is compacted whenever it is read", async () => {
+test("fails when the log is compacted during every read", async () => {
   const logger = new SharedFakeLogger();
   for (const key of ["a", "b", "c", "d", "e", "f"]) logger.appendAsOther(key);
   logger.onRead = () => logger.moveHorizon(logger.reads);

@@ -5,7 +5,7 @@ import type { Random } from "../support/random.ts";
 import type { ServerProcess } from "../support/server-process.ts";
 import type { Expectation, Outcome, ReplicaHistory, Writes } from "./replica-history.ts";
 
-/** Where the next call goes. */
+/** The replica of the next call, and a client of it. */
 export interface Target {
   readonly client: KeyValueClient;
   readonly replica: ServerProcess;
@@ -15,13 +15,13 @@ export interface TrafficOptions {
   readonly history: ReplicaHistory;
   readonly random: Random;
   readonly keys: readonly string[];
-  /** In every value, when there is more than one traffic. */
+  /** A prefix of every value, unique among several traffics. */
   readonly name?: string;
   /** Called for every call. */
   readonly target: () => Target;
 }
 
-/** Reads and writes of all kinds, each written down in the history. Calls that fail are part of it. */
+/** Random reads and writes of all kinds, recorded in the history, failed calls included. */
 export class Traffic {
   readonly #options: TrafficOptions;
   #values = 0;
@@ -30,7 +30,7 @@ export class Traffic {
     this.#options = options;
   }
 
-  /** So many clients, each with one call after the other, until `done` says so. */
+  /** Runs `clients` clients, each with one call at a time, until `done()` is true. */
   async run(clients: number, done: () => boolean): Promise<void> {
     const all = Array.from({ length: clients }, async () => {
       while (!done()) await this.#call();
@@ -61,9 +61,9 @@ export class Traffic {
     const { client } = target();
     let changed = true;
     const send = async () => {
-      const answer = await client.delete({ key });
-      changed = answer.deleted;
-      return answer;
+      const response = await client.delete({ key });
+      changed = response.deleted;
+      return response;
     };
     return history.delete(key, async () => ({ outcome: await outcomeOf(send), changed }));
   }
@@ -75,7 +75,7 @@ export class Traffic {
     try {
       revision = (await client.get({ key, consistency: Consistency.LOCAL })).entry?.revision;
     } catch {
-      // Not there, or no answer.
+      // Missing key or failed read.
     }
     if (revision === undefined) return;
     const value = this.#value();
@@ -103,14 +103,14 @@ export class Traffic {
     const { client } = target();
     return history.read(async () => {
       if (asked.length === 0) return undefined;
-      const answer = await client.batchGet({ keys: asked }).catch(() => undefined);
-      if (answer === undefined) return undefined;
-      const entries = new Map(answer.entries.map((entry) => [entry.key, entry]));
+      const response = await client.batchGet({ keys: asked }).catch(() => undefined);
+      if (response === undefined) return undefined;
+      const entries = new Map(response.entries.map((entry) => [entry.key, entry]));
       const found = asked.map((key) => {
         const entry = entries.get(key);
         return [key, entry && { revision: entry.revision, value: entry.value ?? "" }] as const;
       });
-      return { revision: answer.revision, found: new Map(found) };
+      return { revision: response.revision, found: new Map(found) };
     });
   }
 
@@ -157,7 +157,7 @@ async function outcomeOf(send: () => Promise<{ readonly revision: bigint }>): Pr
   }
 }
 
-/** Clients of every protocol to all replicas, chosen at random; replaced when a replica is. */
+/** Clients of every protocol to all replicas, picked at random. */
 export class Clients {
   readonly #random: Random;
   #targets: Target[] = [];

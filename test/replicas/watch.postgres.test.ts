@@ -14,12 +14,12 @@ const keys = Array.from({ length: 12 }, (_, index) => `key ${index}`);
 const server = sharedPostgres();
 beforeAll(() => console.log(`SEED=${seed}`));
 
-/** Events in words, one line for each transaction. */
+/** Records events as text, one line for each transaction. */
 class Recorder {
   readonly lines: string[] = [];
   resumeRevision = 0n;
 
-  /** Watches everything after what it has seen, until `done` says so or, sooner, after so many messages. */
+  /** Watches from the last seen revision until `done()` is true, or for at most `messages` messages. */
   async watch(
     client: KeyValueClient,
     done: () => boolean,
@@ -43,7 +43,7 @@ function describe({ type, entry, expired }: Event): string {
   return `${entry?.key} ${what} (${entry?.revision}, ${entry?.version}, ${entry?.updateTime?.seconds})`;
 }
 
-test(`all replicas tell the same events in the same order, also to who moves on (seed ${seed})`, async () => {
+test(`all replicas send the same events in the same order, also to watchers that change replicas (seed ${seed})`, async () => {
   const random = createRandom(seed);
   const replicas = await startReplicas(await server.createDatabase(), 3);
   const clients = new Clients(random, replicas);
@@ -74,7 +74,7 @@ test(`all replicas tell the same events in the same order, also to who moves on 
   expect(moves).toBeGreaterThan(3);
 });
 
-test("what expires does so once, at one revision, for everybody", async () => {
+test("an entry expires once, at the same revision on all replicas", async () => {
   const count = 20;
   const replicas = await startReplicas(await server.createDatabase(), 3);
   const clients = replicas.map((replica) => connectTo(replica)) as [
@@ -103,7 +103,7 @@ test("what expires does so once, at one revision, for everybody", async () => {
     Array.from({ length: count }, (_, index) => `short ${index}`).toSorted(),
   );
   for (const lines of expired) expect(lines).toEqual(expired[0]);
-  // Nothing else was logged: one put and one end for each, the two puts of the other key, and the last.
+  // The log has one put and one expiry for each short key, two puts of the kept key, and the last put.
   expect(last).toBe(count * 2 + 3);
   expect((await clients[1].get({ key: "kept" })).entry?.value).toBe("permanent");
   await expectSameState(replicas);

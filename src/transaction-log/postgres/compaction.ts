@@ -12,7 +12,7 @@ import { startingApplied } from "./heartbeat/heartbeat.ts";
 
 const compactionLock = 2;
 
-/** How many batches are deleted in one. */
+/** Rows of `duetkv.batches` that one statement deletes. */
 const sliceRows = 5_000;
 
 export interface CompactionOptions {
@@ -20,27 +20,27 @@ export interface CompactionOptions {
   readonly history: History;
   readonly horizon: number;
   readonly isLive: (key: string, sequence: number) => boolean;
-  /** What is looked at, and put together, in one short transaction. */
+  /** How much one short transaction reads and merges. */
   readonly limits: PageLimits;
-  /** A replica that was not heard of for so long is dead and holds nothing back. */
+  /** A replica without a heartbeat for so long counts as dead and does not delay compaction. */
   readonly replicaTimeoutMs: number;
-  /** How long to wait for live replicas that have not come to the horizon. */
+  /** How long to wait for live replicas that have not applied `horizon`. */
   readonly waitMs: number;
-  /** When it gives no sign of life for so long, the server lets another replica compact. */
+  /** The server ends the session of this compaction, and so its lock, when it is idle for so long. */
   readonly silenceMs: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * Drops what is not needed to replay the state at `horizon`, once every live replica has passed it. First the horizon
- * is made known, so that who reads from before it is refused; then events go, older ones first: at every step the events
- * of a key that are left are its newest, and replaying them ends in the same state. Resolves with false when another
- * replica is at it.
+ * Drops the events that a replay of the state at `horizon` does not need, once every live replica has applied `horizon`.
+ * The horizon moves first, so that reads from before it are refused. Then events are deleted, the oldest first: after each
+ * step the remaining events of a key are its newest, so a replay ends in the same state. Resolves with false when another
+ * replica is compacting.
  */
 export async function compact(options: CompactionOptions): Promise<boolean> {
   const { connections, silenceMs } = options;
   return connections.transact("BEGIN", async (guard) => {
-    await limitSilence(guard, silenceMs);
+    await limitIdleTime(guard, silenceMs);
     const { rows } = await guard.query({
       text: `SELECT pg_try_advisory_xact_lock(${lockSpace}, ${compactionLock}) AS locked`,
     });
@@ -69,15 +69,15 @@ async function compactGuarded(options: CompactionOptions): Promise<boolean> {
   return true;
 }
 
-/** The server ends the session, and the locks of the transaction, when nothing comes for so long: a paused process. */
-async function limitSilence(connection: Connection, silenceMs: number): Promise<void> {
+/** A paused process must not keep its locks: the server ends its session, and the transaction, after `silenceMs`. */
+async function limitIdleTime(connection: Connection, silenceMs: number): Promise<void> {
   await connection.query({
     text: "SELECT set_config('idle_in_transaction_session_timeout', $1, true)",
     values: [String(silenceMs)],
   });
 }
 
-/** Gives signs of life until `signal` aborts. Rejects with the driver's error. */
+/** Sends a statement often enough to keep the session until `signal` aborts. Rejects with the driver's error. */
 async function keepAlive(guard: Connection, silenceMs: number, signal: AbortSignal): Promise<void> {
   const bell = new Doorbell();
   for (;;) {
@@ -92,7 +92,7 @@ async function moveHorizon(connection: Connection, options: CompactionOptions): 
   const until = performance.now() + waitMs;
   for (;;) {
     signal.throwIfAborted();
-    // One that is only starting reads the log again when it was compacted meanwhile, and may be one of a crash loop.
+    // A starting replica may be one of a crash loop. It is not waited for longer: it reads a compacted log again.
     const patient = performance.now() < until;
     if ((await refreshHead(connection, history)).horizon >= horizon) return;
     const { rowCount } = await connection.query({
@@ -103,7 +103,10 @@ async function moveHorizon(connection: Connection, options: CompactionOptions): 
     });
     if (rowCount === 1) return;
     if (!patient) {
-      throw new DuetError("LOG_UNAVAILABLE", `a live replica has not applied ${horizon} yet`);
+      throw new DuetError(
+        "LOG_UNAVAILABLE",
+        `a live replica has not applied sequence ${horizon} after ${waitMs} ms; compaction is retried later`,
+      );
     }
     await new Doorbell().wait(100, signal);
   }
@@ -114,8 +117,8 @@ async function dropEvents(connections: Connections, options: CompactionOptions):
   for (let after = 0; after < horizon; ) {
     signal.throwIfAborted();
     const end = await connections.transact("BEGIN", async (connection) => {
-      await limitSilence(connection, options.silenceMs);
-      // Held until the slice is done: where two compact after all, none writes what the other has read.
+      await limitIdleTime(connection, options.silenceMs);
+      // Locked until the slice is done: if two replicas compact after all, neither writes a slice that the other has read.
       const { rowCount } = await connection.query({
         text: "SELECT FROM duetkv.log WHERE horizon = $1::bigint FOR UPDATE",
         values: [horizon],
@@ -128,7 +131,7 @@ async function dropEvents(connections: Connections, options: CompactionOptions):
   return true;
 }
 
-/** Puts what is left of some pieces together into one. Resolves with where the next slice begins. */
+/** Merges the live events of some pieces into one. Resolves with the sequence after which the next slice begins. */
 async function compactSlice(
   connection: Connection,
   after: number,
@@ -160,7 +163,10 @@ async function compactSlice(
   return last;
 }
 
-/** Every live replica has seen a later batch, and an append that was voided so long ago is not under way any more. */
+/**
+ * Deletes rows that nothing needs: each live replica has seen a later batch, and an append that was voided 7 days ago is
+ * not on its way any more.
+ */
 async function dropBatches(connection: Connection, { horizon, signal }: CompactionOptions): Promise<void> {
   for (let rowCount: number | null = sliceRows; rowCount === sliceRows; ) {
     signal.throwIfAborted();

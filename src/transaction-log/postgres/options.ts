@@ -4,51 +4,51 @@ import { Hosts, splitHosts } from "./connection/hosts.ts";
 import type { PageLimits } from "./follow/page.ts";
 
 const defaults = {
-  /** How long a start waits for a database that cannot be reached. */
+  /** How long a start retries while the database is unreachable. */
   startWaitMs: 30_000,
   connectTimeoutMs: 5_000,
-  /** What the server allows a statement; it counts as hung two seconds later. */
+  /** The server's limit for a statement; without a response 2 seconds later the server counts as hung. */
   statementTimeoutMs: 5_000,
-  /** How often followers look when they cannot listen. */
+  /** Interval of polling by followers without LISTEN. */
   pollMs: 100,
-  /** How often they look all the same when they can. */
+  /** Interval of polling by followers with LISTEN. */
   listenPollMs: 1_000,
   listen: true,
   heartbeatMs: 500,
-  /** Linearizable reads are refused when no heartbeat has committed for so long. */
+  /** Linearizable reads are refused when no heartbeat has committed within this time. */
   heartbeatValidMs: 2_000,
-  /** How long a close waits for the database to take this replica out of the list. */
+  /** How long a close waits until the row of this replica is deleted. */
   leavingMs: 1_000,
-  /** A replica that was not heard of for so long holds compaction back no more. */
+  /** A replica without a heartbeat for so long no longer delays compaction. */
   replicaTimeoutMs: 60_000,
   /**
-   * How long a compaction waits for replicas that have not come to its horizon. Longer than `replicaTimeoutMs`, so that
-   * what a crash loop leaves behind does not stop it.
+   * How long a compaction waits for replicas that have not applied its horizon. Longer than `replicaTimeoutMs`, so that
+   * the rows of a crash loop do not stop it.
    */
   compactionWaitMs: 90_000,
-  /** A compaction whose process gives no sign of life for so long leaves its place to another. */
+  /** When the process of a compaction is silent for so long, another replica may compact. */
   compactionSilenceMs: 10_000,
-  /** How long the outcome of an append is looked for when its answer was lost. */
+  /** How long to look for the outcome of an append whose response was lost. */
   outcomeMs: 10_000,
-  /** How long an append may take, all in all, once the process stops. */
+  /** Total time for an append once the process stops. */
   stoppingMs: 2_000,
-  /** Aborts when the process stops: writes that are under way go on, but not for long. */
+  /** Aborts when the process stops: a running write may take `stoppingMs` more. */
   stopping: new AbortController().signal,
-  /** What is read at once; more of it at a time would keep calls waiting. */
+  /** The size of a page; larger pages would delay calls. */
   pageLimits: { pieces: 500, bytes: 256 * 1024 } as PageLimits,
 };
 
 export interface PostgresTransactionLoggerOptions extends Partial<typeof defaults> {
-  /** As `pg` understands it, with one or several hosts; what is not in it comes from PGHOST, PGPASSWORD, PGPASSFILE and so on. */
+  /** A connection URL of `pg` with one or several hosts. Missing parts come from PGHOST, PGPASSWORD, PGPASSFILE and so on. */
   readonly url: string;
   readonly log: LogSink;
-  /** Of several deployments on one database each has a schema, `duetkv_NAME`; without a name it is `duetkv`. */
+  /** Selects the schema `duetkv_NAME`, for several deployments on one database; without a name it is `duetkv`. */
   readonly deployment?: string;
-  /** What this replica is called in the list of replicas. */
+  /** The name of this replica in `duetkv.replicas`. */
   readonly name?: string;
 }
 
-/** All of them. */
+/** The options with all defaults. */
 export type OpenOptions = typeof defaults & ConnectionOptions & { readonly log: LogSink };
 
 export function completeOptions({

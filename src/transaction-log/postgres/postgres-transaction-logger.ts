@@ -18,12 +18,12 @@ import { asRefusal, History } from "./follow/history.ts";
 import { Listener } from "./follow/listener.ts";
 import { replay } from "./follow/replay.ts";
 import { DatabaseClock } from "./heartbeat/database-clock.ts";
-import { Heartbeat, sayAlive, startingApplied } from "./heartbeat/heartbeat.ts";
+import { Heartbeat, recordHeartbeat, startingApplied } from "./heartbeat/heartbeat.ts";
 import { completeOptions, type OpenOptions, type PostgresTransactionLoggerOptions } from "./options.ts";
 
 /**
- * Resolves when the database and its tables are there, and the other replicas know of this one. Rejects with
- * LOG_UNAVAILABLE when the database cannot be reached or used, and with LOG_VERSION when its tables are later ones.
+ * Opens the log. Resolves when the database and its tables exist and this replica is in `duetkv.replicas`. Rejects with
+ * LOG_UNAVAILABLE when the database is unreachable or unusable, and with LOG_VERSION when a later version made its tables.
  */
 export async function openPostgresTransactionLogger(
   given: PostgresTransactionLoggerOptions,
@@ -37,8 +37,8 @@ export async function openPostgresTransactionLogger(
     await connections.withConnection(requirePrivileges);
     const replica = { id: randomUUID(), name: given.name ?? `${hostname()}:${process.pid}` };
     const header = await connections.withConnection(async (connection) => {
-      // Before anything is read: from here on compaction waits for this replica.
-      await sayAlive(connection, replica, startingApplied);
+      // Before the first read: from here on compaction waits for this replica.
+      await recordHeartbeat(connection, replica, startingApplied);
       return readHeader(connection);
     });
     const history = new History(header);
@@ -50,14 +50,14 @@ export async function openPostgresTransactionLogger(
     await connections.close();
     if (error instanceof DuetError) throw error;
     const cause = withoutDetails(error);
-    throw new DuetError("LOG_UNAVAILABLE", `the database of the log cannot be opened: ${cause.message}`, {
+    throw new DuetError("LOG_UNAVAILABLE", `opening the database of the log failed: ${cause.message}`, {
       cause,
     });
   }
 }
 
 /**
- * A log in a PostgreSQL database that any number of replicas share. Made by `openPostgresTransactionLogger`; see
+ * A log in a PostgreSQL database, shared by any number of replicas. `openPostgresTransactionLogger` creates it; see
  * docs/replicas.md.
  */
 export class PostgresTransactionLogger implements TransactionLogger {
@@ -74,7 +74,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
   readonly #own = new OwnAppends();
   readonly #followers = new Set<Follower>();
   readonly #closed = new AbortController();
-  /** The newest sequence that a notification told of. */
+  /** The newest sequence of all notifications. */
   #notified = 0;
   #appending: Promise<unknown> | undefined;
   #compaction: Promise<void> | undefined;
@@ -136,7 +136,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
     this.#assertOpen();
     transactions.forEach(({ sequence }, index) => {
       if (sequence === basis + 1 + index) return;
-      throw new Error(`sequence ${sequence} stands where ${basis + 1 + index} should`);
+      throw new Error(`invalid batch: sequence is ${sequence}; expected ${basis + 1 + index}`);
     });
     const appending = this.#appender.append(basis, transactions);
     this.#appending = appending;
@@ -171,7 +171,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
     }
   }
 
-  /** Rejects also when no heartbeat has committed for a while: the database may not be the primary any more. */
+  /** Rejects also when no heartbeat has committed for a while: the database may no longer be the primary. */
   async latestSequence(): Promise<number> {
     this.#assertOpen();
     try {
@@ -179,7 +179,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
         const sequence = await this.#head.latestSequence();
         if (this.#heartbeat.valid) return sequence;
         await this.#heartbeat.validated();
-        // That heartbeat may have been on another server than the one that was asked: ask again.
+        // That heartbeat may have been on another server than the query: query again.
       }
     } catch (error) {
       throw asRefusal(this.#translate(error));
@@ -190,7 +190,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
     this.#heartbeat.setApplied(sequence);
   }
 
-  /** Rejects also when a live replica has not come to `horizon` in time; does nothing when another one is at it. */
+  /** Rejects also when a live replica does not apply `horizon` in time. Does nothing when another replica is compacting. */
   compact(horizon: number, isLive: (key: string, sequence: number) => boolean): Promise<void> {
     this.#compaction ??= this.#compact(horizon, isLive).finally(() => {
       this.#compaction = undefined;
@@ -206,7 +206,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
   async #compact(horizon: number, isLive: (key: string, sequence: number) => boolean): Promise<void> {
     this.#assertOpen();
     if (horizon <= this.horizon) return;
-    // It is the owner's state that tells what is live.
+    // `isLive` reads the owner's state, so the owner has applied `horizon`.
     this.applied(horizon);
     const { replicaTimeoutMs, compactionWaitMs, compactionSilenceMs, pageLimits } = this.#options;
     try {
@@ -222,7 +222,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
         silenceMs: compactionSilenceMs,
         signal: this.#closed.signal,
       });
-      if (!done) this.#log.info({ horizon }, "another replica compacts the log");
+      if (!done) this.#log.info({ horizon }, "compaction skipped: another replica is compacting");
     } catch (error) {
       throw this.#translate(error);
     }
@@ -237,7 +237,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
     await this.#connections.close();
   }
 
-  /** The newest sequence that is known or was heard of. */
+  /** The newest sequence, read or notified. */
   get #newest(): number {
     return Math.max(this.#notified, this.#history.seen.sequence);
   }
@@ -259,7 +259,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
     if (error instanceof DuetError) return error;
     if (this.#closing) return new DuetError("LOG_UNAVAILABLE", "the log is closed");
     this.#heartbeat.suspect(error);
-    return new DuetError("LOG_UNAVAILABLE", "the database of the log does not answer", {
+    return new DuetError("LOG_UNAVAILABLE", "the database of the log is unavailable; retry later", {
       cause: withoutDetails(error),
     });
   }

@@ -27,18 +27,20 @@ async function open(options: Parameters<typeof openLogger>[1] = {}) {
 }
 
 describe("compaction of a shared log", () => {
-  it("waits for every live replica, and not for one that has left", async () => {
+  it("waits for every live replica, but not for a closed one", async () => {
     const hasty = await open({ compactionWaitMs: 200 });
     const one = await open({ compactionWaitMs: 60_000 });
     const two = await open();
     await one.append(0, simples(1, 10));
     hasty.applied(10);
     two.applied(9);
-    await expect(hasty.compact(10, () => false)).rejects.toThrow("a live replica has not applied 10 yet");
+    await expect(hasty.compact(10, () => false)).rejects.toThrow(
+      "a live replica has not applied sequence 10 after 200 ms",
+    );
     await hasty.close();
     expect(one.horizon).toBe(0);
     expect(await readAll(one)).toEqual(simples(1, 10));
-    // Nothing is wrong with the database.
+    // The database works.
     expect(one.fault).toBeUndefined();
     two.applied(10);
     await one.compact(10, () => false);
@@ -49,7 +51,7 @@ describe("compaction of a shared log", () => {
     expect(await readAll(one)).toEqual([]);
   });
 
-  it("is taken over from a replica that is paused in the middle of it", async () => {
+  it("passes to another replica when a replica pauses during compaction", async () => {
     const proxy = await startPostgresProxy(server.port);
     onTestFinished(() => proxy.close());
     const one = await open();
@@ -68,7 +70,7 @@ describe("compaction of a shared log", () => {
     });
     compacting.catch(() => {});
     await until(() => reached);
-    // It is given up as a replica, too.
+    // The paused replica counts as dead, too.
     await server.query(url, "UPDATE duetkv.replicas SET seen = seen - interval '1 hour' WHERE applied <> 10");
     await one.append(10, [simple(11)]);
     await until(async () => {
@@ -82,7 +84,7 @@ describe("compaction of a shared log", () => {
     await server.query(url, "DELETE FROM duetkv.replicas");
   });
 
-  it("does not wait for ever for replicas that start again and again", async () => {
+  it("waits a limited time for replicas that restart repeatedly", async () => {
     const one = await open({ compactionWaitMs: 500 });
     await one.append(0, simples(1, 10));
     const loop = { over: false };
@@ -104,11 +106,11 @@ describe("compaction of a shared log", () => {
     loop.over = true;
     await crashing;
     await server.query(url, "DELETE FROM duetkv.replicas WHERE name = 'crashed'");
-    // The one that was starting reads what is left.
+    // The starting replica reads the compacted log.
     expect(await readAll(starting)).toEqual([]);
   });
 
-  it("goes on as soon as the last replica has come so far", async () => {
+  it("continues as soon as the last replica has applied the horizon", async () => {
     const one = await open({ compactionWaitMs: 60_000 });
     const two = await open();
     await one.append(0, simples(1, 10));
@@ -120,9 +122,9 @@ describe("compaction of a shared log", () => {
     await until(() => two.horizon === 10);
   });
 
-  it("is not held back by a dead replica, which is refused when it comes back", async () => {
+  it("does not wait for a dead replica, whose reads fail after its return", async () => {
     const one = await open({ replicaTimeoutMs: 100 });
-    // Its heart beats once, and then it is as if it were stopped.
+    // One heartbeat, then none: as if the process were stopped.
     const never = 1_000_000;
     const still = { heartbeatMs: never, heartbeatValidMs: never, listen: false, pollMs: never };
     const paused = await open(still);
@@ -139,18 +141,18 @@ describe("compaction of a shared log", () => {
       reason: "LOG_CORRUPT",
       message: expect.stringContaining("compacted up to 20"),
     });
-    expect(paused.fault?.message).toContain("start anew");
+    expect(paused.fault?.message).toContain("restart the replica");
     await expect(paused.append(10, [simple(11)])).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
     await expect(later.latestSequence()).rejects.toMatchObject({
       reason: "LOG_UNAVAILABLE",
-      message: expect.stringContaining("start anew"),
+      message: expect.stringContaining("restart the replica"),
     });
     await expect(readAll(one, 10)).rejects.toMatchObject({ reason: "LOG_CORRUPT" });
-    // A new start is all that it takes.
+    // A restart suffices.
     expect(await readAll(await open(), 0)).toEqual([]);
   });
 
-  it("refuses to follow from before the horizon, unless the owner has applied that by other ways", async () => {
+  it("follows from before the horizon only if the owner has applied the horizon", async () => {
     const one = await open();
     await one.append(0, simples(1, 10));
     await one.compact(10, () => true);
@@ -173,7 +175,7 @@ describe("compaction of a shared log", () => {
     });
   });
 
-  it("spares a reader that has begun", async () => {
+  it("does not affect a running reader", async () => {
     const one = await open({ pageLimits: { pieces: 2, bytes: 1_000_000 } });
     const model = new LogModel();
     model.transactions.push(
@@ -193,7 +195,7 @@ describe("compaction of a shared log", () => {
     expect(await readAll(one)).toEqual([]);
   });
 
-  it("can be stopped at any step, and replaying ends in the same state", async () => {
+  it("ends in the same state on replay when stopped at any step", async () => {
     const one = await open({ pageLimits: { pieces: 3, bytes: 10_000 } });
     const model = new LogModel();
     const random = createRandom(seed);
@@ -233,7 +235,7 @@ describe("compaction of a shared log", () => {
     await model.expectIn(one);
   });
 
-  it(`goes on while replicas come and go (SEED=${seed})`, async () => {
+  it(`works while replicas start and stop (SEED=${seed})`, async () => {
     const random = createRandom(seed);
     const model = new LogModel();
     const writer = await open({ listen: false });
@@ -273,7 +275,7 @@ describe("compaction of a shared log", () => {
     });
     for (let step = 0; step < 150; step++) {
       const batch = model.nextBatch(random, 3);
-      // Whoever reads it finds it in the model.
+      // Before the append, so that every transaction a reader sees is in the model.
       const basis = model.lastSequence;
       model.transactions.push(...batch);
       await writer.append(basis, batch);
@@ -295,7 +297,7 @@ describe("compaction of a shared log", () => {
     await model.expectIn(writer);
   });
 
-  it("keeps nothing of batches, voided appends and replicas that are long gone", async () => {
+  it("deletes old batches, voided appends and dead replicas", async () => {
     const one = await open();
     for (let sequence = 1; sequence <= 20; sequence++) await one.append(sequence - 1, [simple(sequence)]);
     await server.query(

@@ -7,7 +7,7 @@ import { readAll } from "../log-model.ts";
 import { expectNothingOpen } from "./loggers.ts";
 import { marksOf, Replica } from "./replica.ts";
 
-/** Writes until it is told to stop; what the database refuses meanwhile is written off. */
+/** Writes until `state.done`; ignores writes that the database refuses. */
 async function keepWriting(replica: Replica, state: { readonly done: boolean }) {
   while (!state.done) {
     try {
@@ -37,7 +37,7 @@ async function expectSurvived(server: PostgresServer, url: string, replicas: rea
   await expectNothingOpen(server, url);
 }
 
-it(`loses and repeats nothing when the database is killed among appends (SEED=${seed})`, async () => {
+it(`neither loses nor repeats a write when the database is killed during appends (SEED=${seed})`, async () => {
   const random = createRandom(seed);
   const server = await startPostgres();
   try {
@@ -55,7 +55,7 @@ it(`loses and repeats nothing when the database is killed among appends (SEED=${
       );
       await delay(random.below(100));
       await server.kill();
-      // Sometimes for less than the outcome is looked for, sometimes for more.
+      // Sometimes shorter than `outcomeMs`, sometimes longer.
       await delay(random.below(1_200));
       await server.restart();
     }

@@ -5,7 +5,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** A clock of a machine whose wall clock is `aheadMs` ahead of the database's, and what it logged. */
+/** A clock on a machine whose wall clock is `aheadMs` ahead of the database's, and its log lines. */
 function start(aheadMs: number) {
   const logged: string[] = [];
   const note = (_details: object, message: string) => logged.push(message);
@@ -25,8 +25,8 @@ function start(aheadMs: number) {
     setWallClock: (newAheadMs: number) => {
       wallAhead = newAheadMs;
     },
-    /** A look at the database whose answer takes `there` and `back` milliseconds. */
-    look: (there: number, back: number) => {
+    /** A heartbeat whose request takes `there` and whose response takes `back` milliseconds. */
+    beat: (there: number, back: number) => {
       const began = monotonic;
       monotonic += there;
       const time = databaseStart + monotonic;
@@ -37,10 +37,10 @@ function start(aheadMs: number) {
 }
 
 test.each([3_600_000, -3_600_000])(
-  "shows the database's time on a machine that is %i ms ahead",
+  "returns the database's time on a machine that is %i ms ahead",
   (aheadMs) => {
-    const { clock, look, pass, databaseTime, setWallClock } = start(aheadMs);
-    look(1, 1);
+    const { clock, beat, pass, databaseTime, setWallClock } = start(aheadMs);
+    beat(1, 1);
     expect(clock.now()).toBe(databaseTime());
     pass(400);
     setWallClock(0);
@@ -48,38 +48,38 @@ test.each([3_600_000, -3_600_000])(
   },
 );
 
-test("is not spoilt by an answer that came late", () => {
-  const { clock, look, databaseTime } = start(0);
-  look(1, 1);
-  look(1, 8_000);
+test("ignores the uncertainty of a late response", () => {
+  const { clock, beat, databaseTime } = start(0);
+  beat(1, 1);
+  beat(1, 8_000);
   expect(clock.now()).toBe(databaseTime());
   expect(clock.agrees).toBe(true);
 });
 
-test("corrects a monotonic clock that stood still", () => {
-  const { clock, look, databaseTime } = start(0);
-  look(1, 1);
+test("corrects the estimate after the monotonic clock stood still", () => {
+  const { clock, beat, databaseTime } = start(0);
+  beat(1, 1);
   clock.learn(databaseTime() + 5_000, performance.now(), performance.now());
   expect(clock.now()).toBe(databaseTime() + 5_000);
 });
 
-test("agrees with the database up to a second, and logs when that ends and begins", () => {
-  const { clock, look, logged, setWallClock } = start(900);
-  look(10, 10);
+test("agrees with the database up to a second, and logs each change", () => {
+  const { clock, beat, logged, setWallClock } = start(900);
+  beat(10, 10);
   expect([clock.agrees, logged]).toEqual([true, []]);
   for (const aheadMs of [1_100, -1_100]) {
     setWallClock(aheadMs);
-    look(10, 10);
-    look(10, 10);
+    beat(10, 10);
+    beat(10, 10);
     expect(clock.agrees).toBe(false);
     setWallClock(0);
-    look(10, 10);
+    beat(10, 10);
     expect(clock.agrees).toBe(true);
   }
   expect(logged).toEqual([
-    expect.stringContaining("clock differs"),
-    expect.stringContaining("clock agrees"),
-    expect.stringContaining("clock differs"),
-    expect.stringContaining("clock agrees"),
+    expect.stringContaining("clock skew detected"),
+    expect.stringContaining("clock skew resolved"),
+    expect.stringContaining("clock skew detected"),
+    expect.stringContaining("clock skew resolved"),
   ]);
 });

@@ -13,7 +13,7 @@ afterEach(async () => {
   await expectNothingOpen(server, url);
 });
 
-/** From now on the database says of any piece with more bytes what it says when the disk is full. */
+/** Makes the database reject pieces over `bytesLeft` bytes with the error of a full disk. */
 async function fillDisk(bytesLeft: number): Promise<void> {
   await server.query(
     url,
@@ -27,7 +27,7 @@ async function fillDisk(bytesLeft: number): Promise<void> {
   );
 }
 
-it("refuses writes at once when the disk is full, and has a fault until a write of their size succeeds", async () => {
+it("refuses writes at once on a full disk, and has a fault until a write of the same size succeeds", async () => {
   url = await server.createDatabase();
   log = await openLogger(url, { heartbeatMs: 20, heartbeatValidMs: 60_000 });
   await log.append(0, [simple(1)]);
@@ -38,7 +38,7 @@ it("refuses writes at once when the disk is full, and has a fault until a write 
     message: expect.stringContaining("disk space"),
     cause: { code: "53100" },
   });
-  // Heartbeats go on, and so do small writes; neither shows that there is room.
+  // Heartbeats and small writes succeed; neither proves that there is space.
   expect(await log.append(1, [simple(2)])).toEqual({ appended: true });
   expect(log.fault?.message).toContain("disk space");
   const beats = async () => (await server.query(url, "SELECT seen::text FROM duetkv.replicas"))[0]?.["seen"];
@@ -47,7 +47,7 @@ it("refuses writes at once when the disk is full, and has a fault until a write 
     await until(async () => (await beats()) !== last);
     expect(log.fault?.message).toContain("disk space");
   }
-  // Room for most writes, not for the one that failed.
+  // Space for most writes, but not for the failed one.
   await fillDisk(2_000_000);
   for (let beat = 0; beat < 5; beat++) {
     const last = await beats();

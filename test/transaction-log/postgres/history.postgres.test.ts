@@ -11,7 +11,7 @@ let log: PostgresTransactionLogger;
 
 beforeEach(async () => {
   url = await server.createDatabase();
-  // No heartbeat comes in between: each way of finding out is tried alone.
+  // No heartbeat runs, so that each test detects the accident in one way.
   log = await openLogger(url, { heartbeatMs: 1_000_000, listen: false, pollMs: 10 });
   await log.append(0, simples(1, 4));
   await log.append(4, simples(5, 2));
@@ -30,14 +30,14 @@ const restore = async () => {
   }
 };
 
-/** What others do while this replica is not looking. */
+/** Changes of the database between two queries of this replica. */
 const accidents: readonly (readonly [string, () => Promise<unknown>])[] = [
   [
-    "an end that was cut off",
+    "the end is deleted",
     () => sql("DELETE FROM duetkv.transactions WHERE last > 4; DELETE FROM duetkv.batches WHERE last > 4"),
   ],
   [
-    "an end that was cut off and written anew, to the same sequence",
+    "the end is replaced, up to the same sequence",
     async () => {
       await sql("DELETE FROM duetkv.transactions WHERE last > 4; DELETE FROM duetkv.batches WHERE last > 4");
       const other = await openLogger(url);
@@ -46,7 +46,7 @@ const accidents: readonly (readonly [string, () => Promise<unknown>])[] = [
     },
   ],
   [
-    "an end that was cut off and written anew, beyond the old one",
+    "the end is replaced, up to a later sequence",
     async () => {
       await sql("DELETE FROM duetkv.transactions WHERE last > 4; DELETE FROM duetkv.batches WHERE last > 4");
       const other = await openLogger(url);
@@ -55,7 +55,7 @@ const accidents: readonly (readonly [string, () => Promise<unknown>])[] = [
     },
   ],
   [
-    "a backup that was restored",
+    "a backup is restored",
     async () => {
       await snapshot();
       await log.append(6, simples(7, 3));
@@ -63,7 +63,7 @@ const accidents: readonly (readonly [string, () => Promise<unknown>])[] = [
     },
   ],
   [
-    "another log in its place",
+    "another log replaces it",
     async () => {
       await sql("DROP SCHEMA duetkv CASCADE");
       const other = await openLogger(url);
@@ -74,7 +74,7 @@ const accidents: readonly (readonly [string, () => Promise<unknown>])[] = [
   ],
 ];
 
-/** Ways in which this replica may come to look. */
+/** Operations that query the database. */
 const looks: readonly (readonly [string, () => Promise<unknown>])[] = [
   ["by an append", async () => log.append(await newestKnown(), [simple((await newestKnown()) + 1)])],
   ["by a read barrier", () => log.latestSequence()],
@@ -83,19 +83,19 @@ const looks: readonly (readonly [string, () => Promise<unknown>])[] = [
   ["by a compaction", () => log.compact(6, () => true)],
 ];
 
-/** What the owner has applied before the accident. */
+/** The sequence that the owner has applied before the accident. */
 let known: number;
 const newestKnown = async () => known;
 
 describe("a database that went back in time", () => {
   for (const [accident, happen] of accidents) {
-    it.each(looks)(`is noticed: ${accident}, %s`, async (_, look) => {
+    it.each(looks)(`is detected when ${accident}: %s`, async (_, look) => {
       known = 6;
       if (accident.startsWith("a backup")) known = 9;
       await happen();
       await expect(look()).rejects.toThrow(/the database went back in time/);
       expect(log.fault?.message).toContain("the database went back in time");
-      // It never goes on, whatever the database says later.
+      // The fault is permanent.
       await expect(log.append(known, [simple(known + 1)])).rejects.toMatchObject({
         reason: "DATABASE_WENT_BACK_IN_TIME",
         message: expect.stringContaining("the database went back in time"),
@@ -105,7 +105,7 @@ describe("a database that went back in time", () => {
     });
   }
 
-  it("is noticed when nobody asks", async () => {
+  it("is detected by a heartbeat", async () => {
     await log.close();
     log = await openLogger(url, { heartbeatMs: 10 });
     await accidents[0]?.[1]();
@@ -122,21 +122,21 @@ describe("a damaged log", () => {
     ["a missing append", "DELETE FROM duetkv.transactions WHERE last = 7"],
     ["a missing first append", "DELETE FROM duetkv.transactions WHERE last = 4"],
     ["a missing last append", "DELETE FROM duetkv.transactions WHERE last = 9"],
-    ["all of them missing", "DELETE FROM duetkv.transactions"],
-    ["nothing in an append", "UPDATE duetkv.transactions SET events = '' WHERE last = 7"],
+    ["all appends missing", "DELETE FROM duetkv.transactions"],
+    ["an empty append", "UPDATE duetkv.transactions SET events = '' WHERE last = 7"],
+    ["a truncated append", "UPDATE duetkv.transactions SET events = substr(events, 1, 10) WHERE last = 7"],
     [
-      "an append that is cut off",
-      "UPDATE duetkv.transactions SET events = substr(events, 1, 10) WHERE last = 7",
-    ],
-    [
-      "an append twice",
+      "a repeated append",
       "UPDATE duetkv.transactions SET events = (SELECT events FROM duetkv.transactions WHERE last = 6) WHERE last = 7",
     ],
-    ["an append in place of the one before", "UPDATE duetkv.transactions SET last = 5 WHERE last = 7"],
-  ])("is not read: %s", async (_, damage) => {
+    [
+      "an append with the number of the previous one",
+      "UPDATE duetkv.transactions SET last = 5 WHERE last = 7",
+    ],
+  ])("is refused: %s", async (_, damage) => {
     await sql(damage);
     await expect(readAll(log)).rejects.toMatchObject({ reason: "LOG_CORRUPT" });
-    // The one that wrote them leaves its own transactions out.
+    // A second logger, because a follower leaves out its own logger's transactions.
     const other = await openLogger(url, { listen: false });
     const others = drain(other.follow(0, new AbortController().signal));
     await expect(others).rejects.toMatchObject({ reason: "LOG_CORRUPT" });

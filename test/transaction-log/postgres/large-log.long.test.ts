@@ -10,7 +10,7 @@ import { sharedPostgres } from "../../support/shared-postgres.ts";
 import { put, simple, transaction } from "../log-model.ts";
 import { expectNothingOpen, openLogger } from "./loggers.ts";
 
-/** The memory that is held must not depend on it. */
+/** Transactions in the log; the memory in use must not depend on it. */
 const count = 200_000 * rounds;
 /** Less than half of what 200,000 of these transactions occupy. */
 const growthBytesMax = 32 * 1024 * 1024;
@@ -37,14 +37,14 @@ async function open() {
 setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = runInNewContext("gc");
 
-/** What is held, without what is only waiting to be collected. */
+/** Memory in use, without garbage. */
 function liveBytes(): number {
   collectGarbage();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }
 
-/** Reads up to the transaction `last`, and gives the most memory that was held meanwhile beyond that before. */
+/** Reads `count` transactions and returns the largest growth of memory meanwhile, in bytes. */
 async function growthOf(what: string, batches: AsyncIterable<readonly Transaction[]>): Promise<number> {
   const before = liveBytes();
   const start = performance.now();
@@ -65,12 +65,12 @@ async function growthOf(what: string, batches: AsyncIterable<readonly Transactio
   if (rounds > 1) {
     const seconds = (performance.now() - start - measuring) / 1000;
     const megabytes = (growth / 2 ** 20).toFixed(1);
-    console.log(`${what} ${count}: ${Math.round(count / seconds)}/s, at most ${megabytes} MiB more held`);
+    console.log(`${what} ${count}: ${Math.round(count / seconds)}/s, growth at most ${megabytes} MiB`);
   }
   return growth;
 }
 
-it(`holds a page at a time of ${count} transactions, replaying and following`, async () => {
+it(`keeps one page of ${count} transactions in memory during replay and follow`, async () => {
   const writer = await open();
   for (let basis = 0; basis < count; basis += 1_000) {
     const length = Math.min(1_000, count - basis);
@@ -85,7 +85,7 @@ it(`holds a page at a time of ${count} transactions, replaying and following`, a
   expect(await growthOf("follow of", following)).toBeLessThan(growthBytesMax);
 });
 
-it("holds one append at a time where they are large", async () => {
+it("reads large appends one at a time", async () => {
   const writer = await open();
   const large = "x".repeat(1024 * 1024);
   for (let sequence = 1; sequence <= 20; sequence++) {
@@ -97,7 +97,7 @@ it("holds one append at a time where they are large", async () => {
   expect(sizes).toEqual(Array.from({ length: 20 }, () => 1));
 });
 
-it("uses the index, also before the database knows how much there is", async () => {
+it("uses the index, also before the database has statistics", async () => {
   const writer = await open();
   for (let sequence = 1; sequence <= 200; sequence++) await writer.append(sequence - 1, [simple(sequence)]);
   const connections = new Connections({

@@ -8,7 +8,7 @@ import {
 import type { RunningPostgres } from "../../support/postgres.ts";
 import { until } from "../../support/until.ts";
 
-/** Opens a logger that says nothing. It waits for little, but leaves in order on a busy machine too. */
+/** Opens a logger without log output. Its waits are short, but it closes in order on a busy machine, too. */
 export function openLogger(
   url: string,
   options: Partial<PostgresTransactionLoggerOptions> = {},
@@ -25,7 +25,7 @@ export function openLogger(
 
 /** Asserts that no connection and no heartbeat of a logger is left in the database. */
 export async function expectNothingOpen(server: RunningPostgres, url: string): Promise<void> {
-  // The server notices a little later than the client that a connection is closed.
+  // The server detects a closed connection a little later than the client.
   await until(async () => {
     const rows = await server.query(
       url,
@@ -36,7 +36,7 @@ export async function expectNothingOpen(server: RunningPostgres, url: string): P
   expect(await server.query(url, "SELECT id FROM duetkv.replicas")).toEqual([]);
 }
 
-/** Reads on, without looking at what comes, until it ends. */
+/** Reads all batches and drops them. */
 export async function drain(batches: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of batches);
 }

@@ -29,7 +29,7 @@ async function failureOf(opening: Promise<unknown>): Promise<DuetError> {
 }
 
 describe("opening a log", () => {
-  it("makes the database and its tables once, also when eight replicas start at the same time", async () => {
+  it("creates the database and its tables once when eight replicas start at the same time", async () => {
     const url = server.url("of eight".replace(" ", "%20"));
     const logs = await Promise.all(Array.from({ length: 8 }, () => openLogger(url)));
     await logs[0]?.append(0, [simple(1)]);
@@ -46,7 +46,7 @@ describe("opening a log", () => {
     await expectNothingOpen(server, url);
   });
 
-  it("says what to do when the database is missing and the role may not create it", async () => {
+  it("names the statement to run when the database is missing and the role may not create it", async () => {
     await server.query(server.url("postgres"), "CREATE ROLE guest LOGIN PASSWORD 'guest-secret'");
     const error = await failureOf(openLogger(server.url("missing", "guest:guest-secret")));
     expect(error).toMatchObject({ reason: "LOG_UNAVAILABLE" });
@@ -59,7 +59,7 @@ describe("opening a log", () => {
     ).toEqual([]);
   });
 
-  it("needs no more than the use of tables that somebody else has made", async () => {
+  it("needs only privileges on existing tables of another role", async () => {
     const url = await server.createDatabase();
     await (await openLogger(url)).close();
     await server.query(url, "CREATE ROLE writer LOGIN");
@@ -71,7 +71,7 @@ describe("opening a log", () => {
     await log.close();
   });
 
-  it("refuses a role that lacks a privilege, and says how to grant it", async () => {
+  it("refuses a role that lacks a privilege, and names the GRANT to run", async () => {
     const url = await server.createDatabase();
     await (await openLogger(url)).close();
     await server.query(url, "CREATE ROLE appender LOGIN");
@@ -86,7 +86,7 @@ describe("opening a log", () => {
     await expectNothingOpen(server, url);
   });
 
-  it("names the role as it is, also one that is called like the schema", async () => {
+  it("names the role in the GRANT statement as it is, even if it is called like the schema", async () => {
     const url = await server.createDatabase();
     await (await openLogger(url, { deployment: "shop" })).close();
     await server.query(url, "CREATE ROLE duetkv LOGIN");
@@ -98,7 +98,7 @@ describe("opening a log", () => {
     );
   });
 
-  it("waits for a database that is away, and logs that", async () => {
+  it("waits for an unreachable database, and logs that", async () => {
     const proxy = await startPostgresProxy(server.port);
     onTestFinished(() => proxy.close());
     const url = await server.createDatabase();
@@ -108,14 +108,14 @@ describe("opening a log", () => {
       startWaitMs: 1_000_000,
       log: { ...silentSink, warn: (_details, message) => warned.resolve(message) },
     });
-    expect(await warned.promise).toBe("database unreachable; the start waits for it");
+    expect(await warned.promise).toBe("database unreachable; start delayed");
     proxy.restore();
     const log = await opening;
     await log.append(0, [simple(1)]);
     await log.close();
   });
 
-  it("does not wait where waiting does not help", async () => {
+  it("does not retry a permanent error, nor while the process stops", async () => {
     const wrong = openLogger(server.url("postgres", "nobody:wrong"), { startWaitMs: 1_000_000 });
     expect(await failureOf(wrong)).toMatchObject({ reason: "LOG_UNAVAILABLE" });
     const stopping = AbortSignal.abort();
@@ -123,7 +123,7 @@ describe("opening a log", () => {
     expect(await failureOf(away)).toMatchObject({ reason: "LOG_UNAVAILABLE" });
   });
 
-  it("finds the server that can be used among several", async () => {
+  it("finds the usable server among several", async () => {
     const url = await server.createDatabase();
     const several = url.replace("@127.0.0.1:", "@127.0.0.1:1,127.0.0.1:");
     const log = await openLogger(several);
@@ -136,7 +136,7 @@ describe("opening a log", () => {
     expect(away.message).toMatch(/127\.0\.0\.1:1.*127\.0\.0\.1:2/);
   });
 
-  it("refuses a pooler that pools by transaction, and sets nothing in its sessions", async () => {
+  it("refuses transaction pooling, and leaves the settings of the pooled sessions alone", async () => {
     const url = await server.createDatabase();
     await (await openLogger(url)).close();
     const pooler = await startTransactionPooler(server.port);
@@ -144,19 +144,19 @@ describe("opening a log", () => {
     const pooled = url.replace(`:${server.port}/`, `:${pooler.port}/`);
     const error = await failureOf(openLogger(pooled));
     expect(error.reason).toBe("LOG_UNAVAILABLE");
-    expect(error.message).toContain("pools by transaction");
+    expect(error.message).toContain("transaction pooling");
     expect(await server.query(pooled, "SELECT current_setting('search_path') AS path")).toEqual([
       { path: '"$user", public' },
     ]);
   });
 
-  it("keeps deployments apart, and refuses a name that the database does not know", async () => {
+  it("keeps deployments apart, and refuses an unknown name", async () => {
     const url = await server.createDatabase();
     const shop = await openLogger(url, { deployment: "shop" });
     for (const deployment of [undefined, "shpo"]) {
       const error = await failureOf(openLogger(url, { ...(deployment && { deployment }) }));
       expect(error.reason).toBe("LOG_UNAVAILABLE");
-      expect(error.message).toContain("of others: shop.");
+      expect(error.message).toContain("it has those of: shop.");
       expect(error.message).toContain(`CREATE SCHEMA ${deployment ? "duetkv_shpo" : "duetkv"}`);
     }
     await server.query(url, "CREATE SCHEMA duetkv_office");
@@ -191,7 +191,7 @@ describe("opening a log", () => {
     expect((await failureOf(openLogger(server.url("latin")))).message).toContain("UTF8");
   });
 
-  it("does not depend on what the role and the database have set", async () => {
+  it("does not depend on the settings of the role and the database", async () => {
     const url = await server.createDatabase();
     const name = new URL(url).pathname.slice(1);
     for (const setting of [
@@ -234,7 +234,7 @@ describe("opening a log", () => {
     await other.close();
   });
 
-  it("takes the password from the environment or a passfile, and shows it nowhere", async () => {
+  it("takes the password from the environment or a passfile, and never logs it", async () => {
     const secured = await startPostgres({}, "scram-sha-256");
     onTestFinished(() => secured.stop());
     const password = "correct horse";
@@ -262,7 +262,7 @@ describe("opening a log", () => {
     vi.stubEnv("PGPASSFILE", passfile);
     const opened = await openLogger(url, { log, heartbeatMs: 10 });
     await secured.kill();
-    // Backends outlive the server that is killed by a moment.
+    // Backends outlive the killed server by a moment.
     let sequence = 0;
     await until(() =>
       expect(opened.append(sequence, [simple(++sequence)])).rejects.toMatchObject({
@@ -283,7 +283,7 @@ describe("opening a log", () => {
     ["postgres://u@/name?host=/run", "postgres://u@/other?host=/run"],
     ["postgres:///name", "postgres:///other"],
     ["postgres://u:p%2F@[::1]:5/", "postgres://u:p%2F@[::1]:5/other"],
-  ])("finds the name of the database in %s", (url, expected) => {
+  ])("replaces the name of the database in %s", (url, expected) => {
     expect(withDatabase(url, "other")).toBe(expected);
   });
 });

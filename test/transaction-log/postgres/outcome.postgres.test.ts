@@ -9,7 +9,7 @@ import { drain, expectNothingOpen, openLogger } from "./loggers.ts";
 
 const server = sharedPostgres();
 let proxy: PostgresProxy;
-/** Of a new database, direct and through the proxy. */
+/** URLs of a new database, direct and through the proxy. */
 let url: string;
 let proxied: string;
 const opened: PostgresTransactionLogger[] = [];
@@ -28,14 +28,14 @@ afterEach(async () => {
 });
 
 async function open(options: Parameters<typeof openLogger>[1] = {}) {
-  // No heartbeat is cut, and delivered late, in place of an append.
+  // Without heartbeats the proxy cuts only appends.
   const quiet = { listen: false, heartbeatMs: 1_000_000, heartbeatValidMs: 1_000_000 };
   const log = await openLogger(proxied, { ...quiet, ...options });
   opened.push(log);
   return log;
 }
 
-/** The log as it is in the database, and how many batches it was appended in. */
+/** The log in the database, and its number of batches. */
 async function inDatabase() {
   const reader = await openLogger(url);
   try {
@@ -56,7 +56,7 @@ describe("an append whose connection is cut", () => {
     ["on a connection that has appended before, lost", true, "lost"],
     ["on a connection that has appended before, delivered late", true, "late"],
   ];
-  it.each(cases)("happens exactly once, whatever message is the last: %s", async (_, warm, mode) => {
+  it.each(cases)("happens exactly once, whichever message is the last: %s", async (_, warm, mode) => {
     let log = await open();
     let sequence = 0;
     const next = async () => {
@@ -79,7 +79,7 @@ describe("an append whose connection is cut", () => {
         await next();
       }
     }
-    // Parse, Bind, Describe, Execute, Sync and their answers; Parse only once for each connection.
+    // Parse, Bind, Describe, Execute, Sync and their responses; Parse only once for each connection.
     expect(cuts).toBeGreaterThanOrEqual(warm ? 8 : 10);
     const { log: written, batches } = await inDatabase();
     expect(written).toEqual(simples(1, sequence));
@@ -89,7 +89,7 @@ describe("an append whose connection is cut", () => {
   it.each([
     ["that ends with it", "duetkv-append-last"],
     ["that may go on", "duetkv-append"],
-  ])("in a turn %s happens exactly once, whatever message is the last", async (_, statement) => {
+  ])("in a turn %s happens exactly once, whichever message is the last", async (_, statement) => {
     const log = await open();
     const other = await openLogger(url, { listen: false });
     opened.push(other);
@@ -110,7 +110,7 @@ describe("an append whose connection is cut", () => {
       cuts++;
       await proxy.settled();
       await other.latestSequence();
-      // After an append that nobody came before, the next turn is a short one.
+      // After an append without a conflict the next turn is a short one.
       if (statement === "duetkv-append-last") await next(log);
     }
     expect(proxy.count(statement)).toBeGreaterThan(0);
@@ -120,12 +120,12 @@ describe("an append whose connection is cut", () => {
     expect(batches).toBe(sequence);
   });
 
-  it("conflicts if somebody else appends in its place before it is delivered", async () => {
+  it("conflicts when another writer appends in its place before it is delivered", async () => {
     const log = await open();
     const other = await openLogger(url);
     opened.push(other);
     await log.append(0, [simple(1)]);
-    // The cut comes before the first message; the other one is faster than the second attempt.
+    // The cut is before the first message, so the other writer appends before the second attempt.
     proxy.cutAt("duetkv-append", 0, "late");
     const appending = log.append(1, [simple(2)]);
     await other.latestSequence();
@@ -143,7 +143,7 @@ describe("an append whose connection is cut", () => {
   });
 
   it.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])(
-    "is unknown when the database stays away after %i messages, and heals",
+    "is unknown when the database stays unreachable after %i messages, and the logger recovers",
     async (after) => {
       const log = await open({ outcomeMs: 300, heartbeatMs: 50 });
       await log.append(0, [simple(1)]);
@@ -167,12 +167,12 @@ describe("an append whose connection is cut", () => {
 });
 
 describe("an append while the process stops", () => {
-  it.each(["before", "after"] as const)("is given up soon, if it was sent %s that", async (when) => {
+  it.each(["before", "after"] as const)("ends soon when it was sent %s the stop", async (when) => {
     const stopping = new AbortController();
     const log = await open({ stopping: stopping.signal, stoppingMs: 100 });
     await log.append(0, [simple(1)]);
     if (when === "after") stopping.abort();
-    // With a database that answers there is no difference.
+    // While the database responds, stopping changes nothing.
     await log.append(1, [simple(2)]);
     proxy.freeze();
     const appending = log.append(2, [simple(3)]);
@@ -186,12 +186,12 @@ describe("an append while the process stops", () => {
     expect(simples(1, 3).slice(0, 2)).toEqual((await inDatabase()).log.slice(0, 2));
   });
 
-  it("is unavailable if nothing was sent", async () => {
+  it("is unavailable when nothing was sent", async () => {
     const stopping = new AbortController();
     const log = await open({ stopping: stopping.signal, stoppingMs: 100, leavingMs: 100 });
     proxy.freeze();
     stopping.abort();
-    // It finds out where the log ends before it sends a batch that stands beyond what it knows.
+    // The basis is beyond the known end of the log, so a query of the end precedes the append.
     await expect(log.append(5, [simple(6)])).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
     await log.close();
     proxy.restore();
@@ -215,8 +215,8 @@ describe("an append while the process stops", () => {
   });
 });
 
-describe("a database that is away", () => {
-  it("makes appends unavailable at once, says so, and is taken again when it is back", async () => {
+describe("an unreachable database", () => {
+  it("makes appends unavailable at once, sets the fault, and is used again after its return", async () => {
     const log = await open({ heartbeatMs: 20 });
     await log.append(0, [simple(1)]);
     proxy.refuse();
@@ -242,8 +242,8 @@ describe("a database that is away", () => {
     expect(await log.latestSequence()).toBe(2);
   });
 
-  it("is noticed when it hangs", async () => {
-    // Two seconds more than the server's own limit pass until it counts as hung.
+  it("is detected when it hangs", async () => {
+    // The server counts as hung 2 seconds after its own limit.
     const log = await open({ heartbeatMs: 20, statementTimeoutMs: 2_000, outcomeMs: 100 });
     await log.append(0, [simple(1)]);
     proxy.freeze();
@@ -257,7 +257,7 @@ describe("a database that is away", () => {
     expect(await other.append(latest, [simple(latest + 1)])).toEqual({ appended: true });
   });
 
-  it("does not keep a logger from closing", async () => {
+  it("does not prevent a close", async () => {
     const log = await open({ leavingMs: 100 });
     const abort = new AbortController();
     const following = drain(log.follow(0, abort.signal));
@@ -276,7 +276,7 @@ describe("a database that is away", () => {
 });
 
 describe("the newest sequence", () => {
-  it("is asked for once for all who wait, and never before they do", async () => {
+  it("is queried once for all waiting callers, and never before their calls", async () => {
     const log = await open();
     await log.latestSequence();
     const before = proxy.count("duetkv-header");
@@ -284,7 +284,7 @@ describe("the newest sequence", () => {
     expect(proxy.count("duetkv-header") - before).toBe(1);
     const other = await openLogger(url);
     opened.push(other);
-    // The answers of queries that were sent already are of no use to who calls now.
+    // A call does not use the result of a query sent before it.
     for (let sequence = 1; sequence <= 50; sequence++) {
       const early = log.latestSequence();
       await other.append(sequence - 1, [simple(sequence)]);

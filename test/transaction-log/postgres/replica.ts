@@ -6,17 +6,17 @@ import type { Transaction } from "../../../src/transaction-log/transaction-logge
 import { put, transaction } from "../log-model.ts";
 import { openLogger } from "./loggers.ts";
 
-/** The owner of a logger, in the plainest way: applies what the log holds to a list, and appends what it is told. */
+/** A minimal owner of a logger: applies the transactions of the log to a list, and appends writes. */
 export class Replica {
   readonly log: PostgresTransactionLogger;
   /** In order of application. */
   readonly applied: Transaction[] = [];
-  /** Marks of the writes that were acknowledged. */
+  /** Marks of acknowledged writes. */
   readonly acknowledged: string[] = [];
-  /** Marks of the writes that may have happened. */
+  /** Marks of writes with an unknown outcome. */
   readonly unknown: string[] = [];
   conflicts = 0;
-  /** Why following has ended. */
+  /** The error that ended following. */
   failure: unknown;
   readonly #name: string;
   readonly #abort = new AbortController();
@@ -46,8 +46,8 @@ export class Replica {
   }
 
   /**
-   * Writes `count` transactions in one batch, each with a mark of its own, and retries on conflicts. `think` is how long
-   * it takes from knowing what the log holds to appending.
+   * Writes `count` transactions in one batch, each with a unique mark, and retries on conflicts. `think` runs between the
+   * choice of the basis and the append.
    */
   async write(count: number, think = async () => {}): Promise<void> {
     const marks = Array.from({ length: count }, () => `${this.#name} ${++this.#marks}`);
@@ -79,7 +79,7 @@ export class Replica {
     }
   }
 
-  /** Resolves when everything that is in the log now is applied. */
+  /** Resolves when all transactions of the current log are applied. */
   async caughtUp(): Promise<void> {
     const latest = await this.log.latestSequence();
     while (this.revision < latest) {
@@ -102,7 +102,7 @@ export class Replica {
     for (const each of batch) {
       if (each.sequence !== this.revision + 1) {
         throw new Error(
-          `${this.#name} was given ${each.sequence} after ${this.revision}${this.#appending ? " while it appended" : ""}`,
+          `${this.#name} received ${each.sequence} after ${this.revision}${this.#appending ? " during an append" : ""}`,
         );
       }
       this.applied.push(each);
@@ -111,7 +111,7 @@ export class Replica {
   }
 }
 
-/** The marks in these transactions. */
+/** Returns the marks in these transactions. */
 export function marksOf(transactions: readonly Transaction[]): string[] {
   return transactions.flatMap(({ events }) =>
     events.flatMap((event) => (event.key.startsWith("key") ? [] : [event.key])),

@@ -25,7 +25,7 @@ async function openReplicas(count: number, options: Partial<PostgresTransactionL
   return replicas;
 }
 
-/** Everybody has the same history without gaps, and every acknowledged write is in it once. */
+/** Asserts that all replicas have the same log without gaps, with each acknowledged write in it once. */
 async function expectOneHistory() {
   await Promise.all(replicas.map((replica) => replica.caughtUp()));
   const [first] = replicas as [Replica];
@@ -53,36 +53,36 @@ async function writeAll(batches: number, random = createRandom(seed)) {
 
 describe(`replicas on one database (SEED=${seed})`, () => {
   const ways: readonly (readonly [string, Partial<PostgresTransactionLoggerOptions>])[] = [
-    // With such an interval a test that needed polling would not end.
+    // With this interval a test that depends on polling would not end.
     ["by notifications", { listenPollMs: 1_000_000 }],
     ["by polling alone", { listen: false, pollMs: 5 }],
     ["one append a page", { pageLimits: { pieces: 1, bytes: 1_000_000 } }],
     ["one byte a page", { pageLimits: { pieces: 100, bytes: 1 } }],
   ];
-  it.each(ways)("three of them write one history: %s", async (_, options) => {
+  it.each(ways)("three replicas write one history: %s", async (_, options) => {
     await openReplicas(3, options);
     await writeAll(25);
     const log = await expectOneHistory();
     expect(marksOf(log).length).toBe(log.length);
   });
 
-  it("lets one get its writes in that is far slower than another", async () => {
+  it("lets a slow replica write beside a much faster one", async () => {
     const [quick, slow] = (await openReplicas(2)) as [Replica, Replica];
     const state = { done: false };
     const writing = (async () => {
       while (!state.done) await quick.write(1);
     })();
-    // Whatever it knows when it writes is old, unless the other one is made to wait.
+    // Without a turn its basis would always be old.
     for (let index = 0; index < 5; index++) await slow.write(20, () => delay(30));
     state.done = true;
     await writing;
     await expectOneHistory();
   });
 
-  it("goes on when a replica takes its turn and is gone", async () => {
+  it("continues when a replica takes a turn and does not use it", async () => {
     const [one, two] = (await openReplicas(2)) as [Replica, Replica];
     await one.write(1);
-    // Two conflicts in a row, and then nothing more from it.
+    // Two conflicts in a row take a turn; no append follows.
     for (let round = 0; round < 2; round++) {
       expect(await two.log.append(0, [{ ...one.applied[0]!, sequence: 1 }])).toEqual({
         appended: false,
@@ -93,7 +93,7 @@ describe(`replicas on one database (SEED=${seed})`, () => {
     await expectOneHistory();
   });
 
-  it("misses nothing while its listening connection is killed again and again", async () => {
+  it("misses no transaction while listening connections are killed repeatedly", async () => {
     await openReplicas(2, { listenPollMs: 50 });
     const killing = { done: false, kills: 0 };
     const killer = (async () => {
@@ -113,7 +113,7 @@ describe(`replicas on one database (SEED=${seed})`, () => {
     await expectOneHistory();
   });
 
-  it("misses nothing while any of its connections is killed", async () => {
+  it("misses no transaction while random connections are killed", async () => {
     await openReplicas(2);
     const killing = { done: false, kills: 0 };
     const killer = (async () => {
@@ -142,7 +142,7 @@ describe(`replicas on one database (SEED=${seed})`, () => {
     await expectOneHistory();
   });
 
-  it("skips nothing because of a long transaction of somebody else", async () => {
+  it("misses no transaction because of a long foreign transaction", async () => {
     const [one] = (await openReplicas(2)) as [Replica];
     const other = await server.query(url, "CREATE TABLE other (id bigserial)");
     expect(other).toEqual([]);
@@ -160,7 +160,7 @@ describe(`replicas on one database (SEED=${seed})`, () => {
     expect(one.failure).toBeUndefined();
   });
 
-  it("gives followers that come later everything after where they begin", async () => {
+  it("gives a late follower all transactions after its start", async () => {
     const [one] = (await openReplicas(1)) as [Replica];
     for (let index = 0; index < 5; index++) await one.write(4);
     const late = await Replica.open(url, "late", { pageLimits: { pieces: 2, bytes: 1_000 } });

@@ -33,7 +33,7 @@ function onStandby(): string {
   return url.replace(`:${pair.primary.port}/`, `:${pair.standby.port}/`);
 }
 
-/** Ways to end the wait of an append for the standby, after which the primary has the batch. */
+/** Ways to end the wait of an append for the standby; afterwards the primary has the batch. */
 const endings: readonly (readonly [string, (pid: number) => Promise<unknown>])[] = [
   ["its backend is terminated", (pid) => queryPrimary(`SELECT pg_terminate_backend(${pid})`)],
   ["its wait is cancelled", (pid) => queryPrimary(`SELECT pg_cancel_backend(${pid})`)],
@@ -50,14 +50,14 @@ function queryPrimary(text: string) {
   return pair.primary.query(pair.primary.url("postgres"), text);
 }
 
-/** What the primary holds, acknowledged or not. */
+/** The number of batches on the primary, acknowledged or not. */
 async function batchesOnPrimary(): Promise<number> {
   const [row] = await pair.primary.query(url, "SELECT count(*)::int AS count FROM duetkv.transactions");
   return row?.["count"] as number;
 }
 
 describe("an append that waits for the synchronous standby", () => {
-  it.each(endings)("is unknown when %s and the standby does not get it", async (_, end) => {
+  it.each(endings)("is unknown when %s and the standby does not receive it", async (_, end) => {
     const log = await open(url, { outcomeMs: 2_000, statementTimeoutMs: 1_000 });
     await log.append(0, [simple(1)]);
     pair.link.freeze();
@@ -70,7 +70,7 @@ describe("an append that waits for the synchronous standby", () => {
     expect(await readAll(await open(onStandby()))).toEqual([simple(1)]);
   });
 
-  it.each(endings)("is acknowledged once the standby has it, though %s", async (_, end) => {
+  it.each(endings)("is acknowledged once the standby has it, although %s", async (_, end) => {
     const log = await open(url, { outcomeMs: 60_000, statementTimeoutMs: 1_000 });
     await log.append(0, [simple(1)]);
     pair.link.freeze();
@@ -89,7 +89,7 @@ describe("an append that waits for the synchronous standby", () => {
   });
 });
 
-describe("a replica whose database was cut off from its synchronous standby", () => {
+describe("a replica of a primary without its synchronous standby", () => {
   it("refuses linearizable reads, so that none is stale after a promotion", async () => {
     const log = await open(url, { heartbeatMs: 50, heartbeatValidMs: 1_000 });
     await log.append(0, [simple(1)]);
@@ -103,7 +103,7 @@ describe("a replica whose database was cut off from its synchronous standby", ()
     );
     await pair.promote();
     const promoted = await open(onStandby());
-    // Nobody waits for a standby any more.
+    // The new primary has no standby to wait for.
     await promoted.append(1, [simple(2)]);
     expect(await promoted.latestSequence()).toBe(2);
     for (let reads = 0; reads < 20; reads++) {
@@ -111,7 +111,7 @@ describe("a replica whose database was cut off from its synchronous standby", ()
     }
   });
 
-  it("serves linearizable reads again when the standby is back", async () => {
+  it("serves linearizable reads again after the return of the standby", async () => {
     const log = await open(url, { heartbeatMs: 50, heartbeatValidMs: 1_000, statementTimeoutMs: 500 });
     await log.append(0, [simple(1)]);
     pair.link.freeze();
@@ -121,7 +121,7 @@ describe("a replica whose database was cut off from its synchronous standby", ()
   });
 });
 
-it("goes on with the promoted standby when the URL names both servers", async () => {
+it("uses the promoted standby when the URL names both servers", async () => {
   const both = url.replace(/@[^/]*/, `@127.0.0.1:${pair.standby.port},127.0.0.1:${pair.primary.port}`);
   const log = await open(both, { heartbeatMs: 50 });
   await log.append(0, [simple(1)]);
@@ -133,7 +133,7 @@ it("goes on with the promoted standby when the URL names both servers", async ()
   await pair.primary.restart();
 });
 
-it(`a promotion loses nothing that was acknowledged, whatever happened before (SEED=${seed})`, async () => {
+it(`a promotion loses no acknowledged write (SEED=${seed})`, async () => {
   const random = createRandom(seed);
   const options = { outcomeMs: 500, statementTimeoutMs: 500, heartbeatMs: 100, leavingMs: 100 };
   const replicas = [await Replica.open(url, "one", options), await Replica.open(url, "two", options)];
@@ -150,7 +150,7 @@ it(`a promotion loses nothing that was acknowledged, whatever happened before (S
     pair.link.freeze();
     await random.pick(endings)[1](await pair.waitingBackend());
     await delay(random.below(600));
-    // The last time the standby hears nothing more.
+    // After the last round the standby stays cut off.
     if (round < 5) pair.link.restore();
   }
   await pair.promote();

@@ -2,12 +2,12 @@ import type { Connection } from "../connection/connection.ts";
 import type { Position } from "../follow/history.ts";
 import { awaitTurns, endTurn } from "./turn.ts";
 
-/** Followers listen here. The message is the newest sequence, and only a hint: what is true is in the tables. */
+/** The channel of notifications to followers. The payload is the newest sequence: a hint, the tables are authoritative. */
 export const channel = "duetkv";
 
 /**
- * Compare-and-append. If the batch that the new one stands on is there and nobody else stands on it, the new one and what
- * it holds are inserted; otherwise nothing happens. One statement, so one transaction and one round trip.
+ * Compare-and-append. Inserts the batch and its transactions if the batch at its basis exists and no other batch has that
+ * basis; otherwise inserts nothing. One statement, so one transaction and one round trip.
  */
 const appendStatement = (endsTurn: boolean) => `
   WITH batch AS (
@@ -23,14 +23,14 @@ const appendStatement = (endsTurn: boolean) => `
 
 export interface AppendBatch extends Position {
   readonly basis: Position;
-  /** The piece that holds its transactions. */
+  /** Its transactions, encoded as a piece. */
   readonly events: Buffer;
 }
 
 /**
- * False when another batch stands on the same basis: then this one has not happened and never will. Rejects with the
- * driver's error; unless that is a refusal, the batch may have been appended. `endsTurn`: the connection has a turn, which
- * ends when the batch is appended.
+ * Sends one append. Resolves with false when another batch has the same basis: then this batch is not in the log and never
+ * will be. Rejects with the driver's error; unless that is a refusal, the batch may have been appended. `endsTurn`: the
+ * connection has a turn, which ends when the batch is appended.
  */
 export async function tryAppend(
   connection: Connection,

@@ -19,27 +19,27 @@ export interface AppenderOptions {
   readonly connections: Connections;
   readonly history: History;
   readonly own: OwnAppends;
-  /** The newest sequence that anybody has told of; a hint. */
+  /** The newest sequence, read or notified; a hint. */
   readonly newest: () => number;
-  /** Commits a row that matters to nobody. */
+  /** Commits a row for its side effect, the wait for the standby. */
   readonly commitRow: (connection: Connection) => Promise<void>;
-  /** How long to look for the outcome of an append that was not answered. */
+  /** How long to look for the outcome of an append whose response was lost. */
   readonly outcomeMs: number;
   /** How long an append may take once the process stops. */
   readonly stoppingMs: number;
   readonly stopping: AbortSignal;
-  /** Called when the database fails; `bytes` is the size of the write that it refused. */
+  /** Called when the database fails; `bytes` is the size of the refused write. */
   readonly onTrouble: (error: unknown, bytes?: number) => void;
   /** Called when a batch was appended. */
   readonly onAppended: () => void;
   readonly signal: AbortSignal;
 }
 
-/** Appends batches, and finds out what became of those whose answer was lost. */
+/** Appends batches, and resolves the outcome of those whose response was lost. */
 export class Appender {
   readonly #options: AppenderOptions;
   readonly #turns: Turns;
-  /** Whether a batch was sent of which it is not known what became of it. */
+  /** Whether the outcome of a sent batch is not known yet. */
   #open = false;
   #gaveUp = false;
 
@@ -51,8 +51,8 @@ export class Appender {
   /** As `TransactionLogger.append`. */
   async append(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome> {
     const { stopping, stoppingMs } = this.#options;
-    const cause = new Error("the database does not answer, and the process stops");
-    // What was given up may still be under way, and there is one at a time.
+    const cause = new Error("no response from the database before the shutdown deadline");
+    // An abandoned append may still be running, and appends run one at a time.
     if (this.#gaveUp) throw unavailable(cause);
     return boundOnceStopping(this.#appendInTurn(basis, transactions), stopping, stoppingMs, () => {
       this.#gaveUp = true;
@@ -79,10 +79,10 @@ export class Appender {
   async #append(basis: number, transactions: readonly Transaction[]): Promise<boolean> {
     const { history, newest, outcomeMs } = this.#options;
     const until = performance.now() + outcomeMs;
-    // A batch that comes too late need not be sent.
+    // A batch that is already too late need not be sent.
     if (Math.max(basis, newest()) > history.seen.sequence) await this.#refresh();
     for (;;) {
-      // The caller was told that nothing happens.
+      // The caller already has the response that nothing was written.
       if (this.#gaveUp) throw unavailable(new Error("the append was given up because the process stops"));
       if (basis !== history.seen.sequence) return false;
       if (transactions.length === 0) return true;
@@ -95,13 +95,14 @@ export class Appender {
       const appended = await this.#attempt(batch, until);
       if (appended === true) return true;
       if (appended === false) await this.#refresh();
-      if (performance.now() > until) throw unavailable(new Error("the database keeps losing the connection"));
+      if (performance.now() > until)
+        throw unavailable(new Error("the database connection was lost repeatedly"));
     }
   }
 
   /**
-   * True when the batch is in the log, false when something else is there. Undefined when it did not happen for other
-   * reasons, and may be tried again.
+   * Resolves with true when the batch is in the log, with false when another batch is in its place, and with undefined
+   * when it was not appended for another reason and may be retried.
    */
   async #attempt(batch: AppendBatch, until: number): Promise<boolean | undefined> {
     const { history, own, onTrouble, onAppended } = this.#options;
@@ -125,7 +126,7 @@ export class Appender {
     return appended;
   }
 
-  /** Asks, on new connections, until there is an answer. Rejects with OUTCOME_UNKNOWN when there is none in time. */
+  /** Queries the outcome on new connections until one responds. Rejects with OUTCOME_UNKNOWN when none does in time. */
   async #resolve(batch: AppendBatch, until: number, cause: unknown): Promise<boolean> {
     const { connections, history, commitRow, signal, onTrouble } = this.#options;
     for (let failures = 0; ; failures++) {
@@ -145,7 +146,7 @@ export class Appender {
     }
   }
 
-  /** Nobody appends from now on, until this writer has; then its owner can catch up with the end of the log. */
+  /** Blocks the appends of other writers until this writer has appended, so that its owner can catch up with the log. */
   async #takeTurn(): Promise<void> {
     await this.#turns.take();
     await this.#refresh();
@@ -163,16 +164,18 @@ export class Appender {
 }
 
 function outcomeUnknown(cause: unknown): DuetError {
-  return new DuetError("OUTCOME_UNKNOWN", "the database was lost while it appended", {
-    cause: withoutDetails(cause),
-  });
+  return new DuetError(
+    "OUTCOME_UNKNOWN",
+    "the database connection was lost during the append; the write may have been committed: read before you retry",
+    { cause: withoutDetails(cause) },
+  );
 }
 
 function unavailable(error: unknown): DuetError {
   if (error instanceof DuetError) return asRefusal(error);
   const cause = withoutDetails(error);
   const message = isFull(error)
-    ? "the database refused the write: it lacks disk space or memory"
-    : "the database of the log does not take the write";
+    ? "write refused: the database is out of disk space or memory; free some, then retry"
+    : "write refused: the database of the log is unavailable; retry later";
   return new DuetError("LOG_UNAVAILABLE", message, { cause });
 }

@@ -1,10 +1,10 @@
-/** Which sequences this logger appended itself, so that its followers can leave them out. */
+/** The sequences that this logger appended itself; its followers leave them out. */
 export class OwnAppends {
-  /** In order, not touching each other. */
+  /** In order, without adjacent ranges. */
   readonly #ranges: { readonly first: number; last: number }[] = [];
   #pending: { readonly basis: number; readonly settled: Promise<void> } | undefined;
 
-  /** Called before an append is sent. The function that it returns says, once, whether the batch is in the log. */
+  /** Called before an append is sent. Call the returned function once, with whether the batch is in the log. */
   begin(basis: number, last: number): (appended: boolean) => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     const pending = { basis, settled: promise };
@@ -16,7 +16,7 @@ export class OwnAppends {
     };
   }
 
-  /** Resolves when it is known whose transactions those up to `sequence` are. */
+  /** Resolves when no append with a sequence up to `sequence` is pending. */
   async settled(sequence: number): Promise<void> {
     while (this.#pending !== undefined && sequence > this.#pending.basis) await this.#pending.settled;
   }
@@ -25,13 +25,13 @@ export class OwnAppends {
     return this.skip(sequence - 1) >= sequence;
   }
 
-  /** The end of the own transactions that come right after `sequence`, or `sequence`. */
+  /** The end of the range of own transactions right after `sequence`; `sequence` when there is none. */
   skip(sequence: number): number {
     const range = this.#ranges.findLast(({ first }) => first <= sequence + 1);
     return range === undefined ? sequence : Math.max(sequence, range.last);
   }
 
-  /** Nobody will ask for those up to `sequence`. */
+  /** Forgets the ranges up to `sequence`: no follower needs them. */
   forget(sequence: number): void {
     while ((this.#ranges[0]?.last ?? Number.POSITIVE_INFINITY) <= sequence) this.#ranges.shift();
   }

@@ -1,6 +1,6 @@
 /**
- * Settles as `work` does. Once `stopping` has aborted, `work` has `ms` left; then this rejects with `error()`, and nobody
- * hears what became of `work`.
+ * Settles as `work` does. Once `stopping` has aborted, `work` has `ms` milliseconds left; after that this rejects with
+ * `error()`, and the result of `work` is dropped.
  */
 export async function boundOnceStopping<T>(
   work: Promise<T>,

@@ -4,25 +4,25 @@ import { lockSpace } from "../connection/migrations.ts";
 
 const turnLock = 3;
 
-/** The server ends the session of a holder that has fallen silent: a paused replica must not stop the others for long. */
+/** The server ends the session of a silent holder: a paused replica must not stop the others for long. */
 const silenceMs = 2_000;
 
-/** A turn that its holder does not use is given back sooner. */
+/** An unused turn ends sooner. */
 const unusedMs = 500;
 
-/** A holder that has appended and has nothing more to append need not keep the others waiting. */
+/** After an append, a holder with nothing more to append must not keep the others waiting. */
 const idleMs = 2;
 
-/** Every append takes it, shared, so that appends wait while somebody has a turn, or waits for one. */
+/** Each append takes the lock in shared mode, so appends wait while another writer has a turn or waits for one. */
 export const awaitTurns = `pg_advisory_xact_lock_shared(${lockSpace}, ${turnLock})`;
 
-/** Ends the turn of this session. As part of its last append it takes no time of its own. */
+/** Ends the turn of this session. In the statement of the last append it needs no round trip. */
 export const endTurn = `pg_advisory_unlock(${lockSpace}, ${turnLock}), set_config('idle_session_timeout', '0', false)`;
 
 /**
- * The right to append next, for a writer that came too late: a writer that succeeds knows the end of
- * the log and can go on at once, while the others still read what it wrote. Turns are given in the order in which they
- * were asked for. A turn is a session that holds a lock.
+ * The right to append next, for a writer that lost to another. Without turns the same writer would win again: it has the
+ * end of the log at once, while the others still read its batch. Turns are granted in the order of the requests. A turn is
+ * a session that holds an advisory lock.
  */
 export class Turn {
   readonly #connections: Connections;
@@ -38,7 +38,7 @@ export class Turn {
     this.#timer = setTimeout(() => this.giveUp(), unusedMs);
   }
 
-  /** Resolves when it is this writer's turn. Rejects with the driver's error. */
+  /** Resolves when the lock is granted. Rejects with the driver's error. */
   static async take(connections: Connections): Promise<Turn> {
     const connection = await connections.take();
     try {
@@ -56,14 +56,15 @@ export class Turn {
     return this.#over;
   }
 
-  /** Whether it was over because its holder had nothing more to append. */
+  /** Whether the turn ended because its holder had nothing more to append. */
   get idled(): boolean {
     return this.#idled;
   }
 
   /**
-   * Uses the turn for an append, one at a time. The turn ends with the first that begins `lengthMs` after the first one;
-   * `append` is told so. It ends also when that resolves with false. Rejects with the driver's error.
+   * Uses the turn for an append, one at a time. The turn ends with the first append that begins `lengthMs` or more after
+   * the first one; `append` receives `last` for it. The turn ends also when `append` resolves with false. Rejects with the
+   * driver's error.
    */
   async use(
     lengthMs: number,
@@ -98,7 +99,7 @@ export class Turn {
     }
   }
 
-  /** The server ends the lock with the session. */
+  /** The server releases the lock with the session. */
   #drop(): void {
     clearTimeout(this.#timer);
     this.#over = true;

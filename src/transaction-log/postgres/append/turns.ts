@@ -3,31 +3,31 @@ import type { Connections } from "../connection/connections.ts";
 import { Turn } from "./turn.ts";
 
 /**
- * How long a writer goes on where others write as well. To hand over takes as long as some appends do: the next writer
- * has to read what was written last and to evaluate its batch again.
+ * How long a writer keeps its turn under contention. A hand-over takes as long as several appends: the next writer reads
+ * the newest transactions and evaluates its batch again.
  */
 const sharedMs = 25;
 
-/** Decides when a writer waits for its turn, and for how long it keeps one. */
+/** Decides when a writer waits for a turn, and how long it keeps one. */
 export class Turns {
   readonly #connections: Connections;
   #turn: Turn | undefined;
-  /** Whether somebody else came first since the last turn, or the last append without one. */
+  /** Whether another writer came first since the last turn, or since the last append without one. */
   #conflicted = false;
-  /** Whether somebody else came first before that. Then it would most likely happen again. */
+  /** Whether another writer came first before that, too: then the next append would most likely lose again. */
   #contended = false;
 
   constructor(connections: Connections) {
     this.#connections = connections;
   }
 
-  /** Whether the next append waits for nobody. */
+  /** Whether this writer has a turn, so that its next append does not wait. */
   get held(): boolean {
     return this.#turn?.over === false;
   }
 
   /**
-   * Before an append: whether waiting for a turn costs less than sending a batch in vain. A turn that ended because its
+   * Called before an append. True when waiting for a turn costs less than a lost append. A turn that ended because its
    * holder had nothing to append ends the contention, too.
    */
   prepare(): boolean {
@@ -39,24 +39,24 @@ export class Turns {
     return this.#contended && !this.held;
   }
 
-  /** Resolves when it is this writer's turn, or when there is none to be had: then it tries without one. */
+  /** Resolves when this writer has a turn, or when taking one failed: then it appends without. */
   async take(): Promise<void> {
     this.#turn?.giveUp();
     this.#turn = await Turn.take(this.#connections).catch(() => undefined);
   }
 
-  /** Somebody else came first. */
+  /** Called when another writer came first. */
   conflicted(): void {
     this.#conflicted = true;
   }
 
-  /** Appends, in the turn if there is one. `append` is told whether the turn ends with it. */
+  /** Appends, in the turn if there is one. `append` receives whether the turn ends with it. */
   append(append: (connection: Connection, endsTurn: boolean) => Promise<boolean>): Promise<boolean> {
     if (!this.held) return this.#connections.withConnection((connection) => append(connection, false));
     return (this.#turn as Turn).use(this.#contended && this.#conflicted ? sharedMs : 0, append);
   }
 
-  /** The batch is in the log. */
+  /** Called when the batch is in the log. */
   appended(): void {
     if (this.held) return;
     this.#contended = this.#conflicted;

@@ -10,23 +10,23 @@ export interface Statement {
   readonly values?: readonly unknown[];
 }
 
-/** All statements name it; it stands for the schema of the deployment. */
+/** The schema in the text of all statements; `inSchema` replaces it by the schema of the deployment. */
 export const defaultSchema = "duetkv";
 
 export interface ConnectionOptions {
   readonly hosts: Hosts;
-  /** Lower case letters, digits and underscores. The channel of notifications and the space of locks are called so, too. */
+  /** Lower case letters, digits and underscores. Also the name of the notification channel and of the lock space. */
   readonly schema: string;
   readonly connectTimeoutMs: number;
   readonly statementTimeoutMs: number;
 }
 
-/** How much longer than the server's own limit a statement may take before the server counts as hung. */
-const answerMarginMs = 2_000;
+/** How much longer than the server's own limit a response may take before the server counts as hung. */
+const responseMarginMs = 2_000;
 
 /**
- * What every session needs, whatever the defaults of the role and the database are. All access is by index, and a
- * plan that was made before there were statistics must use it too.
+ * The settings of every session, independent of the defaults of the role and the database. All access is by index, and
+ * plans made before there are statistics must use it, too.
  */
 const setUpSession = `
   SELECT pg_catalog.current_setting('server_encoding') AS encoding,
@@ -53,10 +53,10 @@ export class Connection {
   readonly #schema: string;
   #usable = true;
   #server: string | undefined;
-  /** Whether the server sent a warning since the last statement was sent. */
+  /** Whether the server has sent a warning since the last statement. */
   #warned = false;
 
-  /** Not connected yet: `start` or `connect` does that. `url` has one host. */
+  /** Creates it unconnected; `start` or `connect` opens the session. `url` has one host. */
   constructor(url: string, { schema, connectTimeoutMs, statementTimeoutMs }: ConnectionOptions) {
     this.#schema = schema;
     this.#statementTimeoutMs = statementTimeoutMs;
@@ -68,7 +68,7 @@ export class Connection {
       keepAliveInitialDelayMillis: 10_000,
       stream: () => this.#socket,
     });
-    // Without a listener the loss of an idle connection would end the process. Whoever uses it hears of it by itself.
+    // Without a listener the loss of an idle connection would end the process. A running query rejects by itself.
     this.client.on("error", () => this.kill());
     this.client.on("notice", ({ code }) => {
       if (code === sqlStates.warning) this.#warned = true;
@@ -78,12 +78,12 @@ export class Connection {
     });
   }
 
-  /** Resolves when there is a session. Rejects with the driver's error, or when the server takes no writes. */
+  /** Resolves when the session is open. Rejects with the driver's error, or when the server is a standby. */
   async connect(): Promise<void> {
     try {
       await this.client.connect();
       const { rows } = await this.query({ text: "SELECT pg_catalog.pg_is_in_recovery() AS standby" });
-      if (rows[0]?.["standby"]) throw new Error("the database is a standby and takes no writes");
+      if (rows[0]?.["standby"]) throw new Error("the server is a standby; connect to the primary");
     } catch (error) {
       this.kill();
       throw error;
@@ -95,7 +95,10 @@ export class Connection {
     await this.connect();
     try {
       const { rows } = await this.query({ text: setUpSession, values: [String(this.#statementTimeoutMs)] });
-      if (rows[0]?.["encoding"] !== "UTF8") throw new Error("the encoding of the database is not UTF8");
+      const encoding: unknown = rows[0]?.["encoding"];
+      if (encoding !== "UTF8") {
+        throw new Error(`the database encoding is ${String(encoding)}; use a database with ENCODING 'UTF8'`);
+      }
       this.#server = rows[0]?.["server"];
     } catch (error) {
       this.kill();
@@ -109,7 +112,7 @@ export class Connection {
   }
 
   /**
-   * The server that the session is on, whatever address led to it; undefined until the session is set up. No two servers
+   * The server of the session, independent of its address; undefined until the session is set up. No two servers
    * start in the same microsecond.
    */
   get server(): string | undefined {
@@ -124,17 +127,17 @@ export class Connection {
     return this.#replicated(() => this.client.query(this.#limited(statement)));
   }
 
-  /** The same with arrays for rows, which is faster. */
+  /** As `query`, with an array for each row, which is faster. */
   queryArrays(statement: Statement): Promise<QueryArrayResult> {
     return this.#replicated(() => this.client.query({ ...this.#limited(statement), rowMode: "array" }));
   }
 
-  /** The statement with the schema of the deployment. */
+  /** Returns the statement with the schema of the deployment. */
   inSchema(text: string): string {
     return this.#schema === defaultSchema ? text : text.replace(/\bduetkv\b/g, this.#schema);
   }
 
-  /** Says goodbye. Resolves when the socket is closed. */
+  /** Ends the session in order. Resolves when the socket is closed. */
   async end(): Promise<void> {
     this.#usable = false;
     const timer = setTimeout(() => this.kill(), 1_000);
@@ -144,7 +147,7 @@ export class Connection {
     await this.closed();
   }
 
-  /** Drops it at once; what it was doing may have happened or not. */
+  /** Closes the socket at once; a running statement may or may not take effect. */
   kill(): void {
     this.#usable = false;
     this.#socket.destroy();
@@ -156,9 +159,9 @@ export class Connection {
   }
 
   /**
-   * A cancelled wait for the synchronous standby is only a warning to PostgreSQL: the transaction has committed on the
-   * primary, and a failover may lose it. Its text depends on the server's language, its code is that of any warning;
-   * our statements cause no other.
+   * PostgreSQL reports a cancelled wait for the synchronous standby only as a warning: the transaction has committed on
+   * the primary, and a failover may lose it. The text depends on the server's language, and the code is that of any
+   * warning; our statements cause no other.
    */
   async #replicated<Result>(send: () => Promise<Result>): Promise<Result> {
     this.#warned = false;
@@ -168,11 +171,11 @@ export class Connection {
   }
 
   #limited({ name, text, values = [] }: Statement) {
-    // The driver knows this setting, its types do not.
+    // The types of the driver lack `query_timeout`.
     const config = {
       text: this.inSchema(text),
       values: [...values],
-      query_timeout: this.#statementTimeoutMs + answerMarginMs,
+      query_timeout: this.#statementTimeoutMs + responseMarginMs,
     };
     return name === undefined ? config : { ...config, name };
   }

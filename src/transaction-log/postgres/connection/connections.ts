@@ -2,18 +2,18 @@ import type { Connection, ConnectionOptions } from "./connection.ts";
 import { isRefusal, NotConnectedError } from "./database-error.ts";
 import { openSession } from "./session.ts";
 
-/** How many stay open while nobody uses them. */
+/** How many unused connections stay open. */
 const idleMax = 3;
 
-/** Lends connections, and takes them back only while they are known to be good. */
+/** A pool of connections. It keeps a returned connection only while that is usable. */
 export class Connections {
   readonly #options: ConnectionOptions;
   readonly #open = new Set<Connection>();
   #idle: Connection[] = [];
-  /** That all sessions are on. */
+  /** The server of all sessions. */
   #server: string | undefined;
   #closed = false;
-  /** Called when the newest session is on another server than those before. */
+  /** Called when a new session is on another server than the earlier sessions. */
   onServerChange: () => void = () => {};
 
   constructor(options: ConnectionOptions) {
@@ -21,8 +21,8 @@ export class Connections {
   }
 
   /**
-   * Lends one to `work` until that settles. Rejects with NotConnectedError when there is none to be had, or with the
-   * error of `work`; a connection is not used again after an error, unless it only refused a statement.
+   * Lends a connection to `work` until `work` settles. Rejects with NotConnectedError when none can be opened, or with the
+   * error of `work`. A connection is not used again after an error, unless the database only refused a statement.
    */
   async withConnection<T>(work: (connection: Connection) => Promise<T>, { fresh = false } = {}): Promise<T> {
     const connection = await this.take(fresh);
@@ -52,7 +52,7 @@ export class Connections {
     }
   }
 
-  /** The caller gives it back, or drops it. `fresh`: one that nobody has used before. */
+  /** Takes a connection; the caller calls `giveBack` or `drop`. `fresh`: a new one. */
   async take(fresh = false): Promise<Connection> {
     const idle = fresh ? undefined : this.#takeIdle();
     if (idle) return idle;
@@ -67,8 +67,8 @@ export class Connections {
   }
 
   /**
-   * After a failover the old primary may be reachable through connections from before. What they read is out of date, and
-   * a heartbeat on the new primary must not vouch for it.
+   * Drops the connections to another server. After a failover, connections to the old primary may still work. Their reads
+   * are out of date, and a heartbeat on the new primary must not validate them.
    */
   #useServer(server: string | undefined): void {
     const isFirst = this.#server === undefined;
@@ -79,11 +79,11 @@ export class Connections {
     if (!isFirst) this.onServerChange();
   }
 
-  /** Known from before it is opened until its socket is closed. */
+  /** Tracks a connection from before it opens until its socket is closed. */
   #add(connection: Connection): void {
     this.#open.add(connection);
     void connection.closed().then(() => this.#open.delete(connection));
-    // With several servers the next one is tried also after a close.
+    // With several servers `openSession` tries the next one also after a close.
     if (this.#closed) connection.kill();
   }
 
@@ -105,7 +105,7 @@ export class Connections {
     connection.kill();
   }
 
-  /** Ends the idle ones and drops those that are lent or just being opened. Resolves when every socket is closed. */
+  /** Ends idle connections and drops lent and opening ones. Resolves when every socket is closed. */
   async close(): Promise<void> {
     this.#closed = true;
     const idle = this.#idle;

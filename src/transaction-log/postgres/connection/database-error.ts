@@ -1,16 +1,16 @@
 import { DatabaseError } from "pg";
 
 /**
- * True when the database said that it did not do the statement: nothing of it happened, and the connection is good.
- * Only classes of errors that end a statement are in it. After any other error the statement may have happened.
- * (The severity would tell too, but it comes in the language of the server.)
+ * True when the database rejected the statement: it had no effect, and the connection is usable. The list has only error
+ * classes that end a statement; after any other error the statement may have taken effect. (The severity is in the
+ * language of the server, so it cannot be compared.)
  */
 export function isRefusal(error: unknown): boolean {
   const code = sqlState(error);
   return code !== undefined && /^(?:0A|21|22|23|25[0-9]|28|42|44|53|54|55|57014|40001|40P01)/.test(code);
 }
 
-/** True when the database lacks what a write needs: disk space, memory, or another resource (class 53). */
+/** True when the database is out of disk space, memory or another resource (class 53). */
 export function isFull(error: unknown): boolean {
   return sqlState(error)?.startsWith("53") === true;
 }
@@ -19,7 +19,7 @@ export function sqlState(error: unknown): string | undefined {
   return error instanceof DatabaseError ? error.code : undefined;
 }
 
-/** The names of errors that are told apart. https://www.postgresql.org/docs/current/errcodes-appendix.html */
+/** The SQLSTATE values that the code distinguishes. https://www.postgresql.org/docs/current/errcodes-appendix.html */
 export const sqlStates = {
   noSuchDatabase: "3D000",
   databaseExists: "42P04",
@@ -29,15 +29,15 @@ export const sqlStates = {
   warning: "01000",
 } as const;
 
-/** The error of an attempt that sent nothing: there was no connection. */
+/** Thrown when nothing was sent, because there was no connection. */
 export class NotConnectedError extends Error {
   constructor(cause: unknown) {
-    super("there is no connection to the database", { cause });
+    super("no connection to the database", { cause });
     this.name = "NotConnectedError";
   }
 }
 
-/** The error of a statement that has committed on the primary, where the wait for the synchronous standby was cancelled. */
+/** Thrown when a statement committed on the primary, but its wait for the synchronous standby was cancelled. */
 export class UnreplicatedError extends Error {
   constructor() {
     super("the wait for the synchronous standby was cancelled; the commit may not be replicated");
@@ -46,8 +46,8 @@ export class UnreplicatedError extends Error {
 }
 
 /**
- * What may be logged of an error of the database or its driver: the message and the code. Details, context and the
- * driver's own fields can hold keys, values and settings of the connection, and stay out.
+ * The part of a database or driver error that may be logged: the message and the code. Details, context and the driver's
+ * own fields can contain keys, values and connection settings, so they are left out.
  */
 export function withoutDetails(error: unknown): Error {
   if (error instanceof NotConnectedError) return withoutDetails(error.cause);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Wakes one who waits for something; rung while nobody waits, it ends the next wait at once. */
+/** Wakes one waiter. A ring without a waiter ends the next wait at once. */
 export class Doorbell {
   #rung = Promise.withResolvers<void>();
 

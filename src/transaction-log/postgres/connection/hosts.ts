@@ -1,4 +1,4 @@
-/** Servers of which one is the primary. */
+/** The servers of the database; one of them is the primary. */
 export class Hosts {
   #urls: readonly string[];
 
@@ -6,7 +6,7 @@ export class Hosts {
     this.#urls = urls;
   }
 
-  /** A URL for each server; the one that was last found to be the primary comes first. */
+  /** A URL for each server, the last known primary first. */
   get urls(): readonly string[] {
     return this.#urls;
   }
@@ -16,7 +16,7 @@ export class Hosts {
   }
 }
 
-/** A URL for each host of `postgres://user@one:5432,two/database`. Not through `URL`, which refuses several hosts. */
+/** Returns a URL for each host of `postgres://user@one:5432,two/database`. `URL` does not parse several hosts. */
 export function splitHosts(url: string): string[] {
   const parts = /^([a-z]+:\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/is.exec(url);
   if (parts === null) return [url];

@@ -6,15 +6,14 @@ import { sqlState, sqlStates } from "./database-error.ts";
 /**
  * The tables, in the schema `duetkv`.
  *
- * - log: one row. `history` is made once and tells this log from any other; `horizon` is that of the interface.
- * - batches: one row for each append. It names the sequence that it stands on, its basis, and no two name the same:
- *   of two writers that append after the same batch, one fails. It is inserted only if the batch that ends at its basis
- *   is there, so the batches are one chain, they become visible in its order, and its end is the head of the log.
- *   (A head row that is updated each time would do the same, but its dead versions pile up behind any long transaction
- *   in the database and every append has to walk over them.) A row without basis voids its id: an append that was given
- *   up can no longer happen.
- * - transactions: what was appended, one row for each append; see piece.ts. Compaction puts together what it leaves.
- * - replicas: one row for each open logger, and how far its owner has come.
+ * - log: one row. `history` is generated once and identifies this log; `horizon` is that of the interface.
+ * - batches: one row for each append. `basis` is the sequence before the batch. It is unique: of two writers that append
+ *   after the same batch, one fails. A row is inserted only if the batch that ends at its basis exists. So the batches are
+ *   one chain, they become visible in its order, and its end is the head of the log. (A head row that each append updates
+ *   would do the same, but its dead versions pile up behind a long transaction in the database, and each append reads
+ *   them.) A row without a basis voids its id: an append with this id can no longer commit.
+ * - transactions: the appended transactions, one row for each append; see piece.ts. Compaction merges rows.
+ * - replicas: one row for each open logger, with the sequence that its owner has applied.
  */
 const migrations: readonly string[] = [
   `
@@ -54,11 +53,11 @@ const migrations: readonly string[] = [
     applied bigint NOT NULL,
     seen timestamptz NOT NULL
   );`,
-  // Events in rows of their own cost the server several times as much.
+  // A row for each event costs the server several times as much.
   `
   DO $$ BEGIN
     IF EXISTS (SELECT FROM duetkv.transactions) THEN
-      RAISE EXCEPTION 'the log in the database is that of a version before the first release';
+      RAISE EXCEPTION 'the log has the layout of a version before the first release; load the data into a new database';
     END IF;
   END $$;
   DROP TABLE duetkv.transactions;
@@ -66,29 +65,32 @@ const migrations: readonly string[] = [
     last bigint PRIMARY KEY,
     events bytea NOT NULL
   );
-  -- Compressing takes longer than writing.
+  -- Compression takes longer than the write.
   ALTER TABLE duetkv.transactions ALTER events SET STORAGE EXTERNAL;`,
 ];
 
-/** Advisory locks are known by two numbers in the whole database; the first says which deployment's they are. */
+/** Advisory locks have two numbers, valid in the whole database; this one identifies the deployment. */
 export const lockSpace = "hashtext('duetkv')";
 const migrationLock = 1;
 
 /**
- * Resolves when the tables are those of this version. May run in many processes at once. Rejects with LOG_VERSION when
- * they are those of a later one.
+ * Creates or migrates the tables. Many processes may do so at once. Rejects with LOG_VERSION when a later version has made
+ * them.
  */
 export async function migrate(connections: Connections): Promise<void> {
   const version = await connections.withConnection(readVersion);
   if (version > migrations.length) {
-    throw new DuetError("LOG_VERSION", "the log in the database was made by a later version of Duet KV");
+    throw new DuetError(
+      "LOG_VERSION",
+      `the tables have version ${version}; this Duet KV supports ${migrations.length}: start a later release`,
+    );
   }
   for (let next = version + 1; next <= migrations.length; next++) {
     await connections.transact("BEGIN", (connection) => applyMigration(connection, next));
   }
 }
 
-/** 0 when there is nothing yet. */
+/** The version of the tables; 0 when there are none. */
 async function readVersion(connection: Connection): Promise<number> {
   try {
     const { rows } = await connection.query({
@@ -101,10 +103,10 @@ async function readVersion(connection: Connection): Promise<number> {
   }
 }
 
-/** Whoever comes second waits here and then finds it done. */
+/** A second process waits for the lock and then finds the migration done. */
 async function applyMigration(connection: Connection, version: number): Promise<void> {
   await connection.query({ text: `SELECT pg_advisory_xact_lock(${lockSpace}, ${migrationLock})` });
-  // Asked first, because a role that may use the schema need not be allowed to create one.
+  // A query first, because a role that may use the schema may lack the right to create one.
   const { rows } = await connection.query({ text: "SELECT to_regnamespace('duetkv') IS NULL AS missing" });
   if (rows[0]?.["missing"]) {
     await refuseOtherDeployments(connection);
@@ -121,7 +123,7 @@ async function applyMigration(connection: Connection, version: number): Promise<
   if (rowCount === 1) await connection.query({ text: migrations[version - 1] as string });
 }
 
-/** A deployment that is started with the wrong name must not begin an empty log beside its own. */
+/** A deployment with a wrong name must not begin an empty log beside its own. */
 async function refuseOtherDeployments(connection: Connection): Promise<void> {
   const { rows } = await connection.query({
     text: `SELECT nspname AS schema FROM pg_namespace
@@ -134,7 +136,7 @@ async function refuseOtherDeployments(connection: Connection): Promise<void> {
   );
   throw new DuetError(
     "LOG_UNAVAILABLE",
-    `the database holds no log of this deployment, but of others: ${names.join(", ")}. ` +
-      `Start with the right --deployment; for a further deployment on this database, first run: ${connection.inSchema("CREATE SCHEMA duetkv")}`,
+    `the database has no log of this deployment; it has those of: ${names.join(", ")}. Correct --deployment, ` +
+      `or run this to add a deployment: ${connection.inSchema("CREATE SCHEMA duetkv")}`,
   );
 }

@@ -2,13 +2,13 @@ import { DuetError } from "../../../errors.ts";
 import type { Connection, ConnectionOptions } from "./connection.ts";
 import { openSession } from "./session.ts";
 
-/** One round could be lucky where others use the pool at the same moment. */
+/** A single round could miss the pooling when other clients use the pool at the same moment. */
 const rounds = 3;
 
 /**
- * Rejects with LOG_UNAVAILABLE when a pooler gives its clients another session for each transaction. What is set for a
- * session would then reach other users of the pool, and locks of a session would protect nothing. Two connections find
- * out, and leave nothing behind: while one is in a transaction, it cannot have the session of the other.
+ * Rejects with LOG_UNAVAILABLE when a pooler gives its clients another session for each transaction. Session settings
+ * would then reach other users of the pool, and session locks would protect nothing. Two connections detect it without
+ * side effects: while one is in a transaction, it cannot have the session of the other.
  */
 export async function refuseTransactionPooling(options: ConnectionOptions): Promise<void> {
   const opened: Connection[] = [];
@@ -21,8 +21,8 @@ export async function refuseTransactionPooling(options: ConnectionOptions): Prom
       if ((await sessionOf(other)) === before || (await sessionOf(one)) !== before) {
         throw new DuetError(
           "LOG_UNAVAILABLE",
-          "the connection pooler in front of the database pools by transaction; " +
-            "connect to PostgreSQL itself, or let the pooler pool by session (pool_mode = session)",
+          "the connection pooler uses transaction pooling; connect to PostgreSQL directly, or use session pooling " +
+            "(pool_mode = session)",
         );
       }
       await other.query({ text: "COMMIT" });

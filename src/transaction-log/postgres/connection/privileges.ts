@@ -10,7 +10,7 @@ const needed = `(VALUES
 ) AS needed (name, privilege)`;
 
 /**
- * Rejects with LOG_UNAVAILABLE when the role lacks a privilege that will be needed sooner or later: without DELETE it
+ * Rejects with LOG_UNAVAILABLE when the role lacks a privilege. A later failure would be worse: without DELETE the service
  * would work until the first compaction.
  */
 export async function requirePrivileges(connection: Connection): Promise<void> {
@@ -22,7 +22,7 @@ export async function requirePrivileges(connection: Connection): Promise<void> {
   if (missing === null) return;
   throw new DuetError(
     "LOG_UNAVAILABLE",
-    `the role "${role}" lacks ${missing}. Grant it with: ` +
+    `the role "${role}" lacks ${missing}; run: ` +
       connection.inSchema("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA duetkv TO ") +
       escapeIdentifier(role),
   );

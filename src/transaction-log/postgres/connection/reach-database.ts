@@ -15,8 +15,7 @@ export interface ReachOptions extends ConnectionOptions {
 }
 
 /**
- * As `ensureDatabase`. A database that cannot be reached, that is starting, or that is a standby is waited for, for up to
- * `startWaitMs`.
+ * As `ensureDatabase`, with retries for up to `startWaitMs` while the database is unreachable, starting, or a standby.
  */
 export async function reachDatabase(options: ReachOptions): Promise<void> {
   const { log, startWaitMs, stopping } = options;
@@ -25,28 +24,25 @@ export async function reachDatabase(options: ReachOptions): Promise<void> {
     try {
       return await ensureDatabase(options);
     } catch (error) {
-      if (!mayPass(error) || performance.now() > until || stopping.aborted) throw error;
+      if (!isTransient(error) || performance.now() > until || stopping.aborted) throw error;
       if (failures === 0) {
-        log.warn(
-          { err: withoutDetails(error), waitMs: startWaitMs },
-          "database unreachable; the start waits for it",
-        );
+        log.warn({ err: withoutDetails(error), waitMs: startWaitMs }, "database unreachable; start delayed");
       }
       await new Doorbell().wait(backoffMs(failures), stopping);
     }
   }
 }
 
-/** Whether it may be another error soon, or none. */
-function mayPass(error: unknown): boolean {
+/** Whether a retry may succeed. */
+function isTransient(error: unknown): boolean {
   const state = sqlState(error);
   if (state === undefined) return !(error instanceof DuetError || error instanceof TypeError);
   return /^(?:08|53300|57P0[123])/.test(state);
 }
 
 /**
- * Resolves when a session in the database could be opened; the database is created for that when it is missing. Rejects
- * with the driver's error, or with one that says that the role may not create it.
+ * Creates the database if it is missing. Resolves when a session in it can be opened. Rejects with the driver's error, or
+ * with LOG_UNAVAILABLE when the role may not create the database.
  */
 async function ensureDatabase(options: ConnectionOptions): Promise<void> {
   try {
@@ -63,13 +59,13 @@ async function ensureDatabase(options: ConnectionOptions): Promise<void> {
     });
   } catch (error) {
     const state = sqlState(error);
-    // Another replica was faster.
+    // Another replica has created it.
     if (state === sqlStates.databaseExists || state === sqlStates.uniqueViolation) return;
     if (state !== sqlStates.insufficientPrivilege) throw error;
     throw new DuetError(
       "LOG_UNAVAILABLE",
-      `the database "${database}" does not exist, and the role "${user}" may not create it. ` +
-        `Create it with: CREATE DATABASE ${escapeIdentifier(database)} OWNER ${escapeIdentifier(user ?? "")} ` +
+      `the database "${database}" does not exist, and the role "${user}" may not create it; ` +
+        `run: CREATE DATABASE ${escapeIdentifier(database)} OWNER ${escapeIdentifier(user ?? "")} ` +
         `ENCODING 'UTF8' TEMPLATE template0`,
     );
   } finally {
@@ -77,7 +73,7 @@ async function ensureDatabase(options: ConnectionOptions): Promise<void> {
   }
 }
 
-/** A session in one of the databases that every server has. */
+/** Opens a session in one of the databases that every server has. */
 async function openMaintenance(options: ConnectionOptions): Promise<Connection> {
   try {
     return await openBare(inDatabase(options, "postgres"));
@@ -87,18 +83,18 @@ async function openMaintenance(options: ConnectionOptions): Promise<Connection> 
   }
 }
 
-/** Nothing is set for the session: it may be one of a pool. */
+/** Opens a session without settings: it may belong to a pool. */
 function openBare(options: ConnectionOptions): Promise<Connection> {
   return openSession(options, undefined, { setUp: false });
 }
 
 function inDatabase(options: ConnectionOptions, database: string): ConnectionOptions {
   const urls = options.hosts.urls.map((url) => withDatabase(url, database));
-  // Its statements name the database, not the schema.
+  // The statements there name the database, not the schema.
   return { ...options, hosts: new Hosts(urls), schema: defaultSchema };
 }
 
-/** Not through `URL`, which refuses hosts that the driver takes. */
+/** Returns `url` with another database. `URL` rejects hosts that the driver accepts. */
 export function withDatabase(url: string, database: string): string {
   return url.replace(/^([a-z]+:\/\/[^/?#]*)(?:\/[^?#]*)?/i, `$1/${database}`);
 }

@@ -2,9 +2,9 @@ import { Connection, type ConnectionOptions } from "./connection.ts";
 import { sqlState } from "./database-error.ts";
 
 /**
- * Opens a session on the first server of the URL that takes writes. `onTry` is given each connection before it is opened,
- * so that the caller can drop it meanwhile. Without `setUp` the session is as the server made it. Rejects with the error
- * of the database, if there is one, or with all errors.
+ * Opens a session on the first server of the URL that accepts writes. `onTry` receives each connection before it opens, so
+ * that the caller can drop it meanwhile. Without `setUp` the session keeps the server's settings. Rejects with the error
+ * of a server that responded, or with all errors.
  */
 export async function openSession(
   options: ConnectionOptions,
@@ -26,6 +26,6 @@ export async function openSession(
   if (errors.length === 1) throw errors[0];
   throw (
     errors.find((error) => sqlState(error) !== undefined) ??
-    new AggregateError(errors, "no server can be used")
+    new AggregateError(errors, "none of the servers in the URL can be used")
   );
 }

@@ -15,21 +15,21 @@ export interface FollowOptions {
   readonly own: OwnAppends;
   readonly limits: PageLimits;
   readonly log: LogSink;
-  /** The newest sequence that anybody has told of. */
+  /** The newest sequence, read or notified. */
   readonly newest: () => number;
-  /** What the owner has applied, by whatever way it came there. */
+  /** The newest sequence that the owner has applied, from any source. */
   readonly applied: () => number;
   readonly pollMs: () => number;
 }
 
-/** One reader of what others append. */
+/** Reads the transactions that other writers append. */
 export class Follower {
   readonly bell = new Doorbell();
   readonly #options: FollowOptions;
-  /** Everything up to it was delivered, or is none of the follower's business. */
+  /** Every transaction up to it was delivered, or is the logger's own. */
   #position: number;
-  /** The newest that was told of before the last look, which has found it, if it was true. */
-  #told = 0;
+  /** The newest sequence known before the last query; that query has found it, if it exists. */
+  #sought = 0;
 
   constructor(options: FollowOptions, after: number) {
     this.#options = options;
@@ -41,8 +41,8 @@ export class Follower {
   }
 
   /**
-   * Ends when `signal` aborts; `closed` too ends it. Failures of the database are waited out. Throws LOG_CORRUPT when
-   * it cannot go on without skipping something.
+   * Yields transactions in order until `signal` aborts. Retries while the database fails. Throws LOG_CORRUPT rather than
+   * skip a transaction, and the fault of `history`.
    */
   async *read(signal: AbortSignal): AsyncGenerator<readonly Transaction[]> {
     const { history, log } = this.#options;
@@ -57,20 +57,19 @@ export class Follower {
         if (history.fault) throw history.fault;
         if (isDamage(error)) throw error;
         failures++;
-        if (failures === 3)
-          log.warn({ err: withoutDetails(error) }, "the database cannot be followed; trying on");
+        if (failures === 3) log.warn({ err: withoutDetails(error) }, "following the log failed; retrying");
         await new Doorbell().wait(backoffMs(failures), signal);
       }
     }
   }
 
-  /** One look at what comes next. */
+  /** Reads the next page. */
   async #next(): Promise<{ readonly transactions: readonly Transaction[]; readonly complete: boolean }> {
     const { connections, history, own, limits } = this.#options;
     const start = own.skip(this.#position);
     for (;;) {
       const anchor = history.seen;
-      this.#told = this.#options.newest();
+      this.#sought = this.#options.newest();
       const page = await connections.withConnection((connection) =>
         readNewest(connection, start, anchor, limits),
       );
@@ -91,7 +90,7 @@ export class Follower {
     }
   }
 
-  /** Compaction has dropped what comes after `start`: good if the owner has it all the same. */
+  /** Events after `start` were compacted: skips them if the owner has applied them, otherwise throws. */
   #passed(start: number, horizon: number) {
     const { history, own, applied } = this.#options;
     const position = Math.max(own.skip(start), applied());
@@ -100,7 +99,7 @@ export class Follower {
     return { transactions: [], complete: false };
   }
 
-  /** Waits until there is something that is not this logger's own, or it is time to look. */
+  /** Waits until there may be a transaction of another writer, or until it is time to poll. */
   async #wait(signal: AbortSignal): Promise<void> {
     const { own, newest, pollMs } = this.#options;
     const until = performance.now() + pollMs();
@@ -109,7 +108,7 @@ export class Follower {
       if (left <= 0 || signal.aborted) return;
       await own.settled(newest());
       this.#position = own.skip(this.#position);
-      if (newest() > Math.max(this.#position, this.#told)) return;
+      if (newest() > Math.max(this.#position, this.#sought)) return;
       await this.bell.wait(left, signal);
     }
   }

@@ -12,7 +12,7 @@ import {
 
 const anyPosition: Position = { sequence: 0, batch: "00000000-0000-0000-0000-000000000000" };
 
-/** One look at the end of the log. */
+/** Reads the end of the log. */
 export async function readHeader(connection: Connection, anchor = anyPosition): Promise<Header> {
   const { rows } = await connection.queryArrays({
     name: "duetkv-header",
@@ -22,7 +22,7 @@ export async function readHeader(connection: Connection, anchor = anyPosition): 
   return decodeHeader(rows[0] as unknown as HeaderRow);
 }
 
-/** Looks at the end of the log and learns from it. Rejects with the driver's error or the fault of `history`. */
+/** Reads the end of the log into `history`. Rejects with the driver's error or the fault of `history`. */
 export async function refreshHead(connection: Connection, history: History): Promise<Header> {
   for (;;) {
     const anchor = history.seen;
@@ -32,8 +32,8 @@ export async function refreshHead(connection: Connection, history: History): Pro
 }
 
 /**
- * The newest durable sequence, for any number of callers. All who wait when a query is sent share its answer, and
- * nobody gets the answer to a query that was sent before the call: a write that was acknowledged before the call is in.
+ * The newest durable sequence, for any number of callers. All callers that wait when a query is sent share its result. No
+ * caller gets the result of a query sent before its call, so the result includes every write acknowledged before.
  */
 export class Head {
   readonly #connections: Connections;
@@ -52,7 +52,7 @@ export class Head {
   }
 
   async #start(): Promise<number> {
-    // Whoever calls in the same turn of the event loop is in time as well.
+    // Callers of the same turn of the event loop share the query.
     await (this.#running?.catch(() => {}) ?? new Promise((resolve) => setImmediate(resolve)));
     const query = this.#query();
     this.#running = query;

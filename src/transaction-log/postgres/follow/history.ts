@@ -1,22 +1,22 @@
 import { DuetError } from "../../../errors.ts";
 
-/** The end of one batch. Because batches are a chain, it stands for everything before it. */
+/** The end of one batch. Batches are a chain, so a position identifies the whole log before it. */
 export interface Position {
   readonly sequence: number;
   readonly batch: string;
 }
 
-/** What one look at the database, one snapshot of it, has shown. */
+/** The state of the log in one snapshot of the database. */
 export interface Header extends Position {
   readonly history: string;
   readonly horizon: number;
-  /** Whether the position that the look was given, its anchor, is in the database. */
+  /** Whether the anchor, the position given to the query, is in the database. */
   readonly anchored: boolean;
 }
 
 /**
- * Selects the header; `anchor` stands for two parameters, sequence and batch. The newest batch is the one with the
- * largest basis.
+ * The columns of the header. The two parameters are the sequence and the batch of the anchor. The newest batch is the one
+ * with the largest basis.
  */
 export function headerColumns(sequenceParameter: string, batchParameter: string): string {
   return `log.history, log.horizon, head.last, head.id, EXISTS (
@@ -42,16 +42,16 @@ export function decodeHeader(row: HeaderRow): Header {
 }
 
 /**
- * What this process knows of the log's past. Each look at the database says whether the newest position that was known
- * before is still in it; if it is not, the database was restored or lost commits in a failover, and there are two
- * histories. Then, and when compaction has passed this process by, nothing is done with the log any more.
+ * The past of the log as this process has read it. Each query of the header checks whether the newest known position is
+ * still in the database. If it is not, the database was restored or lost commits in a failover, and there are two
+ * histories. Then, and when compaction has dropped events that this process has not read, the log is not used any more.
  */
 export class History {
   readonly #id: string;
   #seen: Position;
   #horizon: number;
   #fault: DuetError | undefined;
-  /** Called when something new became known, also that there is a fault. */
+  /** Called when `seen` advances and when `fault` is set. */
   onAdvance: () => void = () => {};
 
   constructor({ history, sequence, batch, horizon }: Header) {
@@ -69,37 +69,37 @@ export class History {
     return this.#horizon;
   }
 
-  /** LOG_CORRUPT or DATABASE_WENT_BACK_IN_TIME, for ever: the process must start anew. */
+  /** LOG_CORRUPT or DATABASE_WENT_BACK_IN_TIME, permanent until the process restarts. */
   get fault(): DuetError | undefined {
     return this.#fault;
   }
 
   /**
-   * Learns from a look that was given `anchor`. False when the look proves nothing, because more has become known since
-   * it was begun: look again. Throws `fault`.
+   * Takes over the header of a query with `anchor`. Returns false when the header proves nothing, because `seen` has
+   * advanced since the query began: query again. Throws `fault`.
    */
   learn(header: Header, anchor: Position): boolean {
     if (this.#fault) throw this.#fault;
     const compacted = header.horizon > anchor.sequence;
-    if (header.history !== this.#id) throw this.#fail(wentBack("it holds another log"));
+    if (header.history !== this.#id) throw this.#fail(wentBack("it contains another log"));
     if (compacted || !header.anchored) {
       if (anchor.sequence !== this.#seen.sequence) return false;
       if (compacted) throw this.outrun(anchor.sequence, header.horizon);
-      throw this.#fail(wentBack(`it ends at ${header.sequence}, and ${anchor.sequence} was seen before`));
+      throw this.#fail(wentBack(`it ends at ${header.sequence} without sequence ${anchor.sequence}`));
     }
     this.advance(header);
     this.#horizon = Math.max(this.#horizon, header.horizon);
     return true;
   }
 
-  /** A position that stands on `seen`. */
+  /** Takes over a position whose past includes `seen`. */
   advance({ sequence, batch }: Position): void {
     if (sequence <= this.#seen.sequence) return;
     this.#seen = { sequence, batch };
     this.onAdvance();
   }
 
-  /** For one who reads on after `after` and finds that events up to `horizon` may have been dropped since. */
+  /** Sets and returns the fault of a reader at `after` when events up to `horizon` may have been dropped. */
   outrun(after: number, horizon: number): DuetError {
     return this.#fail(outrun(after, horizon));
   }
@@ -116,19 +116,18 @@ export class History {
 function wentBack(how: string): DuetError {
   return new DuetError(
     "DATABASE_WENT_BACK_IN_TIME",
-    `the database went back in time: ${how}. This replica knows of transactions that are lost, and waits for a restart`,
+    `the database went back in time: ${how}. Save the transactions that only this replica has, then restart it`,
   );
 }
 
 function outrun(after: number, horizon: number): DuetError {
   return new DuetError(
     "LOG_CORRUPT",
-    `this replica was away for so long that the log was compacted up to ${horizon}, beyond the ${after} that it has ` +
-      "applied; it must start anew",
+    `the log was compacted up to ${horizon}, beyond sequence ${after} of this replica; restart the replica`,
   );
 }
 
-/** The error of an append or a read barrier that was not carried out because of `error`. */
+/** The error of an append or a read barrier that was refused because of `error`. */
 export function asRefusal(error: DuetError): DuetError {
   if (error.reason === "DATABASE_WENT_BACK_IN_TIME") return error;
   return new DuetError("LOG_UNAVAILABLE", error.message);

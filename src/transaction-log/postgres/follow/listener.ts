@@ -6,12 +6,12 @@ import { withoutDetails } from "../connection/database-error.ts";
 import { Doorbell } from "../connection/doorbell.ts";
 import { openSession } from "../connection/session.ts";
 
-/** How often a silent connection is asked whether it is still there. */
+/** Interval of checks of a silent connection. */
 const checkMs = 5_000;
 
 /**
- * Hears of new transactions sooner than polling would. It is a convenience: while it does not work (a connection pooler
- * in between, a server that lacks it, a broken connection) nothing is missed, only found later.
+ * Receives notifications of new transactions, sooner than polling finds them. An optimization: without it (a connection
+ * pooler in between, a server without LISTEN, a broken connection) polling finds the same transactions later.
  */
 export class Listener {
   readonly #options: ConnectionOptions;
@@ -32,7 +32,7 @@ export class Listener {
     return this.#connection?.usable === true;
   }
 
-  /** Starts to listen, and does so until it is closed. */
+  /** Listens until it is closed. */
   start(): void {
     if (!this.#closed.signal.aborted) this.#running ??= this.#run();
   }
@@ -51,10 +51,7 @@ export class Listener {
         });
       } catch (error) {
         if (failures === 1) {
-          this.#log.warn(
-            { err: withoutDetails(error) },
-            "the database cannot be listened to; polling goes on",
-          );
+          this.#log.warn({ err: withoutDetails(error) }, "LISTEN failed; polling instead");
         }
       }
       await new Doorbell().wait(backoffMs(failures), signal);
@@ -65,7 +62,7 @@ export class Listener {
     let opening: Connection | undefined;
     const lost = new Doorbell();
     const { signal } = this.#closed;
-    // A connection that is only being opened must not hold up a close.
+    // An opening connection must not delay a close.
     const stop = () => (this.#connection === undefined ? opening?.kill() : lost.ring());
     signal.addEventListener("abort", stop);
     try {

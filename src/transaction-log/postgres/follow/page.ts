@@ -10,7 +10,7 @@ import {
 } from "./history.ts";
 import type { Piece } from "./piece.ts";
 
-/** What a page may hold. One piece is always in, however large. */
+/** The limits of a page. A page has at least one piece, however large. */
 export interface PageLimits {
   readonly pieces: number;
   readonly bytes: number;
@@ -19,11 +19,11 @@ export interface PageLimits {
 /** Pieces in the order of the log. */
 export interface Page {
   readonly pieces: readonly Piece[];
-  /** False when the limits have cut it off. */
+  /** False when there may be more beyond the limits. */
   readonly complete: boolean;
 }
 
-/** What is between `$1` and `end`. The running sum of the sizes stops it; large pieces are not read for that. */
+/** The pieces after `$1` up to `end`. The running sum of their sizes limits them, without a read of large pieces. */
 function piecesBefore(end: string, { pieces, bytes }: PageLimits): string {
   return `SELECT last, events, total FROM (
       SELECT last, events, sum(octet_length(events)) OVER (ORDER BY last ROWS UNBOUNDED PRECEDING) AS total FROM (
@@ -33,7 +33,7 @@ function piecesBefore(end: string, { pieces, bytes }: PageLimits): string {
     ) AS summed WHERE total - octet_length(events) < ${bytes}`;
 }
 
-/** What comes after `after`, up to the transaction `last`. Rejects with the driver's error. */
+/** Reads the pieces after `after`, up to the transaction `last`. Rejects with the driver's error. */
 export async function readPage(
   connection: Connection,
   after: number,
@@ -49,8 +49,8 @@ export async function readPage(
 }
 
 /**
- * What comes after `after`, up to the end of the log, and the header, in one snapshot and one round trip. Rejects with
- * the driver's error.
+ * Reads the pieces after `after`, up to the end of the log, and the header, in one snapshot and one round trip. Rejects
+ * with the driver's error.
  */
 export async function readNewest(
   connection: Connection,
@@ -60,7 +60,7 @@ export async function readNewest(
 ): Promise<Page & { readonly header: Header }> {
   const { rows } = await connection.queryArrays({
     name: `duetkv-newest-${limits.pieces}-${limits.bytes}`,
-    // The header comes also when there are no pieces.
+    // The header is returned also when there are no pieces.
     text: `SELECT ${headerColumns("$2", "$3")}, page.* FROM ${headerTables}
       LEFT JOIN LATERAL (${piecesBefore("head.last", limits)}) AS page ON true`,
     values: [after, anchor.sequence, anchor.batch],

@@ -1,10 +1,10 @@
 import type { Transaction } from "../../transaction-logger.ts";
 import { corrupt, decodePiece, type Piece } from "./piece.ts";
 
-/** Takes pieces, in order, and refuses to skip anything. */
+/** Decodes pieces in order and checks that no transaction is missing. */
 export class PieceReader {
   readonly #after: number;
-  /** Transactions at or before it may be missing. */
+  /** Transactions up to it may be missing. */
   readonly #horizon: number;
   #sequence: number;
   #position: number;
@@ -17,7 +17,7 @@ export class PieceReader {
     this.#position = after;
   }
 
-  /** Where the next piece begins: after this sequence. */
+  /** The next piece begins after this sequence. */
   get position(): number {
     return this.#position;
   }
@@ -39,7 +39,8 @@ export class PieceReader {
       if (sequence > expected || sequence <= this.#sequence) throw missing(expected);
       this.#sequence = sequence;
     }
-    if (this.#sequence > piece.last) throw corrupt(`${piece.last} is not the end of what is there`);
+    if (this.#sequence > piece.last)
+      throw corrupt(`the row of transaction ${piece.last} contains transaction ${this.#sequence}`);
     this.expectEnd(piece.last);
     this.#position = piece.last;
     return transactions;

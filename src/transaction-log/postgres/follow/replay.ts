@@ -8,8 +8,8 @@ import { type PageLimits, readPage } from "./page.ts";
 import { PieceReader } from "./piece-reader.ts";
 
 /**
- * Every durable transaction after `after`, a page at a time, all from one snapshot of the database: what compaction
- * drops meanwhile is still seen. Throws LOG_CORRUPT rather than skip anything, or the driver's error.
+ * Yields every durable transaction after `after`, a page at a time, from one snapshot of the database, which includes the
+ * events that compaction drops meanwhile. Throws LOG_CORRUPT rather than skip a transaction, or the driver's error.
  */
 export async function* replay(
   connections: Connections,
@@ -22,7 +22,7 @@ export async function* replay(
   try {
     const { horizon, sequence } = await beginSnapshot(connection, history);
     if (after > 0 && after < horizon) {
-      throw new DuetError("LOG_CORRUPT", `the log was compacted up to ${horizon}, beyond ${after}`);
+      throw new DuetError("LOG_CORRUPT", `the log was compacted up to ${horizon}, beyond sequence ${after}`);
     }
     const reader = new PieceReader(after, horizon);
     for (let complete = false; !complete; ) {
@@ -35,7 +35,7 @@ export async function* replay(
     await connection.query({ text: "COMMIT" });
     done = true;
   } finally {
-    // A reader may stop early.
+    // The consumer may stop early.
     if (done) connections.giveBack(connection);
     else connections.drop(connection);
   }

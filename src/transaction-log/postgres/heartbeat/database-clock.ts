@@ -1,12 +1,12 @@
 import type { LogSink } from "../../log-sink.ts";
 import type { LogClock } from "../../transaction-logger.ts";
 
-/** How far the clock of this machine may be from the database's. */
+/** The largest accepted difference between the clock of this machine and the database's. */
 const differenceMaxMs = 1_000;
 
 /**
- * The database's clock, estimated from what heartbeats bring. Between them the monotonic clock of this process goes on, so
- * that a wall clock which is set forth or back has no effect.
+ * The database's clock, estimated from the times that heartbeats return. Between heartbeats it advances with the monotonic
+ * clock of this process, so a change of the wall clock has no effect.
  */
 export class DatabaseClock implements LogClock {
   readonly #log: LogSink;
@@ -27,8 +27,8 @@ export class DatabaseClock implements LogClock {
   }
 
   /**
-   * The database's clock showed `databaseTime` (milliseconds since 1970) at some moment between `began` and `ended` of
-   * the monotonic clock. What is certain from that bounds the estimate: an answer that came late does not spoil it.
+   * Corrects the estimate. The database's clock was at `databaseTime` (milliseconds since 1970) between `began` and `ended`
+   * of the monotonic clock. The estimate changes only if it is outside these bounds, so a late response does no harm.
    */
   learn(databaseTime: number, began: number, ended: number): void {
     const least = databaseTime - ended;
@@ -44,11 +44,11 @@ export class DatabaseClock implements LogClock {
     if (agrees === this.#agrees) return;
     this.#agrees = agrees;
     if (agrees) {
-      this.#log.info({ aheadMs }, "clock agrees with the database's again; this replica expires entries");
+      this.#log.info({ aheadMs }, "clock skew resolved; expiry resumed on this replica");
     } else {
       this.#log.warn(
         { aheadMs, limitMs: differenceMaxMs },
-        "clock differs from the database's; this replica expires no entries until it is set right",
+        "clock skew detected; expiry paused on this replica",
       );
     }
   }

@@ -11,16 +11,16 @@ import type { History } from "../follow/history.ts";
 import type { DatabaseClock } from "./database-clock.ts";
 import { probeSpace, probeSpaceBytes } from "./space-probe.ts";
 
-/** A process that was paused during a beat finds its answer a moment after it goes on. */
+/** A process that was paused during a beat receives the response shortly after it resumes. */
 const resumedMs = 500;
 
 export interface Replica {
   readonly id: string;
-  /** For people. */
+  /** For operators. */
   readonly name: string;
 }
 
-/** What a replica has applied, according to the list, as long as it has not replayed the log. */
+/** `applied` of a replica in `duetkv.replicas` until it has replayed the log. */
 export const startingApplied = -1;
 
 export interface HeartbeatOptions {
@@ -29,18 +29,18 @@ export interface HeartbeatOptions {
   readonly clock: DatabaseClock;
   readonly log: LogSink;
   readonly replica: Replica;
-  /** From the beginning of one beat to that of the next. */
+  /** From the start of one beat to the start of the next. */
   readonly heartbeatMs: number;
-  /** How long a beat that has committed shows that the database is the primary, counted from its beginning. */
+  /** How long a committed beat proves that the database is the primary, counted from the start of the beat. */
   readonly heartbeatValidMs: number;
-  /** How long a close may take to tell the others. */
+  /** How long a close may take to delete the row of this replica. */
   readonly leavingMs: number;
 }
 
 /**
- * Tells the other replicas that this one lives and how far its owner has come, by the clock of the database. Because it
- * writes, it is also the probe of whether the log takes writes, and whether the database is the primary: one that was
- * cut off from its synchronous standby commits nothing.
+ * Records, by the clock of the database, that this replica is alive and which sequence its owner has applied. Each beat is
+ * a write, so it also probes whether the log accepts writes and whether the database is the primary: a primary without
+ * its synchronous standby commits nothing.
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
@@ -48,13 +48,13 @@ export class Heartbeat {
   readonly #due = new Doorbell();
   #applied = startingApplied;
   #fault: DuetError | undefined;
-  /** How many beats in a row have failed. */
+  /** Failed beats in a row. */
   #failures = 0;
-  /** When the newest beat that has committed began, and the one that is under way. */
+  /** When the newest committed beat began, and the running one. */
   #committed = Number.NEGATIVE_INFINITY;
   #began: number | undefined;
   #settled = Promise.withResolvers<void>();
-  /** What a write must hold to show that a full disk has room again; 0 unless the disk is full. */
+  /** The size of a write that proves space on a full disk; 0 unless the disk is full. */
   #spaceBytes = 0;
   #running: Promise<void> | undefined;
 
@@ -65,18 +65,18 @@ export class Heartbeat {
     };
   }
 
-  /** Resolves after the first beat. The replica is known to the others already. Rejects with the driver's error. */
+  /** Resolves after the first beat. The row of the replica exists already. Rejects with the driver's error. */
   async start(): Promise<void> {
     await this.#beat();
     this.#running = this.#run();
   }
 
-  /** LOG_UNAVAILABLE while the database does not take writes. */
+  /** LOG_UNAVAILABLE while the database does not accept writes. */
   get fault(): DuetError | undefined {
     return this.#fault;
   }
 
-  /** Compaction may drop what replicas need that have not come as far. */
+  /** The newest sequence that the owner has applied; compaction does not pass it. */
   get applied(): number {
     return this.#applied;
   }
@@ -91,7 +91,7 @@ export class Heartbeat {
   }
 
   /**
-   * Resolves when there is such a beat: at once, or when the one that is due or under way commits soon. Rejects with
+   * Resolves when `valid` is true: at once, or when the next or the running beat commits soon. Rejects with
    * LOG_UNAVAILABLE.
    */
   async validated(): Promise<void> {
@@ -106,14 +106,14 @@ export class Heartbeat {
     }
     throw new DuetError(
       "LOG_UNAVAILABLE",
-      `linearizable reads are refused: no heartbeat of this replica has committed for ${validMs} ms, so the database ` +
-        "may not be the primary any more; try again, or read with consistency LOCAL",
+      `linearizable reads are refused: no heartbeat has committed for ${validMs} ms, so the database may no longer be ` +
+        "the primary; retry, or read with consistency LOCAL",
     );
   }
 
   /**
-   * Something went wrong with the database: from now on there is a fault, until a beat succeeds. `bytes`: the size of the
-   * write that failed, if it was one.
+   * Called when a request to the database failed: sets the fault until a beat succeeds. `bytes` is the size of the failed
+   * write, 0 for other requests.
    */
   suspect(error: unknown, bytes = 0): void {
     if (isFull(error)) this.#spaceBytes = Math.max(this.#spaceBytes, bytes, probeSpaceBytes);
@@ -122,23 +122,23 @@ export class Heartbeat {
     this.#fail(error);
   }
 
-  /** Writes what a beat writes. Resolves when it is committed; rejects with the driver's error. */
+  /** Writes the row of this replica. Resolves when it is committed; rejects with the driver's error. */
   async write(connection: Connection): Promise<void> {
     const { clock, replica } = this.#options;
     const began = performance.now();
-    const databaseTime = await sayAlive(connection, replica, this.#applied);
+    const databaseTime = await recordHeartbeat(connection, replica, this.#applied);
     clock.learn(databaseTime, began, performance.now());
   }
 
-  /** Beats at once. */
+  /** Runs a beat at once. */
   async now(): Promise<void> {
     await this.#beat();
   }
 
-  /** Something else has shown that the log takes writes: an append, or a beat. A small one shows nothing of a full disk. */
+  /** Called when an append or a beat has committed. While the disk is full, that does not end the fault: it may be small. */
   recover(): void {
     if (this.#fault === undefined || this.#spaceBytes > 0) return;
-    this.#options.log.info({ sequence: this.#options.history.seen.sequence }, "the database answers again");
+    this.#options.log.info({ sequence: this.#options.history.seen.sequence }, "database connection restored");
     this.#fault = undefined;
     if (this.#failures === 0) return;
     // Linearizable reads need a beat: after an append it runs at once, not after the backoff.
@@ -146,7 +146,7 @@ export class Heartbeat {
     this.#due.ring();
   }
 
-  /** Takes the replica out of the list, if the database can be reached soon; otherwise it will count as dead. */
+  /** Deletes the row of the replica if the database responds in time; otherwise the replica will count as dead. */
   async close(): Promise<void> {
     this.#closed.abort();
     const { connections, replica, leavingMs } = this.#options;
@@ -173,7 +173,7 @@ export class Heartbeat {
         this.#failures = 0;
         this.recover();
       } catch (error) {
-        // Who follows the log hears of it.
+        // The follower of the log throws the fault.
         if (history.fault) return;
         this.#failures++;
         this.suspect(error);
@@ -188,12 +188,12 @@ export class Heartbeat {
     if (this.#closed.signal.aborted) return;
     const cause = withoutDetails(error);
     if (this.#fault === undefined) {
-      this.#options.log.warn({ err: cause }, "the database fails; the log takes no writes until it answers");
+      this.#options.log.warn({ err: cause }, "database unavailable; writes refused");
     }
     const message =
       this.#spaceBytes > 0
-        ? `the database lacks disk space or memory; tried again until a write of ${this.#spaceBytes} bytes succeeds`
-        : "the database of the log does not answer";
+        ? `the database is out of disk space or memory; make room for a write of ${this.#spaceBytes} bytes`
+        : "the database of the log is unavailable; the connection is retried";
     this.#fault = new DuetError("LOG_UNAVAILABLE", message, { cause });
   }
 
@@ -215,8 +215,8 @@ export class Heartbeat {
   }
 }
 
-/** Makes the replica known to the others, or known to be alive still. Resolves with the time of the database. */
-export async function sayAlive(
+/** Inserts or updates the row of the replica. Resolves with the time of the database, milliseconds since 1970 UTC. */
+export async function recordHeartbeat(
   connection: Connection,
   { id, name }: Replica,
   applied: number,

@@ -1,14 +1,14 @@
 import type { Connections } from "../connection/connections.ts";
 
-/** A heartbeat replaces a row in place, which succeeds on a full disk; an append needs room. */
+/** A heartbeat updates a row in place, which succeeds on a full disk; an append needs space. */
 export const probeSpaceBytes = 1024 * 1024;
 
-/** A sequence that no transaction has. */
+/** No transaction has this sequence. */
 const probeSequence = -1;
 
 /**
- * Resolves when the database has written `bytes` to where appends go, and removed them in the same transaction, so that
- * nobody sees them. Rejects with the driver's error.
+ * Writes `bytes` bytes into the table of transactions and deletes them in the same transaction, so that no reader sees
+ * them. Rejects with the driver's error.
  */
 export async function probeSpace(connections: Connections, bytes: number): Promise<void> {
   await connections.transact("BEGIN", async (connection) => {
