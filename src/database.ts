@@ -41,7 +41,6 @@ export {
   prefixRange,
 } from "./store/key-range.ts";
 export type { Snapshot } from "./store/snapshot.ts";
-export { hashState, type StateHash } from "./store/state-hash.ts";
 export type { Change } from "./store/store.ts";
 export { textBytes } from "./store/text.ts";
 export type { ChangeSet } from "./store/watch/history.ts";
@@ -63,6 +62,8 @@ export interface DatabaseStatus {
   /** Changes after this revision can be watched. */
   readonly oldestRevision: number;
   readonly entries: number;
+  /** `ReadonlyStore.hash` of the entries at `revision`. */
+  readonly stateHash: string;
   /** What the entries count against `storeBytesMax`. */
   readonly storeBytes: number;
   readonly watchers: number;
@@ -203,6 +204,7 @@ export class Database {
       revision: this.#store.revision,
       oldestRevision: this.#hub.oldestRevision,
       entries: this.#store.size,
+      stateHash: this.#store.hash,
       storeBytes: this.#store.bytes,
       watchers: this.#hub.watchers,
       queueBytes: this.#committer.queueBytes,

@@ -8,7 +8,7 @@ import type { Configuration } from "./config/configuration.ts";
 import { connectionsForDescriptors } from "./config/descriptors.ts";
 import { readMemory } from "./config/memory.ts";
 import type { Address } from "./config/values.ts";
-import { hashState, openDatabase, type TransactionLogger } from "./database.ts";
+import { openDatabase, type TransactionLogger } from "./database.ts";
 import type { Logger } from "./logging.ts";
 import { createServices } from "./service/services.ts";
 import { isLoopback } from "./wire/allowed-hosts.ts";
@@ -64,7 +64,7 @@ export async function openServer(
   const admin = await openAdminListener({
     address: configuration.adminListen,
     metrics,
-    hashState: () => hashState(database),
+    state: () => database.status(),
     log,
     unready: () => (draining ? "draining" : database.status().fault?.message),
   });

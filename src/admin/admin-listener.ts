@@ -2,15 +2,15 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Address } from "../config/values.ts";
-import type { StateHash } from "../database.ts";
+import type { DatabaseStatus } from "../database.ts";
 import type { Metrics } from "./metrics.ts";
 
 export interface AdminListenerOptions {
   readonly address: Address;
   readonly metrics: Pick<Metrics, "render" | "contentType">;
+  readonly state: () => Pick<DatabaseStatus, "revision" | "stateHash">;
   /** Why the server is not ready; undefined when it is. Sent as it is. */
   readonly unready: () => string | undefined;
-  readonly hashState: () => Promise<StateHash>;
   readonly log: { error(fields: object, message: string): void };
 }
 
@@ -42,18 +42,9 @@ export async function openAdminListener({
   address,
   metrics,
   unready,
-  hashState,
+  state,
   log,
 }: AdminListenerOptions): Promise<AdminListener> {
-  // A walk over all entries: requests that come while one is under way share it.
-  let walk: Promise<StateHash> | undefined;
-  function sharedHash(): Promise<StateHash> {
-    walk ??= hashState().finally(() => {
-      walk = undefined;
-    });
-    return walk;
-  }
-
   const routes: Partial<Record<string, () => Promise<Answer>>> = {
     "/": async () => ({ status: 200, body: indexPage }),
     "/livez": async () => ({ status: 200, body: "ok\n" }),
@@ -61,11 +52,11 @@ export async function openAdminListener({
       const reason = unready();
       return reason === undefined ? { status: 200, body: "ok\n" } : { status: 503, body: `${reason}\n` };
     },
-    "/state": async () => ({
-      status: 200,
-      body: `${JSON.stringify(await sharedHash())}\n`,
-      contentType: "application/json",
-    }),
+    "/state": async () => {
+      const { revision, stateHash: hash } = state();
+      const body = `${JSON.stringify({ revision, hash })}\n`;
+      return { status: 200, body, contentType: "application/json" };
+    },
     "/metrics": async () => ({ status: 200, body: await metrics.render(), contentType: metrics.contentType }),
   };
 

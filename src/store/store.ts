@@ -5,6 +5,7 @@ import { KeyIndex } from "./key-index.ts";
 import type { KeyRange } from "./key-range.ts";
 import { RevisionSnapshot } from "./revision-snapshot.ts";
 import { Snapshot } from "./snapshot.ts";
+import { StateHash } from "./state-hash.ts";
 
 /** What one event did to one key. */
 export interface Change {
@@ -27,6 +28,8 @@ export interface ReadonlyStore {
   readonly size: number;
   /** What they occupy: their `bytes` together. */
   readonly bytes: number;
+  /** The `StateHash` of all entries, in hexadecimal: stores at the same revision have the same if they hold the same. */
+  readonly hash: string;
   get(key: string): Entry | undefined;
   /** Entries in key order, lazily. Ends early, unnoticed, when the store is changed meanwhile: consume it at once. */
   scan(range: KeyRange, reverse: boolean): Generator<Entry, void>;
@@ -52,6 +55,7 @@ export class Store implements ReadonlyStore {
   readonly #index = new KeyIndex();
   readonly #expiries = new ExpiryIndex();
   readonly #snapshots = new Set<Snapshot | RevisionSnapshot>();
+  readonly #hash = new StateHash();
   #revision = 0;
   #time = 0;
   #bytes = 0;
@@ -70,6 +74,10 @@ export class Store implements ReadonlyStore {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  get hash(): string {
+    return this.#hash.toString();
   }
 
   get(key: string): Entry | undefined {
@@ -141,11 +149,13 @@ export class Store implements ReadonlyStore {
   #replace(key: string, previous: Entry | undefined, entry: Entry | undefined): void {
     for (const snapshot of this.#snapshots) snapshot.keep(key, previous);
     if (previous !== undefined) {
+      this.#hash.remove(previous);
       this.#bytes -= previous.bytes;
       if (previous.expireTime !== 0) this.#expiries.delete(previous.expireTime, key);
     }
     if (entry !== undefined) {
       this.#entries.set(key, entry);
+      this.#hash.add(entry);
       this.#bytes += entry.bytes;
       if (entry.expireTime !== 0) this.#expiries.add(entry.expireTime, key);
       if (previous === undefined) this.#index.add(key);

@@ -1,49 +1,81 @@
-import { expect, it } from "vitest";
-import { hashState } from "../../src/store/state-hash.ts";
+import { expect, test } from "vitest";
+import { prefixRange } from "../../src/store/key-range.ts";
+import { StateHash } from "../../src/store/state-hash.ts";
 import { Store } from "../../src/store/store.ts";
-import type { PutEvent } from "../../src/transaction-log/transaction-logger.ts";
+import type { PutEvent, Value } from "../../src/transaction-log/transaction-logger.ts";
+import { createRandom, type Random, rounds, seed } from "../support/random.ts";
+import { applyNext, put, remove } from "./store-model.ts";
 
-function storeOf(...events: readonly Partial<PutEvent>[]): Store {
+const plainPut = { type: "put", key: "k", value: "v", createRevision: 1, version: 1, expireTime: 0 } as const;
+
+function hashOf(store: Store): string {
+  const hash = new StateHash();
+  for (const entry of store.scan(prefixRange(""), false)) hash.add(entry);
+  return hash.toString();
+}
+
+function storeOf(event: Partial<PutEvent>, sequence = 1, time = 1): Store {
   const store = new Store();
-  for (const [index, event] of events.entries()) {
-    const put = { type: "put", key: "k", value: "v", createRevision: 1, version: 1, expireTime: 0 } as const;
-    store.apply({ sequence: index + 1, time: 1, events: [{ ...put, ...event }] });
-  }
+  store.apply({ sequence, time, events: [{ ...plainPut, ...event }] });
   return store;
 }
 
-it("is the same for the same entries, by whatever way they came there", async () => {
-  const one = storeOf({ key: "a" }, { key: "b" });
-  const other = storeOf({ key: "a" }, { key: "b" });
-  expect(await hashState(one)).toEqual(await hashState(other));
-  expect((await hashState(one)).revision).toBe(2);
-});
-
-it.each([
+test.each<Partial<PutEvent>>([
   { key: "other" },
+  { key: "" },
   { value: "w" },
+  { value: "v\0" },
   { value: new TextEncoder().encode("v") },
   { createRevision: 2 },
   { version: 2 },
   { expireTime: 5 },
-])("differs with %o", async (difference) => {
-  const { hash } = await hashState(storeOf({}));
-  expect((await hashState(storeOf(difference))).hash).not.toBe(hash);
+  // The same bytes in a row.
+  { key: "kv", value: "" },
+])("differs with %o", (difference) => {
+  expect(storeOf(difference).hash).not.toBe(storeOf({}).hash);
 });
 
-it("is of one revision, whatever is written meanwhile", async () => {
-  const keys = Array.from({ length: 1000 }, (_, index) => ({ key: `k${String(index).padStart(4, "0")}` }));
-  const store = storeOf(...keys);
-  const expected = await hashState(store);
-  const hashing = hashState(store);
-  const put = {
-    type: "put",
-    key: "k0999",
-    value: "new",
-    createRevision: 1,
-    version: 2,
-    expireTime: 0,
-  } as const;
-  store.apply({ sequence: 1001, time: 2, events: [put] });
-  expect(await hashing).toEqual(expected);
+test("differs with the revision and the time of the write", () => {
+  expect(storeOf({}, 2).hash).not.toBe(storeOf({}).hash);
+  expect(storeOf({}, 1, 2).hash).not.toBe(storeOf({}).hash);
+});
+
+test("differs with each byte of a long value", () => {
+  const value = new Uint8Array(1_000_000);
+  const { hash } = storeOf({ value });
+  for (const index of [0, 1, 499_999, 999_999]) {
+    expect(storeOf({ value: value.with(index, 1) }).hash).not.toBe(hash);
+  }
+});
+
+test("is all zeros without entries, also after some were there", () => {
+  const store = new Store();
+  const { hash } = store;
+  expect(hash).toBe("0".repeat(32));
+  applyNext(store, put("a", "1"), put("b", new Uint8Array(3)));
+  applyNext(store, put("a", "2"), remove("b"), remove("c"));
+  applyNext(store, remove("a"));
+  expect(store.hash).toBe(hash);
+});
+
+function randomValue(random: Random): Value {
+  const length = random.pick([0, 1, 15, 16, 17, 100, 5000]);
+  if (random.chance(0.3)) return new Uint8Array(length).fill(random.below(256));
+  return random.pick(["x", "é", "漢", "😀"]).repeat(length);
+}
+
+test(`is that of all entries, whatever was done to them (seed ${seed})`, () => {
+  const random = createRandom(seed);
+  const store = new Store();
+  for (let step = 0; step < 2000 * rounds; step++) {
+    const keys = [`a${random.below(50)}`, `é${random.below(50)}`];
+    const events = keys.map((key) =>
+      random.chance(0.3)
+        ? remove(key, random.chance(0.5))
+        : put(key, randomValue(random), random.pick([0, 7e12])),
+    );
+    applyNext(store, ...events);
+    if (step % 50 === 0) expect(store.hash, `step ${step}`).toBe(hashOf(store));
+  }
+  expect(store.size).toBeGreaterThan(0);
 });
