@@ -40,6 +40,7 @@ function nextBatch(): Transaction[] {
       sequence,
       time,
       events: [{ type: "put", key, value, createRevision: sequence, version: 1, expireTime: 0 }],
+      request: undefined,
     };
   });
 }

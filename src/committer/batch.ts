@@ -50,7 +50,7 @@ export class Batch {
     const events: TransactionEvent[] = [];
     const entries: (Entry | undefined)[] = [];
     const results: MutationResult[] = [];
-    const transaction: Transaction = { sequence, time: this.#time, events };
+    const transaction: Transaction = { sequence, time: this.#time, events, request: undefined };
     let growth = 0;
     let added = 0;
     for (const mutation of mutations) {

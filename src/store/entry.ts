@@ -52,6 +52,13 @@ export function createEntry(
   };
 }
 
+/** The same entry with another expire time. */
+export function touchEntry(entry: Entry, expireTime: number): Entry {
+  const { key, value, revision, createRevision, version, updateTime } = entry;
+  const bytes = entryBytes(key, value, expireTime);
+  return { key, value, revision, createRevision, version, updateTime, expireTime, bytes };
+}
+
 /** Bytes of a value, text counted in UTF-8. */
 export function valueBytes(value: Value): number {
   return typeof value === "string" ? Buffer.byteLength(value) : value.length;

@@ -1,3 +1,4 @@
+import type { LiveEntry } from "../transaction-log/transaction-logger.ts";
 import type { Entry } from "./entry.ts";
 
 export interface RevisionSnapshotOptions {
@@ -6,27 +7,30 @@ export interface RevisionSnapshotOptions {
   readonly onRelease: () => void;
 }
 
-/** At which revision each key of a store was last written, as of one revision. Compaction needs no more than that. */
+/** Revision and expire time of each entry of a store, as of one revision. Compaction needs no more than that. */
 export class RevisionSnapshot {
   readonly revision: number;
   readonly #options: RevisionSnapshotOptions;
-  /** Revisions of the keys that were there and have changed since. */
-  readonly #changed = new Map<string, number>();
+  /** Entries that were there and have changed since. */
+  readonly #changed = new Map<string, LiveEntry>();
 
   constructor(options: RevisionSnapshotOptions) {
     this.revision = options.revision;
     this.#options = options;
   }
 
-  /** The revision of the key's entry; 0 or a later revision than the snapshot's: there was none. */
-  revisionOf(key: string): number {
-    return this.#changed.get(key) ?? this.#options.current(key)?.revision ?? 0;
+  /** The entry of the key; undefined: there was none. */
+  get(key: string): LiveEntry | undefined {
+    const entry = this.#changed.get(key) ?? this.#options.current(key);
+    return entry !== undefined && entry.revision <= this.revision ? entry : undefined;
   }
 
   /** Called by the store before it changes `key`. */
   keep(key: string, entry: Entry | undefined): void {
-    // A later entry is not part of the snapshot, and an earlier one changes only once.
-    if (entry !== undefined && entry.revision <= this.revision) this.#changed.set(key, entry.revision);
+    // A later entry is not part of the snapshot. A touched one keeps its revision: only its first change counts.
+    if (entry === undefined || entry.revision > this.revision || this.#changed.has(key)) return;
+    const { revision, expireTime } = entry;
+    this.#changed.set(key, { revision, expireTime });
   }
 
   /** Must be called in the end; the snapshot is not to be read afterwards. */

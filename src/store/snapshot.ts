@@ -40,9 +40,9 @@ export class Snapshot {
 
   /** Called by the store before it changes `key`. */
   keep(key: string, entry: Entry | undefined): void {
-    // A later entry is not part of the snapshot, and an earlier one changes only once.
+    // A later entry is not part of the snapshot. A touched one keeps its revision: only its first change counts.
     if (entry === undefined || entry.revision > this.revision || !this.#options.selects(key)) return;
-    this.#overwritten.set(key, entry);
+    if (!this.#overwritten.has(key)) this.#overwritten.set(key, entry);
   }
 
   /** Must be called in the end; the snapshot is not to be read afterwards. */

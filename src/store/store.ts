@@ -1,5 +1,5 @@
 import type { Transaction } from "../transaction-log/transaction-logger.ts";
-import { createEntry, type Entry } from "./entry.ts";
+import { createEntry, type Entry, touchEntry } from "./entry.ts";
 import { ExpiryIndex } from "./expiry-index.ts";
 import { KeyIndex } from "./key-index.ts";
 import type { KeyRange } from "./key-range.ts";
@@ -7,7 +7,7 @@ import { RevisionSnapshot } from "./revision-snapshot.ts";
 import { Snapshot } from "./snapshot.ts";
 import { StateHash } from "./state-hash.ts";
 
-/** What one event did to one key. */
+/** What one put or delete did to one key. */
 export interface Change {
   readonly key: string;
   /** undefined: deleted. */
@@ -119,23 +119,32 @@ export class Store implements ReadonlyStore {
   }
 
   /**
-   * Applies a durable transaction, which must be later than all before it. Returns what it changed. `entries`, if given,
-   * are those that its events make, so that they need not be built and measured again: one for each event, undefined for
-   * a delete.
+   * Applies a durable transaction, which must be later than all before it. Returns what its puts and deletes changed.
+   * `entries`, if given, are those that its events make, so that they need not be built and measured again: one for each
+   * event, undefined for a delete. A touch of a key without entry does nothing: compaction may leave one.
    */
-  apply(transaction: Transaction, entries?: readonly (Entry | undefined)[]): readonly Change[] {
+  apply(
+    transaction: Omit<Transaction, "request">,
+    entries?: readonly (Entry | undefined)[],
+  ): readonly Change[] {
     if (transaction.sequence <= this.#revision) {
       throw new Error(`transaction ${transaction.sequence} applied to a store at ${this.#revision}`);
     }
-    const changes = transaction.events.map((event, index): Change => {
+    const changes: Change[] = [];
+    for (const [index, event] of transaction.events.entries()) {
       const previous = this.#entries.get(event.key);
-      const entry =
-        event.type === "put" ? (entries?.[index] ?? createEntry(transaction, event, previous)) : undefined;
       // A key that is in memory already, so that the history does not keep another one.
       const key = previous === undefined ? event.key : previous.key;
+      if (event.type === "touch") {
+        if (previous)
+          this.#replace(key, previous, entries?.[index] ?? touchEntry(previous, event.expireTime));
+        continue;
+      }
+      const entry =
+        event.type === "put" ? (entries?.[index] ?? createEntry(transaction, event, previous)) : undefined;
       this.#replace(key, previous, entry);
-      return { key, entry, previous, expired: event.type === "delete" && event.expired };
-    });
+      changes.push({ key, entry, previous, expired: event.type === "delete" && event.expired });
+    }
     this.#revision = transaction.sequence;
     this.#time = transaction.time;
     return changes;

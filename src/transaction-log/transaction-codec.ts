@@ -1,4 +1,10 @@
-import type { Transaction, TransactionEvent, Value } from "./transaction-logger.ts";
+import type {
+  RequestRecord,
+  RequestResult,
+  Transaction,
+  TransactionEvent,
+  Value,
+} from "./transaction-logger.ts";
 import { varintBytes, varintBytesMax, writeVarint } from "./varint.ts";
 
 /**
@@ -7,13 +13,18 @@ import { varintBytes, varintBytesMax, writeVarint } from "./varint.ts";
  *     [sequence]       only where sequences may have gaps
  *     time
  *     count of events, then each of them:
- *       tag            1 byte: bit 0 delete; bit 1 put: value is bytes, delete: expired; bit 2 has an expire time
+ *       tag            1 byte: bit 0 delete; bit 1 put: value is bytes, delete: expired; bit 2 has an expire time;
+ *                      or 8 a touch, 9 the request record, which comes last
  *       key            length, UTF-8
  *     and of a put:
  *       value          length, bytes
  *       createRevision, version, [expireTime]
+ * of a touch:
+ *       expireTime
+ * and of a request record, in place of the key:
+ *       id, digest, count of results, then each of them: 0 or 1 of a delete; of an entry 2 and its five numbers
  */
-const tags = { delete: 1, bytes: 2, expired: 2, expireTime: 4 } as const;
+const tags = { delete: 1, bytes: 2, expired: 2, expireTime: 4, touch: 8, request: 9 } as const;
 
 /** Most bytes that the numbers of a transaction, or of an event, take up. */
 const numbersBytesMax = 6 * varintBytesMax;
@@ -50,8 +61,32 @@ export class TransactionEncoder {
     this.reserve(numbersBytesMax);
     if (withSequence) this.#number(transaction.sequence);
     this.#number(transaction.time);
-    this.#number(transaction.events.length);
-    for (const event of transaction.events) this.#event(event);
+    const { events, request } = transaction;
+    this.#number(events.length + (request ? 1 : 0));
+    for (const event of events) this.#event(event);
+    if (request) this.#request(request);
+  }
+
+  #request({ id, digest, results }: RequestRecord): void {
+    this.reserve(numbersBytesMax + id.length + digest.length);
+    this.buffer[this.offset++] = tags.request;
+    this.#value(id);
+    this.#value(digest);
+    this.reserve(numbersBytesMax);
+    this.#number(results.length);
+    for (const result of results) {
+      this.reserve(numbersBytesMax);
+      if (result.type === "delete") {
+        this.#number(result.deleted ? 1 : 0);
+      } else {
+        this.#number(2);
+        this.#number(result.revision);
+        this.#number(result.createRevision);
+        this.#number(result.version);
+        this.#number(result.updateTime);
+        this.#number(result.expireTime);
+      }
+    }
   }
 
   #event(event: TransactionEvent): void {
@@ -59,6 +94,12 @@ export class TransactionEncoder {
     if (event.type === "delete") {
       this.buffer[this.offset++] = tags.delete | (event.expired ? tags.expired : 0);
       this.#text(event.key);
+      return;
+    }
+    if (event.type === "touch") {
+      this.buffer[this.offset++] = tags.touch;
+      this.#text(event.key);
+      this.#number(event.expireTime);
       return;
     }
     const { value, expireTime } = event;
@@ -120,14 +161,43 @@ export class TransactionDecoder {
     const count = this.#number();
     if (count === 0 || count > this.#bytes.length - this.#offset) throw new RangeError("bad count of events");
     const events: TransactionEvent[] = [];
-    for (let index = 0; index < count; index++) events.push(this.#event());
-    return { sequence: ownSequence, time, events };
+    let request: RequestRecord | undefined;
+    for (let index = 0; index < count; index++) {
+      const tag = this.#bytes[this.#offset++] ?? 255;
+      if (tag === tags.request && index === count - 1) request = this.#request();
+      else events.push(this.#event(tag));
+    }
+    return { sequence: ownSequence, time, events, request };
   }
 
-  #event(): TransactionEvent {
-    const tag = this.#bytes[this.#offset++] ?? 255;
-    if (tag > 7) throw new RangeError("bad tag");
+  #request(): RequestRecord {
+    const id = this.#copy();
+    const digest = this.#copy();
+    const count = this.#length();
+    const results: RequestResult[] = [];
+    for (let index = 0; index < count; index++) {
+      const kind = this.#number();
+      if (kind > 2) throw new RangeError("bad result");
+      if (kind < 2) {
+        results.push({ type: "delete", deleted: kind === 1 });
+        continue;
+      }
+      results.push({
+        type: "entry",
+        revision: this.#number(),
+        createRevision: this.#number(),
+        version: this.#number(),
+        updateTime: this.#number(),
+        expireTime: this.#number(),
+      });
+    }
+    return { id, digest, results };
+  }
+
+  #event(tag: number): TransactionEvent {
+    if (tag > tags.touch) throw new RangeError("bad tag");
     const key = this.#text();
+    if (tag === tags.touch) return { type: "touch", key, expireTime: this.#number() };
     if (tag & tags.delete) return { type: "delete", key, expired: (tag & tags.expired) !== 0 };
     const value = tag & tags.bytes ? this.#copy() : this.#text();
     const createRevision = this.#number();

@@ -1,12 +1,14 @@
 /**
  * The log that makes the store last, in the words of its only caller, the committer.
  *
- * - event: one put or delete of one key
+ * - event: one put, delete or touch of one key
  * - transaction: events that happen together, all or nothing
+ * - request record: what a repeated request with the same request id returns
  * - sequence: the number of a transaction in the log, 1, 2, 3 … without gaps. The revision of an entry is the
  *   sequence of the transaction that last wrote it.
- * - horizon: compaction may have dropped events at or before this sequence that later ones had superseded by then.
- *   Replaying the log gives the exact state at every sequence from the horizon on. 0 when nothing was ever dropped.
+ * - horizon: compaction may have dropped events at or before this sequence that later ones had superseded at the horizon.
+ *   Replaying the log gives the exact state at every sequence from the horizon on, and every transaction after it is as
+ *   it was appended. 0 when nothing was ever dropped.
  * - torn: an unacknowledged, half-written end
  * - corrupt: damage before a good end
  */
@@ -34,14 +36,72 @@ interface DeleteEvent {
   readonly expired: boolean;
 }
 
-export type TransactionEvent = PutEvent | DeleteEvent;
+/** Changes only the expire time of an entry; its value, revision, version and update time stay. */
+interface TouchEvent {
+  readonly type: "touch";
+  readonly key: string;
+  /** Milliseconds since 1970 UTC; 0: never. */
+  readonly expireTime: number;
+}
 
-/** At least one event; no key twice. */
+export type TransactionEvent = PutEvent | DeleteEvent | TouchEvent;
+
+/** The entry after a put or touch, without its key and value. */
+interface EntryResult {
+  readonly type: "entry";
+  readonly revision: number;
+  readonly createRevision: number;
+  readonly version: number;
+  /** Milliseconds since 1970 UTC. */
+  readonly updateTime: number;
+  /** Milliseconds since 1970 UTC; 0: never. */
+  readonly expireTime: number;
+}
+
+interface DeleteResult {
+  readonly type: "delete";
+  /** Whether there was an entry. */
+  readonly deleted: boolean;
+}
+
+export type RequestResult = EntryResult | DeleteResult;
+
+/** What a repeat with the same request id returns, at the revision of the transaction. */
+export interface RequestRecord {
+  /** UUIDv7, 16 bytes; the first 6 are its time in milliseconds since 1970 UTC, big-endian. */
+  readonly id: Uint8Array;
+  /** Digest of what the request asks for. Another request with the same id has another one. */
+  readonly digest: Uint8Array;
+  /** One for each mutation of the request. */
+  readonly results: readonly RequestResult[];
+}
+
+/** No key is in it twice. */
 export interface Transaction {
   readonly sequence: number;
   /** When it was committed, milliseconds since 1970 UTC. Never less than that of the transaction before. */
   readonly time: number;
+  /** Empty only where there is a request record. */
   readonly events: readonly TransactionEvent[];
+  /** Undefined when the request had no request id. */
+  readonly request: RequestRecord | undefined;
+}
+
+/** The part of an entry that compaction needs to know. */
+export interface LiveEntry {
+  readonly revision: number;
+  /** Milliseconds since 1970 UTC; 0: never. */
+  readonly expireTime: number;
+}
+
+/** What a compaction keeps. */
+export interface Retention {
+  /** Any sequence up to the newest durable one. */
+  readonly horizon: number;
+  /** The entry of `key` as it was at the horizon; undefined when there was none. */
+  live(key: string): LiveEntry | undefined;
+  /** Milliseconds since 1970 UTC. Request records at or before the horizon whose id has an earlier time are dropped. */
+  readonly requestsSince: number;
 }
 
 /**
@@ -74,8 +134,8 @@ export interface TransactionLogger {
   readonly fault: Error | undefined;
 
   /**
-   * True while the disk has no room for anything but transactions without puts; `fault` then says so, and `append`
-   * rejects the others with LOG_UNAVAILABLE.
+   * True while the disk has no room for anything but deletes; `fault` then says so, and `append` rejects transactions
+   * with other events with LOG_UNAVAILABLE.
    */
   readonly deletesOnly?: boolean;
 
@@ -83,10 +143,11 @@ export interface TransactionLogger {
   readonly compactionWanted?: boolean;
 
   /**
-   * Every durable transaction after `after`, oldest first, in batches. Those at or before the horizon hold only the
-   * events that nothing had superseded at the horizon, and are left out when none is left; the others are whole and
-   * without gaps. `after` is 0 or at least the horizon. Throws LOG_CORRUPT, LOG_VERSION or DATABASE_WENT_BACK_IN_TIME
-   * rather than skip anything.
+   * Every durable transaction after `after`, oldest first, in batches. Those after the horizon are whole and without
+   * gaps. Those at or before it hold at least the puts and request records that the last compaction had to keep; with
+   * nothing left they are left out. Of what it dropped, something may be left: a touch or a delete of a key that is
+   * not there means nothing. `after` is 0 or at least the horizon. Throws LOG_CORRUPT, LOG_VERSION or
+   * DATABASE_WENT_BACK_IN_TIME rather than skip anything.
    */
   readTransactions(after: number): AsyncIterable<readonly Transaction[]>;
 
@@ -118,12 +179,12 @@ export interface TransactionLogger {
   applied(sequence: number): void;
 
   /**
-   * Drops what replay no longer needs and moves the horizon towards `horizon`, which is the newest durable sequence at
-   * the moment of the call, when no append is under way. `isLive` tells whether the put of `key` at `sequence` was the
-   * state of that key at `horizon`. Appends go on meanwhile. A second call while one is running joins it. Rejects when
-   * it could not finish; the log is then as good as before.
+   * Moves the horizon to `retention.horizon`, unless it is there already, and drops what at or before it is no longer
+   * needed: events except for the live puts, which get the expire time of the live entry, and old request records. Every
+   * transaction after the horizon stays as it is. Appends go on meanwhile. A second call while one is running joins it.
+   * Rejects when it could not finish; the log is then as good as before.
    */
-  compact(horizon: number, isLive: (key: string, sequence: number) => boolean): Promise<void>;
+  compact(retention: Retention): Promise<void>;
 
   /** Waits for a running append, stops a compaction, and leaves nothing behind. Later appends are LOG_UNAVAILABLE. */
   close(): Promise<void>;

@@ -172,7 +172,8 @@ async function commit(
     if (result?.deleted) return [{ type: "delete", key: kind?.value?.key ?? "", expired: false }];
     return [];
   });
-  if (events.length > 0) known.set(Number(revision), { sequence: Number(revision), time, events });
+  if (events.length > 0)
+    known.set(Number(revision), { sequence: Number(revision), time, events, request: undefined });
   return Number(revision);
 }
 
@@ -181,8 +182,8 @@ async function readLog(directory: string, known: Map<number, Transaction>): Prom
   const logger = await openFileTransactionLogger({ directory });
   try {
     for await (const transactions of logger.readTransactions(logger.horizon)) {
-      for (const { sequence, time, events } of transactions) {
-        const transaction = { sequence, time, events: events.map(withPlainBytes) };
+      for (const { sequence, time, events, request } of transactions) {
+        const transaction = { sequence, time, events: events.map(withPlainBytes), request };
         const answered = known.get(sequence);
         if (answered !== undefined) expect(transaction.events).toEqual(answered.events);
         known.set(sequence, transaction);
@@ -221,7 +222,7 @@ async function witnessExpiries(
       const deletes = events.map(
         ({ entry }): TransactionEvent => ({ type: "delete", key: entry?.key ?? "", expired: true }),
       );
-      known.set(sequence, { sequence, time: 0, events: deletes });
+      known.set(sequence, { sequence, time: 0, events: deletes, request: undefined });
     }
   };
   // However the server ends, the stream ends with it; one that ended before shows as a revision that nobody knows.

@@ -51,7 +51,7 @@ export class SharedFakeLogger implements TransactionLogger {
       version: 1,
       expireTime: 0,
     } as const;
-    const transaction: Transaction = { sequence, time: 1000, events: [event] };
+    const transaction: Transaction = { sequence, time: 1000, events: [event], request: undefined };
     void this.#log.append(this.#newest++, [transaction]);
     return transaction;
   }

@@ -135,6 +135,22 @@ test("says what a transaction changed", () => {
   expect(deleted).toMatchObject({ entry: undefined, previous: { value: "2" }, expired: true });
 });
 
+test("a touch changes the expire time, is no change for watchers, and does not show in older snapshots", () => {
+  const store = new Store();
+  applyNext(store, put("key"));
+  const [whole, revisions] = [store.snapshot(), store.snapshotRevisions()];
+  const before = store.get("key");
+  const touch = (key: string, expireTime: number) => ({ type: "touch", key, expireTime }) as const;
+  expect(applyNext(store, touch("key", 50), touch("missing", 50))).toEqual([]);
+  expect(store.get("key")).toEqual({ ...before, expireTime: 50, bytes: entryBytes("key", "", 50) });
+  expect([store.revision, store.size, store.bytes]).toEqual([2, 1, entryBytes("key", "", 50)]);
+  expect(store.expired(50, 10)).toEqual([store.get("key")]);
+  applyNext(store, touch("key", 0));
+  expect(store.expired(50, 10)).toEqual([]);
+  expect(whole.get("key")).toEqual(before);
+  expect(revisions.get("key")).toEqual({ revision: 1, expireTime: 0 });
+});
+
 test("refuses a transaction that is not later than the last", () => {
   const store = new Store();
   applyNext(store, put("key"));

@@ -1,6 +1,11 @@
 import { expect } from "vitest";
+import { retain } from "../../src/transaction-log/retain.ts";
 import type {
+  LiveEntry,
   PutEvent,
+  RequestRecord,
+  RequestResult,
+  Retention,
   Transaction,
   TransactionEvent,
   TransactionLogger,
@@ -13,7 +18,7 @@ export function put(key: string, value: Value, more: Partial<PutEvent> = {}): Pu
 }
 
 export function transaction(sequence: number, ...events: TransactionEvent[]): Transaction {
-  return { sequence, time: 1_700_000_000_000 + sequence, events };
+  return { sequence, time: 1_700_000_000_000 + sequence, events, request: undefined };
 }
 
 /** One put of a short value, different for each sequence. */
@@ -39,14 +44,13 @@ export class LogModel {
     return this.transactions.length;
   }
 
-  /** For `compact`. */
-  isLiveAt(horizon: number): (key: string, sequence: number) => boolean {
-    const live = this.liveAt(horizon);
-    return (key, sequence) => live.get(key) === sequence;
+  /** For `compact`; keeps all request records that are not older than `requestsSince`. */
+  retentionAt(horizon: number, requestsSince = 0): Retention {
+    return retaining(horizon, this.transactions, requestsSince);
   }
 
-  /** Key to the sequence of the put that is its state. */
-  liveAt(sequence: number): Map<string, number> {
+  /** The entries at `sequence`. */
+  liveAt(sequence: number): LiveEntries {
     return replay(this.transactions.slice(0, sequence));
   }
 
@@ -56,21 +60,21 @@ export class LogModel {
     return Array.from({ length: count }, (_, index) => {
       const sequence = this.lastSequence + 1 + index;
       const keys = new Set(Array.from({ length: 1 + random.below(3) }, () => `key ${random.below(12)}`));
-      return transaction(sequence, ...[...keys].map((key) => randomEvent(random, key, sequence)));
+      const events = [...keys].map((key) => randomEvent(random, key, sequence));
+      if (random.chance(0.7)) return transaction(sequence, ...events);
+      const request = randomRequest(random, sequence);
+      return { ...transaction(sequence, ...(random.chance(0.1) ? [] : events)), request };
     });
   }
 
-  /** Asserts that replaying the log gives the same state at every sequence from the horizon on. */
+  /**
+   * Asserts that the log holds all that it must, and that replaying it gives the same state at every sequence from the
+   * horizon on.
+   */
   expectSame(read: readonly Transaction[], horizon: number): void {
-    const live = this.isLiveAt(horizon);
-    const expected = this.transactions.flatMap((original) => {
-      if (original.sequence > horizon) return [original];
-      const events = original.events.filter(
-        (event) => event.type === "put" && live(event.key, original.sequence),
-      );
-      return events.length === 0 ? [] : [{ ...original, events }];
-    });
-    expect(read).toEqual(expected);
+    const retention = this.retentionAt(horizon);
+    const needed = (one: Transaction) => (one.sequence > horizon ? one : (retain(one, retention) ?? []));
+    expect(read.flatMap(needed)).toEqual(this.transactions.flatMap(needed));
     const replayed = replay(read.filter(({ sequence }) => sequence <= horizon));
     const own = this.liveAt(horizon);
     for (let sequence = horizon; ; sequence++) {
@@ -89,21 +93,44 @@ export class LogModel {
   }
 }
 
-function isSame(one: ReadonlyMap<string, number>, other: ReadonlyMap<string, number>): boolean {
-  return one.size === other.size && [...one].every(([key, sequence]) => other.get(key) === sequence);
+function isSame(one: LiveEntries, other: LiveEntries): boolean {
+  return (
+    one.size === other.size &&
+    [...one].every(([key, { revision, expireTime }]) => {
+      const same = other.get(key);
+      return same?.revision === revision && same.expireTime === expireTime;
+    })
+  );
 }
 
-function replay(transactions: readonly Transaction[], live = new Map<string, number>()): Map<string, number> {
+type LiveEntries = Map<string, LiveEntry>;
+
+/** The entries after `transactions`, which are applied to `live`. */
+export function replay(transactions: readonly Transaction[], live: LiveEntries = new Map()): LiveEntries {
   for (const { sequence, events } of transactions) {
     for (const event of events) {
-      if (event.type === "put") live.set(event.key, sequence);
-      else live.delete(event.key);
+      const before = live.get(event.key);
+      if (event.type === "put") live.set(event.key, { revision: sequence, expireTime: event.expireTime });
+      else if (event.type === "delete") live.delete(event.key);
+      else if (before) live.set(event.key, { ...before, expireTime: event.expireTime });
     }
   }
   return live;
 }
 
+/** Keeps what of `transactions`, the whole log, is live at `horizon`; without them nothing. */
+export function retaining(
+  horizon: number,
+  transactions: readonly Transaction[] = [],
+  requestsSince = 0,
+): Retention {
+  const live = replay(transactions.filter(({ sequence }) => sequence <= horizon));
+  return { horizon, live: (key) => live.get(key), requestsSince };
+}
+
 function randomEvent(random: Random, key: string, sequence: number): TransactionEvent {
+  if (random.chance(0.2))
+    return { type: "touch", key, expireTime: random.chance(0.3) ? 0 : random.below(2 ** 41) };
   if (random.chance(0.25)) return { type: "delete", key, expired: random.chance(0.5) };
   const length = random.below(60);
   return put(key, random.chance(0.5) ? "é".repeat(length) : new Uint8Array(length).fill(sequence), {
@@ -111,4 +138,27 @@ function randomEvent(random: Random, key: string, sequence: number): Transaction
     version: 1 + random.below(5),
     expireTime: random.chance(0.5) ? 0 : 2 ** 41 + random.below(1000),
   });
+}
+
+function randomRequest(random: Random, sequence: number): RequestRecord {
+  const bytes = (length: number) => Uint8Array.from({ length }, () => random.below(256));
+  const results = Array.from({ length: random.below(4) }, (): RequestResult => {
+    if (random.chance(0.3)) return { type: "delete", deleted: random.chance(0.5) };
+    return {
+      type: "entry",
+      revision: sequence,
+      createRevision: 1 + random.below(sequence),
+      version: 1 + random.below(5),
+      updateTime: 2 ** 40 + random.below(1000),
+      expireTime: random.chance(0.5) ? 0 : 2 ** 41 + random.below(1000),
+    };
+  });
+  return { id: requestId(2 ** 40 + sequence), digest: bytes(random.chance(0.1) ? 0 : 16), results };
+}
+
+/** An id with the time `time`, in milliseconds since 1970. */
+export function requestId(time: number): Uint8Array {
+  const id = Buffer.alloc(16, 0x7f);
+  id.writeUIntBE(time, 0, 6);
+  return new Uint8Array(id);
 }

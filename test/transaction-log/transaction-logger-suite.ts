@@ -1,7 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { Transaction, TransactionLogger } from "../../src/transaction-log/transaction-logger.ts";
+import type {
+  RequestRecord,
+  Transaction,
+  TransactionLogger,
+} from "../../src/transaction-log/transaction-logger.ts";
 import { createRandom, seed } from "../support/random.ts";
-import { LogModel, put, readAll, simple, simples, transaction } from "./log-model.ts";
+import { LogModel, put, readAll, requestId, retaining, simple, simples, transaction } from "./log-model.ts";
 
 /** One place where a log lives. */
 interface LogHarness {
@@ -100,7 +104,7 @@ export function transactionLoggerSuite({ name, create, lasts }: TransactionLogge
 
     const big = Number.MAX_SAFE_INTEGER;
     const everyByte = new Uint8Array(256).map((_, index) => index);
-    const cases: readonly (readonly [string, Omit<Transaction, "sequence">])[] = [
+    const cases: readonly (readonly [string, Omit<Transaction, "sequence" | "request">])[] = [
       ["an empty text", { time: 1, events: [put("k", "")] }],
       ["no bytes", { time: 1, events: [put("k", new Uint8Array())] }],
       ["every byte", { time: 1, events: [put("k", everyByte)] }],
@@ -137,7 +141,7 @@ export function transactionLoggerSuite({ name, create, lasts }: TransactionLogge
     ];
     it.each(cases)("keeps %s as it is", async (_what, content) => {
       const there = await place();
-      const expected = [simple(1), { sequence: 2, ...content }, simple(3)];
+      const expected = [simple(1), { sequence: 2, ...content, request: undefined }, simple(3)];
       await there.log.append(0, expected);
       expect(await readAll(there.log)).toEqual(expected);
       const read = await readAll(await there.reopen());
@@ -189,7 +193,7 @@ export function transactionLoggerSuite({ name, create, lasts }: TransactionLogge
         transaction(5, put("d", new Uint8Array([5]))),
       );
       await there.log.append(0, model.transactions);
-      await there.log.compact(5, model.isLiveAt(5));
+      await there.log.compact(model.retentionAt(5));
       expect(there.log.horizon).toBe(5);
       const compacted = [
         transaction(1, put("b", "1")),
@@ -206,11 +210,59 @@ export function transactionLoggerSuite({ name, create, lasts }: TransactionLogge
       expect(await readAll(await there.reopen())).toEqual([...compacted, transaction(6, put("a", "6"))]);
     });
 
+    it("keeps touches and request records, and what touches changed across a compaction", async () => {
+      const there = await place();
+      const request = (time: number): RequestRecord => ({
+        id: requestId(time),
+        digest: Uint8Array.of(1, 2, 3),
+        results: [
+          { type: "entry", revision: 9, createRevision: 7, version: 2, updateTime: 5, expireTime: 2 ** 41 },
+          { type: "delete", deleted: false },
+          { type: "delete", deleted: true },
+        ],
+      });
+      const all: Transaction[] = [
+        transaction(1, put("a", "1", { expireTime: 100 }), put("b", "1", { expireTime: 100 }), put("c", "1")),
+        { ...transaction(2, { type: "touch", key: "a", expireTime: 200 }), request: request(2000) },
+        transaction(
+          3,
+          { type: "touch", key: "b", expireTime: 0 },
+          { type: "touch", key: "c", expireTime: 7 },
+        ),
+        { ...transaction(4, { type: "delete", key: "c", expired: true }), request: request(1999) },
+        { ...transaction(5), request: request(2001) },
+        { ...transaction(6, put("d", "6")), request: request(1998) },
+        { ...transaction(7, put("e", "7")), request: request(2002) },
+      ];
+      await there.log.append(0, all);
+      expect(await readAll(there.log)).toEqual(all);
+      expect(await readAll(await there.reopen())).toEqual(all);
+      await there.log.compact(retaining(7, all, 2000));
+      const compacted = [
+        transaction(1, put("a", "1", { expireTime: 200 }), put("b", "1", { expireTime: 0 })),
+        { ...transaction(2), request: request(2000) },
+        { ...transaction(5), request: request(2001) },
+        transaction(6, put("d", "6")),
+        { ...transaction(7, put("e", "7")), request: request(2002) },
+      ];
+      expect(await readAll(there.log)).toEqual(compacted);
+      expect(await readAll(await there.reopen())).toEqual(compacted);
+      await there.log.append(7, [transaction(8, { type: "touch", key: "a", expireTime: 0 })]);
+      await there.log.compact(
+        retaining(8, [...compacted, transaction(8, { type: "touch", key: "a", expireTime: 0 })], 3000),
+      );
+      expect(await readAll(await there.reopen())).toEqual([
+        transaction(1, put("a", "1"), put("b", "1")),
+        transaction(6, put("d", "6")),
+        transaction(7, put("e", "7")),
+      ]);
+    });
+
     it("compacts an empty log, and one that holds nothing any more", async () => {
       const there = await place();
-      await there.log.compact(0, () => true);
+      await there.log.compact(retaining(0, simples(1, 0)));
       await there.log.append(0, simples(1, 3));
-      await there.log.compact(3, () => false);
+      await there.log.compact(retaining(3));
       expect(await readAll(await there.reopen())).toEqual([]);
       expect(there.log.horizon).toBe(3);
       await there.log.append(3, [simple(4)]);
@@ -227,14 +279,13 @@ export function transactionLoggerSuite({ name, create, lasts }: TransactionLogge
         model.transactions.push(...batch);
       }
       const horizon = model.lastSequence;
-      const isLive = model.isLiveAt(horizon);
+      const retention = model.retentionAt(horizon);
       const compaction = { done: false };
-      const compacting = Promise.all([
-        there.log.compact(horizon, isLive),
-        there.log.compact(horizon, isLive),
-      ]).finally(() => {
-        compaction.done = true;
-      });
+      const compacting = Promise.all([there.log.compact(retention), there.log.compact(retention)]).finally(
+        () => {
+          compaction.done = true;
+        },
+      );
       for (let index = 0; index < 20 || !compaction.done; index++) {
         const batch = model.nextBatch(random);
         await there.log.append(model.lastSequence, batch);
@@ -258,7 +309,7 @@ export function transactionLoggerSuite({ name, create, lasts }: TransactionLogge
       for (let step = 0; step < 150; step++) {
         const choice = random.below(20);
         if (choice === 0) {
-          await there.log.compact(model.lastSequence, model.isLiveAt(model.lastSequence));
+          await there.log.compact(model.retentionAt(model.lastSequence));
         } else if (choice === 1) {
           await model.expectIn(await there.reopen());
         } else {

@@ -64,7 +64,11 @@ export class Compactor {
     const snapshot = store.snapshotRevisions();
     this.#bytes = 0;
     try {
-      await logger.compact(snapshot.revision, (key, sequence) => snapshot.revisionOf(key) === sequence);
+      await logger.compact({
+        horizon: snapshot.revision,
+        live: (key) => snapshot.get(key),
+        requestsSince: Number.POSITIVE_INFINITY,
+      });
     } catch (error) {
       onError(error);
     } finally {

@@ -80,7 +80,7 @@ export class WatchHub {
   }
 
   /** Called once for each transaction, in order, right after the store has applied it. */
-  publish(transaction: Transaction, changes: readonly Change[]): void {
+  publish(transaction: Pick<Transaction, "sequence" | "time">, changes: readonly Change[]): void {
     const set = createTransactionSet(transaction.sequence, transaction.time, changes);
     this.#history.add(set);
     this.#topicsWithPrevious.publish(set, push);

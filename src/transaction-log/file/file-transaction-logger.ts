@@ -1,6 +1,6 @@
 import { DuetError } from "../../errors.ts";
 import type { LogSink } from "../log-sink.ts";
-import type { AppendOutcome, Transaction, TransactionLogger } from "../transaction-logger.ts";
+import type { AppendOutcome, Retention, Transaction, TransactionLogger } from "../transaction-logger.ts";
 import { closeQuietly, type FileSystem } from "./file-system.ts";
 import { Health } from "./health.ts";
 import { lockDirectory } from "./lock.ts";
@@ -8,7 +8,7 @@ import { LogDirectory } from "./log-directory.ts";
 import { nodeFileSystem } from "./node-file-system.ts";
 import { type OpenedLog, readLog } from "./opening.ts";
 import { Appender } from "./segments/appender.ts";
-import { type IsLive, writeSnapshot } from "./segments/compaction.ts";
+import { writeSnapshot } from "./segments/compaction.ts";
 import { healLog } from "./segments/healing.ts";
 import type { LogFiles } from "./segments/log-files.ts";
 import { LogReader } from "./segments/log-reader.ts";
@@ -117,8 +117,8 @@ export class FileTransactionLogger implements TransactionLogger {
 
   applied(): void {}
 
-  compact(horizon: number, isLive: IsLive): Promise<void> {
-    this.#compaction ??= this.#compact(horizon, isLive).finally(() => {
+  compact(retention: Retention): Promise<void> {
+    this.#compaction ??= this.#compact(retention).finally(() => {
       this.#compaction = undefined;
     });
     return this.#compaction;
@@ -162,7 +162,8 @@ export class FileTransactionLogger implements TransactionLogger {
     }
   }
 
-  async #compact(horizon: number, isLive: IsLive): Promise<void> {
+  async #compact(retention: Retention): Promise<void> {
+    const { horizon } = retention;
     if (horizon <= this.horizon) return;
     this.#assertTakes([]);
     const { lastSequence } = this.#files;
@@ -172,7 +173,7 @@ export class FileTransactionLogger implements TransactionLogger {
     const begin = performance.now();
     let succeeded = false;
     try {
-      await this.#replaceByRetained(horizon, isLive);
+      await this.#replaceByRetained(retention);
       succeeded = true;
     } finally {
       this.#opened.space.compacted(performance.now() - begin, succeeded);
@@ -180,8 +181,8 @@ export class FileTransactionLogger implements TransactionLogger {
     }
   }
 
-  /** Writes the snapshot of `horizon`, the newest sequence, and removes what it replaces. */
-  async #replaceByRetained(horizon: number, isLive: IsLive): Promise<void> {
+  /** Writes the snapshot of the horizon, the newest sequence, and removes what it replaces. */
+  async #replaceByRetained(retention: Retention): Promise<void> {
     const { directory, logId } = this.#files;
     await this.#exclusively(async () => {
       this.#assertTakes([]);
@@ -194,7 +195,7 @@ export class FileTransactionLogger implements TransactionLogger {
     const write = async () => {
       const source = await LogReader.open(directory, logId, old);
       try {
-        return await writeSnapshot({ directory, logId, horizon, checksum, source, isLive, isStopped });
+        return await writeSnapshot({ directory, logId, retention, checksum, source, isStopped });
       } finally {
         await source.close();
       }

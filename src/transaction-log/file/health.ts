@@ -73,7 +73,7 @@ export class Health {
     const fault = this.#lost ?? this.#fault;
     if (fault) throw new DuetError("LOG_UNAVAILABLE", fault.message, { cause: fault.cause });
     if (!this.deletesOnly) return;
-    if (transactions.some(({ events }) => events.some(({ type }) => type === "put"))) throw this.fullError;
+    if (transactions.some(({ events }) => events.some(({ type }) => type !== "delete"))) throw this.fullError;
   }
 
   /** Rejects with LOG_UNAVAILABLE, now and for all later appends, when the lock file is not ours any more. */

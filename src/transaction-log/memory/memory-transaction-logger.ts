@@ -1,6 +1,6 @@
 import { DuetError } from "../../errors.ts";
-import { retainLive } from "../retain-live.ts";
-import type { AppendOutcome, Transaction, TransactionLogger } from "../transaction-logger.ts";
+import { retain } from "../retain.ts";
+import type { AppendOutcome, Retention, Transaction, TransactionLogger } from "../transaction-logger.ts";
 
 /** Keeps the log in memory: nothing lasts. For tests, and for stores that need not outlive their process. */
 export class MemoryTransactionLogger implements TransactionLogger {
@@ -41,10 +41,12 @@ export class MemoryTransactionLogger implements TransactionLogger {
 
   applied(): void {}
 
-  async compact(horizon: number, isLive: (key: string, sequence: number) => boolean): Promise<void> {
+  async compact(retention: Retention): Promise<void> {
+    const { horizon } = retention;
+    if (horizon <= this.#horizon) return;
     this.#transactions = this.#transactions.flatMap((transaction) => {
       if (transaction.sequence > horizon) return [transaction];
-      const retained = retainLive(transaction, isLive);
+      const retained = retain(transaction, retention);
       return retained ? [retained] : [];
     });
     this.#horizon = horizon;

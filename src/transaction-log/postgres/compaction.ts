@@ -1,5 +1,6 @@
 import { DuetError } from "../../errors.ts";
-import { retainLive } from "../retain-live.ts";
+import { retain } from "../retain.ts";
+import type { Retention } from "../transaction-logger.ts";
 import type { Connection } from "./connection/connection.ts";
 import type { Connections } from "./connection/connections.ts";
 import { Doorbell } from "./connection/doorbell.ts";
@@ -18,8 +19,7 @@ const sliceRows = 5_000;
 export interface CompactionOptions {
   readonly connections: Connections;
   readonly history: History;
-  readonly horizon: number;
-  readonly isLive: (key: string, sequence: number) => boolean;
+  readonly retention: Retention;
   /** How much one short transaction reads and merges. */
   readonly limits: PageLimits;
   /** A replica without a heartbeat for so long counts as dead and does not delay compaction. */
@@ -88,7 +88,8 @@ async function keepAlive(guard: Connection, silenceMs: number, signal: AbortSign
 }
 
 async function moveHorizon(connection: Connection, options: CompactionOptions): Promise<void> {
-  const { history, horizon, replicaTimeoutMs, waitMs, signal } = options;
+  const { history, replicaTimeoutMs, waitMs, signal } = options;
+  const { horizon } = options.retention;
   const until = performance.now() + waitMs;
   for (;;) {
     signal.throwIfAborted();
@@ -113,7 +114,8 @@ async function moveHorizon(connection: Connection, options: CompactionOptions): 
 }
 
 async function dropEvents(connections: Connections, options: CompactionOptions): Promise<boolean> {
-  const { horizon, signal } = options;
+  const { signal } = options;
+  const { horizon } = options.retention;
   for (let after = 0; after < horizon; ) {
     signal.throwIfAborted();
     const end = await connections.transact("BEGIN", async (connection) => {
@@ -135,14 +137,15 @@ async function dropEvents(connections: Connections, options: CompactionOptions):
 async function compactSlice(
   connection: Connection,
   after: number,
-  { horizon, isLive, limits }: CompactionOptions,
+  { retention, limits }: CompactionOptions,
 ): Promise<number> {
+  const { horizon } = retention;
   const { pieces } = await readPage(connection, after, horizon, limits);
   const last = pieces.at(-1)?.last;
   if (last === undefined) return horizon;
   let dropped = false;
   const kept = pieces.flatMap(decodePiece).flatMap((transaction) => {
-    const live = retainLive(transaction, isLive);
+    const live = retain(transaction, retention);
     if (live !== transaction) dropped = true;
     return live ?? [];
   });
@@ -167,13 +170,13 @@ async function compactSlice(
  * Deletes rows that nothing needs: each live replica has seen a later batch, and an append that was voided 7 days ago is
  * not on its way any more.
  */
-async function dropBatches(connection: Connection, { horizon, signal }: CompactionOptions): Promise<void> {
+async function dropBatches(connection: Connection, { retention, signal }: CompactionOptions): Promise<void> {
   for (let rowCount: number | null = sliceRows; rowCount === sliceRows; ) {
     signal.throwIfAborted();
     ({ rowCount } = await connection.query({
       text: `DELETE FROM duetkv.batches WHERE id IN (
         SELECT id FROM duetkv.batches WHERE basis < $1::bigint AND last < $1::bigint ORDER BY basis LIMIT ${sliceRows})`,
-      values: [horizon],
+      values: [retention.horizon],
     }));
   }
   await connection.query({

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { DuetError } from "../../errors.ts";
 import type { LogSink } from "../log-sink.ts";
-import type { AppendOutcome, Transaction, TransactionLogger } from "../transaction-logger.ts";
+import type { AppendOutcome, Retention, Transaction, TransactionLogger } from "../transaction-logger.ts";
 import { Appender } from "./append/appender.ts";
 import { OwnAppends } from "./append/own-appends.ts";
 import { compact } from "./compaction.ts";
@@ -190,9 +190,9 @@ export class PostgresTransactionLogger implements TransactionLogger {
     this.#heartbeat.setApplied(sequence);
   }
 
-  /** Rejects also when a live replica does not apply `horizon` in time. Does nothing when another replica is compacting. */
-  compact(horizon: number, isLive: (key: string, sequence: number) => boolean): Promise<void> {
-    this.#compaction ??= this.#compact(horizon, isLive).finally(() => {
+  /** Rejects also when a live replica does not apply the horizon in time. Does nothing when another replica is compacting. */
+  compact(retention: Retention): Promise<void> {
+    this.#compaction ??= this.#compact(retention).finally(() => {
       this.#compaction = undefined;
     });
     return this.#compaction;
@@ -203,10 +203,11 @@ export class PostgresTransactionLogger implements TransactionLogger {
     return this.#closing;
   }
 
-  async #compact(horizon: number, isLive: (key: string, sequence: number) => boolean): Promise<void> {
+  async #compact(retention: Retention): Promise<void> {
+    const { horizon } = retention;
     this.#assertOpen();
     if (horizon <= this.horizon) return;
-    // `isLive` reads the owner's state, so the owner has applied `horizon`.
+    // The retention is made of the owner's state, so the owner has applied the horizon.
     this.applied(horizon);
     const { replicaTimeoutMs, compactionWaitMs, compactionSilenceMs, pageLimits } = this.#options;
     try {
@@ -214,8 +215,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
       const done = await compact({
         connections: this.#connections,
         history: this.#history,
-        horizon,
-        isLive,
+        retention,
         limits: pageLimits,
         replicaTimeoutMs,
         waitMs: compactionWaitMs,

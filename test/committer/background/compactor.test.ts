@@ -8,6 +8,7 @@ import { defaultLimits } from "../../../src/limits.ts";
 import { entryBytes } from "../../../src/store/entry.ts";
 import { Store } from "../../../src/store/store.ts";
 import { MemoryTransactionLogger } from "../../../src/transaction-log/memory/memory-transaction-logger.ts";
+import type { Retention } from "../../../src/transaction-log/transaction-logger.ts";
 import { createRandom, seed } from "../../support/random.ts";
 import { until } from "../../support/until.ts";
 import { readAll } from "../../transaction-log/log-model.ts";
@@ -48,10 +49,10 @@ class CountingLogger extends MemoryTransactionLogger {
   failure: Error | undefined;
   compactionWanted = false;
 
-  override async compact(horizon: number, isLive: (key: string, sequence: number) => boolean): Promise<void> {
-    this.compactions.push(horizon);
+  override async compact(retention: Retention): Promise<void> {
+    this.compactions.push(retention.horizon);
     if (this.failure !== undefined) throw this.failure;
-    await super.compact(horizon, isLive);
+    await super.compact(retention);
   }
 }
 

@@ -55,7 +55,7 @@ export class Truth {
       const revision = transaction.sequence;
       if (event.type === "delete") {
         history.push({ revision, entry: undefined });
-      } else {
+      } else if (event.type === "put") {
         history.push({ revision, entry: createEntry(transaction, event, undefined) });
       }
     }

@@ -49,7 +49,7 @@ async function live(fileSystem: MemoryFileSystem): Promise<Life> {
         model.transactions.push(...inFlight);
         inFlight = [];
       }
-      const compacting = log.compact(model.lastSequence, model.isLiveAt(model.lastSequence));
+      const compacting = log.compact(model.retentionAt(model.lastSequence));
       compacting.catch(() => {});
       inFlight = model.nextBatch(random);
       await log.append(model.lastSequence, inFlight);

@@ -55,7 +55,7 @@ export async function makeLog(
     await log.append(model.lastSequence, batch);
     model.transactions.push(...batch);
     if (compactAfter.includes(index)) {
-      await log.compact(model.lastSequence, model.isLiveAt(model.lastSequence));
+      await log.compact(model.retentionAt(model.lastSequence));
     }
   }
   const recorded = Buffer.from(fileSystem.content(pathOf("durable-sequence")));
@@ -125,6 +125,7 @@ export async function expectOpens(
     sequence: model.lastSequence + 1,
     time: 1,
     events: [{ type: "delete", key: "more", expired: false }],
+    request: undefined,
   };
   await log.append(model.lastSequence, [more]);
   await log.close();

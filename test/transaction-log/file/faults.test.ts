@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { DuetError } from "../../../src/errors.ts";
 import type { FileTransactionLogger } from "../../../src/transaction-log/file/file-transaction-logger.ts";
 import { createRandom, seed } from "../../support/random.ts";
-import { LogModel, readAll, simple, simples } from "../log-model.ts";
+import { LogModel, readAll, retaining, simple, simples } from "../log-model.ts";
 import { openIn, pathOf } from "./damaged-log.ts";
 import { type Failure, MemoryFileSystem } from "./memory-file-system.ts";
 
@@ -49,7 +49,7 @@ async function live(fileSystem: MemoryFileSystem): Promise<LogModel> {
   };
   for (let index = 0; index < 9; index++) await append();
   const horizon = model.lastSequence;
-  const compacting = log.compact(horizon, model.isLiveAt(horizon)).catch(() => {});
+  const compacting = log.compact(model.retentionAt(horizon)).catch(() => {});
   for (let index = 0; index < 4; index++) await append();
   await compacting;
   await twice(() => model.expectIn(log));
@@ -159,7 +159,9 @@ describe("a file system call that fails", { timeout }, () => {
     while (fileSystem.calls < calls + 30) await pause(1);
     expect(log.fault).toMatchObject({ reason: "LOG_UNAVAILABLE" });
     expect(await readAll(log)).toEqual(simples(1, 5));
-    await expect(log.compact(5, () => true)).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    await expect(log.compact(retaining(5, simples(1, 5)))).rejects.toMatchObject({
+      reason: "LOG_UNAVAILABLE",
+    });
     full = false;
     await healed(log);
     await log.append(5, [simple(6)]);

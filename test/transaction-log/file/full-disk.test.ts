@@ -38,7 +38,7 @@ class Owner {
   async compactIfWanted(): Promise<void> {
     if (!this.log.compactionWanted) return;
     const { lastSequence } = this.model;
-    await this.log.compact(lastSequence, this.model.isLiveAt(lastSequence)).catch(() => {});
+    await this.log.compact(this.model.retentionAt(lastSequence)).catch(() => {});
   }
 
   /** Puts values of 500 bytes under new keys until one is refused; returns how many were taken. */

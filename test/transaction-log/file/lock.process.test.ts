@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openFileTransactionLogger } from "../../../src/transaction-log/file/file-transaction-logger.ts";
 import { repairLog } from "../../../src/transaction-log/file/repair/repair.ts";
 import { verifyLog } from "../../../src/transaction-log/file/repair/verify.ts";
-import { put, readAll, simple, simples, transaction } from "../log-model.ts";
+import { put, readAll, retaining, simple, simples, transaction } from "../log-model.ts";
 
 /** Far longer than it takes, so that a slow machine does not decide. */
 const timeout = 120_000;
@@ -103,7 +103,7 @@ describe("the lock of a data directory", { timeout }, () => {
     expect(log.fault).toMatchObject(refused);
     // Neither smaller appends nor compactions go on, and time does not heal it.
     await expect(log.append(1, [simple(2)])).rejects.toMatchObject(refused);
-    await expect(log.compact(1, () => true)).rejects.toMatchObject(refused);
+    await expect(log.compact(retaining(1, simples(1, 1)))).rejects.toMatchObject(refused);
     expect(await readAll(log)).toEqual([simple(1)]);
     await log.close();
     const reopened = await openFileTransactionLogger({ directory, segmentBytes });

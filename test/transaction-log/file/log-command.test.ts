@@ -5,7 +5,7 @@ import { openFileTransactionLogger } from "../../../src/transaction-log/file/fil
 import { catLog } from "../../../src/transaction-log/file/repair/cat.ts";
 import { runLogCommand } from "../../../src/transaction-log/file/repair/log-command.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
-import { put, simples } from "../log-model.ts";
+import { put, simples, transaction } from "../log-model.ts";
 import { flipByte, makeLog } from "./damaged-log.ts";
 
 async function run(...args: string[]): Promise<[number, string]> {
@@ -48,11 +48,12 @@ it("prints each transaction as a line of JSON, in order", async () => {
       sequence: 1,
       time,
       events: [put("a", "text"), put("b", Uint8Array.of(0, 255), { expireTime: time + 1000 })],
+      request: undefined,
     },
   ]);
   await log.append(1, [
-    { sequence: 2, time: time + 1, events: [{ type: "delete", key: "b", expired: true }] },
-    { sequence: 3, time: Number.MAX_SAFE_INTEGER, events: [put("c", "")] },
+    { ...transaction(2, { type: "delete", key: "b", expired: true }), time: time + 1 },
+    { ...transaction(3, put("c", "")), time: Number.MAX_SAFE_INTEGER },
   ]);
   await log.close();
   const [code, text] = await run("cat", "--log", `file:${directory}`);

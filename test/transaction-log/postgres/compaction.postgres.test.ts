@@ -5,7 +5,7 @@ import { startPostgresProxy } from "../../support/postgres-proxy.ts";
 import { createRandom, seed } from "../../support/random.ts";
 import { sharedPostgres } from "../../support/shared-postgres.ts";
 import { until } from "../../support/until.ts";
-import { LogModel, put, readAll, simple, simples, transaction } from "../log-model.ts";
+import { LogModel, put, readAll, replay, retaining, simple, simples, transaction } from "../log-model.ts";
 import { drain, expectNothingOpen, openLogger } from "./loggers.ts";
 
 const server = sharedPostgres();
@@ -34,7 +34,7 @@ describe("compaction of a shared log", () => {
     await one.append(0, simples(1, 10));
     hasty.applied(10);
     two.applied(9);
-    await expect(hasty.compact(10, () => false)).rejects.toThrow(
+    await expect(hasty.compact(retaining(10))).rejects.toThrow(
       "a live replica has not applied sequence 10 after 200 ms",
     );
     await hasty.close();
@@ -43,11 +43,11 @@ describe("compaction of a shared log", () => {
     // The database works.
     expect(one.fault).toBeUndefined();
     two.applied(10);
-    await one.compact(10, () => false);
+    await one.compact(retaining(10));
     expect(one.horizon).toBe(10);
     await one.append(10, [simple(11)]);
     await two.close();
-    await one.compact(11, () => false);
+    await one.compact(retaining(11));
     expect(await readAll(one)).toEqual([]);
   });
 
@@ -63,10 +63,13 @@ describe("compaction of a shared log", () => {
     opened.push(paused);
     one.applied(10);
     let reached = false;
-    const compacting = paused.compact(10, () => {
-      reached = true;
-      proxy.freeze();
-      return false;
+    const compacting = paused.compact({
+      ...retaining(10),
+      live() {
+        reached = true;
+        proxy.freeze();
+        return undefined;
+      },
     });
     compacting.catch(() => {});
     await until(() => reached);
@@ -74,7 +77,7 @@ describe("compaction of a shared log", () => {
     await server.query(url, "UPDATE duetkv.replicas SET seen = seen - interval '1 hour' WHERE applied <> 10");
     await one.append(10, [simple(11)]);
     await until(async () => {
-      await one.compact(11, () => false).catch(() => {});
+      await one.compact(retaining(11)).catch(() => {});
       return one.horizon === 11 && (await readAll(one)).length === 0;
     });
     proxy.restore();
@@ -101,7 +104,7 @@ describe("compaction of a shared log", () => {
     expect(
       await server.query(url, "SELECT applied::int FROM duetkv.replicas ORDER BY applied LIMIT 1"),
     ).toEqual([{ applied: -1 }]);
-    await one.compact(10, () => false);
+    await one.compact(retaining(10));
     expect(one.horizon).toBe(10);
     loop.over = true;
     await crashing;
@@ -114,7 +117,7 @@ describe("compaction of a shared log", () => {
     const one = await open({ compactionWaitMs: 60_000 });
     const two = await open();
     await one.append(0, simples(1, 10));
-    const compacting = one.compact(10, () => true);
+    const compacting = one.compact(retaining(10, simples(1, 10)));
     await delay(50);
     two.applied(10);
     await compacting;
@@ -135,7 +138,7 @@ describe("compaction of a shared log", () => {
       log.applied(10);
     }
     await one.append(10, simples(11, 10));
-    await one.compact(20, () => false);
+    await one.compact(retaining(20));
     const follow = (log: PostgresTransactionLogger) => drain(log.follow(10, new AbortController().signal));
     await expect(follow(paused)).rejects.toMatchObject({
       reason: "LOG_CORRUPT",
@@ -155,7 +158,7 @@ describe("compaction of a shared log", () => {
   it("follows from before the horizon only if the owner has applied the horizon", async () => {
     const one = await open();
     await one.append(0, simples(1, 10));
-    await one.compact(10, () => true);
+    await one.compact(retaining(10, simples(1, 10)));
     const two = await open();
     two.applied(10);
     const abort = new AbortController();
@@ -189,7 +192,7 @@ describe("compaction of a shared log", () => {
     const read = [];
     for await (const batch of one.readTransactions(0)) {
       read.push(...batch);
-      if (one.horizon === 0) await one.compact(5, model.isLiveAt(5));
+      if (one.horizon === 0) await one.compact(model.retentionAt(5));
     }
     expect(read).toEqual(model.transactions);
     expect(await readAll(one)).toEqual([]);
@@ -210,28 +213,24 @@ describe("compaction of a shared log", () => {
     for (let steps = 0; steps < 200; steps += 20) {
       await fill();
       const horizon = model.lastSequence;
-      const isLive = model.isLiveAt(horizon);
+      const retention = model.retentionAt(horizon);
       let left = steps;
       await expect(
-        one.compact(horizon, (key, sequence) => {
-          if (left-- === 0) throw new Error("stopped");
-          return isLive(key, sequence);
+        one.compact({
+          ...retention,
+          live(key) {
+            if (left-- === 0) throw new Error("stopped");
+            return retention.live(key);
+          },
         }),
       ).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
-      const state = new Map<string, number>();
       const read = await readAll(one);
-      for (const { sequence, events } of read) {
-        for (const event of events) {
-          if (event.type === "put") state.set(event.key, sequence);
-          else state.delete(event.key);
-        }
-      }
-      expect(state).toEqual(model.liveAt(horizon));
+      expect(replay(read)).toEqual(model.liveAt(horizon));
       sizes.add(horizon - read.length);
     }
     expect(sizes.size).toBeGreaterThan(5);
     await fill();
-    await one.compact(model.lastSequence, model.isLiveAt(model.lastSequence));
+    await one.compact(model.retentionAt(model.lastSequence));
     await model.expectIn(one);
   });
 
@@ -279,7 +278,7 @@ describe("compaction of a shared log", () => {
       const basis = model.lastSequence;
       model.transactions.push(...batch);
       await writer.append(basis, batch);
-      if (step % 10 === 9) await writer.compact(model.lastSequence, model.isLiveAt(model.lastSequence));
+      if (step % 10 === 9) await writer.compact(model.retentionAt(model.lastSequence));
     }
     state.done = true;
     const finish = { over: false };
@@ -309,7 +308,7 @@ describe("compaction of a shared log", () => {
       url,
       "INSERT INTO duetkv.replicas VALUES (gen_random_uuid(), 'old', 0, now() - interval '2 days')",
     );
-    await one.compact(20, () => true);
+    await one.compact(retaining(20, simples(1, 20)));
     expect(await server.query(url, "SELECT last::int FROM duetkv.batches ORDER BY last")).toEqual([
       { last: 20 },
       { last: null },

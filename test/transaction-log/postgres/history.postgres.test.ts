@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 import { sharedPostgres } from "../../support/shared-postgres.ts";
 import { until } from "../../support/until.ts";
-import { readAll, simple, simples } from "../log-model.ts";
+import { readAll, retaining, simple, simples } from "../log-model.ts";
 import { drain, openLogger } from "./loggers.ts";
 
 const server = sharedPostgres();
@@ -80,7 +80,7 @@ const looks: readonly (readonly [string, () => Promise<unknown>])[] = [
   ["by a read barrier", () => log.latestSequence()],
   ["by reading", () => readAll(log)],
   ["by following", async () => drain(log.follow(await newestKnown(), new AbortController().signal))],
-  ["by a compaction", () => log.compact(6, () => true)],
+  ["by a compaction", () => log.compact(retaining(6, simples(1, 6)))],
 ];
 
 /** The sequence that the owner has applied before the accident. */

@@ -10,7 +10,7 @@ import { startPostgresProxy } from "../../support/postgres-proxy.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { startTransactionPooler } from "../../support/transaction-pooler.ts";
 import { until } from "../../support/until.ts";
-import { readAll, simple } from "../log-model.ts";
+import { readAll, retaining, simple, simples } from "../log-model.ts";
 import { expectNothingOpen, openLogger } from "./loggers.ts";
 
 let server: PostgresServer;
@@ -67,7 +67,7 @@ describe("opening a log", () => {
     await server.query(url, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA duetkv TO writer");
     const log = await openLogger(server.url(new URL(url).pathname.slice(1), "writer"));
     await log.append(0, [simple(1)]);
-    await log.compact(1, () => true);
+    await log.compact(retaining(1, simples(1, 1)));
     await log.close();
   });
 
@@ -172,7 +172,7 @@ describe("opening a log", () => {
     expect(await followed).toEqual({ ...simple(1), time: 7 });
     await shop.append(1, [simple(2)]);
     for (const log of [office, again]) log.applied(1);
-    await Promise.all([office.compact(1, () => true), shop.compact(2, () => false)]);
+    await Promise.all([office.compact(retaining(1, simples(1, 1))), shop.compact(retaining(2))]);
     expect([office.horizon, shop.horizon]).toEqual([1, 2]);
     expect(await readAll(office)).toEqual([{ ...simple(1), time: 7 }]);
     expect(await readAll(shop)).toEqual([]);
@@ -229,7 +229,7 @@ describe("opening a log", () => {
     expect(await other.append(0, [simple(1)])).toMatchObject({ appended: false });
     expect(await readAll(other)).toEqual([bytes]);
     other.applied(1);
-    await log.compact(1, () => true);
+    await log.compact(retaining(1, simples(1, 1)));
     await log.close();
     await other.close();
   });

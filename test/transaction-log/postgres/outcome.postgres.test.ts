@@ -4,7 +4,7 @@ import type { PostgresTransactionLogger } from "../../../src/transaction-log/pos
 import { type CutMode, type PostgresProxy, startPostgresProxy } from "../../support/postgres-proxy.ts";
 import { sharedPostgres } from "../../support/shared-postgres.ts";
 import { until } from "../../support/until.ts";
-import { readAll, simple, simples } from "../log-model.ts";
+import { readAll, retaining, simple, simples } from "../log-model.ts";
 import { drain, expectNothingOpen, openLogger } from "./loggers.ts";
 
 const server = sharedPostgres();
@@ -223,7 +223,9 @@ describe("an unreachable database", () => {
     await until(() => log.fault !== undefined);
     await expect(log.append(1, [simple(2)])).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
     await expect(readAll(log)).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
-    await expect(log.compact(1, () => true)).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+    await expect(log.compact(retaining(1, simples(1, 1)))).rejects.toMatchObject({
+      reason: "LOG_UNAVAILABLE",
+    });
     proxy.restore();
     await until(() => log.fault === undefined);
     await log.append(1, [simple(2)]);

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { DuetError } from "../../../errors.ts";
-import { retainLive } from "../../retain-live.ts";
+import { retain } from "../../retain.ts";
+import type { Retention } from "../../transaction-logger.ts";
 import { snapshotName, temporaryName } from "../file-names.ts";
 import { closeQuietly, type File } from "../file-system.ts";
 import type { LogDirectory } from "../log-directory.ts";
@@ -11,18 +12,14 @@ import { SnapshotOutput } from "./snapshot-output.ts";
 const readChunkBytes = 32 * 1024;
 const sliceMs = 0.3;
 
-/** Whether the put of `key` at `sequence` is still the state of that key. */
-export type IsLive = (key: string, sequence: number) => boolean;
-
 export interface SnapshotRequest {
   readonly directory: LogDirectory;
   readonly logId: Buffer;
-  readonly horizon: number;
+  readonly retention: Retention;
   /** Of the frame that ends at the horizon. */
   readonly checksum: number;
   /** The snapshot before and the segments up to the horizon. */
   readonly source: LogReader;
-  readonly isLive: IsLive;
   /** Asked often; true makes it reject with LOG_UNAVAILABLE. */
   readonly isStopped: () => boolean;
 }
@@ -35,7 +32,8 @@ export interface Snapshot {
 
 /** Resolves when the snapshot is durably in place; when it rejects, nothing of it is left. */
 export async function writeSnapshot(request: SnapshotRequest): Promise<Snapshot> {
-  const { directory, horizon } = request;
+  const { directory } = request;
+  const { horizon } = request.retention;
   const name = snapshotName(horizon);
   const temporary = temporaryName(name);
   const file = await directory.open(temporary, "create");
@@ -55,14 +53,15 @@ export async function writeSnapshot(request: SnapshotRequest): Promise<Snapshot>
 }
 
 async function writeContent(file: File, request: SnapshotRequest): Promise<number> {
-  const { logId, horizon } = request;
+  const { logId, retention } = request;
+  const { horizon } = retention;
   const output = new SnapshotOutput(file, logId);
   await output.begin(horizon, request.checksum);
   let sliceEnd = performance.now() + sliceMs;
   for await (const frames of request.source.frames(readChunkBytes)) {
     for (const frame of frames) {
       for (const transaction of request.source.decode(frame)) {
-        const retained = retainLive(transaction, request.isLive);
+        const retained = retain(transaction, retention);
         const flushed = retained && output.add(retained);
         if (flushed) await flushed;
         if (performance.now() < sliceEnd) continue;
