@@ -15,10 +15,13 @@ import { openReplayed } from "./committer/replay.ts";
 import { DuetError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import type { Logger } from "./logging.ts";
+import { createChangeSet } from "./store/change-set.ts";
 import type { Entry } from "./store/entry.ts";
+import { History, revisionCompacted } from "./store/history.ts";
 import type { KeyRange } from "./store/key-range.ts";
+import { PastState } from "./store/past.ts";
 import type { Snapshot } from "./store/snapshot.ts";
-import type { Change, Store } from "./store/store.ts";
+import type { Change, State, Store } from "./store/store.ts";
 import { WatchHub, type WatchMessage, type WatchOptions } from "./store/watch/hub.ts";
 import type { Transaction, TransactionLogger } from "./transaction-log/transaction-logger.ts";
 
@@ -30,6 +33,7 @@ export type {
   Operation,
   Outcome,
 } from "./committer/operation.ts";
+export type { ChangeSet } from "./store/change-set.ts";
 export { type Entry, entryOverheadBytes, valueBytes } from "./store/entry.ts";
 export {
   afterKey,
@@ -41,9 +45,8 @@ export {
   prefixRange,
 } from "./store/key-range.ts";
 export type { Snapshot } from "./store/snapshot.ts";
-export type { Change } from "./store/store.ts";
+export type { Change, State } from "./store/store.ts";
 export { textBytes } from "./store/text.ts";
-export type { ChangeSet } from "./store/watch/history.ts";
 export type { WatchMessage, WatchOptions } from "./store/watch/hub.ts";
 export { type Selector, unite } from "./store/watch/selector.ts";
 export type { TransactionLogger, Value } from "./transaction-log/transaction-logger.ts";
@@ -79,13 +82,17 @@ export interface DatabaseStatus {
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { logger, limits, log, watchHeartbeatMs = 15_000 } = options;
   const { store, observer, bytes } = await openReplayed(logger, log, (empty) => {
-    const hub = new WatchHub(empty, limits, logger.horizon, watchHeartbeatMs);
+    const history = new History(limits, logger.horizon);
+    const hub = new WatchHub(empty, history, limits, watchHeartbeatMs);
     const freshness = new Freshness({ store: empty, logger, waitMs: limits.revisionWaitMs });
     return {
+      history,
       hub,
       freshness,
       applied(transaction: Transaction, changes: readonly Change[]) {
-        hub.publish(transaction, changes);
+        const set = createChangeSet(transaction.sequence, transaction.time, changes);
+        history.add(set);
+        hub.publish(set);
         freshness.applied(transaction.sequence);
       },
       close() {
@@ -98,14 +105,16 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 }
 
 interface Observer {
+  readonly history: History;
   readonly hub: WatchHub;
   readonly freshness: Freshness;
   readonly applied: (transaction: Transaction, changes: readonly Change[]) => void;
 }
 
 /** The state, and what changes it. Made by `openDatabase`. */
-export class Database {
+export class Database implements State {
   readonly #store: Store;
+  readonly #history: History;
   readonly #hub: WatchHub;
   readonly #freshness: Freshness;
   readonly #logger: TransactionLogger;
@@ -120,6 +129,7 @@ export class Database {
   constructor(options: DatabaseOptions, store: Store, observer: Observer, replayedBytes: number) {
     const { logger, limits, log } = options;
     this.#store = store;
+    this.#history = observer.history;
     this.#hub = observer.hub;
     this.#freshness = observer.freshness;
     this.#logger = logger;
@@ -170,13 +180,28 @@ export class Database {
   }
 
   /** Entries in key order, lazily: consume them in one turn of the event loop. */
-  scan(range: KeyRange, reverse: boolean): Iterable<Entry> {
+  scan(range: KeyRange, reverse: boolean): Generator<Entry, void> {
     return this.#store.scan(range, reverse);
   }
 
   /** How many keys are in the range. */
   count(range: KeyRange): number {
     return this.#store.count(range);
+  }
+
+  /** The oldest revision that `at` reaches. */
+  get oldestState(): number {
+    return this.#history.oldestState;
+  }
+
+  /**
+   * The state at an earlier revision, to be read in one turn of the event loop. Throws REVISION_COMPACTED when the history
+   * does not reach back to it.
+   */
+  at(revision: number): State {
+    if (revision === this.#store.revision) return this.#store;
+    if (revision < this.oldestState) throw revisionCompacted(this.oldestState);
+    return new PastState(this.#store, this.#history, revision);
   }
 
   /** As `Freshness.reach`: await it before a read, unless it is undefined. */
@@ -202,7 +227,7 @@ export class Database {
   status(): DatabaseStatus {
     return {
       revision: this.#store.revision,
-      oldestRevision: this.#hub.oldestRevision,
+      oldestRevision: this.#history.oldest,
       entries: this.#store.size,
       stateHash: this.#store.hash,
       storeBytes: this.#store.bytes,

@@ -1,4 +1,4 @@
-import type { Transaction } from "../transaction-log/transaction-logger.ts";
+import type { Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
 import { createEntry, type Entry, touchEntry } from "./entry.ts";
 import { ExpiryIndex } from "./expiry-index.ts";
 import { KeyIndex } from "./key-index.ts";
@@ -7,7 +7,7 @@ import { RevisionSnapshot } from "./revision-snapshot.ts";
 import { Snapshot } from "./snapshot.ts";
 import { StateHash } from "./state-hash.ts";
 
-/** What one put or delete did to one key. */
+/** What one event did to one key. */
 export interface Change {
   readonly key: string;
   /** undefined: deleted. */
@@ -16,12 +16,24 @@ export interface Change {
   readonly previous: Entry | undefined;
   /** Deleted because its time to live had passed. */
   readonly expired: boolean;
+  /** Only the expire time changed, which makes no new version, and which watchers are not told. */
+  readonly touched: boolean;
+  /** Sequence of the transaction. */
+  readonly revision: number;
 }
 
-/** The store for everything but the committer. */
-export interface ReadonlyStore {
-  /** Sequence of the last applied transaction. */
+/** All entries at one revision. */
+export interface State {
   readonly revision: number;
+  get(key: string): Entry | undefined;
+  /** Entries in key order, lazily. Ends early, unnoticed, when the store is changed meanwhile: consume it at once. */
+  scan(range: KeyRange, reverse: boolean): Generator<Entry, void>;
+  /** How many keys are in the range. */
+  count(range: KeyRange): number;
+}
+
+/** The store for everything but the committer. Its revision is the sequence of the last applied transaction. */
+export interface ReadonlyStore extends State {
   /** Time of the last applied transaction. */
   readonly time: number;
   /** Number of entries. */
@@ -30,11 +42,6 @@ export interface ReadonlyStore {
   readonly bytes: number;
   /** The `StateHash` of all entries, in hexadecimal: stores at the same revision have the same if they hold the same. */
   readonly hash: string;
-  get(key: string): Entry | undefined;
-  /** Entries in key order, lazily. Ends early, unnoticed, when the store is changed meanwhile: consume it at once. */
-  scan(range: KeyRange, reverse: boolean): Generator<Entry, void>;
-  /** How many keys are in the range. */
-  count(range: KeyRange): number;
   /** Entries whose time to live has passed at `now` (milliseconds since 1970), the oldest first, `limit` at the most. */
   expired(now: number, limit: number): readonly Entry[];
   /** The state as it is now, of the selected keys (all by default), for as long as it is not released. */
@@ -119,7 +126,7 @@ export class Store implements ReadonlyStore {
   }
 
   /**
-   * Applies a durable transaction, which must be later than all before it. Returns what its puts and deletes changed.
+   * Applies a durable transaction, which must be later than all before it. Returns what its events changed.
    * `entries`, if given, are those that its events make, so that they need not be built and measured again: one for each
    * event, undefined for a delete. A touch of a key without entry does nothing: compaction may leave one.
    */
@@ -135,15 +142,12 @@ export class Store implements ReadonlyStore {
       const previous = this.#entries.get(event.key);
       // A key that is in memory already, so that the history does not keep another one.
       const key = previous === undefined ? event.key : previous.key;
-      if (event.type === "touch") {
-        if (previous)
-          this.#replace(key, previous, entries?.[index] ?? touchEntry(previous, event.expireTime));
-        continue;
-      }
-      const entry =
-        event.type === "put" ? (entries?.[index] ?? createEntry(transaction, event, previous)) : undefined;
+      const touched = event.type === "touch";
+      if (touched && previous === undefined) continue;
+      const entry = entries?.[index] ?? entryAfter(transaction, event, previous);
       this.#replace(key, previous, entry);
-      changes.push({ key, entry, previous, expired: event.type === "delete" && event.expired });
+      const expired = event.type === "delete" && event.expired;
+      changes.push({ key, entry, previous, expired, touched, revision: transaction.sequence });
     }
     this.#revision = transaction.sequence;
     this.#time = transaction.time;
@@ -173,4 +177,15 @@ export class Store implements ReadonlyStore {
       this.#index.delete(key);
     }
   }
+}
+
+function entryAfter(
+  transaction: Pick<Transaction, "sequence" | "time">,
+  event: TransactionEvent,
+  previous: Entry | undefined,
+): Entry | undefined {
+  if (event.type === "put") return createEntry(transaction, event, previous);
+  return event.type === "touch" && previous !== undefined
+    ? touchEntry(previous, event.expireTime)
+    : undefined;
 }

@@ -10,6 +10,10 @@ export function remove(key: string, expired = false): TransactionEvent {
   return { type: "delete", key, expired };
 }
 
+export function touch(key: string, expireTime: number): TransactionEvent {
+  return { type: "touch", key, expireTime };
+}
+
 /** Applies the events as the next transaction. */
 export function applyNext(store: Store, ...events: readonly TransactionEvent[]): readonly Change[] {
   return store.apply({ sequence: store.revision + 1, time: store.revision + 1, events });

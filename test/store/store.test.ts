@@ -4,7 +4,7 @@ import { entryBytes } from "../../src/store/entry.ts";
 import { afterKey, beforeKey, type KeyRange, keyRange, prefixRange } from "../../src/store/key-range.ts";
 import { Store } from "../../src/store/store.ts";
 import { createRandom, type Random, seed } from "../support/random.ts";
-import { applyNext, put, remove } from "./store-model.ts";
+import { applyNext, put, remove, touch } from "./store-model.ts";
 import { compareUtf8, keyPart, unicodeKey } from "./unicode-keys.ts";
 
 const everything = prefixRange("");
@@ -128,20 +128,22 @@ test("lets a snapshot be scanned while every entry changes under it", () => {
 test("says what a transaction changed", () => {
   const store = new Store();
   const [created] = applyNext(store, put("key", "1"));
-  expect(created).toEqual({ key: "key", entry: store.get("key"), previous: undefined, expired: false });
+  const entry = store.get("key");
+  const nothing = { previous: undefined, expired: false, touched: false };
+  expect(created).toEqual({ key: "key", entry, ...nothing, revision: 1 });
   const [replaced] = applyNext(store, put("key", "2"));
   expect(replaced).toMatchObject({ entry: { value: "2" }, previous: { value: "1" } });
   const [deleted] = applyNext(store, remove("key", true));
   expect(deleted).toMatchObject({ entry: undefined, previous: { value: "2" }, expired: true });
 });
 
-test("a touch changes the expire time, is no change for watchers, and does not show in older snapshots", () => {
+test("a touch changes the expire time and no more, and does not show in older snapshots", () => {
   const store = new Store();
   applyNext(store, put("key"));
   const [whole, revisions] = [store.snapshot(), store.snapshotRevisions()];
   const before = store.get("key");
-  const touch = (key: string, expireTime: number) => ({ type: "touch", key, expireTime }) as const;
-  expect(applyNext(store, touch("key", 50), touch("missing", 50))).toEqual([]);
+  const changes = applyNext(store, touch("key", 50), touch("missing", 50));
+  expect(changes).toMatchObject([{ previous: before, entry: { expireTime: 50 }, touched: true }]);
   expect(store.get("key")).toEqual({ ...before, expireTime: 50, bytes: entryBytes("key", "", 50) });
   expect([store.revision, store.size, store.bytes]).toEqual([2, 1, entryBytes("key", "", 50)]);
   expect(store.expired(50, 10)).toEqual([store.get("key")]);

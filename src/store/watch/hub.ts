@@ -1,10 +1,10 @@
 import { DuetError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
-import type { Transaction } from "../../transaction-log/transaction-logger.ts";
+import { type ChangeSet, forWatchers, withoutPrevious } from "../change-set.ts";
 import type { Entry } from "../entry.ts";
+import { type History, revisionCompacted } from "../history.ts";
 import type { Snapshot } from "../snapshot.ts";
-import type { Change, ReadonlyStore } from "../store.ts";
-import { type ChangeSet, createTransactionSet, WatchHistory, withoutPrevious } from "./history.ts";
+import type { ReadonlyStore } from "../store.ts";
 import { WaitingBytes, WatchQueue } from "./queue.ts";
 import { createMatcher, rangesOf, type Selector } from "./selector.ts";
 import { select, WatchTopics } from "./topics.ts";
@@ -30,12 +30,7 @@ export interface WatchMessage {
 
 type WatchLimits = Pick<
   Limits,
-  | "watchHistoryEventsMax"
-  | "watchHistoryBytesMax"
-  | "watchQueueBytesMax"
-  | "watchQueuesBytesMax"
-  | "pageEntriesMax"
-  | "pageBytesMax"
+  "watchQueueBytesMax" | "watchQueuesBytesMax" | "pageEntriesMax" | "pageBytesMax"
 >;
 
 const push = (queue: WatchQueue, selected: ChangeSet) => queue.push(selected);
@@ -50,7 +45,7 @@ const historySlice = 1000;
 export class WatchHub {
   readonly #store: ReadonlyStore;
   readonly #limits: WatchLimits;
-  readonly #history: WatchHistory;
+  readonly #history: History;
   readonly #topics = new WatchTopics<WatchQueue>();
   readonly #topicsWithPrevious = new WatchTopics<WatchQueue>();
   readonly #queues = new Set<WatchQueue>();
@@ -59,19 +54,14 @@ export class WatchHub {
   readonly #heartbeat: NodeJS.Timeout;
   #closed: DuetError | undefined;
 
-  /** Every transaction after `oldest` must be published. Quiet watchers get a sign of life every `heartbeatMs`. */
-  constructor(store: ReadonlyStore, limits: WatchLimits, oldest: number, heartbeatMs: number) {
+  /** Quiet watchers get a sign of life every `heartbeatMs`. */
+  constructor(store: ReadonlyStore, history: History, limits: WatchLimits, heartbeatMs: number) {
     this.#store = store;
+    this.#history = history;
     this.#limits = limits;
-    this.#history = new WatchHistory(limits, oldest);
     this.#heartbeat = setInterval(() => {
       for (const queue of this.#queues) queue.wake();
     }, heartbeatMs).unref();
-  }
-
-  /** Changes after this revision can be watched. */
-  get oldestRevision(): number {
-    return this.#history.oldest;
   }
 
   /** Watches that have not ended. */
@@ -79,10 +69,9 @@ export class WatchHub {
     return this.#queues.size;
   }
 
-  /** Called once for each transaction, in order, right after the store has applied it. */
-  publish(transaction: Pick<Transaction, "sequence" | "time">, changes: readonly Change[]): void {
-    const set = createTransactionSet(transaction.sequence, transaction.time, changes);
-    this.#history.add(set);
+  /** Called once for each transaction, in order, right after the store has applied it and the history has it. */
+  publish(transaction: ChangeSet): void {
+    const set = forWatchers(transaction);
     this.#topicsWithPrevious.publish(set, push);
     // Entries that are gone need not wait for readers that do not want them.
     if (!this.#topics.empty) this.#topics.publish(withoutPrevious(set), push);
@@ -115,7 +104,9 @@ export class WatchHub {
     // The snapshot keeps entries that are gone, too: they count as waiting.
     const topics = options.previous || includeExisting ? this.#topicsWithPrevious : this.#topics;
     const { revision } = this.#store;
-    if (startRevision !== undefined) this.#checkStart(startRevision);
+    if (startRevision !== undefined && startRevision < this.#history.oldest) {
+      throw revisionCompacted(this.#history.oldest);
+    }
     const snapshot = includeExisting ? this.#store.snapshot(createMatcher(selector)) : undefined;
     const queue = new WatchQueue(this.#limits.watchQueueBytesMax, this.#waitingBytes, () => {
       // Here and not in the end of the generator: one that nobody reads any more may never get there.
@@ -165,18 +156,6 @@ export class WatchHub {
     for (const queue of this.#queues) queue.end("closed");
   }
 
-  #checkStart(startRevision: number): void {
-    const { oldest } = this.#history;
-    if (startRevision >= oldest) return;
-    throw new DuetError(
-      "REVISION_COMPACTED",
-      `changes after revision ${oldest} are kept, older ones are not`,
-      {
-        metadata: { oldest_revision: String(oldest) },
-      },
-    );
-  }
-
   #endError(end: "too-slow" | "closed", lastRevision: number): DuetError {
     const { reason, message } =
       (end === "closed" ? this.#closed : undefined) ??
@@ -200,7 +179,7 @@ export class WatchHub {
         break;
       }
       resumeRevision = set.revision;
-      const selected = select(matches, set);
+      const selected = select(matches, forWatchers(set));
       if (selected !== undefined) yield { revision: resumeRevision, resumeRevision, set: selected };
       if (looked % historySlice === 0) await new Promise((resolve) => setImmediate(resolve));
     }

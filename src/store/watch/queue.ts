@@ -1,4 +1,5 @@
-import type { ChangeSet } from "./history.ts";
+import type { ChangeSet } from "../change-set.ts";
+import { Fifo } from "../fifo.ts";
 
 /** Why a watch ends. */
 export type WatchEnd = "too-slow" | "closed" | "canceled";
@@ -25,9 +26,7 @@ export class WatchQueue {
   readonly #bytesMax: number;
   readonly #waitingBytes: WaitingBytes;
   readonly #onEnd: () => void;
-  #sets: (ChangeSet | undefined)[] = [];
-  /** Where the waiting ones begin in #sets. */
-  #head = 0;
+  readonly #sets = new Fifo<ChangeSet>();
   #bytes = 0;
   #checking = false;
   /** Whether the reader has taken something since the queue was looked at. */
@@ -83,13 +82,8 @@ export class WatchQueue {
 
   /** Takes what has waited longest; undefined when nothing waits. */
   take(): ChangeSet | undefined {
-    const set = this.#sets[this.#head];
+    const set = this.#sets.shift();
     if (set === undefined) return undefined;
-    this.#sets[this.#head++] = undefined;
-    if (this.#head === this.#sets.length) {
-      this.#sets = [];
-      this.#head = 0;
-    }
     this.#bytes -= set.bytes;
     this.#waitingBytes.delete(set);
     this.#progress = true;
@@ -111,6 +105,6 @@ export class WatchQueue {
 
   /** One transaction alone is never too much, however large it is. */
   #moreWaitsThan(bytes: number): boolean {
-    return this.#sets.length - this.#head > 1 && this.#bytes > bytes;
+    return this.#sets.length > 1 && this.#bytes > bytes;
   }
 }

@@ -1,6 +1,5 @@
+import { type ChangeSet, createChangeSet } from "../change-set.ts";
 import type { Change } from "../store.ts";
-import type { ChangeSet } from "./history.ts";
-import { createChangeSet } from "./history.ts";
 import { partsOf, type Selector } from "./selector.ts";
 
 /** What of `set` the matcher accepts: the set itself when that is all, undefined when it is nothing. */
@@ -12,8 +11,8 @@ export function select(matches: (key: string) => boolean, set: ChangeSet): Chang
 }
 
 function narrow(set: ChangeSet, changes: readonly Change[]): ChangeSet | undefined {
-  if (changes.length === set.changes.length) return set;
   if (changes.length === 0) return undefined;
+  if (changes.length === set.changes.length) return set;
   return createChangeSet(set.revision, set.time, changes, set.previousValues);
 }
 

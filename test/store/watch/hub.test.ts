@@ -2,18 +2,22 @@ import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { DuetError } from "../../../src/errors.ts";
 import { defaultLimits, type Limits } from "../../../src/limits.ts";
+import { createChangeSet } from "../../../src/store/change-set.ts";
+import { History } from "../../../src/store/history.ts";
 import { Store } from "../../../src/store/store.ts";
 import { WatchHub, type WatchMessage, type WatchOptions } from "../../../src/store/watch/hub.ts";
 import type { Selector } from "../../../src/store/watch/selector.ts";
 import type { TransactionEvent } from "../../../src/transaction-log/transaction-logger.ts";
-import { put, remove } from "../store-model.ts";
+import { put, remove, touch } from "../store-model.ts";
 
 let store: Store;
+let history: History;
 let hub: WatchHub;
 
 function open(limits: Partial<Limits> = {}, heartbeatMs = 3_600_000): void {
   store = new Store();
-  hub = new WatchHub(store, { ...defaultLimits, ...limits }, 0, heartbeatMs);
+  history = new History({ ...defaultLimits, ...limits }, 0);
+  hub = new WatchHub(store, history, { ...defaultLimits, ...limits }, heartbeatMs);
 }
 
 beforeEach(() => open());
@@ -23,8 +27,10 @@ afterEach(() => {
 });
 
 function write(...events: TransactionEvent[]): void {
-  const transaction = { sequence: store.revision + 1, time: 1, events };
-  hub.publish(transaction, store.apply(transaction));
+  const changes = store.apply({ sequence: store.revision + 1, time: 1, events });
+  const set = createChangeSet(store.revision, 1, changes);
+  history.add(set);
+  hub.publish(set);
 }
 
 interface Watcher {
@@ -89,6 +95,22 @@ test("delivers the past from a revision on, then what comes", async () => {
   write(put("a"), put("b"));
   expect(await watcher.nextKeys(1)).toEqual([[5, "a"]]);
   await watcher.leave();
+});
+
+test("has no event of a touch, now and from the past", async () => {
+  write(put("a"), put("b"));
+  const now = watch(everything);
+  await now.next();
+  write(touch("a", 1000));
+  write(touch("a", 2000), put("b"));
+  const past = watch(everything, { startRevision: 0 });
+  await past.next();
+  expect(await now.nextKeys(1)).toEqual([[3, "b"]]);
+  expect(await past.nextKeys(2)).toEqual([
+    [1, "a", "b"],
+    [3, "b"],
+  ]);
+  await Promise.all([now, past].map((watcher) => watcher.leave()));
 });
 
 test("waits for a revision that is still to come", async () => {

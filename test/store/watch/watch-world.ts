@@ -7,10 +7,13 @@ import { Committer } from "../../../src/committer/committer.ts";
 import { replay } from "../../../src/committer/replay.ts";
 import { DuetError } from "../../../src/errors.ts";
 import { defaultLimits, type Limits } from "../../../src/limits.ts";
-import { Store } from "../../../src/store/store.ts";
+import { createChangeSet } from "../../../src/store/change-set.ts";
+import { History } from "../../../src/store/history.ts";
+import { type Change, Store } from "../../../src/store/store.ts";
 import { WatchHub, type WatchMessage, type WatchOptions } from "../../../src/store/watch/hub.ts";
 import type { Selector } from "../../../src/store/watch/selector.ts";
 import { MemoryTransactionLogger } from "../../../src/transaction-log/memory/memory-transaction-logger.ts";
+import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
 import type { Random } from "../../support/random.ts";
 import { type SeenBy, type SeenMessage, type Session, Truth } from "./watch-validator.ts";
 
@@ -66,10 +69,15 @@ export class WatchWorld {
   async #open(): Promise<void> {
     const logger = this.#logger;
     const store = new Store();
-    const hub = new WatchHub(store, this.limits, logger.horizon, 5);
+    const history = new History(this.limits, logger.horizon);
+    const hub = new WatchHub(store, history, this.limits, 5);
+    const publish = ({ sequence, time }: Transaction, changes: readonly Change[]) => {
+      const set = createChangeSet(sequence, time, changes);
+      history.add(set);
+      hub.publish(set);
+    };
     const { revision } = this.truth;
-    const replayedBytes =
-      (await replay(logger, store, (...applied) => hub.publish(...applied))) ?? Number.NaN;
+    const replayedBytes = (await replay(logger, store, publish)) ?? Number.NaN;
     expect(store.revision, "a restart keeps the revision").toBe(revision);
     const compactor = new Compactor({ store, logger, bytesMin: Infinity, onError: failTest }, replayedBytes);
     this.store = store;
@@ -85,7 +93,7 @@ export class WatchWorld {
         logger,
         onApplied: (transaction, changes) => {
           this.truth.add(transaction);
-          hub.publish(transaction, changes);
+          publish(transaction, changes);
         },
         onRun: (transactions) => compactor.onRun(transactions),
       }),
@@ -101,9 +109,12 @@ function toSeenMessage(message: WatchMessage, previous: boolean): SeenMessage {
   return {
     revision: message.revision,
     resumeRevision: message.resumeRevision,
-    events: (message.set?.changes ?? []).map((change) =>
-      previous ? change : { ...change, previous: undefined },
-    ),
+    events: (message.set?.changes ?? []).map(({ key, entry, expired, ...change }) => ({
+      key,
+      entry,
+      previous: previous ? change.previous : undefined,
+      expired,
+    })),
     existing: message.existing ?? [],
     existingEnd: message.existingEnd ?? false,
   };
