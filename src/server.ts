@@ -11,11 +11,7 @@ import type { Address } from "./config/values.ts";
 import { openDatabase, type TransactionLogger } from "./database.ts";
 import type { Logger } from "./logging.ts";
 import { createServices } from "./service/services.ts";
-import { isLoopback } from "./wire/allowed-hosts.ts";
-import { ByteBudget } from "./wire/http2/byte-budget.ts";
-import { openListener } from "./wire/listener/listener.ts";
-import type { TlsFiles } from "./wire/listener/tls-files.ts";
-import { createWire } from "./wire/wire.ts";
+import { isLoopback, openWire, type TlsFiles } from "./wire/wire.ts";
 
 /** How long running calls may take to finish once the server stops. */
 const drainMs = 7_000;
@@ -49,9 +45,23 @@ export async function openServer(
   });
   let draining = false;
   const shutdown = new AbortController();
-  const wire = createWire({
+  const admin = await openAdminListener({
+    address: configuration.adminListen,
+    metrics,
+    state: () => database.status(),
+    log,
+    unready: () => (draining ? "draining" : database.status().fault?.message),
+  });
+  const wire = await openWire({
+    address: configuration.listen,
+    ...(tls && { tls }),
     services: services.registrations,
     limits,
+    listenerLimits: {
+      connectionsMax: configuration.connectionsMax ?? connectionsForDescriptors(),
+      connectionsPerAddressMax: configuration.connectionsPerAddressMax ?? Number.POSITIVE_INFINITY,
+    },
+    inflightBytesMax: configuration.inflightBytesMax ?? Math.floor(readMemory().processBytes / 8),
     log,
     ...(configuration.corsOrigin && { corsOrigins: configuration.corsOrigin }),
     allowedHosts: configuration.allowedHosts ?? (isLoopback(configuration.listen.host) ? new Set() : "*"),
@@ -60,30 +70,11 @@ export async function openServer(
       const label = method === undefined ? "" : labelOf(method.service, method.spec.method.localName);
       metrics.failures.countError(label, reason);
     },
-  });
-  const admin = await openAdminListener({
-    address: configuration.adminListen,
-    metrics,
-    state: () => database.status(),
-    log,
-    unready: () => (draining ? "draining" : database.status().fault?.message),
-  });
-  const listener = await openListener({
-    address: configuration.listen,
-    ...(tls && { tls }),
-    handle: (exchange) => wire.handle(exchange),
-    handleStream: (stream) => wire.handleStream(stream),
-    limits: {
-      connectionsMax: configuration.connectionsMax ?? connectionsForDescriptors(),
-      connectionsPerAddressMax: configuration.connectionsPerAddressMax ?? Number.POSITIVE_INFINITY,
-    },
-    budget: new ByteBudget(configuration.inflightBytesMax ?? Math.floor(readMemory().processBytes / 8)),
-    log,
     onEnded: (reason) => metrics.failures.countConnectionEnded(reason),
   });
 
   return {
-    address: listener.address,
+    address: wire.address,
     adminAddress: admin.address,
     lost: database.lost,
     async close() {
@@ -91,7 +82,7 @@ export async function openServer(
       // Load balancers hear that the server drains before anything else ends.
       services.drain();
       database.drain();
-      await listener.drain(drainMs);
+      await wire.drain(drainMs);
       shutdown.abort();
       await database.close();
       await admin.close();

@@ -5,7 +5,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { defaultLimits } from "../../src/limits.ts";
 import { openListener } from "../../src/wire/listener/listener.ts";
 import { registerService } from "../../src/wire/method-table.ts";
-import { createWire } from "../../src/wire/wire.ts";
+import { createRouter } from "../../src/wire/router.ts";
 import type { WireLog } from "../../src/wire/wire-log.ts";
 import {
   ServerCompatRequestSchema,
@@ -31,7 +31,7 @@ const tls =
         ...(asked.clientTlsCert.length === 0 ? {} : { clientCa: text.decode(asked.clientTlsCert) }),
       };
 
-const wire = createWire({
+const router = createRouter({
   services: [registerService(ConformanceService, conformanceService)],
   limits: { ...defaultLimits, requestBytesMax: asked.messageReceiveLimit || defaultLimits.requestBytesMax },
   log,
@@ -40,8 +40,8 @@ const wire = createWire({
 });
 const listener = await openListener({
   address: { host: "127.0.0.1", port: 0 },
-  handle: (exchange) => wire.handle(exchange),
-  handleStream: (stream) => wire.handleStream(stream),
+  handle: (exchange) => router.handle(exchange),
+  handleStream: (stream) => router.handleStream(stream),
   log,
   ...(tls === undefined ? {} : { tls }),
 });

@@ -23,7 +23,7 @@ import { describe, expect, test } from "vitest";
 import { http } from "../../gen/google/api/annotations_pb.ts";
 import { HttpRuleSchema } from "../../gen/google/api/http_pb.ts";
 import { createMethodTable, type ServiceRegistration } from "../../src/wire/method-table.ts";
-import { createRestRoutes } from "../../src/wire/rest/rest-route.ts";
+import { bindHttpRules } from "../../src/wire/rest/http-rule.ts";
 import { ask, reasonOf, serve } from "./serve.ts";
 
 type Rule = MessageInitShape<typeof HttpRuleSchema>;
@@ -293,6 +293,6 @@ describe("bindings", () => {
     ["the same place twice", { ...get("/a"), additionalBindings: [get("/a")] }, "two routes"],
   ])("with %s are refused at start", (_name, rule, message) => {
     const methods = createMethodTable([{ service: library(rule as Rule), implementation: {} }]);
-    expect(() => createRestRoutes(methods.values(), new Map())).toThrow(message);
+    expect(() => bindHttpRules(methods.values(), new Map())).toThrow(message);
   });
 });

@@ -3,14 +3,14 @@ import { Code } from "@connectrpc/connect";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { registerService } from "../../src/wire/method-table.ts";
-import { serveLane } from "./lane/serve-lane.ts";
+import { serveService } from "./call/serve-service.ts";
 
 async function serve() {
   const commit = vi.fn<() => object>(() => ({}));
   const batchGet = vi.fn<() => object>(() => ({}));
   const watch = vi.fn<() => AsyncIterable<object>>(async function* () {});
   const service = registerService(KeyValueService, { commit, batchGet, watch });
-  const { port } = await serveLane(service, { limits: { commitOperationsMax: 3, batchGetKeysMax: 2 } });
+  const { port } = await serveService(service, { limits: { commitOperationsMax: 3, batchGetKeysMax: 2 } });
   return { port, commit, batchGet, watch };
 }
 

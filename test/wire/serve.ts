@@ -9,7 +9,7 @@ import { Http2Exchange } from "../../src/wire/listener/http2-exchange.ts";
 import { type Listener, type ListenerOptions, openListener } from "../../src/wire/listener/listener.ts";
 import { registerService, type ServiceRegistration } from "../../src/wire/method-table.ts";
 import type { Heartbeat } from "../../src/wire/rest/event-stream.ts";
-import { createWire, type WireOptions } from "../../src/wire/wire.ts";
+import { createRouter, type RouterOptions } from "../../src/wire/router.ts";
 import type { WireLog } from "../../src/wire/wire-log.ts";
 import { createMemoryKeyValue, type MemoryKeyValue } from "./memory-key-value.ts";
 
@@ -29,7 +29,7 @@ export interface ServeOptions {
   readonly listener?: Partial<ListenerOptions>;
   readonly heartbeat?: Heartbeat;
   readonly services?: readonly ServiceRegistration[];
-  readonly wire?: Pick<WireOptions, "allowedHosts" | "corsOrigins">;
+  readonly wire?: Pick<RouterOptions, "allowedHosts" | "corsOrigins">;
 }
 
 /** Opens the whole wire over a Map, until the test is over. */
@@ -39,7 +39,7 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
   const errors: string[] = [];
   const failed: Server["failed"] = [];
   const log: WireLog = { debug() {}, warn() {}, error: (_fields, message) => errors.push(message) };
-  const wire = createWire({
+  const router = createRouter({
     services: options.services ?? [registerService(KeyValueService, memory.implementation)],
     limits: { ...defaultLimits, ...options.limits },
     log,
@@ -51,11 +51,11 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
   const address = { host: "127.0.0.1", port: 0 };
   const listener = await openListener({
     address,
-    handle: (exchange) => wire.handle(exchange),
+    handle: (exchange) => router.handle(exchange),
     // A test that handles requests itself handles those of both versions.
     handleStream: (stream) =>
       options.listener?.handle === undefined
-        ? wire.handleStream(stream)
+        ? router.handleStream(stream)
         : options.listener.handle(new Http2Exchange(stream)),
     log,
     ...options.listener,

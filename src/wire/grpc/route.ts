@@ -8,33 +8,36 @@ import type { MethodEntry } from "../method-table.ts";
 import type { Codecs } from "../protobuf/codecs.ts";
 import { GrpcProtocol } from "./protocol.ts";
 
-/** Headers that only the way through `handle` knows what to do with. */
+/** Serves a gRPC call on a stream. False, with nothing consumed: the request is for another route. */
+export type GrpcRoute = (stream: Stream) => boolean;
+
+/** Headers that only `Router.handle` looks at. */
 const unusualHeaders: readonly string[] = ["origin", "sec-fetch-site"];
 
-interface Route {
+interface FoundRoute {
   readonly entry: MethodEntry;
   readonly protocol: GrpcProtocol;
 }
 
 /**
- * The fast path of gRPC: unary and server-streaming calls, without compression. False, with nothing consumed, for
- * whatever it does not know. What it finds out about the headers of a request is kept with them, since clients send the
- * same ones for each call.
+ * The fast path of gRPC: unary and server-streaming calls without compression. Clients send the same headers for each
+ * call, and equal headers are one object: the route is found once for each of them.
  */
-export function createGrpcRoutes(
+export function createGrpcRoute(
   methods: ReadonlyMap<string, MethodEntry>,
   codecs: Codecs,
   options: CallOptions,
-): (stream: Stream) => boolean {
+): GrpcRoute {
   const proto = new GrpcProtocol("application/grpc+proto", codecs.binary);
   const protocols = new Map([
-    // The short form means protobuf, and is answered with the long one.
+    // The short form means protobuf. Responses have the long one.
     ["application/grpc", proto],
     ["application/grpc+proto", proto],
     ["application/grpc+json", new GrpcProtocol("application/grpc+json", codecs.json)],
   ]);
+  const foundRoutes = new WeakMap<HeaderList, FoundRoute | null>();
 
-  function find(headers: HeaderList): Route | null {
+  function find(headers: HeaderList): FoundRoute | null {
     const protocol = protocols.get(headers.contentType ?? "");
     if (protocol === undefined || headers.method !== "POST") return null;
     const entry = methods.get(headers.path as string);
@@ -48,12 +51,12 @@ export function createGrpcRoutes(
 
   return (stream) => {
     const { headers, varying } = stream;
-    if (headers.route === undefined) headers.route = find(headers);
-    const route = headers.route as Route | null;
-    if (route === null) return false;
+    let found = foundRoutes.get(headers);
+    if (found === undefined) foundRoutes.set(headers, (found = find(headers)));
+    if (found === null) return false;
     const timeoutMs = parseGrpcTimeout(varying);
     if (typeof timeoutMs === "string") return false;
-    new Call(route.entry, new Http2Exchange(stream), route.protocol, options, timeoutMs).begin();
+    new Call(found.entry, new Http2Exchange(stream), found.protocol, options, timeoutMs).begin();
     return true;
   };
 }

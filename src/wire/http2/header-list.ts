@@ -2,7 +2,7 @@ import { fieldKinds, type HeaderField } from "./hpack/header-field.ts";
 
 /**
  * The decoded headers of a request, checked by RFC 9113, sections 8.2 and 8.3. Requests with equal headers share one
- * object, so that what a server finds out about it can be kept in `route`. It must not be changed otherwise.
+ * object, which must not be changed: what a server finds out about it can be remembered by it.
  */
 export class HeaderList {
   method: string | undefined = undefined;
@@ -16,8 +16,6 @@ export class HeaderList {
   expectsContinue = false;
   /** Regular headers as they came: name, value, name, value … Cookie crumbs are joined; the varying header is left out. */
   readonly fields: string[] = [];
-  /** For the server: what it has found out about requests with these headers. */
-  route: unknown = undefined;
   /** Which rule the headers break. */
   fault: string | undefined = undefined;
 

@@ -2,7 +2,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import type { Call } from "../call/call.ts";
 import { toErrorJson } from "./error-response.ts";
-import type { RestRoute } from "./rest-route.ts";
+import type { BoundRule } from "./http-rule.ts";
 
 /** Calls `beat` again and again until the returned function is called. */
 export type Heartbeat = (beat: () => void) => () => void;
@@ -14,7 +14,7 @@ export const everyFifteenSeconds: Heartbeat = (beat) => {
 };
 
 export interface EventStreamOptions {
-  readonly route: RestRoute;
+  readonly route: BoundRule;
   readonly call: Call;
   readonly messages: AsyncGenerator<Message, void, undefined>;
   readonly heartbeat: Heartbeat;

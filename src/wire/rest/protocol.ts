@@ -15,9 +15,9 @@ import { toReportedError, wireError } from "../wire-error.ts";
 import type { RestResponse } from "./convention.ts";
 import { respondWithError } from "./error-response.ts";
 import { type Heartbeat, streamEvents } from "./event-stream.ts";
+import type { BoundRule } from "./http-rule.ts";
 import { readRequest } from "./request-reader.ts";
 import { toResponseJson } from "./response-json.ts";
-import type { RestRoute } from "./rest-route.ts";
 import type { RouteMatch } from "./route-tree.ts";
 
 export interface RestProtocolOptions {
@@ -30,11 +30,11 @@ export interface RestProtocolOptions {
 export class RestProtocol implements Protocol {
   readonly name = "rest";
   readonly envelopeBytes = 0;
-  readonly #match: RouteMatch<RestRoute>;
+  readonly #match: RouteMatch<BoundRule>;
   readonly #target: RequestTarget;
   readonly #options: RestProtocolOptions;
 
-  constructor(match: RouteMatch<RestRoute>, target: RequestTarget, options: RestProtocolOptions) {
+  constructor(match: RouteMatch<BoundRule>, target: RequestTarget, options: RestProtocolOptions) {
     this.#match = match;
     this.#target = target;
     this.#options = options;

@@ -13,9 +13,9 @@ import { describeJsonFault } from "../json-fault.ts";
 import { checkListsOfJson, type ListLimits } from "../protobuf/codecs.ts";
 import { wireError } from "../wire-error.ts";
 import { type FieldPath, setFieldFromText } from "./field-path.ts";
+import type { BoundRule } from "./http-rule.ts";
 import { decodePercent } from "./percent-decoding.ts";
 import { setFieldsFromQuery } from "./query-parameters.ts";
-import type { RestRoute } from "./rest-route.ts";
 import type { RouteMatch } from "./route-tree.ts";
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
@@ -31,7 +31,7 @@ interface ReadOptions {
  * the HTTP rule says. `content` is empty for a rule that takes no body.
  */
 export function readRequest(
-  match: RouteMatch<RestRoute>,
+  match: RouteMatch<BoundRule>,
   headers: IncomingHttpHeaders,
   { path, query }: RequestTarget,
   content: Buffer,
@@ -50,7 +50,7 @@ export function readRequest(
   return message;
 }
 
-function bindPath({ route, starts }: RouteMatch<RestRoute>, message: Message, path: string): void {
+function bindPath({ route, starts }: RouteMatch<BoundRule>, message: Message, path: string): void {
   for (const { path: fields, from, to } of route.variables) {
     const end = to < starts.length ? (starts[to] as number) - 1 : path.length - route.verbLength;
     const text = decodePercent(path.slice(starts[from], end));
@@ -90,7 +90,7 @@ function singularString(message: Message, fields: FieldPath): string | undefined
   return typeof value === "string" ? value : undefined;
 }
 
-function bindQuery(route: RestRoute, message: Message, query: string, raw: boolean): void {
+function bindQuery(route: BoundRule, message: Message, query: string, raw: boolean): void {
   if (route.body === "all" && !raw) {
     throw malformed("the body carries every field of this request: query parameters are not taken beside it");
   }
@@ -99,7 +99,7 @@ function bindQuery(route: RestRoute, message: Message, query: string, raw: boole
 }
 
 function readJsonBody(
-  route: RestRoute,
+  route: BoundRule,
   content: Buffer,
   contentType: string | undefined,
   { registry, listLimits }: ReadOptions,
@@ -126,7 +126,7 @@ function readJsonBody(
   }
 }
 
-function hint(route: RestRoute): string {
+function hint(route: BoundRule): string {
   return route.convention.jsonHint === undefined ? "" : `. ${route.convention.jsonHint}`;
 }
 

@@ -1,9 +1,9 @@
 import { type Message, type Registry, toJson } from "@bufbuild/protobuf";
-import type { RestRoute } from "./rest-route.ts";
+import type { BoundRule } from "./http-rule.ts";
 
 /** A response as JSON, or that field of it which its HTTP rule makes the body. */
 export function toResponseJson(
-  { entry, responseBody }: RestRoute,
+  { entry, responseBody }: BoundRule,
   message: Message,
   registry: Registry,
 ): string {

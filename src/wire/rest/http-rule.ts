@@ -16,7 +16,7 @@ interface BoundVariable {
 }
 
 /** One HTTP rule of one method, with every name looked up. */
-export interface RestRoute {
+export interface BoundRule {
   readonly entry: MethodEntry;
   readonly variables: readonly BoundVariable[];
   readonly variablePaths: readonly FieldPath[];
@@ -35,11 +35,11 @@ export interface RestRoute {
  * Reads the google.api.http rules of all methods and their additional bindings. Methods without one, and those where the
  * client streams, have no route. Throws when a rule names what is not there, and when two rules want the same place.
  */
-export function createRestRoutes(
+export function bindHttpRules(
   methods: Iterable<MethodEntry>,
   conventions: RestConventions,
-): RouteTree<RestRoute> {
-  const tree = new RouteTree<RestRoute>();
+): RouteTree<BoundRule> {
+  const tree = new RouteTree<BoundRule>();
   for (const entry of methods) {
     const { spec, service } = entry;
     if (spec.kind === "client_streaming" || spec.kind === "bidi_streaming") continue;
@@ -67,7 +67,7 @@ function bindRoute(
   rule: HttpRule,
   template: PathTemplate,
   convention: RestConvention,
-): RestRoute {
+): BoundRule {
   const { input, output } = entry.spec.method;
   const variables = template.variables.map(({ fieldPath, from, to }) => {
     const path = findFieldPath(input, fieldPath);

@@ -6,7 +6,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { expect, onTestFinished, test } from "vitest";
 import { KeyValueService, PutRequestSchema } from "../../../gen/duetkv/v1/key_value_pb.ts";
 import { registerService } from "../../../src/wire/method-table.ts";
-import { serveLane } from "./serve-lane.ts";
+import { serveService } from "./serve-service.ts";
 
 const [dataFrame, headersFrame, resetFrame, settingsFrame] = [0, 1, 3, 4];
 const [endStream, endHeaders] = [1, 4];
@@ -67,7 +67,7 @@ test.each(Object.keys(requests) as (keyof typeof requests)[])(
         return {};
       },
     });
-    const { port, errors } = await serveLane(service);
+    const { port, errors } = await serveService(service);
     const socket = await openConnection(port);
     const { head, body } = requests[protocol];
     let stream = 1;

@@ -10,8 +10,8 @@ import { wireError } from "../wire-error.ts";
 import type { RestConventions } from "./convention.ts";
 import { respondWithError } from "./error-response.ts";
 import { everyFifteenSeconds, type Heartbeat } from "./event-stream.ts";
+import { bindHttpRules } from "./http-rule.ts";
 import { RestProtocol } from "./protocol.ts";
-import { createRestRoutes } from "./rest-route.ts";
 
 export interface RestOptions extends CallOptions {
   readonly methods: Iterable<MethodEntry>;
@@ -23,12 +23,12 @@ export interface RestOptions extends CallOptions {
 }
 
 /** Responds to every request in some way; never throws. */
-export type RestHandler = (exchange: Exchange, target: RequestTarget) => void;
+export type RestRoute = (exchange: Exchange, target: RequestTarget) => void;
 
 /** Serves the google.api.http rules of the methods. Throws when a rule makes no sense. */
-export function createRestHandler(options: RestOptions): RestHandler {
+export function createRestRoute(options: RestOptions): RestRoute {
   const protocolOptions = { ...options, heartbeat: options.heartbeat ?? everyFifteenSeconds };
-  const routes = createRestRoutes(options.methods, options.conventions);
+  const routes = bindHttpRules(options.methods, options.conventions);
 
   function refusal(method: string, path: string): { error: ConnectError; allow?: string } {
     const allowed = routes.methodsOf(path);

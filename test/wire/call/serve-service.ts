@@ -2,10 +2,10 @@ import { onTestFinished } from "vitest";
 import { defaultLimits, type Limits } from "../../../src/limits.ts";
 import { type Listener, openListener } from "../../../src/wire/listener/listener.ts";
 import type { ServiceRegistration } from "../../../src/wire/method-table.ts";
-import { createWire } from "../../../src/wire/wire.ts";
+import { createRouter } from "../../../src/wire/router.ts";
 import type { WireLog } from "../../../src/wire/wire-log.ts";
 
-export interface LaneServer {
+export interface ServiceServer {
   readonly port: number;
   readonly listener: Listener;
   readonly shutdown: AbortController;
@@ -13,25 +13,25 @@ export interface LaneServer {
   readonly errors: string[];
 }
 
-/** Opens the wire, with the direct lane or without it, until the test is over. */
-export async function serveLane(
+/** Opens the wire, with its fast paths or without them, until the test is over. */
+export async function serveService(
   service: ServiceRegistration,
-  { lane = true, limits = {} }: { lane?: boolean; limits?: Partial<Limits> } = {},
-): Promise<LaneServer> {
+  { fastPath = true, limits = {} }: { fastPath?: boolean; limits?: Partial<Limits> } = {},
+): Promise<ServiceServer> {
   const shutdown = new AbortController();
   const errors: string[] = [];
   const log: WireLog = { debug() {}, warn() {}, error: (_fields, message) => errors.push(message) };
-  const wire = createWire({
+  const router = createRouter({
     services: [service],
     limits: { ...defaultLimits, ...limits },
     log,
     shutdownSignal: shutdown.signal,
-    fastPath: lane,
+    fastPath,
   });
   const listener = await openListener({
     address: { host: "127.0.0.1", port: 0 },
-    handle: (exchange) => wire.handle(exchange),
-    handleStream: (stream) => wire.handleStream(stream),
+    handle: (exchange) => router.handle(exchange),
+    handleStream: (stream) => router.handleStream(stream),
     log,
   });
   onTestFinished(() => listener.drain(0));

@@ -16,7 +16,7 @@ import type { Limits } from "../../../src/limits.ts";
 import { registerService } from "../../../src/wire/method-table.ts";
 import { until } from "../../support/until.ts";
 import { openSocket } from "../serve.ts";
-import { type LaneServer, serveLane, watchForEscapes } from "./serve-lane.ts";
+import { type ServiceServer, serveService, watchForEscapes } from "./serve-service.ts";
 
 type Handlers = Partial<ServiceImpl<typeof KeyValueService>>;
 
@@ -25,7 +25,7 @@ const getRequest = toBinary(GetRequestSchema, create(GetRequestSchema, { key: "a
 
 async function serve(handlers: Handlers, limits: Partial<Limits> = {}) {
   const escaped = watchForEscapes();
-  const server = await serveLane(registerService(KeyValueService, handlers), { limits });
+  const server = await serveService(registerService(KeyValueService, handlers), { limits });
   const session = connect(`http://127.0.0.1:${server.port}`);
   session.on("error", () => {});
   onTestFinished(() => {
@@ -278,7 +278,7 @@ describe("unary gRPC", () => {
 });
 
 describe("Connect and gRPC-Web", () => {
-  const post = (server: LaneServer, type: string, body: string, headers: Record<string, string> = {}) =>
+  const post = (server: ServiceServer, type: string, body: string, headers: Record<string, string> = {}) =>
     fetch(`http://127.0.0.1:${server.port}${path("Put")}`, {
       method: "POST",
       headers: { "content-type": type, ...headers },

@@ -17,7 +17,7 @@ import { conformanceService } from "../../conformance/service.ts";
 import { createRandom, rounds, seed } from "../../support/random.ts";
 import { type Case, createCase, registry, requestBytesMax } from "./random-request.ts";
 import { type RawAnswer, RawClient } from "./raw-exchange.ts";
-import { serveLane, watchForEscapes } from "./serve-lane.ts";
+import { serveService, watchForEscapes } from "./serve-service.ts";
 
 /** An answer in words that do not depend on the protocol, nor on what differs from call to call. */
 interface Reading {
@@ -31,20 +31,20 @@ interface Reading {
 }
 
 /**
- * The differences between the lanes that are meant, and no others:
+ * The intended differences between the fast paths and Connect:
  *
- * - The lane's own errors carry ErrorInfo and say in their own words what is wrong; so do those that hide what a handler
+ * - Errors of the fast paths carry ErrorInfo and say in their own words what is wrong; so do those that hide what a handler
  *   threw. Only their code is compared.
- * - What is not protobuf is the client's fault: invalid_argument in the lane, internal in Connect.
- * - A message of which there is the envelope's header only is cut off for the lane, and none at all for Connect.
- * - Of a second message and one that cannot be decoded, the lane tells of the second first.
- * - The lane never compresses what it answers. Bodies are compared after decompression.
- * - An error without headers of the handler is one block (Trailers-Only) in the lane, two in Connect; to clients they
+ * - What is not protobuf is the client's fault: invalid_argument in the fast paths, internal in Connect.
+ * - A message of which there is the envelope's header only is cut off for the fast paths, and none at all for Connect.
+ * - Of a second message and one that cannot be decoded, the fast paths report of the second first.
+ * - The fast paths never compress responses. Bodies are compared after decompression.
+ * - An error without headers of the handler is one block (Trailers-Only) in the fast paths, two in Connect; to clients they
  *   are the same.
- * - A body over the limit that is too long for one message is too large for the lane, whatever its messages are.
+ * - A body over the limit that is too long for one message is too large for the fast paths, whatever its messages are.
  *
- * And two that no case here provokes: the lane ends a call at its deadline even if the handler does not listen to its
- * signal; JSON that is not UTF-8 is refused by the lane and patched by Connect.
+ * And two that no case here provokes: a fast path ends a call at its deadline even if the handler does not listen to its
+ * signal; JSON that is not UTF-8 is refused by the fast paths and patched by Connect.
  */
 function withoutIntendedDifferences(reading: Reading, own: boolean): Reading {
   const { error } = reading;
@@ -86,21 +86,21 @@ const service = registerService(ConformanceService, {
   },
 });
 
-test("the lane answers as Connect does", async () => {
+test("the fast paths respond as Connect does", async () => {
   console.log(`SEED=${seed}`);
   const escaped = watchForEscapes();
   const random = createRandom(seed);
   const limits = { registry, requestBytesMax };
-  const lane = new RawClient((await serveLane(service, { limits })).port);
-  const connect = new RawClient((await serveLane(service, { limits, lane: false })).port);
+  const own = new RawClient((await serveService(service, { limits })).port);
+  const connect = new RawClient((await serveService(service, { limits, fastPath: false })).port);
   let answered = 0;
   for (let round = 0; round < 300 * rounds; round++) {
     const each = createCase(random);
-    const [ours, theirs] = await Promise.all([lane.send(each.raw), connect.send(each.raw)]);
+    const [ours, theirs] = await Promise.all([own.send(each.raw), connect.send(each.raw)]);
     // Whether the answer or the reset comes first is a race.
     if (each.raw.resetAfter !== undefined) continue;
     const mine = read(each, ours);
-    const own = hasErrorInfo(mine);
+    const isOwnError = hasErrorInfo(mine);
     const context = JSON.stringify({
       seed,
       round,
@@ -108,15 +108,15 @@ test("the lane answers as Connect does", async () => {
       raw: { ...each.raw, body: each.raw.body.length },
     });
     const expected = read(each, theirs);
-    if (own) applyIntendedCodes(mine?.error, expected);
+    if (isOwnError) applyIntendedCodes(mine?.error, expected);
     // Both carry the case, so that a failure tells it.
-    expect({ context, reading: mine && withoutIntendedDifferences(mine, own) }).toEqual({
+    expect({ context, reading: mine && withoutIntendedDifferences(mine, isOwnError) }).toEqual({
       context,
-      reading: expected && withoutIntendedDifferences(expected, own),
+      reading: expected && withoutIntendedDifferences(expected, isOwnError),
     });
     answered += mine === undefined ? 0 : 1;
   }
-  lane.close();
+  own.close();
   connect.close();
   expect(answered).toBeGreaterThan(0);
   expect(escaped).toEqual([]);
