@@ -11,7 +11,7 @@ RUN npm run bundle
 # What the final image has: the Node that the lock file names by hash, the libraries that it and the native add-on are
 # linked with, the bundle, and an empty data directory.
 RUN mkdir -p /image/app/native /data \
-    && cp -r dist/duetkv.mjs dist/chunks LICENSE /image/app/ \
+    && cp dist/*.mjs LICENSE /image/app/ \
     && cp dist/native/linux-"$(node -p process.arch)".node /image/app/native/ \
     && cp node_modules/node-linux-*/bin/node /image/app/node \
     && ldd /image/app/node /image/app/native/*.node | grep -o '/lib[^ ]*' | sort -u \

@@ -1,4 +1,5 @@
 import packageJson from "../package.json" with { type: "json" };
+import { describeCommands } from "./cli/help.ts";
 import { type Configuration, createConfiguration } from "./config/configuration.ts";
 import { unknownVariables } from "./config/environment.ts";
 import { describeFlags, parseFlags } from "./config/flags.ts";
@@ -13,11 +14,11 @@ import type { TransactionLogger } from "./transaction-log/transaction-logger.ts"
 
 const usage = `duetkv: a key-value store that speaks gRPC and REST
 
-  duetkv [--NAME VALUE …]                      serve
-  duetkv log verify [--log file:DIR]           check the log; changes nothing
-  duetkv log repair [--log file:DIR] [--apply] show what a repair would do, or do it
-  duetkv log cat [--log file:DIR]              print each transaction as a line of JSON
+  duetkv [--NAME VALUE …]            serve
   duetkv --version | --help
+${describeCommands()}
+
+The help of a command: duetkv COMMAND --help.
 
 Settings, with defaults in parentheses. --log-level is DUETKV_LOG_LEVEL in the environment, and so on; flags win.
 A SIZE is a number of bytes, or has a unit: 64MiB.

@@ -1,4 +1,4 @@
-// Fails when gen/, or the table of reasons in docs/api.md, is not what its sources generate.
+// Fails when gen/, the table of reasons in docs/api.md, or docs/cli.md, is not what its sources generate.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,6 +13,10 @@ try {
     stdio: "inherit",
   });
   execFileSync("diff", ["--brief", "docs/api.md", join(directory, "api.md")], { stdio: "inherit" });
+  execFileSync(process.execPath, ["tools/generate-cli-docs.ts", join(directory, "cli.md")], {
+    stdio: "inherit",
+  });
+  execFileSync("diff", ["--brief", "docs/cli.md", join(directory, "cli.md")], { stdio: "inherit" });
 } catch {
   console.error("generated files are stale: run npm run generate");
   process.exitCode = 1;

@@ -15,7 +15,11 @@ export function unknownVariables(
   environment: Readonly<Record<string, string | undefined>>,
 ): readonly UnknownVariable[] {
   const known = Object.keys(settings.entries).map(toVariableName);
-  return Object.keys(environment)
-    .filter((name) => name.startsWith("DUETKV_") && !known.includes(name) && !injected.test(name))
-    .map((variable) => ({ variable, nearest: nearestName(variable, known) }));
+  return (
+    Object.keys(environment)
+      .filter((name) => name.startsWith("DUETKV_") && !known.includes(name))
+      // Those of the client commands say nothing to the service.
+      .filter((name) => !injected.test(name) && !name.startsWith("DUETKV_CLIENT_"))
+      .map((variable) => ({ variable, nearest: nearestName(variable, known) }))
+  );
 }

@@ -88,6 +88,7 @@ test("refuses limits that contradict each other, with both values", () => {
 
 test("names unknown variables with the nearest known one, but not those that Kubernetes sets", () => {
   const kubernetes = {
+    DUETKV_CLIENT_SERVER: "10.0.0.3:8080",
     DUETKV_SERVICE_HOST: "10.0.0.1",
     DUETKV_SERVICE_PORT: "8080",
     DUETKV_SERVICE_PORT_API: "8080",

@@ -1,0 +1,208 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { HttpConnection, type HttpRequest } from "../http/connection.ts";
+import type { HttpResponse } from "../http/response.ts";
+import type { ClientSettings } from "../settings.ts";
+import { backoffMs } from "./backoff.ts";
+import { CallError, isTransient, readCallError } from "./call-error.ts";
+import { encodeEnvelope, readEnvelopes } from "./envelope.ts";
+
+const responseBytesMax = 256 * 1024 * 1024;
+
+export interface CallOptions {
+  /**
+   * "read" and "exact" calls are tried again whatever happened: a repeat changes nothing more. A "write" is tried again
+   * only when nothing happened.
+   */
+  readonly kind: "read" | "write" | "exact";
+  /** All tries together. Default: that of the settings. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Calls the service with JSON of Connect over HTTP/1.1, one call after the other on one connection. Any server will do:
+ * when one cannot be reached or cannot serve, the next is tried. Rejects with CallError.
+ */
+export class Client {
+  readonly #settings: ClientSettings;
+  readonly #onRetry: (error: CallError) => void;
+  #connection: HttpConnection | undefined;
+  #server = 0;
+
+  /** `onRetry` is told why a call is tried again. */
+  constructor(settings: ClientSettings, onRetry: (error: CallError) => void = () => {}) {
+    this.#settings = settings;
+    this.#onRetry = onRetry;
+  }
+
+  /** The first server of the settings, or the one that was reached last. */
+  get server(): URL {
+    return this.#settings.servers[this.#server] as URL;
+  }
+
+  get timeoutMs(): number {
+    return this.#settings.timeoutMs;
+  }
+
+  /** `method` is that of KeyValueService, or has its service before it: StatusService/GetStatus. */
+  async call<Response>(method: string, request: object, options: CallOptions): Promise<Response> {
+    const deadline = performance.now() + (options.timeoutMs ?? this.#settings.timeoutMs);
+    const body = JSON.stringify(request);
+    return this.#retrying(options.kind, deadline, (leftMs) =>
+      this.#exchange(this.#toPost(method, "application/json", body, leftMs), leftMs, async (response) => {
+        const text = (await readBody(response)).toString();
+        if (response.status !== 200) throw readCallError(response.status, text);
+        return JSON.parse(text) as Response;
+      }),
+    );
+  }
+
+  /**
+   * The messages of a server stream. The first must come within the timeout of the settings, and each later one within
+   * `silenceMs` of the one before. It is not tried again.
+   */
+  async *stream<Message>(
+    method: string,
+    request: object,
+    silenceMs: number,
+  ): AsyncGenerator<Message, void, undefined> {
+    const { timeoutMs } = this.#settings;
+    const body = encodeEnvelope(JSON.stringify(request));
+    const connection = await this.#connect(timeoutMs);
+    try {
+      connection.limitSilence(timeoutMs, `no response within ${timeoutMs} ms`);
+      const response = await connection.send(this.#toPost(method, "application/connect+json", body));
+      if (response.status !== 200) {
+        throw readCallError(response.status, (await readBody(response)).toString());
+      }
+      for await (const message of readEnvelopes<Message>(response.body)) {
+        connection.limitSilence(silenceMs, `no sign of life for ${silenceMs / 1000} s`);
+        yield message;
+      }
+    } catch (error) {
+      throw toLostError(error);
+    } finally {
+      this.close();
+    }
+  }
+
+  /** The next call goes to the next server. */
+  useNextServer(): void {
+    this.close();
+    this.#server = (this.#server + 1) % this.#settings.servers.length;
+  }
+
+  close(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+
+  async #retrying<Result>(
+    kind: CallOptions["kind"],
+    deadline: number,
+    attempt: (leftMs: number) => Promise<Result>,
+  ): Promise<Result> {
+    // Once it is open whether one try did something, no later one that did nothing can tell.
+    let open: CallError | undefined;
+    for (let failures = 1; ; failures++) {
+      try {
+        return await attempt(Math.max(deadline - performance.now(), 1));
+      } catch (error) {
+        if (!(error instanceof CallError)) throw error;
+        const isOpen = kind !== "read" && error.details.outcome === "unknown";
+        if (isOpen) open = error;
+        const final = !isTransient(error) || (isOpen && kind === "write");
+        const pauseMs = this.#pauseMs(failures);
+        if (final || performance.now() + pauseMs >= deadline) {
+          throw kind === "read"
+            ? withOutcome(error, "nothing")
+            : withOutcome(error, open === undefined ? "nothing" : "unknown");
+        }
+        this.#onRetry(error);
+        this.useNextServer();
+        await delay(pauseMs);
+      }
+    }
+  }
+
+  /** Every server is tried at once before the first pause. */
+  #pauseMs(failures: number): number {
+    const rounds = failures / this.#settings.servers.length;
+    return Number.isInteger(rounds) ? backoffMs(rounds) : 0;
+  }
+
+  async #exchange<Result>(
+    request: HttpRequest,
+    leftMs: number,
+    read: (response: HttpResponse) => Promise<Result>,
+  ): Promise<Result> {
+    const connection = await this.#connect(leftMs);
+    const message = `no response within the time that was left, ${Math.ceil(leftMs)} ms`;
+    const timer = setTimeout(() => connection.close(new DeadlineError(message)), leftMs);
+    try {
+      const result = await read(await connection.send(request));
+      if (!connection.usable) this.close();
+      return result;
+    } catch (error) {
+      if (!(error instanceof CallError) || !connection.usable) this.close();
+      throw toLostError(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #connect(timeoutMs: number): Promise<HttpConnection> {
+    if (this.#connection?.usable === true) return this.#connection;
+    this.close();
+    try {
+      this.#connection = await HttpConnection.open(this.server, this.#settings.tls, timeoutMs);
+      return this.#connection;
+    } catch (error) {
+      const message = `cannot reach ${this.server.origin}: ${(error as Error).message || (error as NodeJS.ErrnoException).code}`;
+      throw new CallError(
+        { code: "unavailable", reason: "UNREACHABLE", message, metadata: {}, outcome: "nothing" },
+        error,
+      );
+    }
+  }
+
+  #toPost(method: string, type: string, body: string | Uint8Array, timeoutMs?: number): HttpRequest {
+    const { token } = this.#settings;
+    return {
+      method: "POST",
+      path: `/duetkv.v1.${method.includes("/") ? method : `KeyValueService/${method}`}`,
+      headers: {
+        "Content-Type": type,
+        "Connect-Protocol-Version": "1",
+        ...(timeoutMs !== undefined && { "Connect-Timeout-Ms": String(Math.ceil(timeoutMs)) }),
+        ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+      },
+      body,
+    };
+  }
+}
+
+class DeadlineError extends Error {}
+
+function withOutcome({ details, cause }: CallError, outcome: "nothing" | "unknown"): CallError {
+  return new CallError({ ...details, outcome }, cause);
+}
+
+async function readBody({ body }: HttpResponse): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let length = 0;
+  for await (const piece of body) {
+    length += piece.length;
+    if (length > responseBytesMax) throw new Error(`a response of more than ${responseBytesMax} bytes`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** The request was sent, and no response came that can be read. */
+function toLostError(error: unknown): CallError {
+  if (error instanceof CallError) return error;
+  const { message } = error as Error;
+  const code = error instanceof DeadlineError ? "deadline_exceeded" : "unavailable";
+  const reason = error instanceof DeadlineError ? "DEADLINE_EXCEEDED" : "CONNECTION_LOST";
+  return new CallError({ code, reason, message, metadata: {}, outcome: "unknown" }, error);
+}

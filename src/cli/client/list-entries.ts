@@ -1,0 +1,50 @@
+import type { Client } from "./client.ts";
+import type { Entry, ListResponse } from "./messages.ts";
+
+export interface ListRequest {
+  readonly prefix?: string | undefined;
+  readonly reverse?: boolean;
+  readonly keysOnly?: boolean;
+  readonly delimiter?: string;
+}
+
+/** An entry, or a prefix that stands for all keys that begin with it. */
+export type Listed = { readonly entry: Entry } | { readonly prefix: string };
+
+/** The service's own bound of a page. */
+const pageSizeMax = 1000;
+
+/** Reads page after page until `limit` are delivered, or all. */
+export async function* listEntries(
+  client: Client,
+  request: ListRequest,
+  limit = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Listed, void, undefined> {
+  let left = limit;
+  let pageToken = "";
+  do {
+    const page: ListResponse = await client.call<ListResponse>(
+      "List",
+      { ...request, pageToken, pageSize: Math.min(left, pageSizeMax) },
+      { kind: "read" },
+    );
+    const listed = inOrder(page, request.reverse === true);
+    left -= listed.length;
+    yield* listed;
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "" && left > 0);
+}
+
+/** A page has its entries and its prefixes each in order; together they are in the order of UTF-8 bytes. */
+function inOrder({ entries, prefixes }: ListResponse, reverse: boolean): readonly Listed[] {
+  const listed: Listed[] = entries.map((entry) => ({ entry }));
+  if (prefixes.length === 0) return listed;
+  const bytes = new Map<Listed, Buffer>();
+  for (const each of [...listed, ...prefixes.map((prefix) => ({ prefix }))]) {
+    bytes.set(each, Buffer.from("entry" in each ? each.entry.key : each.prefix));
+  }
+  const direction = reverse ? -1 : 1;
+  return [...bytes]
+    .toSorted(([, one], [, other]) => direction * Buffer.compare(one, other))
+    .map(([each]) => each);
+}

@@ -1,0 +1,51 @@
+// The messages of the contract as they travel in JSON: an int64 is a string of digits, bytes are Base64. The server sends
+// every field, also those that have their default. They are printed as they came.
+
+export interface Entry {
+  readonly key: string;
+  /** Neither of the two where values are left out. */
+  readonly value?: string;
+  readonly bytesValue?: string;
+  readonly revision: string;
+  readonly createRevision: string;
+  readonly version: string;
+  /** RFC 3339. */
+  readonly updateTime?: string;
+  readonly expireTime?: string;
+}
+
+export interface GetResponse {
+  readonly entry: Entry;
+}
+
+export interface WriteResponse {
+  readonly revision: string;
+}
+
+export interface DeleteResponse {
+  readonly revision: string;
+  readonly deleted: boolean;
+}
+
+export interface ListResponse {
+  readonly revision: string;
+  readonly entries: readonly Entry[];
+  readonly prefixes: readonly string[];
+  readonly nextPageToken: string;
+  readonly count: string;
+}
+
+export interface Event {
+  readonly type: "PUT" | "DELETE";
+  readonly entry: Entry;
+  readonly previous?: Entry;
+  readonly expired: boolean;
+}
+
+export interface WatchResponse {
+  readonly revision: string;
+  readonly events: readonly Event[];
+  readonly existing: readonly Entry[];
+  readonly existingEnd: boolean;
+  readonly resumeRevision?: string;
+}

@@ -1,0 +1,20 @@
+import type { CommandSpec, FlagValues } from "./command.ts";
+import { keyCommands } from "./table/keys.ts";
+import { operationCommands } from "./table/operations.ts";
+
+/** Every command of `duetkv` by its name: the parser, the help, docs/cli.md and the tests are made from this. */
+export const commands = { ...keyCommands, ...operationCommands };
+
+export type CommandName = keyof typeof commands;
+
+/** What the user gave to a command. */
+export interface CommandArguments<Name extends CommandName = CommandName> {
+  readonly positionals: readonly string[];
+  readonly flags: FlagValues<(typeof commands)[Name]["flags"]>;
+  /** What came after `--`; undefined without it. Never empty. */
+  readonly childCommand: readonly [string, ...string[]] | undefined;
+}
+
+export function findCommand(name: string): CommandSpec | undefined {
+  return Object.hasOwn(commands, name) ? commands[name as CommandName] : undefined;
+}

@@ -1,0 +1,21 @@
+import type { GetResponse } from "../client/messages.ts";
+import { readValue } from "../entry-value.ts";
+import { usageFailure } from "../failure.ts";
+import type { Run } from "../invocation.ts";
+import { isTerminalSafe } from "../printable.ts";
+
+export const run: Run<"get"> = async ({ positionals: [key], flags, output, openClient }) => {
+  const request = { key, ...(flags.local && { consistency: "LOCAL" }), minRevision: flags["min-revision"] };
+  const { entry } = await openClient().call<GetResponse>("Get", request, { kind: "read" });
+  const value = readValue(entry);
+  if (output.json) output.object(entry);
+  else if (!output.terminal) output.bytes(value);
+  else if (entry.bytesValue === undefined && isTerminalSafe(value.toString())) output.line(value.toString());
+  else {
+    throw usageFailure(
+      `the value has ${value.length} bytes that a terminal cannot show`,
+      "Write it to a file: duetkv get KEY > FILE. Or print it as JSON: --json.",
+    );
+  }
+  return 0;
+};

@@ -1,0 +1,65 @@
+import type { CallError, CallErrorDetails } from "./client/call-error.ts";
+import type { Outcome } from "./exit-codes.ts";
+import { CommandFailure } from "./failure.ts";
+
+const outcomeOfReason: Readonly<Record<string, Outcome>> = {
+  NO_SUCH_KEY: "noSuchKey",
+  REVISION_MISMATCH: "conditionFailed",
+  KEY_EXISTS: "conditionFailed",
+  KEY_TOO_LONG: "limit",
+  TOO_MANY_OPERATIONS: "limit",
+  RATE_LIMITED: "unavailable",
+};
+
+const outcomeOfCode: Readonly<Record<string, Outcome>> = {
+  invalid_argument: "usage",
+  unauthenticated: "denied",
+  permission_denied: "denied",
+  resource_exhausted: "limit",
+  unavailable: "unavailable",
+  deadline_exceeded: "unavailable",
+};
+
+const adviceOfReason: Readonly<Record<string, string>> = {
+  NO_SUCH_KEY: "Show the keys that there are: duetkv ls.",
+  KEY_EXISTS: "Leave out --if-new to replace it, or use --if-revision with the revision that you have seen.",
+  REVISION_COMPACTED: "Start at a later revision, or start over with --existing.",
+  STORE_FULL: "Delete entries, or give the service more memory (--store-bytes-max).",
+  UNREACHABLE: "Start the service with duetkv, or name its address with --server.",
+  DEADLINE_EXCEEDED: "Give it more time with --timeout.",
+  CONNECTION_LOST: "See the log of the service, and try again.",
+  HOST_NOT_ALLOWED: "Add the name to --allowed-hosts of the service.",
+};
+
+/** What the user is told of a failed call. `expectedRevision` is that of --if-revision. */
+export function describeCallError(error: CallError, expectedRevision?: string): CommandFailure {
+  const { details } = error;
+  const { reason, code, metadata } = details;
+  const outcome =
+    details.outcome === "unknown"
+      ? "outcomeUnknown"
+      : (outcomeOfReason[reason] ?? outcomeOfCode[code] ?? "failed");
+  const advice =
+    outcome === "outcomeUnknown"
+      ? "The write may or may not have happened. Read the entry before you repeat it."
+      : reason === "REVISION_MISMATCH"
+        ? "Read the entry again, and decide anew."
+        : adviceOfReason[reason];
+  return new CommandFailure(
+    {
+      outcome,
+      reason: reason || code.toUpperCase(),
+      message: toMessage(details, expectedRevision),
+      advice,
+      metadata,
+    },
+    error,
+  );
+}
+
+function toMessage({ reason, message, metadata }: CallErrorDetails, expected: string | undefined): string {
+  const current = metadata["current_revision"];
+  if (reason !== "REVISION_MISMATCH" || expected === undefined || current === undefined) return message;
+  if (current === "0") return `there is no such key; the revision was to be ${expected}`;
+  return `the revision is ${current}, not ${expected}`;
+}

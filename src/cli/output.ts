@@ -1,0 +1,57 @@
+import { once } from "node:events";
+import type { OutputSettings } from "./settings.ts";
+
+const colors = { red: 31, green: 32, yellow: 33, cyan: 36 } as const;
+
+/** Where a command prints: results go to stdout, everything else to stderr. */
+export class Output {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** Whether a person reads stdout. */
+  readonly terminal = process.stdout.isTTY;
+  readonly #colored: boolean;
+
+  constructor({ json, quiet, noColor }: OutputSettings) {
+    this.json = json;
+    this.quiet = quiet;
+    this.#colored = this.terminal && !noColor && process.env["TERM"] !== "dumb";
+  }
+
+  line(text: string): void {
+    process.stdout.write(`${text}\n`);
+  }
+
+  bytes(bytes: Uint8Array): void {
+    process.stdout.write(bytes);
+  }
+
+  /** One object a line. */
+  object(value: unknown): void {
+    this.line(JSON.stringify(value));
+  }
+
+  /** What is good to know, and no result; --quiet leaves it out. */
+  note(text: string): void {
+    if (!this.quiet) process.stderr.write(`${text}\n`);
+  }
+
+  /** What must not be overlooked. */
+  warn(text: string): void {
+    process.stderr.write(`duetkv: ${text}\n`);
+  }
+
+  color(name: keyof typeof colors, text: string): string {
+    return this.#colored ? `\x1b[${colors[name]}m${text}\x1b[39m` : text;
+  }
+
+  /** Resolves when the reader of stdout has taken everything, or as much as keeps memory bounded. */
+  async drained(): Promise<void> {
+    if (process.stdout.writableNeedDrain) await once(process.stdout, "drain");
+  }
+
+  /** Resolves when everything is written; the process can exit then. */
+  async flushed(): Promise<void> {
+    if (process.stdout.writableLength === 0) return;
+    await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+  }
+}

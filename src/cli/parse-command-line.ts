@@ -1,0 +1,114 @@
+import { parseArgs } from "node:util";
+import { nearestName } from "../config/nearest-name.ts";
+import type { Flags, FlagValues } from "./command.ts";
+import { type CommandArguments, type CommandName, commands, findCommand } from "./command-table.ts";
+import { usageFailure } from "./failure.ts";
+import { readFlagValue } from "./flag-value.ts";
+import { globalFlags } from "./global-flags.ts";
+
+export type GlobalFlagValues = FlagValues<typeof globalFlags>;
+
+export interface CommandLine extends CommandArguments {
+  readonly name: CommandName;
+  readonly globals: GlobalFlagValues;
+}
+
+/** Reads the arguments of `duetkv COMMAND`. Throws CommandFailure with what is wrong and how it would be right. */
+export function parseCommandLine(args: readonly string[]): CommandLine {
+  const { name, rest } = takeName(args);
+  const spec = findCommand(name);
+  if (spec === undefined) throw unknownCommand(name);
+  const split = spec.runsCommand === true ? rest.indexOf("--") : -1;
+  const own = split === -1 ? rest : rest.slice(0, split);
+  const flags: Flags = { ...spec.flags, ...globalFlags };
+  const { values, positionals } = parse(name, own, flags);
+  const globals = pick(values, globalFlags) as GlobalFlagValues;
+  if (!globals.help) assertCount(name, positionals.length, spec.positionals);
+  return {
+    name: name as CommandName,
+    globals,
+    flags: pick(values, spec.flags) as CommandLine["flags"],
+    positionals,
+    childCommand: split === -1 ? undefined : toChildCommand(name, rest.slice(split + 1)),
+  };
+}
+
+/** Global flags may stand before the name. Some names are two words. */
+function takeName(args: readonly string[]): { readonly name: string; readonly rest: string[] } {
+  let index = 0;
+  while (args[index]?.startsWith("-") === true) {
+    const [flag, value] = (args[index] as string).slice(2).split("=", 2) as [string, string?];
+    const spec: Flags[string] | undefined = (globalFlags as Flags)[flag];
+    index += spec === undefined || spec.type === "boolean" || value !== undefined ? 1 : 2;
+  }
+  const [first = "", second = ""] = args.slice(index);
+  const words = findCommand(`${first} ${second}`) === undefined ? 1 : 2;
+  return {
+    name: words === 2 ? `${first} ${second}` : first,
+    rest: [...args.slice(0, index), ...args.slice(index + words)],
+  };
+}
+
+function unknownCommand(name: string) {
+  const names = Object.keys(commands);
+  const group = names.filter((known) => known.startsWith(`${name} `));
+  if (group.length > 0) return usageFailure(`${name} needs one of: ${group.join(", ")}`);
+  const nearest = nearestName(name, names);
+  const guess = nearest === undefined ? "" : `; did you mean ${nearest}?`;
+  return usageFailure(`unknown command ${JSON.stringify(name)}${guess}`, "See duetkv --help.");
+}
+
+function parse(name: string, args: string[], flags: Flags) {
+  const options = Object.fromEntries(
+    Object.entries(flags).map(([flag, { type }]) => [
+      flag,
+      { type: type === "boolean" ? ("boolean" as const) : ("string" as const), multiple: type === "texts" },
+    ]),
+  );
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { ...options, help: { type: "boolean", short: "h" } },
+    });
+    return { values: readValues(values, flags), positionals };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined || !code.startsWith("ERR_PARSE_ARGS")) throw error;
+    throw usageFailure(describeMistake(code, message, flags), `See duetkv ${name} --help.`);
+  }
+}
+
+function describeMistake(code: string, message: string, flags: Flags): string {
+  if (code !== "ERR_PARSE_ARGS_UNKNOWN_OPTION") return message;
+  const flag = /'(--?[^' =]+)/.exec(message)?.[1] ?? "";
+  const nearest = nearestName(flag.replace(/^-+/, ""), Object.keys(flags));
+  const guess = nearest === undefined ? "" : `; did you mean --${nearest}?`;
+  return `unknown flag ${flag}${guess || ". An argument that begins with - goes after --"}`;
+}
+
+function readValues(values: Readonly<Record<string, unknown>>, flags: Flags): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(flags).map(([flag, { type }]) => {
+      const given = values[flag];
+      if (type === "boolean") return [flag, given === true];
+      if (type === "texts") return [flag, given ?? []];
+      return [flag, given === undefined ? undefined : readFlagValue(type, given as string, `--${flag}`)];
+    }),
+  );
+}
+
+function pick(values: Readonly<Record<string, unknown>>, flags: Flags): Record<string, unknown> {
+  return Object.fromEntries(Object.keys(flags).map((flag) => [flag, values[flag]]));
+}
+
+function assertCount(name: string, count: number, [min, max]: readonly [number, number]): void {
+  if (count >= min && count <= max) return;
+  const usage = `duetkv ${name} ${findCommand(name)?.usage}`.trimEnd();
+  throw usageFailure(`${name} got too ${count < min ? "few" : "many"} arguments`, `Usage: ${usage}`);
+}
+
+function toChildCommand(name: string, words: readonly string[]): readonly [string, ...string[]] {
+  if (words.length === 0) throw usageFailure(`${name} needs a command after --`);
+  return words as [string, ...string[]];
+}

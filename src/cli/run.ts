@@ -1,0 +1,66 @@
+import { CallError } from "./client/call-error.ts";
+import { Client } from "./client/client.ts";
+import type { CommandName } from "./command-table.ts";
+import { describeCallError } from "./describe-call-error.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { CommandFailure } from "./failure.ts";
+import type { Run } from "./invocation.ts";
+import { Output } from "./output.ts";
+import { type CommandLine, parseCommandLine } from "./parse-command-line.ts";
+import { readClientSettings, readOutputSettings } from "./settings.ts";
+
+/** Each command is loaded when it is used. */
+const loaders: { readonly [Name in CommandName]: () => Promise<{ readonly run: Run<Name> }> } = {
+  get: () => import("./commands/get.ts"),
+  put: () => import("./commands/put.ts"),
+  del: () => import("./commands/del.ts"),
+  ls: () => import("./commands/ls.ts"),
+  watch: () => import("./commands/watch.ts"),
+  "log verify": async () => ({ run: (await import("./commands/log.ts")).runVerify }),
+  "log repair": async () => ({ run: (await import("./commands/log.ts")).runRepair }),
+  "log cat": async () => ({ run: (await import("./commands/log.ts")).runCat }),
+};
+
+/** Runs `duetkv COMMAND …` and resolves with its exit code; a failure has been described on stderr then. */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  process.once("SIGINT", () => process.exit(exitCodes.interrupted.code));
+  process.stdout.once("error", ({ code, message }: NodeJS.ErrnoException) => {
+    // A reader that has seen enough, such as `head`, needs no message.
+    if (code !== "EPIPE") console.error(`duetkv: cannot write to stdout: ${message}`);
+    process.exit(exitCodes.failed.code);
+  });
+  let json = args.includes("--json");
+  try {
+    const line = parseCommandLine(args);
+    if (line.globals.help) {
+      console.log((await import("./help.ts")).describeCommand(line.name));
+      return exitCodes.done.code;
+    }
+    const output = new Output(readOutputSettings(line.globals, process.env));
+    ({ json } = output);
+    const exitCode = await runCommand(line, output);
+    await output.flushed();
+    return exitCode;
+  } catch (error) {
+    const failure = error instanceof CallError ? describeCallError(error) : error;
+    if (!(failure instanceof CommandFailure)) throw error;
+    process.stderr.write(`${failure.describe(json)}\n`);
+    return failure.exitCode;
+  }
+}
+
+async function runCommand(line: CommandLine, output: Output): Promise<number> {
+  // The table gives each command its own flags; which ones cannot be seen from here.
+  const { run } = (await loaders[line.name]()) as { readonly run: Run<CommandName> };
+  const openClient = () => {
+    const settings = readClientSettings(line.globals, process.env);
+    let explained = false;
+    return new Client(settings, ({ message }) => {
+      // A person who waits wants to know for what.
+      if (!explained && process.stderr.isTTY)
+        output.note(`${message}; trying again for ${settings.timeoutMs / 1000} s`);
+      explained = true;
+    });
+  };
+  return run({ ...line, output, openClient });
+}

@@ -1,0 +1,95 @@
+import type { CommandSpec } from "../command.ts";
+
+const precondition = {
+  "if-revision": {
+    type: "revision",
+    value: "REV",
+    text: "only if this is the entry's revision",
+  },
+} as const;
+
+/** Reading and writing of single keys, and lists of them. */
+export const keyCommands = {
+  get: {
+    usage: "KEY",
+    positionals: [1, 1],
+    summary: "print a value",
+    details:
+      "The value is printed byte for byte; on a terminal a newline is added, and binary values are refused. Exit code 3: " +
+      "there is no such key.",
+    examples: ["duetkv get greeting", "duetkv get icon > icon.png", "duetkv get greeting --json"],
+    flags: {
+      local: { type: "boolean", text: "what this replica knows, without asking the log" },
+      "min-revision": { type: "revision", value: "REV", text: "wait until the server has this revision" },
+    },
+  },
+  put: {
+    usage: "KEY [VALUE|-]",
+    positionals: [1, 2],
+    summary: "store a value",
+    details:
+      "Without VALUE, or with -, the value is read from stdin. It is stored as text if it is valid UTF-8, and as bytes " +
+      "otherwise. A put without --ttl is permanent.",
+    examples: [
+      "duetkv put greeting hello",
+      "duetkv put icon --file icon.png",
+      "duetkv put job/7 running --ttl 60s --if-new",
+    ],
+    flags: {
+      file: { type: "text", value: "FILE", text: "read the value from a file" },
+      bytes: { type: "boolean", text: "store it as bytes, also if it is text" },
+      ttl: { type: "duration", value: "TIME", text: "the entry expires after this time, at least 1s" },
+      "if-new": { type: "boolean", text: "only if there is no such key" },
+      ...precondition,
+    },
+  },
+  del: {
+    usage: "KEY…",
+    positionals: [1, Number.POSITIVE_INFINITY],
+    summary: "delete keys",
+    details:
+      "Prints how many there were. Keys that do not exist are no failure. Each key is deleted by itself: for all or " +
+      "nothing use `duetkv commit`.",
+    examples: ["duetkv del greeting icon", "duetkv del job/7 --if-revision 12"],
+    flags: precondition,
+  },
+  ls: {
+    usage: "[PREFIX]",
+    positionals: [0, 1],
+    summary: "list keys",
+    details:
+      "One level, as files in a folder: what has a / after the prefix is shown once, up to and with that /. Keys with " +
+      "unprintable characters are shown as JSON strings.",
+    examples: ["duetkv ls", "duetkv ls config/ --values", "duetkv ls config/ --recursive --count"],
+    flags: {
+      recursive: { type: "boolean", text: "all keys below the prefix" },
+      long: { type: "boolean", text: "with revision, version, time of the last write and of expiry" },
+      values: { type: "boolean", text: "with values" },
+      count: { type: "boolean", text: "only how many keys are below the prefix, all levels" },
+      limit: { type: "count", value: "N", text: "at most N lines" },
+      reverse: { type: "boolean", text: "from the last key to the first" },
+    },
+  },
+  watch: {
+    usage: "[KEY] [-- CMD…]",
+    positionals: [0, 1],
+    runsCommand: true,
+    summary: "print changes as they happen",
+    details:
+      "Watches a key, a prefix, or everything. A broken connection is made again, and the watch resumes where it was, so " +
+      "that no change is lost or shown twice; if the history does not reach back that far, it says so and ends with " +
+      "exit code 1, or starts over if --existing is given. CMD runs for one change after the other, with DUETKV_KEY, " +
+      "DUETKV_TYPE and DUETKV_REVISION in its environment and the value on its stdin.",
+    examples: [
+      "duetkv watch --prefix config/",
+      "duetkv watch greeting --existing --json",
+      "duetkv watch greeting -- sh -c 'echo $DUETKV_TYPE; cat'",
+    ],
+    flags: {
+      prefix: { type: "text", value: "PREFIX", text: "all keys that begin with this" },
+      from: { type: "revision", value: "REV", text: "every change after this revision" },
+      existing: { type: "boolean", text: "first what is there now" },
+      previous: { type: "boolean", text: "with the entry as it was before" },
+    },
+  },
+} as const satisfies Readonly<Record<string, CommandSpec>>;

@@ -1,0 +1,30 @@
+import { CallError } from "./client/call-error.ts";
+import { describeCallError } from "./describe-call-error.ts";
+import { usageFailure } from "./failure.ts";
+
+/** The precondition of a write, as JSON of the contract. Throws CommandFailure. */
+export function toPrecondition(ifRevision: string | undefined, ifNew = false): object | undefined {
+  if (ifRevision !== undefined && ifNew) throw usageFailure("--if-new and --if-revision exclude each other");
+  if (ifRevision === "0") {
+    throw usageFailure("0 is not the revision of an entry", "To write only a new key: duetkv put --if-new.");
+  }
+  if (ifNew) return { exists: false };
+  return ifRevision === undefined ? undefined : { revision: ifRevision };
+}
+
+/** Describes a mismatch in terms of the revision that was expected. */
+export async function expectRevision<Result>(
+  ifRevision: string | undefined,
+  write: Promise<Result>,
+): Promise<Result> {
+  try {
+    return await write;
+  } catch (error) {
+    throw error instanceof CallError ? describeCallError(error, ifRevision) : error;
+  }
+}
+
+/** A duration as JSON of protobuf has it. */
+export function toDuration(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : `${ms / 1000}s`;
+}

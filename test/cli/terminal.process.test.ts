@@ -1,0 +1,82 @@
+import { execFile } from "node:child_process";
+import { tmpdir } from "node:os";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { hasPrograms } from "../support/programs.ts";
+import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
+import { runCli } from "./run-cli.ts";
+
+const main = new URL("../../src/main.ts", import.meta.url).pathname;
+const compileCache = `${tmpdir()}/duetkv-compile-cache`;
+const run = promisify(execFile);
+let server: ServerProcess;
+
+beforeAll(async () => {
+  server = await startServerProcess(["--log", "memory:"]);
+});
+
+afterAll(async () => {
+  await server.stop();
+});
+
+/** What a pseudo-terminal shows, and the exit code. */
+async function onTerminal(command: string): Promise<{ shown: string; code: number }> {
+  const line = command.replaceAll("duetkv", `'${process.execPath}' '${main}'`);
+  const env = {
+    PATH: process.env["PATH"],
+    TERM: "xterm",
+    DUETKV_CLIENT_SERVER: server.address,
+    NODE_COMPILE_CACHE: compileCache,
+  };
+  const result = await run("script", ["-qec", line, "/dev/null"], { env }).catch((error) => error);
+  return { shown: result.stdout.replaceAll("\r\n", "\n"), code: result.code ?? 0 };
+}
+
+test.skipIf(!hasPrograms("script"))(
+  "on a terminal a value ends with a newline, and must be text",
+  async () => {
+    await runCli(["put", "text", "hello"], { address: server.address });
+    await runCli(["put", "bytes", "-"], { address: server.address, input: Buffer.from([0xff, 1]) });
+    await runCli(["put", "escape", "\u001b[2Jgone"], { address: server.address });
+    expect(await onTerminal("duetkv get text")).toEqual({ shown: "hello\n", code: 0 });
+    const refusal = "bytes that a terminal cannot show\nWrite it to a file: duetkv get KEY > FILE.";
+    expect(await onTerminal("duetkv get bytes")).toEqual({
+      shown: expect.stringContaining(refusal),
+      code: 2,
+    });
+    expect(await onTerminal("duetkv get escape")).toEqual({
+      shown: expect.stringContaining(refusal),
+      code: 2,
+    });
+    expect((await onTerminal("duetkv get bytes --json")).shown).toContain('"bytesValue":"/wE="');
+  },
+);
+
+test.skipIf(!hasPrograms("script"))("on a terminal colors can be turned off", async () => {
+  const watch = (prefix: string, flags: string) =>
+    onTerminal(`${prefix} timeout -s INT 3 duetkv watch text --from 0 ${flags} || true`);
+  const [colored, plain, variable] = await Promise.all([
+    watch("", ""),
+    watch("", "--no-color"),
+    watch("NO_COLOR=1", ""),
+  ]);
+  expect(colored.shown).toContain("\u001b[32mPUT\u001b[39m text rev");
+  expect(plain.shown).toContain(" PUT text rev");
+  expect(variable.shown).toContain(" PUT text rev");
+});
+
+test.skipIf(!hasPrograms("script"))("a put on a terminal without a value says how to give one", async () => {
+  const { shown, code } = await onTerminal("duetkv put text");
+  expect({ shown, code }).toEqual({
+    shown: expect.stringContaining("with --file, or on stdin with -."),
+    code: 2,
+  });
+});
+
+test.skipIf(!hasPrograms("script"))("a person who waits for a server is told for which", async () => {
+  const { shown, code } = await onTerminal("duetkv get text --server 127.0.0.1:1 --timeout 300ms");
+  expect(shown).toMatch(
+    /^cannot reach http:\/\/127\.0\.0\.1:1: .*; trying again for 0\.3 s\nduetkv: cannot reach/,
+  );
+  expect(code).toBe(6);
+});
