@@ -4,10 +4,12 @@
  * A write goes through the committer to the log, and to the store once it is durable; a read comes straight from the
  * store. What is read between two turns of the event loop is of one revision.
  */
+import { randomUUID } from "node:crypto";
 import { Applier } from "./committer/applier.ts";
 import { createClock, createSharedClock } from "./committer/background/clock.ts";
 import { Compactor } from "./committer/background/compactor.ts";
 import { Expirer } from "./committer/background/expirer.ts";
+import { type ExportCounts, SnapshotExports } from "./committer/background/snapshot-exports.ts";
 import { Committer } from "./committer/committer.ts";
 import { Freshness, type ReadCall, type ReadRequirement } from "./committer/freshness.ts";
 import type { Operation, Outcome } from "./committer/operation.ts";
@@ -20,7 +22,6 @@ import type { Entry } from "./store/entry.ts";
 import { History, revisionCompacted } from "./store/history.ts";
 import type { KeyRange } from "./store/key-range.ts";
 import { PastState } from "./store/past.ts";
-import type { Snapshot } from "./store/snapshot.ts";
 import type { Change, State, Store } from "./store/store.ts";
 import { WatchHub, type WatchMessage, type WatchOptions } from "./store/watch/hub.ts";
 import type { Transaction, TransactionLogger } from "./transaction-log/transaction-logger.ts";
@@ -44,7 +45,6 @@ export {
   keyRange,
   prefixRange,
 } from "./store/key-range.ts";
-export type { Snapshot } from "./store/snapshot.ts";
 export type { Change, State } from "./store/store.ts";
 export { textBytes } from "./store/text.ts";
 export type { WatchMessage, WatchOptions } from "./store/watch/hub.ts";
@@ -58,9 +58,24 @@ export interface DatabaseOptions {
   readonly log: Logger;
   /** How often a quiet watcher receives a sign of life, in milliseconds. Default: 15 s. */
   readonly watchHeartbeatMs?: number;
+  /** How long the reader of a snapshot may take nothing, in milliseconds. Default: 30 s. */
+  readonly snapshotStallMs?: number;
+}
+
+/** A process that serves the store. */
+export interface Replica {
+  readonly id: string;
+  /** What it had applied at `seenTime`. */
+  readonly revision: number;
+  /** Milliseconds since 1970 UTC. */
+  readonly seenTime: number;
+  /** Whether it appends to the log. */
+  readonly writer: boolean;
 }
 
 export interface DatabaseStatus {
+  /** The id of the log, in hexadecimal. */
+  readonly storeId: string;
   readonly revision: number;
   /** Changes after this revision can be watched. */
   readonly oldestRevision: number;
@@ -76,6 +91,7 @@ export interface DatabaseStatus {
   readonly fault: Error | undefined;
   /** Whether what other replicas write arrives here. */
   readonly followsLog: boolean;
+  readonly snapshots: ExportCounts;
 }
 
 /** Replays the log; resolves when the database is at its end. Rejects with what reading the log throws. */
@@ -123,6 +139,8 @@ export class Database implements State {
   readonly #expirer: Expirer;
   readonly #following = new AbortController();
   readonly #followed: Promise<void>;
+  readonly #snapshots: SnapshotExports;
+  readonly #id = randomUUID();
   readonly #lost = Promise.withResolvers<unknown>();
   #followsLog = true;
 
@@ -157,6 +175,12 @@ export class Database implements State {
       clock,
       trusted: () => logger.clock?.agrees ?? true,
       onError: (error) => log.debug({ err: error }, "expired entries not deleted yet"),
+    });
+    this.#snapshots = new SnapshotExports({
+      store,
+      storeId: logger.id,
+      keptBytesMax: limits.snapshotBytesMax,
+      stallMs: options.snapshotStallMs ?? 30_000,
     });
     this.#followed = applier.follow(this.#following.signal).catch((error: unknown) => {
       log.error({ err: error }, "following the log ended; this replica must start again");
@@ -219,13 +243,19 @@ export class Database implements State {
     return this.#hub.watch(options, signal);
   }
 
-  /** The state as it is now, for as long as it is not released. */
-  snapshot(): Snapshot {
-    return this.#store.snapshot();
+  /** As `SnapshotExports.read`: an online backup. */
+  snapshot(signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+    return this.#snapshots.read(signal);
+  }
+
+  /** The replicas that are alive, this one among them. */
+  replicas(): readonly Replica[] {
+    return [{ id: this.#id, revision: this.#store.revision, seenTime: Date.now(), writer: true }];
   }
 
   status(): DatabaseStatus {
     return {
+      storeId: this.#logger.id,
       revision: this.#store.revision,
       oldestRevision: this.#history.oldest,
       entries: this.#store.size,
@@ -235,6 +265,7 @@ export class Database implements State {
       queueBytes: this.#committer.queueBytes,
       fault: this.#logger.fault,
       followsLog: this.#followsLog,
+      snapshots: this.#snapshots.counts,
     };
   }
 

@@ -24,6 +24,8 @@ export interface Limits {
   readonly watchQueueBytesMax: number;
   /** What all watchers together may have waiting before the one with the most is cut off. */
   readonly watchQueuesBytesMax: number;
+  /** Entries that are kept for the reader of one snapshot although they were overwritten since it began. */
+  readonly snapshotBytesMax: number;
   /** Compaction waits until this much has been written since the last one, and as much as the store holds. */
   readonly compactionBytesMin: number;
   /** Longest wait for `min_revision` when the caller sets no deadline. */
@@ -52,6 +54,7 @@ export const defaultLimits: Limits = {
   watchHistoryBytesMax: 64 * MiB,
   watchQueueBytesMax: 16 * MiB,
   watchQueuesBytesMax: 128 * MiB,
+  snapshotBytesMax: 64 * MiB,
   compactionBytesMin: 64 * MiB,
   revisionWaitMs: 10_000,
 };

@@ -116,12 +116,18 @@ export const reasons = {
   },
   OVERLOADED: {
     code: "unavailable",
-    meaning: "Too much is waiting for the log. Nothing happened; try again later.",
+    meaning:
+      "Too much is waiting for the log, or too many snapshots are being read. Nothing happened; try again later.",
   },
   WATCHER_TOO_SLOW: {
     code: "resource_exhausted",
     meaning: "The watcher did not keep up. Resume from `last_revision`.",
     metadata: ["last_revision"],
+  },
+  SNAPSHOT_TOO_SLOW: {
+    code: "resource_exhausted",
+    meaning:
+      "The reader of a snapshot was too slow: it took nothing for 30 s, or more than `--snapshot-bytes-max` was overwritten meanwhile. What it has is not whole.",
   },
   SHUTTING_DOWN: {
     code: "unavailable",

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { DescService } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { KeyValueService } from "../gen/duetkv/v1/key_value_pb.ts";
+import packageJson from "../package.json" with { type: "json" };
 import { openAdminListener } from "./admin/admin-listener.ts";
 import { createMetrics } from "./admin/metrics.ts";
 import type { Configuration } from "./config/configuration.ts";
@@ -36,21 +37,30 @@ export async function openServer(
   const tls = await readTlsFiles(configuration);
   const database = await openDatabase({ logger, limits, log });
   const metrics = createMetrics(() => database.status());
-  const services = createServices(database, limits, (service, method) => {
-    const count = metrics.countCalls(labelOf(service, method));
-    return (milliseconds, code, error) => {
-      count(milliseconds, code);
-      if (code === Code.Internal) log.error({ err: error, method }, "call failed unexpectedly");
-    };
-  });
   let draining = false;
+  const unready = () => (draining ? "draining" : database.status().fault?.message);
+  const services = createServices({
+    database,
+    limits,
+    version: packageJson.version,
+    rates: () => metrics.rates(),
+    unready,
+    observe(service, method) {
+      const isUnary = service.method[method]?.methodKind === "unary";
+      const count = metrics.countCalls(labelOf(service, method), isUnary);
+      return (milliseconds, code, error) => {
+        count(milliseconds, code);
+        if (code === Code.Internal) log.error({ err: error, method }, "call failed unexpectedly");
+      };
+    },
+  });
   const shutdown = new AbortController();
   const admin = await openAdminListener({
     address: configuration.adminListen,
     metrics,
     state: () => database.status(),
     log,
-    unready: () => (draining ? "draining" : database.status().fault?.message),
+    unready,
   });
   const wire = await openWire({
     address: configuration.listen,
@@ -86,6 +96,7 @@ export async function openServer(
       shutdown.abort();
       await database.close();
       await admin.close();
+      metrics.close();
     },
   };
 }

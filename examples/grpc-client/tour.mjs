@@ -2,7 +2,7 @@
 import { status } from "@grpc/grpc-js";
 import { connect } from "./connect.mjs";
 
-const { call, watch, close } = connect(process.argv[2] ?? "localhost:8080");
+const { call, watch, snapshot, close } = connect(process.argv[2] ?? "localhost:8080");
 
 // Put
 const stored = await call("put", { key: "greeting", value: "Hello" });
@@ -72,5 +72,17 @@ union.cancel();
 // Delete
 const { deleted } = await call("delete", { key: "greeting" });
 console.log("deleted", deleted);
+
+// GetStatus, GetIdentity
+const server = await call("getStatus", {});
+console.log("revision", server.revision, "with", server.entries, "entries, writable:", server.writable);
+const me = await call("getIdentity", {});
+console.log("identified as", me.via);
+
+// Snapshot
+const parts = [];
+for await (const { data } of snapshot()) parts.push(data);
+const backup = Buffer.concat(parts);
+console.log("backup of format", backup.subarray(0, 8).toString());
 
 close();

@@ -1,13 +1,17 @@
 import { Code } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Metric, Registry } from "prom-client";
+import { CallRates } from "./call-rates.ts";
 
 /** Upper bounds in seconds. */
-const buckets = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5];
+const buckets = [
+  0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
+];
 
 /** What was counted of one method. */
 interface Calls {
   readonly method: string;
+  readonly isUnary: boolean;
   /** Those that ended well come first, the others by their code. */
   readonly byCode: Float64Array;
   /** By the first bound that a call was not over; the last one is of those that were over all of them. */
@@ -24,6 +28,8 @@ export type CountCall = (milliseconds: number, code: Code | undefined) => void;
  */
 export class CallMetrics {
   readonly #calls: Calls[] = [];
+  /** Of unary calls alone: streams last as long as their readers like. */
+  readonly rates = new CallRates(buckets, () => this.#unaryCounts());
 
   register(registry: Registry): void {
     registry.registerMetric(
@@ -41,11 +47,11 @@ export class CallMetrics {
     );
   }
 
-  ofMethod(method: string): CountCall {
+  ofMethod(method: string, isUnary: boolean): CountCall {
     const codes = Math.max(...Object.values(Code).filter((code) => typeof code === "number"));
     const byCode = new Float64Array(codes + 1);
     const byBucket = new Float64Array(buckets.length + 1);
-    const calls: Calls = { method, byCode, byBucket, seconds: 0 };
+    const calls: Calls = { method, isUnary, byCode, byBucket, seconds: 0 };
     this.#calls.push(calls);
     return (milliseconds, code) => {
       const seconds = milliseconds / 1000;
@@ -55,6 +61,14 @@ export class CallMetrics {
       byBucket[bucket] = (byBucket[bucket] as number) + 1;
       calls.seconds += seconds;
     };
+  }
+
+  #unaryCounts(): Float64Array {
+    const sums = new Float64Array(buckets.length + 1);
+    for (const { isUnary, byBucket } of this.#calls) {
+      if (isUnary) byBucket.forEach((count, bucket) => (sums[bucket] = (sums[bucket] as number) + count));
+    }
+    return sums;
   }
 }
 

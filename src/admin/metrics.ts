@@ -1,15 +1,19 @@
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { DatabaseStatus } from "../database.ts";
-import { CallMetrics, type CountCall } from "./call-metrics.ts";
+import { CallMetrics, type CountCall, metric } from "./call-metrics.ts";
+import type { Rates } from "./call-rates.ts";
 import { FailureMetrics } from "./failure-metrics.ts";
 
 export interface Metrics {
   /** Once for each method. */
-  countCalls(method: string): CountCall;
+  countCalls(method: string, isUnary: boolean): CountCall;
+  /** Of the unary calls of the last 10 seconds. */
+  rates(): Rates;
   readonly failures: Pick<FailureMetrics, "countError" | "countConnectionEnded">;
   /** The Prometheus text format, and its content type. */
   render(): Promise<string>;
   readonly contentType: string;
+  close(): void;
 }
 
 /** What operators watch. Names follow the Prometheus conventions; times are in seconds. */
@@ -22,7 +26,7 @@ export function createMetrics(status: () => DatabaseStatus): Metrics {
   const failures = new FailureMetrics();
   failures.register(registry);
   function gauge(name: string, help: string, read: () => number): void {
-    const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) });
+    const made: Gauge = new Gauge({ name, help, registers, collect: () => made.set(read()) });
   }
   gauge("duetkv_revision", "The store's revision.", () => status().revision);
   gauge("duetkv_entries", "Entries in the store.", () => status().entries);
@@ -32,11 +36,33 @@ export function createMetrics(status: () => DatabaseStatus): Metrics {
   gauge("duetkv_log_writable", "1 when the transaction log takes writes.", () =>
     Number(status().fault === undefined),
   );
+  gauge("duetkv_snapshots", "Snapshots that are being read.", () => status().snapshots.running);
+  gauge(
+    "duetkv_snapshot_last_success_timestamp_seconds",
+    "When a snapshot was last read to its end; 0: not since the start.",
+    () => status().snapshots.completedTime / 1000,
+  );
+  registry.registerMetric(
+    metric("duetkv_snapshots_total", "counter", "Snapshots that have ended, by outcome.", () => {
+      const { completed, tooSlow } = status().snapshots;
+      return [
+        { labels: { outcome: "completed" }, value: completed },
+        { labels: { outcome: "too_slow" }, value: tooSlow },
+      ];
+    }),
+  );
+  registry.registerMetric(
+    metric("duetkv_snapshot_sent_bytes_total", "counter", "Bytes of snapshots that were read.", () => [
+      { labels: {}, value: status().snapshots.bytes },
+    ]),
+  );
 
   return {
-    countCalls: (method) => calls.ofMethod(method),
+    countCalls: (method, isUnary) => calls.ofMethod(method, isUnary),
+    rates: () => calls.rates.read(),
     failures,
     render: () => registry.metrics(),
     contentType: registry.contentType,
+    close: () => calls.rates.close(),
   };
 }

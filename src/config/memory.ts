@@ -37,7 +37,12 @@ const nativeBytes = 160 * MiB;
 
 export type MemoryLimits = Pick<
   Limits,
-  "storeBytesMax" | "queueBytesMax" | "watchHistoryBytesMax" | "watchQueueBytesMax" | "watchQueuesBytesMax"
+  | "storeBytesMax"
+  | "queueBytesMax"
+  | "watchHistoryBytesMax"
+  | "watchQueueBytesMax"
+  | "watchQueuesBytesMax"
+  | "snapshotBytesMax"
 >;
 
 /**
@@ -57,10 +62,13 @@ export function fitToMemory({ oldSpaceBytes, processBytes }: Memory, given: Part
     watchHistoryBytesMax: bound("watchHistoryBytesMax", share),
     watchQueueBytesMax: bound("watchQueueBytesMax", share),
     watchQueuesBytesMax: bound("watchQueuesBytesMax", 2 * share),
+    snapshotBytesMax: bound("snapshotBytesMax", Math.floor(share / 2)),
   };
-  const { queueBytesMax, watchHistoryBytesMax, watchQueuesBytesMax } = limits;
+  const { queueBytesMax, watchHistoryBytesMax, watchQueuesBytesMax, snapshotBytesMax } = limits;
+  // Two snapshots can be read at a time.
+  const otherBytes = queueBytesMax + watchHistoryBytesMax + watchQueuesBytesMax + 2 * snapshotBytesMax;
   // Compaction remembers the revision of each key that changes meanwhile, which takes up to an eighth of the store.
-  const restBytes = ((usableBytes - queueBytesMax - watchHistoryBytesMax - watchQueuesBytesMax) * 7) / 8;
+  const restBytes = ((usableBytes - otherBytes) * 7) / 8;
   const storeBytesMax = Math.floor(Math.min(defaultLimits.storeBytesMax, restBytes));
   return { ...limits, storeBytesMax };
 }

@@ -81,6 +81,8 @@ const limitHelp: Readonly<Record<keyof Limits, string>> = {
   watchHistoryBytesMax: "the same, in bytes",
   watchQueueBytesMax: "events waiting for one watcher; beyond it the watch ends with WATCHER_TOO_SLOW",
   watchQueuesBytesMax: "events waiting for all watchers; beyond it the slowest watches end",
+  snapshotBytesMax:
+    "overwritten entries kept for the reader of one snapshot; beyond it the snapshot ends with SNAPSHOT_TOO_SLOW",
   compactionBytesMin: "written to the log before the next compaction, at least",
   revisionWaitMs: "longest wait for min_revision when the caller sets no deadline",
 };

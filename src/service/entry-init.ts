@@ -38,7 +38,7 @@ function entryInit(
   };
 }
 
-function toTimestampInit(milliseconds: number): MessageInitShape<typeof TimestampSchema> {
+export function toTimestampInit(milliseconds: number): MessageInitShape<typeof TimestampSchema> {
   const seconds = Math.floor(milliseconds / 1000);
   return { seconds: BigInt(seconds), nanos: (milliseconds - seconds * 1000) * 1_000_000 };
 }

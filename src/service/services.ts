@@ -1,15 +1,15 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
+import { StatusService } from "../../gen/duetkv/v1/status_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { Health } from "../../gen/health/v1/health_pb.ts";
-import type { Database } from "../database.ts";
-import type { Limits } from "../limits.ts";
 import { createHealthService } from "./health.ts";
 import { type CallObserver, intercept } from "./intercept.ts";
 import { createKeyValueService } from "./key-value-service.ts";
 import { createReflectionService } from "./reflection.ts";
+import { createStatusService, type StatusServiceOptions } from "./status-service.ts";
 
 /** A service and its handlers. */
 interface ServiceRegistration {
@@ -23,12 +23,14 @@ export interface Services {
   drain(): void;
 }
 
-/** All services over a database. `observe` is asked once for each method, and then told of its calls. */
-export function createServices(
-  database: Database,
-  limits: Limits,
-  observe: (service: DescService, method: string) => CallObserver,
-): Services {
+export interface ServicesOptions extends StatusServiceOptions {
+  /** Asked once for each method; what it returns is told of its calls. */
+  readonly observe: (service: DescService, method: string) => CallObserver;
+}
+
+/** All services over a database. */
+export function createServices({ observe, ...options }: ServicesOptions): Services {
+  const { database, limits } = options;
   function register<Service extends DescService>(
     service: Service,
     implementation: ServiceImpl<Service>,
@@ -49,6 +51,7 @@ export function createServices(
   });
   const reflection = createReflectionService([
     KeyValueService,
+    StatusService,
     Health,
     ServerReflection,
     ServerReflectionAlpha,
@@ -56,6 +59,7 @@ export function createServices(
   return {
     registrations: [
       register(KeyValueService, createKeyValueService(database, limits)),
+      register(StatusService, createStatusService(options)),
       register(Health, health.implementation),
       register(ServerReflection, reflection.v1),
       register(ServerReflectionAlpha, reflection.v1alpha),

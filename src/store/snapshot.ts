@@ -2,12 +2,25 @@ import type { Entry } from "./entry.ts";
 import { KeyIndex } from "./key-index.ts";
 import type { KeyRange } from "./key-range.ts";
 
-export interface SnapshotOptions {
+/** What a snapshot keeps of the entries that are overwritten. */
+export interface SnapshotBounds {
+  /** Which keys will be asked for: only they are kept. */
+  readonly selects: (key: string) => boolean;
+  readonly keptBytesMax: number;
+  /** Called when more is kept than `keptBytesMax`. It should release the snapshot. */
+  readonly onTooLarge: () => void;
+}
+
+export const unbounded: SnapshotBounds = {
+  selects: () => true,
+  keptBytesMax: Number.POSITIVE_INFINITY,
+  onTooLarge: () => {},
+};
+
+export interface SnapshotOptions extends SnapshotBounds {
   readonly revision: number;
   readonly index: KeyIndex;
   readonly current: (key: string) => Entry | undefined;
-  /** Which keys will be asked for: only they are remembered. */
-  readonly selects: (key: string) => boolean;
   readonly onRelease: () => void;
 }
 
@@ -21,6 +34,9 @@ export class Snapshot {
   #index: KeyIndex;
   /** Entries of this revision that were overwritten or deleted since. */
   readonly #overwritten = new Map<string, Entry>();
+  #keptBytes = 0;
+  /** Entries of revisions up to this one are no longer kept. */
+  #passed = 0;
 
   constructor({ index, ...options }: SnapshotOptions) {
     this.revision = options.revision;
@@ -41,8 +57,20 @@ export class Snapshot {
   /** Called by the store before it changes `key`. */
   keep(key: string, entry: Entry | undefined): void {
     // A later entry is not part of the snapshot. A touched one keeps its revision: only its first change counts.
-    if (entry === undefined || entry.revision > this.revision || !this.#options.selects(key)) return;
-    if (!this.#overwritten.has(key)) this.#overwritten.set(key, entry);
+    if (entry === undefined || entry.revision > this.revision || entry.revision <= this.#passed) return;
+    if (!this.#options.selects(key) || this.#overwritten.has(key)) return;
+    this.#overwritten.set(key, entry);
+    this.#keptBytes += entry.bytes;
+    const { keptBytesMax, onTooLarge } = this.#options;
+    if (this.#keptBytes > keptBytesMax) onTooLarge();
+  }
+
+  /** For a reader in order of revision: `entry` was read, and neither it nor an earlier one is asked for again. */
+  pass(entry: Entry): void {
+    this.#passed = entry.revision;
+    if (this.#overwritten.get(entry.key) !== entry) return;
+    this.#overwritten.delete(entry.key);
+    this.#keptBytes -= entry.bytes;
   }
 
   /** Must be called in the end; the snapshot is not to be read afterwards. */

@@ -4,7 +4,7 @@ import { ExpiryIndex } from "./expiry-index.ts";
 import { KeyIndex } from "./key-index.ts";
 import type { KeyRange } from "./key-range.ts";
 import { RevisionSnapshot } from "./revision-snapshot.ts";
-import { Snapshot } from "./snapshot.ts";
+import { Snapshot, type SnapshotBounds, unbounded } from "./snapshot.ts";
 import { StateHash } from "./state-hash.ts";
 
 /** What one event did to one key. */
@@ -44,8 +44,8 @@ export interface ReadonlyStore extends State {
   readonly hash: string;
   /** Entries whose time to live has passed at `now` (milliseconds since 1970), the oldest first, `limit` at the most. */
   expired(now: number, limit: number): readonly Entry[];
-  /** The state as it is now, of the selected keys (all by default), for as long as it is not released. */
-  snapshot(selects?: (key: string) => boolean): Snapshot;
+  /** The state as it is now, for as long as it is not released. */
+  snapshot(options?: Partial<SnapshotBounds>): Snapshot;
   /** Only the revision of each key as it is now, which takes much less to keep. */
   snapshotRevisions(): RevisionSnapshot;
 }
@@ -103,12 +103,13 @@ export class Store implements ReadonlyStore {
     return this.#expiries.expired(now, limit).map((key) => this.#entries.get(key) as Entry);
   }
 
-  snapshot(selects: (key: string) => boolean = () => true): Snapshot {
+  snapshot(bounds: Partial<SnapshotBounds> = {}): Snapshot {
     const snapshot: Snapshot = new Snapshot({
+      ...unbounded,
+      ...bounds,
       revision: this.#revision,
       index: this.#index.clone(),
       current: (key) => this.#entries.get(key),
-      selects,
       onRelease: () => this.#snapshots.delete(snapshot),
     });
     this.#snapshots.add(snapshot);

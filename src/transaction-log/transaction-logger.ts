@@ -121,6 +121,9 @@ export interface LogClock {
 }
 
 export interface TransactionLogger {
+  /** Made with the log, at least 16 hexadecimal digits. A log with another id is another history. */
+  readonly id: string;
+
   /** See the glossary above. Grows with `compact`. */
   readonly horizon: number;
 

@@ -28,6 +28,7 @@ import { respondWithError } from "./rest/error-response.ts";
 import type { Heartbeat } from "./rest/event-stream.ts";
 import { keyValueConventions } from "./rest/key-value/conventions.ts";
 import { createRestRoute } from "./rest/route.ts";
+import { statusConventions } from "./rest/status/conventions.ts";
 import { type OnError, reasonOf, wireError } from "./wire-error.ts";
 import type { WireLog } from "./wire-log.ts";
 
@@ -37,7 +38,7 @@ export interface RouterOptions {
   readonly log: WireLog;
   /** Aborts the signal of every running call, with its own reason: a ConnectError reaches the client. */
   readonly shutdownSignal: AbortSignal;
-  /** What REST does otherwise than the HTTP rules say. Default: those of the key-value service. */
+  /** What REST does otherwise than the HTTP rules say. Default: those of our services. */
   readonly conventions?: RestConventions;
   /** Default: none, which keeps pages of other origins out. */
   readonly corsOrigins?: CorsOrigins;
@@ -77,7 +78,7 @@ export function createRouter(routerOptions: RouterOptions): Router {
   const listLimits = createListLimits(options.limits);
   const codecs = createCodecs(registry, listLimits);
   const connect = createConnectMount({ ...options, registry });
-  const conventions = options.conventions ?? keyValueConventions;
+  const conventions = options.conventions ?? new Map([...keyValueConventions, ...statusConventions]);
   const restOptions = { ...options, conventions, methods: methods.values(), registry, listLimits };
   const rest = createRestRoute(restOptions);
 

@@ -7,7 +7,7 @@ test("calls are counted by method and code, and their durations by bucket", asyn
   const registry = new Registry();
   const metrics = new CallMetrics();
   metrics.register(registry);
-  const [get, put] = [metrics.ofMethod("get"), metrics.ofMethod("put")];
+  const [get, put] = [metrics.ofMethod("get", true), metrics.ofMethod("put", true)];
   get(0.1, undefined);
   get(0.11, undefined);
   get(6000, Code.NotFound);
@@ -34,6 +34,6 @@ test("a method that nobody has called has no samples", async () => {
   const registry = new Registry();
   const metrics = new CallMetrics();
   metrics.register(registry);
-  metrics.ofMethod("get");
+  metrics.ofMethod("get", true);
   expect(await registry.metrics()).not.toContain("{");
 });

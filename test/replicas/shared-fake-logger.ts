@@ -7,6 +7,7 @@ import type {
 
 /** A log in memory with a second writer under the control of the test. */
 export class SharedFakeLogger implements TransactionLogger {
+  readonly id = "00000000000000ff";
   readonly shared = true;
   fault: Error | undefined;
   horizon = 0;

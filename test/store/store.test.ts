@@ -92,7 +92,7 @@ test(`keeps snapshots exact while others write (seed ${seed})`, () => {
     for (let write = 0; write < 300; write++) writeRandomly(store, random, keys, `${round}`);
     if (round % 8 === 7) for (const key of keys) if (random.chance(0.7)) applyNext(store, remove(key));
     const prefix = random.pick(["", "a/", "\u{1f600}/"]);
-    const snapshot = store.snapshot((key) => key.startsWith(prefix));
+    const snapshot = store.snapshot({ selects: (key) => key.startsWith(prefix) });
     const taken = { snapshot, entries: entriesOf(prefix), prefix };
     expect(snapshot.revision).toBe(store.revision);
     kept.push(taken);

@@ -44,6 +44,9 @@ describe("the document", () => {
       ["/v1/key:batchGet", "post"],
       ["/v1/key:commit", "post"],
       ["/v1/key:watch", "get"],
+      ["/v1/status", "get", "head"],
+      ["/v1/identity", "get", "head"],
+      ["/v1/snapshot", "get"],
     ]);
   });
 
@@ -188,6 +191,46 @@ const cases: readonly Case[] = [
   },
   { name: "a head", method: "head", path: key, target: "/v1/key/a/b", status: 200 },
   { name: "a head of nothing", method: "head", path: key, target: "/v1/key/none", status: 404 },
+  { name: "a status", method: "get", path: "/v1/status", status: 200 },
+  { name: "an identity", method: "get", path: "/v1/identity", status: 200 },
+  { name: "a snapshot", method: "get", path: "/v1/snapshot", status: 200 },
+  {
+    name: "a get of a status with a parameter that it does not take",
+    method: "get",
+    path: "/v1/status",
+    target: "/v1/status?color=red",
+    status: 400,
+  },
+  { name: "a head of a status", method: "head", path: "/v1/status", status: 200 },
+  {
+    name: "a head of a status with a parameter that it does not take",
+    method: "head",
+    path: "/v1/status",
+    target: "/v1/status?color=red",
+    status: 400,
+  },
+  {
+    name: "a get of an identity with a parameter that it does not take",
+    method: "get",
+    path: "/v1/identity",
+    target: "/v1/identity?color=red",
+    status: 400,
+  },
+  { name: "a head of an identity", method: "head", path: "/v1/identity", status: 200 },
+  {
+    name: "a head of an identity with a parameter that it does not take",
+    method: "head",
+    path: "/v1/identity",
+    target: "/v1/identity?color=red",
+    status: 400,
+  },
+  {
+    name: "a get of a snapshot with a parameter that it does not take",
+    method: "get",
+    path: "/v1/snapshot",
+    target: "/v1/snapshot?color=red",
+    status: 400,
+  },
   {
     name: "a list",
     method: "get",

@@ -107,7 +107,7 @@ export class WatchHub {
     if (startRevision !== undefined && startRevision < this.#history.oldest) {
       throw revisionCompacted(this.#history.oldest);
     }
-    const snapshot = includeExisting ? this.#store.snapshot(createMatcher(selector)) : undefined;
+    const snapshot = includeExisting ? this.#store.snapshot({ selects: createMatcher(selector) }) : undefined;
     const queue = new WatchQueue(this.#limits.watchQueueBytesMax, this.#waitingBytes, () => {
       // Here and not in the end of the generator: one that nobody reads any more may never get there.
       this.#queues.delete(queue);

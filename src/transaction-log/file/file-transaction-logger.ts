@@ -59,6 +59,10 @@ export class FileTransactionLogger implements TransactionLogger {
     this.#appender = new Appender({ files, health, upkeep, spare, segmentBytes, onSync: options.onSync });
   }
 
+  get id(): string {
+    return this.#files.logId.toString("hex");
+  }
+
   get horizon(): number {
     return this.#files.horizon;
   }

@@ -1,9 +1,11 @@
+import { randomBytes } from "node:crypto";
 import { DuetError } from "../../errors.ts";
 import { retain } from "../retain.ts";
 import type { AppendOutcome, Retention, Transaction, TransactionLogger } from "../transaction-logger.ts";
 
 /** Keeps the log in memory: nothing lasts. For tests, and for stores that need not outlive their process. */
 export class MemoryTransactionLogger implements TransactionLogger {
+  readonly id = randomBytes(8).toString("hex");
   readonly shared = false;
   readonly fault: Error | undefined = undefined;
   #horizon = 0;

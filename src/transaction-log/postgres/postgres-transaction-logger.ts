@@ -114,6 +114,10 @@ export class PostgresTransactionLogger implements TransactionLogger {
     history.onAdvance = () => this.#wakeFollowers();
   }
 
+  get id(): string {
+    return this.#history.id.replaceAll("-", "");
+  }
+
   get horizon(): number {
     return this.#history.horizon;
   }

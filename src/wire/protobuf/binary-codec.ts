@@ -8,6 +8,7 @@ import {
 } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { codecs as keyValueCodecs } from "../../../gen/duetkv/v1/key_value_codec.ts";
+import { codecs as statusCodecs } from "../../../gen/duetkv/v1/status_codec.ts";
 import { codecs as reflectionCodecs } from "../../../gen/grpc/reflection/v1/reflection_codec.ts";
 import { codecs as reflectionAlphaCodecs } from "../../../gen/grpc/reflection/v1alpha/reflection_codec.ts";
 import { codecs as healthCodecs } from "../../../gen/health/v1/health_codec.ts";
@@ -21,6 +22,7 @@ import { Writer } from "./writer.ts";
 /** By the full name of the message. */
 const generatedCodecs = new Map<string, GeneratedCodec>([
   ...keyValueCodecs,
+  ...statusCodecs,
   ...healthCodecs,
   ...reflectionCodecs,
   ...reflectionAlphaCodecs,

@@ -30,6 +30,8 @@ export interface RestConvention<Request extends Message = Message, Response exte
   readonly respond?: (response: Response, headers: IncomingHttpHeaders, json: () => string) => RestResponse;
   /** Another status than the table's; undefined: the table's. */
   readonly errorStatus?: (error: ConnectError, headers: IncomingHttpHeaders) => number | undefined;
+  /** The part of the body that a message of a stream is; without it the stream is one of Server-Sent Events. */
+  readonly streamBytes?: (response: Response) => Uint8Array;
   /** The `id:` of a message in an event stream; undefined: none. */
   readonly eventId?: (response: Response) => string | undefined;
 }

@@ -12,6 +12,7 @@ import type { Protocol } from "../call/protocol.ts";
 import type { RequestTarget } from "../call/request-target.ts";
 import type { ListLimits } from "../protobuf/codecs.ts";
 import { toReportedError, wireError } from "../wire-error.ts";
+import { sendByteStream } from "./byte-stream.ts";
 import type { RestResponse } from "./convention.ts";
 import { respondWithError } from "./error-response.ts";
 import { type Heartbeat, streamEvents } from "./event-stream.ts";
@@ -73,6 +74,8 @@ export class RestProtocol implements Protocol {
       await messages.return();
       return call.exchange.respond(200, {}, "");
     }
+    const { streamBytes } = this.#match.route.convention;
+    if (streamBytes !== undefined) return sendByteStream(call, messages, streamBytes);
     await streamEvents({
       route: this.#match.route,
       call,

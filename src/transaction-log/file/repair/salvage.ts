@@ -61,7 +61,7 @@ export async function applySalvage(directory: LogDirectory, salvage: Salvage): P
         if (frame.header.kind !== frameKinds.snapshot) continue;
         for (const transaction of await readTransactions(file, frame)) await output.add(transaction);
       }
-      await output.end(sequence);
+      await output.end();
       await copy.sync();
     });
     return saveCut(directory, { file: name, offset: 0, bytes }, "corrupt");

@@ -73,5 +73,5 @@ async function writeContent(file: File, request: SnapshotRequest): Promise<numbe
       }
     }
   }
-  return output.end(horizon);
+  return output.end();
 }

@@ -60,6 +60,11 @@ export class History {
     this.#horizon = horizon;
   }
 
+  /** The id of the log, a UUID. */
+  get id(): string {
+    return this.#id;
+  }
+
   /** The newest known position. */
   get seen(): Position {
     return this.#seen;

@@ -1,0 +1,155 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { DuetError } from "../../errors.ts";
+import type { Entry } from "../../store/entry.ts";
+import { RevisionOrder } from "../../store/revision-order.ts";
+import type { Snapshot } from "../../store/snapshot.ts";
+import type { Store } from "../../store/store.ts";
+import { SnapshotEncoder } from "../../transaction-log/snapshot/snapshot-encoder.ts";
+import type { PutEvent, Transaction } from "../../transaction-log/transaction-logger.ts";
+
+/** Each holds a part of the store. */
+const runningMax = 2;
+
+/** A message of gRPC has 4 MiB at the most, and a frame as many bytes as the largest transaction. */
+const pieceBytes = 256 * 1024;
+
+/** Longest stretch of work after which others get their turn, in milliseconds. */
+const sliceMs = 0.3;
+
+export interface SnapshotExportsOptions {
+  readonly store: Store;
+  /** Of the log, in hexadecimal: at least 16 digits. */
+  readonly storeId: string;
+  /** Entries that one export keeps although they were overwritten meanwhile. */
+  readonly keptBytesMax: number;
+  /** How long a reader may leave the next bytes untaken, in milliseconds. */
+  readonly stallMs: number;
+}
+
+export interface ExportCounts {
+  readonly running: number;
+  readonly completed: number;
+  /** Ended with SNAPSHOT_TOO_SLOW. */
+  readonly tooSlow: number;
+  readonly bytes: number;
+  /** Milliseconds since 1970 UTC; 0: never. */
+  readonly completedTime: number;
+}
+
+/**
+ * Online backups: the state of the store at one revision in the format of the log's snapshots (docs/log-format.md), while
+ * writes go on. What the readers of all of them can make the store keep is bounded in bytes and in time.
+ */
+export class SnapshotExports {
+  readonly #options: SnapshotExportsOptions;
+  #running = 0;
+  #completed = 0;
+  #tooSlow = 0;
+  #bytes = 0;
+  #completedTime = 0;
+
+  constructor(options: SnapshotExportsOptions) {
+    this.#options = options;
+  }
+
+  get counts(): ExportCounts {
+    return {
+      running: this.#running,
+      completed: this.#completed,
+      tooSlow: this.#tooSlow,
+      bytes: this.#bytes,
+      completedTime: this.#completedTime,
+    };
+  }
+
+  /**
+   * The bytes of a snapshot of the store as it is at the first call of `next`. Throws OVERLOADED when too many are read
+   * already, SNAPSHOT_TOO_SLOW when the reader is too slow, and the reason of the signal.
+   */
+  async *read(signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+    if (this.#running >= runningMax) {
+      throw new DuetError("OVERLOADED", `${runningMax} snapshots are being read; try again later`);
+    }
+    const { store, keptBytesMax, stallMs } = this.#options;
+    const given = new AbortController();
+    const onTooLarge = () =>
+      giveUp(`more than ${keptBytesMax} bytes (--snapshot-bytes-max) were overwritten meanwhile`);
+    const snapshot = store.snapshot({ keptBytesMax, onTooLarge });
+    let pieces: AsyncGenerator<Uint8Array, void> | undefined;
+    const release = () => {
+      if (pieces === undefined) return;
+      // With it goes all that it refers to, also while nobody asks for more.
+      pieces = undefined;
+      snapshot.release();
+      this.#running--;
+    };
+    const giveUp = (why: string) => {
+      given.abort(new DuetError("SNAPSHOT_TOO_SLOW", `the snapshot was not read fast enough: ${why}`));
+      this.#tooSlow++;
+      release();
+    };
+    this.#running++;
+    pieces = this.#pieces(snapshot, AbortSignal.any([signal, given.signal]));
+    try {
+      for (;;) {
+        // Undefined once it was given up.
+        const piece: IteratorResult<Uint8Array, void> | undefined = await pieces?.next();
+        given.signal.throwIfAborted();
+        if (piece?.done !== false) break;
+        const timer = setTimeout(giveUp, stallMs, `nothing was read for ${stallMs} ms`).unref();
+        yield piece.value;
+        clearTimeout(timer);
+        this.#bytes += piece.value.length;
+      }
+      this.#completed++;
+      this.#completedTime = Date.now();
+    } finally {
+      release();
+    }
+  }
+
+  async *#pieces(snapshot: Snapshot, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+    const encoder = new SnapshotEncoder(Buffer.from(this.#options.storeId.slice(0, 16), "hex"));
+    yield* split(encoder.begin(snapshot.revision, 0));
+    const order = await RevisionOrder.of(snapshot, signal);
+    let sliceEnd = performance.now() + sliceMs;
+    let next = order.take();
+    while (next !== undefined) {
+      const entries = [next];
+      for (next = order.take(); next?.revision === entries[0]?.revision; next = order.take()) {
+        entries.push(next as Entry);
+      }
+      const frame = encoder.add(toTransaction(entries));
+      for (const entry of entries) snapshot.pass(entry);
+      if (frame !== undefined) yield* split(frame);
+      if (performance.now() < sliceEnd) continue;
+      await nextTurn();
+      signal.throwIfAborted();
+      sliceEnd = performance.now() + sliceMs;
+    }
+    for (const bytes of encoder.end()) yield* split(bytes);
+  }
+}
+
+/** Copies, because the encoder uses its memory again. */
+function* split(bytes: Buffer): Generator<Uint8Array, void> {
+  for (let start = 0; start < bytes.length; start += pieceBytes) {
+    yield new Uint8Array(bytes.subarray(start, start + pieceBytes));
+  }
+}
+
+/** What is left of a transaction, as compaction would leave it. */
+function toTransaction(entries: readonly Entry[]): Transaction {
+  const { revision, updateTime } = entries[0] as Entry;
+  const events = entries.map(
+    ({ key, value, createRevision, version, expireTime }): PutEvent => ({
+      type: "put",
+      key,
+      value,
+      createRevision,
+      version,
+      expireTime,
+    }),
+  );
+  return { sequence: revision, time: updateTime, events, request: undefined };
+}

@@ -1,0 +1,70 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { StatusService } from "../../gen/duetkv/v1/status_pb.ts";
+import type { Database, Replica } from "../database.ts";
+import type { Limits } from "../limits.ts";
+import { toTimestampInit } from "./entry-init.ts";
+
+/** How much the server does, over the last seconds. */
+interface CallRates {
+  readonly callsPerSecond: number;
+  readonly p99Seconds: number;
+}
+
+export interface StatusServiceOptions {
+  readonly database: Database;
+  readonly limits: Limits;
+  /** Of the server. */
+  readonly version: string;
+  readonly rates: () => CallRates;
+  /** Why the server is not ready; undefined when it is. */
+  readonly unready: () => string | undefined;
+}
+
+/** Serves the state of the server and of its store, and online backups. */
+export function createStatusService(options: StatusServiceOptions): ServiceImpl<typeof StatusService> {
+  const { database } = options;
+  const limits = toLimits(options.limits);
+  return {
+    getStatus() {
+      const status = database.status();
+      const { callsPerSecond, p99Seconds } = options.rates();
+      const unready = options.unready();
+      return {
+        version: options.version,
+        storeId: status.storeId,
+        revision: BigInt(status.revision),
+        oldestRevision: BigInt(status.oldestRevision),
+        entries: BigInt(status.entries),
+        storeBytes: BigInt(status.storeBytes),
+        limits,
+        writable: status.fault === undefined && status.followsLog,
+        fault: unready ?? "",
+        replicas: database.replicas().map(toReplica),
+        callsPerSecond,
+        callP99Seconds: p99Seconds,
+        stateHash: status.stateHash,
+      };
+    },
+
+    // Without a policy every caller is anonymous, and no grant limits what anybody may do.
+    getIdentity: () => ({ name: "", via: "anonymous", grants: [] }),
+
+    async *snapshot(_request, { signal }) {
+      for await (const data of database.snapshot(signal)) yield { data };
+    },
+  };
+}
+
+/** By the names of the flags, with underscores. */
+function toLimits(limits: Limits): Record<string, bigint> {
+  return Object.fromEntries(
+    Object.entries(limits).map(([name, value]) => [
+      name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      BigInt(value),
+    ]),
+  );
+}
+
+function toReplica({ id, revision, seenTime, writer }: Replica) {
+  return { id, revision: BigInt(revision), seenTime: toTimestampInit(seenTime), writer };
+}

@@ -1,0 +1,64 @@
+import { encodeFileHeader, fileHeaderBytes } from "../file/format/file-header.ts";
+import { encodeEndFrame, frameKinds, frameMarker } from "../file/format/frame.ts";
+import { FrameEncoder } from "../file/format/frame-encoder.ts";
+import type { Transaction } from "../transaction-logger.ts";
+
+const framePayloadBytes = 64 * 1024;
+
+/**
+ * Makes the bytes of a snapshot file, in this order: those of `begin`, of each `add` that returns some, and of `end`. What a
+ * method returns is valid until the next call.
+ */
+export class SnapshotEncoder {
+  readonly #logId: Buffer;
+  readonly #frame: FrameEncoder;
+  #horizon = 0;
+  #checksum = 0;
+  #count = 0;
+
+  /** `logId` is 8 bytes. */
+  constructor(logId: Buffer) {
+    this.#logId = logId;
+    this.#frame = new FrameEncoder(frameMarker(logId), frameKinds.snapshot);
+  }
+
+  /** `previousChecksum` is that of the frame at the horizon; 0 outside of a log. */
+  begin(horizon: number, previousChecksum: number): Buffer {
+    this.#horizon = horizon;
+    const header = encodeFileHeader({
+      kind: "snapshot",
+      logId: this.#logId,
+      sequence: horizon,
+      previousChecksum,
+    });
+    this.#checksum = header.readUInt32LE(fileHeaderBytes - 4);
+    this.#frame.begin();
+    return header;
+  }
+
+  /** Transactions come in order of sequence. Returns a frame when one is full. */
+  add(transaction: Transaction): Buffer | undefined {
+    if (this.#frame.payloadBytes >= framePayloadBytes) this.#frame.begin();
+    this.#frame.add(transaction);
+    return this.#frame.payloadBytes < framePayloadBytes ? undefined : this.#finish();
+  }
+
+  /** The last frame, unless it is empty, and the end frame, which has the count of all transactions. */
+  *end(): Generator<Buffer, void> {
+    const isOpen = this.#frame.count > 0 && this.#frame.payloadBytes < framePayloadBytes;
+    if (isOpen) yield this.#finish();
+    yield encodeEndFrame(frameMarker(this.#logId), {
+      kind: frameKinds.endOfSnapshot,
+      count: this.#count,
+      firstSequence: this.#horizon + 1,
+      previousChecksum: this.#checksum,
+    });
+  }
+
+  #finish(): Buffer {
+    const bytes = this.#frame.finish(this.#checksum);
+    this.#checksum = this.#frame.checksum;
+    this.#count += this.#frame.count;
+    return bytes;
+  }
+}

@@ -1,0 +1,94 @@
+import { basename } from "node:path";
+import { DuetError } from "../../errors.ts";
+import { closeQuietly, type File, readFully } from "../file/file-system.ts";
+import {
+  decodeFileHeader,
+  type FileHeader,
+  fileHeaderBytes,
+  formatVersion,
+} from "../file/format/file-header.ts";
+import { type Frame, FrameReader, holdsTransactions } from "../file/format/frame-reader.ts";
+import { nodeFileSystem } from "../file/node-file-system.ts";
+import { TransactionDecoder } from "../transaction-codec.ts";
+import type { Transaction } from "../transaction-logger.ts";
+
+/** A snapshot file that is open for reading. Every method rejects with LOG_CORRUPT when the file is damaged or cut. */
+export class SnapshotReader {
+  /** Of the store that the file is a snapshot of. */
+  readonly revision: number;
+  readonly bytes: number;
+  readonly #name: string;
+  readonly #file: File;
+  readonly #header: FileHeader;
+
+  private constructor(name: string, file: File, bytes: number, header: FileHeader) {
+    this.#name = name;
+    this.#file = file;
+    this.#header = header;
+    this.bytes = bytes;
+    this.revision = header.sequence;
+  }
+
+  /** Rejects also with LOG_VERSION for a file of a newer release, and with the error of the file system. */
+  static async open(path: string): Promise<SnapshotReader> {
+    const name = basename(path);
+    const file = await nodeFileSystem.open(path, "read");
+    try {
+      const bytes = await file.size();
+      const start = Buffer.alloc(fileHeaderBytes);
+      await readFully(file, start, 0);
+      const decoded = decodeFileHeader(start);
+      if (decoded.verdict === "newer") {
+        const message = `${name} has format version ${decoded.version}; this release reads up to ${formatVersion}`;
+        throw new DuetError("LOG_VERSION", message);
+      }
+      if (decoded.verdict === "bad" || decoded.header.kind !== "snapshot") {
+        throw new DuetError("LOG_CORRUPT", `${name} is not a snapshot: its file header is bad`);
+      }
+      return new SnapshotReader(name, file, bytes, decoded.header);
+    } catch (error) {
+      await closeQuietly(file);
+      throw error;
+    }
+  }
+
+  /** All transactions, in order of sequence. Only when it has ended without an error the file is known to be whole. */
+  async *transactions(): AsyncGenerator<Transaction, void> {
+    const reader = new FrameReader(this.#file, this.#header, { end: this.bytes });
+    for await (const frames of reader.groups()) {
+      for (const frame of frames) if (holdsTransactions(frame)) yield* this.#decode(frame);
+    }
+    if (!reader.ended) throw this.#damaged(reader.offset, "no good frame follows");
+    if (reader.offset !== this.bytes) throw this.#damaged(reader.offset, "bytes follow the end frame");
+  }
+
+  close(): Promise<void> {
+    return closeQuietly(this.#file);
+  }
+
+  *#decode({ payload, count, offset }: Frame): Generator<Transaction, void> {
+    const decoder = new TransactionDecoder(payload);
+    for (let index = 0; index < count; index++) {
+      let transaction: Transaction;
+      try {
+        transaction = decoder.decode(undefined);
+      } catch (error) {
+        throw this.#damaged(offset, "a frame cannot be decoded", error);
+      }
+      if (transaction.sequence > this.revision)
+        throw this.#damaged(offset, "a sequence is after the revision");
+      yield transaction;
+    }
+    if (!decoder.done) throw this.#damaged(offset, "bytes follow the last transaction of a frame");
+  }
+
+  #damaged(offset: number, what: string, cause?: unknown): DuetError {
+    return new DuetError(
+      "LOG_CORRUPT",
+      `${this.#name} is damaged at offset ${offset} of ${this.bytes}: ${what}`,
+      {
+        cause,
+      },
+    );
+  }
+}

@@ -1,0 +1,34 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { Call } from "../call/call.ts";
+
+/**
+ * Sends the messages of a server-streaming call as one body of bytes; the next one is pulled when the client has taken the
+ * last. Rejects with the error of the call when nothing was sent yet. Later ones break the response off, so that no client
+ * takes what it has for the whole.
+ */
+export async function sendByteStream(
+  call: Call,
+  messages: AsyncGenerator<Message, void, undefined>,
+  toBytes: (message: Message) => Uint8Array,
+): Promise<void> {
+  const { exchange } = call;
+  let next = await messages.next();
+  if (exchange.gone) return void messages.return();
+  exchange.begin(200, {
+    ...Object.fromEntries(call.responseHeaderIfAny ?? []),
+    "content-type": "application/octet-stream",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+  });
+  try {
+    for (; next.done !== true && !exchange.gone; next = await messages.next()) {
+      if (!exchange.write(toBytes(next.value))) await exchange.drained();
+    }
+    if (!exchange.gone) exchange.end();
+  } catch (error) {
+    exchange.abort();
+    throw error;
+  } finally {
+    await messages.return();
+  }
+}
