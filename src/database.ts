@@ -21,6 +21,7 @@ import { createChangeSet } from "./store/change-set.ts";
 import type { Entry } from "./store/entry.ts";
 import { History, revisionCompacted } from "./store/history.ts";
 import type { KeyRange } from "./store/key-range.ts";
+import { type KeyVersion, keyVersions } from "./store/key-versions.ts";
 import { PastState } from "./store/past.ts";
 import type { Change, State, Store } from "./store/store.ts";
 import { WatchHub, type WatchMessage, type WatchOptions } from "./store/watch/hub.ts";
@@ -45,6 +46,7 @@ export {
   keyRange,
   prefixRange,
 } from "./store/key-range.ts";
+export type { KeyVersion } from "./store/key-versions.ts";
 export type { Change, State } from "./store/store.ts";
 export { textBytes } from "./store/text.ts";
 export type { WatchMessage, WatchOptions } from "./store/watch/hub.ts";
@@ -226,6 +228,14 @@ export class Database implements State {
     if (revision === this.#store.revision) return this.#store;
     if (revision < this.oldestState) throw revisionCompacted(this.oldestState);
     return new PastState(this.#store, this.#history, revision);
+  }
+
+  /**
+   * The versions of a key before the revision `before`, the newest first, lazily, as far as the history goes. To be read in
+   * one turn of the event loop.
+   */
+  versions(key: string, before: number): Generator<KeyVersion, void> {
+    return keyVersions(this.#store, this.#history, key, before);
   }
 
   /** As `Freshness.reach`: await it before a read, unless it is undefined. */

@@ -107,7 +107,7 @@ export const reasons = {
   },
   REVISION_NOT_REACHED: {
     code: "unavailable",
-    meaning: "The server did not reach `min_revision` in time. Try again.",
+    meaning: "The server did not reach `min_revision` or `at_revision` in time. Try again.",
   },
   STORE_FULL: {
     code: "resource_exhausted",

@@ -53,6 +53,12 @@ const committed = await call("commit", {
 });
 console.log("committed at revision", committed.revision);
 
+// History, and a read in the past
+const { events: versions } = await call("history", { key: "greeting" });
+for (const { type, entry: version } of versions) console.log(version.revision, type, version.value);
+const past = await call("get", { key: "greeting", atRevision: stored.revision });
+console.log("was", past.entry.value);
+
 // Watch
 const changes = watch({ prefix: "greeting", startRevision: 0 });
 for await (const { revision, events = [] } of changes) {

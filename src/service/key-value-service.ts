@@ -5,16 +5,18 @@ import {
   type GetResponseSchema,
   type KeyValueService,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
-import type { Database, Entry } from "../database.ts";
+import type { Database, Entry, State } from "../database.ts";
 import { textBytes } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
+import { checkAtRevision } from "./check-at-revision.ts";
 import { checkCommit } from "./check-commit.ts";
 import { checkKey } from "./check-key.ts";
 import { checkPrecondition } from "./check-precondition.ts";
 import { checkPut } from "./check-put.ts";
 import { type EntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
-import { list } from "./list.ts";
+import { checkHistory, history } from "./history.ts";
+import { checkList, list } from "./list.ts";
 import { checkWatch, toWatchResponses } from "./watch.ts";
 
 /** The only handler set. Handlers throw DuetError; `intercept` turns it into what is sent. */
@@ -22,21 +24,31 @@ export function createKeyValueService(
   database: Database,
   limits: Limits,
 ): ServiceImpl<typeof KeyValueService> {
-  /** Resolves when the store is as fresh as the read asks for; undefined when it is. */
-  function fresh({ minRevision, consistency }: Read, context: HandlerContext): Promise<void> | undefined {
+  /** Resolves when the store is as fresh as the read asks for, and has applied `atRevision`; undefined when it is. */
+  function fresh(
+    { minRevision, consistency }: Freshness,
+    atRevision: number,
+    context: HandlerContext,
+  ): Promise<void> | undefined {
     if (minRevision < 0n) throw new DuetError("REVISION_INVALID", "min_revision is negative");
     const linearizable = consistency !== Consistency.LOCAL;
-    return database.fresh({ minRevision: Number(minRevision), linearizable }, context);
+    return database.fresh({ minRevision: Math.max(Number(minRevision), atRevision), linearizable }, context);
   }
 
-  function get(key: string): MessageInitShape<typeof GetResponseSchema> {
-    const entry = database.get(key);
+  /** 0: as it is now. Throws REVISION_COMPACTED. */
+  function stateAt(revision: number): State {
+    return revision === 0 ? database : database.at(revision);
+  }
+
+  function get(key: string, atRevision: number): MessageInitShape<typeof GetResponseSchema> {
+    const state = stateAt(atRevision);
+    const entry = state.get(key);
     if (entry === undefined) {
       throw new DuetError("NO_SUCH_KEY", "there is no such key", {
-        metadata: { revision: String(database.revision) },
+        metadata: { revision: String(state.revision) },
       });
     }
-    return { revision: BigInt(database.revision), entry: toEntryInit(entry) };
+    return { revision: BigInt(state.revision), entry: toEntryInit(entry) };
   }
 
   return {
@@ -52,8 +64,9 @@ export function createKeyValueService(
     // Without a promise where nothing is to be waited for: it would be a good part of what a read costs.
     get(request, context) {
       const key = checkKey(request.key, limits);
-      const waiting = fresh(request, context);
-      return waiting === undefined ? get(key) : waiting.then(() => get(key));
+      const atRevision = checkAtRevision(request.atRevision);
+      const waiting = fresh(request, atRevision, context);
+      return waiting === undefined ? get(key, atRevision) : waiting.then(() => get(key, atRevision));
     },
 
     async delete(request) {
@@ -68,8 +81,15 @@ export function createKeyValueService(
     },
 
     async list(request, context) {
-      await fresh(request, context);
-      return list(database, request, limits);
+      const query = checkList(request, limits);
+      await fresh(request, query.revision, context);
+      return list(database, query, limits);
+    },
+
+    async history(request, context) {
+      const query = checkHistory(request, limits);
+      await fresh(newest, 0, context);
+      return history(database, query, limits);
     },
 
     async batchGet(request, context) {
@@ -77,12 +97,14 @@ export function createKeyValueService(
         throw new DuetError("TOO_MANY_OPERATIONS", `a batch reads 1 to ${limits.batchGetKeysMax} keys`);
       }
       for (const key of request.keys) checkKey(key, limits);
-      await fresh(request, context);
+      const atRevision = checkAtRevision(request.atRevision);
+      await fresh(request, atRevision, context);
+      const state = stateAt(atRevision);
       const entries: EntryInit[] = [];
       const missingKeys: string[] = [];
       let bytes = 0;
       for (const key of request.keys) {
-        const entry = database.get(key);
+        const entry = state.get(key);
         bytes += entry?.bytes ?? textBytes(key);
         if (bytes > limits.batchGetBytesMax) {
           throw new DuetError(
@@ -93,7 +115,7 @@ export function createKeyValueService(
         if (entry === undefined) missingKeys.push(key);
         else entries.push(toEntryInit(entry));
       }
-      return { revision: BigInt(database.revision), entries, missingKeys };
+      return { revision: BigInt(state.revision), entries, missingKeys };
     },
 
     async commit(request) {
@@ -116,7 +138,10 @@ export function createKeyValueService(
   };
 }
 
-interface Read {
+interface Freshness {
   readonly consistency: Consistency;
   readonly minRevision: bigint;
 }
+
+/** What a read asks for that does not say how fresh it must be. */
+const newest: Freshness = { consistency: Consistency.LINEARIZABLE, minRevision: 0n };

@@ -11,62 +11,86 @@ import {
   type KeyRange,
   keyRange,
   prefixRange,
+  type State,
   textBytes,
 } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
+import { checkAtRevision } from "./check-at-revision.ts";
 import { checkKeyPart } from "./check-key.ts";
 import { type EntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
+import { checkPageSize } from "./page-size.ts";
 import { decodePageToken, encodePageToken } from "./page-token.ts";
 
 type ListResponseInit = MessageInitShape<typeof ListResponseSchema>;
 
 type ListLimits = Pick<Limits, "keyBytesMax" | "pageEntriesMax" | "pageBytesMax">;
 
-/** Throws RANGE_INVALID, PAGE_SIZE_INVALID, PAGE_TOKEN_INVALID or what `checkKeyPart` does. */
-export function list(database: Database, request: ListRequest, limits: ListLimits): ListResponseInit {
+/** A request that is in order, and where it goes on. */
+export interface ListQuery {
+  readonly request: ListRequest;
+  /** What of the range is left. */
+  readonly range: KeyRange;
+  readonly pageSize: number;
+  /** The revision to read at; 0: the newest. */
+  readonly revision: number;
+}
+
+/** Throws RANGE_INVALID, PAGE_SIZE_INVALID, REVISION_INVALID, PAGE_TOKEN_INVALID or what `checkKeyPart` does. */
+export function checkList(request: ListRequest, limits: ListLimits): ListQuery {
   const range = checkRange(request, limits);
-  const size = checkPageSize(request, limits);
-  const revision = BigInt(database.revision);
-  if (request.countOnly) return { revision, count: BigInt(database.count(range)) };
-  const identity = requestIdentity(request);
-  const rest = continueAfter(range, request, identity);
+  const pageSize = checkPageSize(request.pageSize, limits);
+  const revision = checkAtRevision(request.atRevision);
+  if (request.pageToken === "" || request.countOnly) return { request, range, pageSize, revision };
+  const position = decodePageToken(requestIdentity(request), request.pageToken);
+  const rest = continueAfter(range, request, position.lastKey);
+  return { request, range: rest, pageSize, revision: position.revision };
+}
+
+/** A page. Throws REVISION_COMPACTED when the request has an `at_revision` that the history does not reach. */
+export function list(database: Database, query: ListQuery, limits: ListLimits): ListResponseInit {
+  const { request, range, pageSize } = query;
+  const state = stateOf(database, query);
+  const revision = BigInt(state.revision);
+  if (request.countOnly) return { revision, count: BigInt(state.count(range)) };
   const items =
-    request.delimiter === "" ? database.scan(rest, request.reverse) : scanLevel(database, rest, request);
+    request.delimiter === "" ? state.scan(range, request.reverse) : scanLevel(state, range, request);
   const toInit = request.keysOnly ? toEntryInitWithoutValue : toEntryInit;
   const entries: EntryInit[] = [];
   const prefixes: string[] = [];
   let nextPageToken = "";
   let bytes = 0;
-  let last: string | undefined;
+  let lastKey: string | undefined;
   for (const item of items) {
     const isPrefix = typeof item === "string";
     const name = isPrefix ? item : item.key;
     bytes += isPrefix || request.keysOnly ? entryOverheadBytes + textBytes(name) : item.bytes;
-    const full = entries.length + prefixes.length === size || bytes > limits.pageBytesMax;
-    if (last !== undefined && full) {
-      nextPageToken = encodePageToken(identity, last);
+    const full = entries.length + prefixes.length === pageSize || bytes > limits.pageBytesMax;
+    if (lastKey !== undefined && full) {
+      nextPageToken = encodePageToken(requestIdentity(request), { revision: state.revision, lastKey });
       break;
     }
     if (isPrefix) prefixes.push(item);
     else entries.push(toInit(item));
-    last = name;
+    lastKey = name;
   }
   return { revision, entries, prefixes, nextPageToken };
+}
+
+/** The state that the query asks for; pages of the newest state go on at a newer one where the history has gone on. */
+function stateOf(database: Database, { request, revision }: ListQuery): State {
+  const isCompacted = request.atRevision === 0n && revision < database.oldestState;
+  return revision === 0 || isCompacted ? database : database.at(revision);
 }
 
 /**
  * The entries of a range whose keys do not contain the delimiter after the prefix, and in the place of the others the
  * text up to and with the delimiter, once each. One seek skips all keys that begin with it.
  */
-function* scanLevel(
-  database: Database,
-  range: KeyRange,
-  request: ListRequest,
-): Generator<Entry | string, void> {
+function* scanLevel(state: State, range: KeyRange, request: ListRequest): Generator<Entry | string, void> {
   for (let rest: KeyRange | undefined = range; rest !== undefined; ) {
     let common: string | undefined;
-    for (const entry of database.scan(rest, request.reverse)) {
+    for (const entry of state.scan(rest, request.reverse)) {
       common = commonPrefix(entry.key, request);
       if (common !== undefined) break;
       yield entry;
@@ -97,21 +121,15 @@ function checkRange(request: ListRequest, limits: ListLimits): KeyRange {
   return prefixRange(prefix);
 }
 
-function checkPageSize({ pageSize }: ListRequest, { pageEntriesMax }: ListLimits): number {
-  if (pageSize < 0) throw new DuetError("PAGE_SIZE_INVALID", "the page size is negative");
-  return pageSize === 0 ? pageEntriesMax : Math.min(pageSize, pageEntriesMax);
-}
-
-function continueAfter(range: KeyRange, request: ListRequest, identity: string): KeyRange {
-  const { reverse, pageToken } = request;
-  if (pageToken === "") return range;
-  const last = decodePageToken(identity, pageToken);
+function continueAfter(range: KeyRange, request: ListRequest, last: string): KeyRange {
+  const { reverse } = request;
   // No entry of a level contains the delimiter, and every prefix does.
   if (commonPrefix(last, request) !== undefined) return beyondPrefix(range, last, reverse) ?? emptyRange;
   return reverse ? beforeKey(range, last) : afterKey(range, last);
 }
 
 /** What must be the same from page to page. */
-function requestIdentity({ prefix, start, end, reverse, keysOnly, delimiter }: ListRequest): string {
-  return JSON.stringify([prefix, start, end, reverse, keysOnly, delimiter]);
+function requestIdentity(request: ListRequest): string {
+  const { prefix, start, end, reverse, keysOnly, delimiter, atRevision } = request;
+  return JSON.stringify([prefix, start, end, reverse, keysOnly, delimiter, String(atRevision)]);
 }

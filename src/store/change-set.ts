@@ -12,12 +12,14 @@ export interface ChangeSet {
   readonly previousValues: boolean;
   /** What they occupy at the most: themselves, and the entries before and after. */
   readonly bytes: number;
+  /** The part of it that the store does not occupy as well: all but the entries after, which are later ones' before. */
+  readonly pastBytes: number;
   /** In how many queues it waits. */
   waiting: number;
 }
 
 /** What a change of one key and its transaction occupy beside the entries. */
-const changeOverheadBytes = 184;
+const changeOverheadBytes = 240;
 
 /**
  * Entries before and after a transaction are sent up to this many bytes; beyond it those before lose their values. A
@@ -31,11 +33,13 @@ export function createChangeSet(
   changes: readonly Change[],
   previousValues = true,
 ): ChangeSet {
-  let bytes = 0;
+  let entryBytes = 0;
+  let pastBytes = 0;
   for (const { key, entry, previous } of changes) {
-    bytes += changeOverheadBytes + (entry?.bytes ?? textBytes(key)) + (previous?.bytes ?? 0);
+    if (entry !== undefined) entryBytes += entry.bytes;
+    pastBytes += changeOverheadBytes + (previous?.bytes ?? textBytes(key));
   }
-  return { revision, time, changes, previousValues, bytes, waiting: 0 };
+  return { revision, time, changes, previousValues, bytes: entryBytes + pastBytes, pastBytes, waiting: 0 };
 }
 
 /** What watchers are sent of a transaction; without changes when that is nothing. */

@@ -11,7 +11,7 @@ import type { Change, State } from "./store.ts";
 export type HistoryLimits = Pick<Limits, "watchHistoryEventsMax" | "watchHistoryBytesMax">;
 
 /** What a key with changes occupies in the indexes beside them. Its text is counted with them. */
-const keyOverheadBytes = 240;
+const keyOverheadBytes = 256;
 
 /**
  * The latest transactions, without gaps, bounded by the number of changes and by bytes, and an index of their changes by
@@ -47,12 +47,15 @@ export class History {
     return this.#oldest;
   }
 
-  /** The values of this revision and of all later ones are kept. Later than `oldest` after a transaction that was too large. */
+  /**
+   * The values of this revision and of all later ones are kept. Later than `oldest` after a transaction that alone would
+   * have taken more than half of the history: watches go on across it, reads in the past begin at it.
+   */
   get oldestState(): number {
     return this.#oldestState;
   }
 
-  /** What it occupies at the most. */
+  /** What it occupies at the most beside the store. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -60,12 +63,12 @@ export class History {
   add(complete: ChangeSet): void {
     // Before that there are gaps: a replay also goes through what compaction has left.
     if (complete.revision <= this.#oldest) return this.#onDropped(complete);
-    const isTooLarge = complete.bytes > this.#limits.watchHistoryBytesMax;
+    const isTooLarge = complete.pastBytes > this.#limits.watchHistoryBytesMax / 2;
     const set = isTooLarge ? withoutPreviousValues(complete) : complete;
     if (isTooLarge) this.#oldestState = set.revision;
     this.#sets.push(set);
     this.#events += set.changes.length;
-    this.#bytes += set.bytes;
+    this.#bytes += set.pastBytes;
     for (const change of set.changes) this.#addToKey(change);
     const { watchHistoryEventsMax, watchHistoryBytesMax } = this.#limits;
     while (this.#events > watchHistoryEventsMax || this.#bytes > watchHistoryBytesMax) this.#dropOldest();
@@ -120,7 +123,7 @@ export class History {
     this.#oldest = set.revision;
     this.#oldestState = Math.max(this.#oldestState, set.revision);
     this.#events -= set.changes.length;
-    this.#bytes -= set.bytes;
+    this.#bytes -= set.pastBytes;
     for (const change of set.changes) {
       for (const pin of this.#pins) pin.keep(change);
       this.#dropFromKey(change);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Entry, WatchResponse } from "../../gen/duetkv/v1/key_value_pb.ts";
+import { type Entry, Event_Type, type WatchResponse } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { CallFailure, KeyValueClient } from "../support/key-value-client.ts";
 import { acceptedKeys, acceptedValues, refusedKeys } from "./verdicts.ts";
 
@@ -301,6 +301,116 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
           reason: "RESPONSE_TOO_LARGE",
         });
         for (const key of keys) await client.delete({ key });
+      });
+    });
+
+    describe("the past", () => {
+      const keys = ["a", "b", "c"].map((each) => `${prefix}past/${each}`);
+      const [a, b, c] = keys as [string, string, string];
+      const range = { prefix: `${prefix}past/` };
+      const valuesOf = (entries: Entry[]) => entries.map(({ key, value }) => [key, value]);
+
+      it("reads the state at an earlier revision", async () => {
+        for (const key of keys) await client.delete({ key });
+        await client.put({ key: a, value: "1" });
+        const { revision: atRevision } = await client.put({ key: b, value: "1" });
+        await client.put({ key: a, value: "2" });
+        await client.delete({ key: b });
+        await client.put({ key: c, value: "2" });
+        const then = [
+          [a, "1"],
+          [b, "1"],
+        ];
+        const got = await client.get({ key: b, atRevision });
+        expect([got.revision, got.entry?.value]).toEqual([atRevision, "1"]);
+        const batch = await client.batchGet({ keys, atRevision });
+        expect([batch.revision, valuesOf(batch.entries), batch.missingKeys]).toEqual([atRevision, then, [c]]);
+        const listed = await client.list({ ...range, atRevision });
+        expect([listed.revision, valuesOf(listed.entries)]).toEqual([atRevision, then]);
+        const reversed = await client.list({ ...range, atRevision, reverse: true });
+        expect(valuesOf(reversed.entries)).toEqual(then.toReversed());
+        const counted = await client.list({ ...range, atRevision, countOnly: true });
+        expect([counted.revision, counted.count]).toEqual([atRevision, 2n]);
+        expect(await failure(client.get({ key: c, atRevision }))).toMatchObject({
+          reason: "NO_SUCH_KEY",
+          metadata: { revision: String(atRevision) },
+        });
+      });
+
+      it("goes on with the pages of a list at the revision of the first", async () => {
+        for (const key of keys) await client.put({ key, value: "old" });
+        let page = await client.list({ ...range, pageSize: 1 });
+        const { revision } = page;
+        const listed = valuesOf(page.entries);
+        for (const key of keys) await client.put({ key, value: "new" });
+        await client.delete({ key: c });
+        while (page.nextPageToken !== "") {
+          page = await client.list({ ...range, pageSize: 1, pageToken: page.nextPageToken });
+          expect(page.revision).toBe(revision);
+          listed.push(...valuesOf(page.entries));
+        }
+        expect(listed).toEqual(keys.map((key) => [key, "old"]));
+      });
+
+      it("refuses a revision that is negative or not reached in time", async () => {
+        const { revision } = await client.put({ key: a });
+        const calls = [
+          (atRevision: bigint) => client.get({ key: a, atRevision }),
+          (atRevision: bigint) => client.batchGet({ keys: [a], atRevision }),
+          (atRevision: bigint) => client.list({ atRevision }),
+        ];
+        for (const call of calls) {
+          expect(await failure(call(-1n))).toMatchObject({
+            code: "invalid_argument",
+            reason: "REVISION_INVALID",
+          });
+        }
+        expect(await failure(client.get({ key: a, atRevision: revision + 1_000_000n }))).toMatchObject({
+          code: "unavailable",
+          reason: "REVISION_NOT_REACHED",
+        });
+      });
+
+      it("gives the versions of a key, the newest first, page by page", async () => {
+        const key = `${prefix}past/versions`;
+        const first = await client.put({ key, value: "1" });
+        const second = await client.put({ key, value: "2" });
+        const third = await client.delete({ key });
+        const fourth = await client.put({ key, value: "4" });
+        const whole = await client.history({ key });
+        expect(whole.revision).toBeGreaterThanOrEqual(fourth.revision);
+        expect(whole.oldestRevision).toBeLessThan(first.revision);
+        expect(whole.nextPageToken).toBe("");
+        const { PUT, DELETE } = Event_Type;
+        expect(whole.events).toMatchObject([
+          { type: PUT, entry: { key, value: "4", revision: fourth.revision, version: 1n } },
+          { type: DELETE, entry: { key, revision: third.revision }, expired: false },
+          { type: PUT, entry: { key, value: "2", revision: second.revision, version: 2n } },
+          { type: PUT, entry: { key, value: "1", revision: first.revision } },
+        ]);
+        const paged: unknown[] = [];
+        for (let pageToken = "", more = true; more; more = pageToken !== "") {
+          const page = await client.history({ key, pageSize: 3, pageToken });
+          paged.push(...page.events);
+          pageToken = page.nextPageToken;
+        }
+        expect(paged).toEqual(whole.events);
+      });
+
+      it("has no versions of an unknown key, and refuses what makes no sense", async () => {
+        const key = `${prefix}past/unknown`;
+        expect((await client.history({ key })).events).toEqual([]);
+        for (let count = 0; count < 2; count++) await client.put({ key: a });
+        const { nextPageToken: pageToken } = await client.history({ key: a, pageSize: 1 });
+        expect(pageToken).not.toBe("");
+        const refused = [
+          [{ key: "" }, "KEY_EMPTY"],
+          [{ key, pageSize: -1 }, "PAGE_SIZE_INVALID"],
+          [{ key, pageToken }, "PAGE_TOKEN_INVALID"],
+        ] as const;
+        for (const [request, reason] of refused) {
+          expect(await failure(client.history(request))).toMatchObject({ code: "invalid_argument", reason });
+        }
       });
     });
 

@@ -1,7 +1,9 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Entry, ListRequestSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
+import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { compareUtf8 } from "../store/unicode-keys.ts";
 import { createRandom, seed } from "../support/random.ts";
 import { reasonOf, type Serving, startServing } from "./serving.ts";
@@ -162,3 +164,70 @@ test("one level of 10,000 keys below one prefix is one seek", async () => {
   const { entries, prefixes } = await serving.client.list({ delimiter: "/" });
   expect([prefixes, entries.map(({ key }) => key), scanned]).toEqual([["a/"], ["b"], 2]);
 });
+
+test("pages go on at a newer revision when the history does not reach the first one any more", async () => {
+  const serving = await startServing({ watchHistoryEventsMax: 3 });
+  const { client } = serving;
+  for (const key of ["a", "b", "c", "d"]) await client.put({ key, value: "old" });
+  const first = await client.list({ pageSize: 1 });
+  await client.put({ key: "b", value: "new" });
+  const second = await client.list({ pageSize: 1, pageToken: first.nextPageToken });
+  expect(second).toMatchObject({ revision: 4n, entries: [{ key: "b", value: "old" }] });
+  for (const key of ["c", "d", "a"]) await client.put({ key, value: "new" });
+  const third = await client.list({ pageSize: 1, pageToken: second.nextPageToken });
+  expect(third).toMatchObject({ revision: 8n, entries: [{ key: "c", value: "new" }] });
+  await client.put({ key: "d", value: "newest" });
+  const fourth = await client.list({ pageSize: 1, pageToken: third.nextPageToken });
+  expect(fourth).toMatchObject({ revision: 8n, entries: [{ key: "d", value: "new" }], nextPageToken: "" });
+});
+
+test("refuses a revision that the history does not reach, and says what it reaches", async () => {
+  const serving = await startServing({ watchHistoryEventsMax: 3 });
+  const { client } = serving;
+  for (let count = 0; count < 8; count++) await client.put({ key: `${count}` });
+  const page = await client.list({ pageSize: 1, atRevision: 6n });
+  expect(page).toMatchObject({ revision: 6n, entries: [{ key: "0" }] });
+  await client.put({ key: "8" });
+  await client.put({ key: "9" });
+  const request = { pageSize: 1, atRevision: 6n, pageToken: page.nextPageToken };
+  const calls = [
+    client.list(request),
+    client.get({ key: "0", atRevision: 6n }),
+    client.batchGet({ keys: ["0"], atRevision: 6n }),
+  ];
+  for (const call of calls) {
+    const [info] = ConnectError.from(await call.catch((error: unknown) => error)).findDetails(
+      ErrorInfoSchema,
+    );
+    expect(info).toMatchObject({ reason: "REVISION_COMPACTED", metadata: { oldest_revision: "7" } });
+  }
+  expect((await client.list({ atRevision: 7n, countOnly: true })).count).toBe(7n);
+  expect(await reasonOf(client.list({ ...request, atRevision: 7n }))).toBe("PAGE_TOKEN_INVALID");
+});
+
+test("a list of 100,000 keys that are overwritten meanwhile has each once, all at one revision", async () => {
+  const { client, database } = await startServing({ watchHistoryBytesMax: 128 * 1024 * 1024 });
+  const keys = Array.from({ length: 100_000 }, (_, index) => String(index).padStart(6, "0"));
+  const writeAll = async (value: string) => {
+    for (let start = 0; start < keys.length; start += 10_000) {
+      const mutations = keys
+        .slice(start, start + 10_000)
+        .map((key) => ({ type: "put", key, value, ttlMs: 0 }) as const);
+      await Promise.all(mutations.map((mutation) => database.commit({ checks: [], mutations: [mutation] })));
+    }
+  };
+  await writeAll("old");
+  const revision = BigInt(database.revision);
+  const overwriting = writeAll("new");
+  const listed: string[] = [];
+  let pageToken = "";
+  do {
+    const page = await client.list({ pageToken });
+    expect(page.revision).toBe(revision);
+    expect(page.entries.every(({ value }) => value === "old")).toBe(true);
+    listed.push(...page.entries.map(({ key }) => key));
+    pageToken = page.nextPageToken;
+    if (listed.length === 50_000) await overwriting;
+  } while (pageToken !== "");
+  expect(listed).toEqual(keys);
+}, 120_000);

@@ -12,6 +12,7 @@ export function createConnectClient(transport: Transport, close: () => void = ()
     get: (request) => client.get(request).catch(fail),
     delete: (request) => client.delete(request).catch(fail),
     list: (request) => client.list(request).catch(fail),
+    history: (request) => client.history(request).catch(fail),
     batchGet: (request) => client.batchGet(request).catch(fail),
     commit: (request) => client.commit(request).catch(fail),
     async *watch(request, signal) {

@@ -8,6 +8,8 @@ import type {
   DeleteResponse,
   GetRequestSchema,
   GetResponse,
+  HistoryRequestSchema,
+  HistoryResponse,
   ListRequestSchema,
   ListResponse,
   PutRequestSchema,
@@ -22,6 +24,7 @@ export interface KeyValueClient {
   get(request: MessageInitShape<typeof GetRequestSchema>): Promise<GetResponse>;
   delete(request: MessageInitShape<typeof DeleteRequestSchema>): Promise<DeleteResponse>;
   list(request: MessageInitShape<typeof ListRequestSchema>): Promise<ListResponse>;
+  history(request: MessageInitShape<typeof HistoryRequestSchema>): Promise<HistoryResponse>;
   batchGet(request: MessageInitShape<typeof BatchGetRequestSchema>): Promise<BatchGetResponse>;
   commit(request: MessageInitShape<typeof CommitRequestSchema>): Promise<CommitResponse>;
   /** Ends when the signal aborts. */

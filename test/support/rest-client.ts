@@ -18,6 +18,8 @@ import {
   EntrySchema,
   GetRequestSchema,
   GetResponseSchema,
+  HistoryRequestSchema,
+  HistoryResponseSchema,
   ListRequestSchema,
   ListResponseSchema,
   type Precondition,
@@ -106,6 +108,12 @@ export function createRestClient(origin: string, style: RestStyle): KeyValueClie
     async list(init) {
       const query = toQuery(toJson(ListRequestSchema, create(ListRequestSchema, init)) as JsonObject);
       return fromJsonString(ListResponseSchema, (await send("GET", `/v1/key${query}`)).body.toString());
+    },
+
+    async history(init) {
+      const query = toQuery(toJson(HistoryRequestSchema, create(HistoryRequestSchema, init)) as JsonObject);
+      const answer = await send("GET", `/v1/key:history${query}`);
+      return fromJsonString(HistoryResponseSchema, answer.body.toString());
     },
 
     batchGet: (init) => post("/v1/key:batchGet", BatchGetRequestSchema, BatchGetResponseSchema, init),

@@ -112,6 +112,10 @@ export function createMemoryKeyValue(options: { record?: boolean } = {}): Memory
         const found = [...entries.values()].filter((entry) => entry.key.startsWith(request.prefix));
         return { revision, entries: found, count: BigInt(found.length) };
       },
+      async history(request, context) {
+        begin(request, context);
+        return { revision, events: [] };
+      },
       async batchGet(request, context) {
         begin(request, context);
         return {

@@ -33,6 +33,10 @@ import type {
   GetRequestSchema,
   GetResponse,
   GetResponseSchema,
+  HistoryRequest,
+  HistoryRequestSchema,
+  HistoryResponse,
+  HistoryResponseSchema,
   ListRequest,
   ListRequestSchema,
   ListResponse,
@@ -153,6 +157,7 @@ export function writeGetRequest(to: Writer, message: MessageInitShape<typeof Get
   if (message.key) to.string(1, message.key);
   if (message.consistency) to.int32(2, message.consistency);
   if (message.minRevision) to.int64(3, message.minRevision);
+  if (message.atRevision) to.int64(4, message.atRevision);
   if ("$unknown" in message) to.unknownFields(message.$unknown);
 }
 
@@ -170,6 +175,9 @@ export function readGetRequest(from: Reader, end: number, message: GetRequest = 
       case 0x18: // min_revision = 3
         message.minRevision = from.int64(end);
         break;
+      case 0x20: // at_revision = 4
+        message.atRevision = from.int64(end);
+        break;
       default:
         from.skip(tag, end);
     }
@@ -183,6 +191,7 @@ function newGetRequest(): GetRequest {
     key: "",
     consistency: 0,
     minRevision: 0n,
+    atRevision: 0n,
   };
 }
 
@@ -306,6 +315,7 @@ export function writeListRequest(to: Writer, message: MessageInitShape<typeof Li
   if (message.consistency) to.int32(9, message.consistency);
   if (message.minRevision) to.int64(10, message.minRevision);
   if (message.delimiter) to.string(11, message.delimiter);
+  if (message.atRevision) to.int64(12, message.atRevision);
   if ("$unknown" in message) to.unknownFields(message.$unknown);
 }
 
@@ -347,6 +357,9 @@ export function readListRequest(from: Reader, end: number, message: ListRequest 
       case 0x5a: // delimiter = 11
         message.delimiter = from.string(end);
         break;
+      case 0x60: // at_revision = 12
+        message.atRevision = from.int64(end);
+        break;
       default:
         from.skip(tag, end);
     }
@@ -368,6 +381,7 @@ function newListRequest(): ListRequest {
     consistency: 0,
     minRevision: 0n,
     delimiter: "",
+    atRevision: 0n,
   };
 }
 
@@ -425,11 +439,98 @@ function newListResponse(): ListResponse {
   };
 }
 
+/** Writes a duetkv.v1.HistoryRequest. */
+export function writeHistoryRequest(to: Writer, message: MessageInitShape<typeof HistoryRequestSchema>): void {
+  if (message.key) to.string(1, message.key);
+  if (message.pageSize) to.int32(2, message.pageSize);
+  if (message.pageToken) to.string(3, message.pageToken);
+  if ("$unknown" in message) to.unknownFields(message.$unknown);
+}
+
+/** Reads a duetkv.v1.HistoryRequest that ends at `end`, and merges it into `message`. */
+export function readHistoryRequest(from: Reader, end: number, message: HistoryRequest = newHistoryRequest()): HistoryRequest {
+  while (from.position < end) {
+    const tag = from.tag(end);
+    switch (tag) {
+      case 0x0a: // key = 1
+        message.key = from.string(end);
+        break;
+      case 0x10: // page_size = 2
+        message.pageSize = from.int32(end);
+        break;
+      case 0x1a: // page_token = 3
+        message.pageToken = from.string(end);
+        break;
+      default:
+        from.skip(tag, end);
+    }
+  }
+  return message;
+}
+
+function newHistoryRequest(): HistoryRequest {
+  return {
+    $typeName: "duetkv.v1.HistoryRequest",
+    key: "",
+    pageSize: 0,
+    pageToken: "",
+  };
+}
+
+/** Writes a duetkv.v1.HistoryResponse. */
+export function writeHistoryResponse(to: Writer, message: MessageInitShape<typeof HistoryResponseSchema>): void {
+  if (message.revision) to.int64(1, message.revision);
+  for (const each of message.events ?? []) {
+    const start = to.beginNested(2);
+    writeEvent(to, each);
+    to.endNested(2, start);
+  }
+  if (message.nextPageToken) to.string(3, message.nextPageToken);
+  if (message.oldestRevision) to.int64(4, message.oldestRevision);
+  if ("$unknown" in message) to.unknownFields(message.$unknown);
+}
+
+/** Reads a duetkv.v1.HistoryResponse that ends at `end`, and merges it into `message`. */
+export function readHistoryResponse(from: Reader, end: number, message: HistoryResponse = newHistoryResponse()): HistoryResponse {
+  while (from.position < end) {
+    const tag = from.tag(end);
+    switch (tag) {
+      case 0x08: // revision = 1
+        message.revision = from.int64(end);
+        break;
+      case 0x12: // events = 2
+        from.element();
+        message.events.push(readEvent(from, from.nested(end)));
+        break;
+      case 0x1a: // next_page_token = 3
+        message.nextPageToken = from.string(end);
+        break;
+      case 0x20: // oldest_revision = 4
+        message.oldestRevision = from.int64(end);
+        break;
+      default:
+        from.skip(tag, end);
+    }
+  }
+  return message;
+}
+
+function newHistoryResponse(): HistoryResponse {
+  return {
+    $typeName: "duetkv.v1.HistoryResponse",
+    revision: 0n,
+    events: [],
+    nextPageToken: "",
+    oldestRevision: 0n,
+  };
+}
+
 /** Writes a duetkv.v1.BatchGetRequest. */
 export function writeBatchGetRequest(to: Writer, message: MessageInitShape<typeof BatchGetRequestSchema>): void {
   for (const each of message.keys ?? []) to.string(1, each);
   if (message.consistency) to.int32(2, message.consistency);
   if (message.minRevision) to.int64(3, message.minRevision);
+  if (message.atRevision) to.int64(4, message.atRevision);
   if ("$unknown" in message) to.unknownFields(message.$unknown);
 }
 
@@ -448,6 +549,9 @@ export function readBatchGetRequest(from: Reader, end: number, message: BatchGet
       case 0x18: // min_revision = 3
         message.minRevision = from.int64(end);
         break;
+      case 0x20: // at_revision = 4
+        message.atRevision = from.int64(end);
+        break;
       default:
         from.skip(tag, end);
     }
@@ -461,6 +565,7 @@ function newBatchGetRequest(): BatchGetRequest {
     keys: [],
     consistency: 0,
     minRevision: 0n,
+    atRevision: 0n,
   };
 }
 
@@ -815,6 +920,57 @@ function newEntry(): Entry {
   };
 }
 
+/** Writes a duetkv.v1.Event. */
+export function writeEvent(to: Writer, message: MessageInitShape<typeof EventSchema>): void {
+  if (message.type) to.int32(1, message.type);
+  if (message.entry !== undefined) {
+    const start = to.beginNested(2);
+    writeEntry(to, message.entry);
+    to.endNested(2, start);
+  }
+  if (message.previous !== undefined) {
+    const start = to.beginNested(3);
+    writeEntry(to, message.previous);
+    to.endNested(3, start);
+  }
+  if (message.expired) to.bool(4, message.expired);
+  if ("$unknown" in message) to.unknownFields(message.$unknown);
+}
+
+/** Reads a duetkv.v1.Event that ends at `end`, and merges it into `message`. */
+export function readEvent(from: Reader, end: number, message: Event = newEvent()): Event {
+  while (from.position < end) {
+    const tag = from.tag(end);
+    switch (tag) {
+      case 0x08: // type = 1
+        message.type = from.int32(end) as Event_Type;
+        break;
+      case 0x12: // entry = 2
+        message.entry = readEntry(from, from.nested(end), message.entry);
+        break;
+      case 0x1a: // previous = 3
+        message.previous = readEntry(from, from.nested(end), message.previous);
+        break;
+      case 0x20: // expired = 4
+        message.expired = from.bool(end);
+        break;
+      default:
+        from.skip(tag, end);
+    }
+  }
+  return message;
+}
+
+function newEvent(): Event {
+  return {
+    $typeName: "duetkv.v1.Event",
+    type: 0,
+    entry: undefined,
+    previous: undefined,
+    expired: false,
+  };
+}
+
 /** Writes a duetkv.v1.Check. */
 export function writeCheck(to: Writer, message: MessageInitShape<typeof CheckSchema>): void {
   if (message.key) to.string(1, message.key);
@@ -929,57 +1085,6 @@ function newMutationResult(): MutationResult {
   };
 }
 
-/** Writes a duetkv.v1.Event. */
-export function writeEvent(to: Writer, message: MessageInitShape<typeof EventSchema>): void {
-  if (message.type) to.int32(1, message.type);
-  if (message.entry !== undefined) {
-    const start = to.beginNested(2);
-    writeEntry(to, message.entry);
-    to.endNested(2, start);
-  }
-  if (message.previous !== undefined) {
-    const start = to.beginNested(3);
-    writeEntry(to, message.previous);
-    to.endNested(3, start);
-  }
-  if (message.expired) to.bool(4, message.expired);
-  if ("$unknown" in message) to.unknownFields(message.$unknown);
-}
-
-/** Reads a duetkv.v1.Event that ends at `end`, and merges it into `message`. */
-export function readEvent(from: Reader, end: number, message: Event = newEvent()): Event {
-  while (from.position < end) {
-    const tag = from.tag(end);
-    switch (tag) {
-      case 0x08: // type = 1
-        message.type = from.int32(end) as Event_Type;
-        break;
-      case 0x12: // entry = 2
-        message.entry = readEntry(from, from.nested(end), message.entry);
-        break;
-      case 0x1a: // previous = 3
-        message.previous = readEntry(from, from.nested(end), message.previous);
-        break;
-      case 0x20: // expired = 4
-        message.expired = from.bool(end);
-        break;
-      default:
-        from.skip(tag, end);
-    }
-  }
-  return message;
-}
-
-function newEvent(): Event {
-  return {
-    $typeName: "duetkv.v1.Event",
-    type: 0,
-    entry: undefined,
-    previous: undefined,
-    expired: false,
-  };
-}
-
 /** Writes a duetkv.v1.PutMutation. */
 export function writePutMutation(to: Writer, message: MessageInitShape<typeof PutMutationSchema>): void {
   if (message.key) to.string(1, message.key);
@@ -1065,6 +1170,8 @@ export const codecs: readonly (readonly [string, GeneratedCodec])[] = [
   ["duetkv.v1.DeleteResponse", { read: readDeleteResponse, write: writeDeleteResponse }],
   ["duetkv.v1.ListRequest", { read: readListRequest, write: writeListRequest }],
   ["duetkv.v1.ListResponse", { read: readListResponse, write: writeListResponse }],
+  ["duetkv.v1.HistoryRequest", { read: readHistoryRequest, write: writeHistoryRequest }],
+  ["duetkv.v1.HistoryResponse", { read: readHistoryResponse, write: writeHistoryResponse }],
   ["duetkv.v1.BatchGetRequest", { read: readBatchGetRequest, write: writeBatchGetRequest }],
   ["duetkv.v1.BatchGetResponse", { read: readBatchGetResponse, write: writeBatchGetResponse }],
   ["duetkv.v1.CommitRequest", { read: readCommitRequest, write: writeCommitRequest }],
@@ -1073,10 +1180,10 @@ export const codecs: readonly (readonly [string, GeneratedCodec])[] = [
   ["duetkv.v1.WatchResponse", { read: readWatchResponse, write: writeWatchResponse }],
   ["duetkv.v1.Precondition", { read: readPrecondition, write: writePrecondition }],
   ["duetkv.v1.Entry", { read: readEntry, write: writeEntry }],
+  ["duetkv.v1.Event", { read: readEvent, write: writeEvent }],
   ["duetkv.v1.Check", { read: readCheck, write: writeCheck }],
   ["duetkv.v1.Mutation", { read: readMutation, write: writeMutation }],
   ["duetkv.v1.MutationResult", { read: readMutationResult, write: writeMutationResult }],
-  ["duetkv.v1.Event", { read: readEvent, write: writeEvent }],
   ["duetkv.v1.PutMutation", { read: readPutMutation, write: writePutMutation }],
   ["duetkv.v1.DeleteMutation", { read: readDeleteMutation, write: writeDeleteMutation }],
 ];

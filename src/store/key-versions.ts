@@ -1,0 +1,37 @@
+import type { ChangeSet } from "./change-set.ts";
+import type { Entry } from "./entry.ts";
+import type { History } from "./history.ts";
+import { PastState } from "./past.ts";
+import type { State } from "./store.ts";
+
+/** A put or delete of a key. */
+export interface KeyVersion {
+  readonly revision: number;
+  /** Milliseconds since 1970 UTC. */
+  readonly time: number;
+  /** undefined: deleted. */
+  readonly entry: Entry | undefined;
+  /** Deleted because its time to live had passed. */
+  readonly expired: boolean;
+}
+
+/**
+ * The versions of a key before `before`, the newest first, lazily: back to the one that was there at the oldest state of
+ * the history. To be read in one turn of the event loop.
+ */
+export function* keyVersions(
+  store: State,
+  history: History,
+  key: string,
+  before: number,
+): Generator<KeyVersion, void> {
+  const { oldestState } = history;
+  for (const { revision, entry, expired, touched } of history.changesBefore(key, before)) {
+    if (revision <= oldestState) break;
+    const { time } = history.at(revision) as ChangeSet;
+    if (!touched) yield { revision, time, entry, expired };
+  }
+  const entry = new PastState(store, history, oldestState).get(key);
+  if (entry === undefined || entry.revision >= before) return;
+  yield { revision: entry.revision, time: entry.updateTime, entry, expired: false };
+}
