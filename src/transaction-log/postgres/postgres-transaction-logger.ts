@@ -99,6 +99,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
       history,
       own: this.#own,
       newest: () => this.#newest,
+      latestSequence: async () => (heartbeat.valid ? history.seen.sequence : this.latestSequence()),
       commitRow: (connection) => heartbeat.write(connection),
       outcomeMs: options.outcomeMs,
       stoppingMs: options.stoppingMs,

@@ -86,6 +86,26 @@ describe("opening a log", () => {
     await expectNothingOpen(server, url);
   });
 
+  it.each([
+    ["nothing", []],
+    ["the use of the schema", ["GRANT USAGE ON SCHEMA duetkv TO "]],
+    ["SELECT on one table", ["GRANT USAGE ON SCHEMA duetkv TO ", "GRANT SELECT ON duetkv.log TO "]],
+  ])("names the GRANT to run to a role that has %s", async (what, grants) => {
+    const url = await server.createDatabase();
+    await (await openLogger(url)).close();
+    const role = `"with ${what}"`;
+    for (const text of [`CREATE ROLE ${role} LOGIN`, ...grants.map((grant) => grant + role)]) {
+      await server.query(url, text);
+    }
+    const restricted = server.url(new URL(url).pathname.slice(1), encodeURIComponent(`with ${what}`));
+    const error = await failureOf(openLogger(restricted));
+    expect(error.reason).toBe("LOG_UNAVAILABLE");
+    expect(error.message).toContain("SELECT on duetkv.migrations");
+    const [, run = ""] = error.message.split("; run: ");
+    for (const text of run.split("; ")) await server.query(url, text);
+    await (await openLogger(restricted)).close();
+  });
+
   it("names the role in the GRANT statement as it is, even if it is called like the schema", async () => {
     const url = await server.createDatabase();
     await (await openLogger(url, { deployment: "shop" })).close();

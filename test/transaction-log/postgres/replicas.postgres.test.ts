@@ -1,11 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { Client } from "pg";
 import { afterEach, describe, expect, it } from "vitest";
 import type { PostgresTransactionLoggerOptions } from "../../../src/transaction-log/postgres/options.ts";
 import { createRandom, seed } from "../../support/random.ts";
 import { sharedPostgres } from "../../support/shared-postgres.ts";
 import { until } from "../../support/until.ts";
-import { readAll } from "../log-model.ts";
-import { expectNothingOpen } from "./loggers.ts";
+import { readAll, simple } from "../log-model.ts";
+import { expectNothingOpen, openLogger } from "./loggers.ts";
 import { marksOf, Replica } from "./replica.ts";
 
 const server = sharedPostgres();
@@ -93,6 +94,30 @@ describe(`replicas on one database (SEED=${seed})`, () => {
     await expectOneHistory();
   });
 
+  it("shares turns with replicas of version 0.1, and none with another deployment", async () => {
+    const [replica] = (await openReplicas(1)) as [Replica];
+    await server.query(url, "CREATE SCHEMA duetkv_other");
+    const other = await openLogger(url, { deployment: "other" });
+    const old = new Client({ connectionString: url });
+    await old.connect();
+    // A turn, as version 0.1 takes it.
+    await old.query("SELECT pg_advisory_lock(1685415284, 3)");
+    let appended = false;
+    const appending = replica.write(1).finally(() => {
+      appended = true;
+    });
+    await until(async () => {
+      const waiting = await server.query(url, "SELECT FROM pg_stat_activity WHERE wait_event = 'advisory'");
+      return appended || waiting.length > 0;
+    });
+    const waited = !appended;
+    await other.append(0, [simple(1)]);
+    await other.close();
+    await old.end();
+    await appending;
+    expect(waited).toBe(true);
+  });
+
   it("misses no transaction while listening connections are killed repeatedly", async () => {
     await openReplicas(2, { listenPollMs: 50 });
     const killing = { done: false, kills: 0 };
@@ -146,7 +171,6 @@ describe(`replicas on one database (SEED=${seed})`, () => {
     const [one] = (await openReplicas(2)) as [Replica];
     const other = await server.query(url, "CREATE TABLE other (id bigserial)");
     expect(other).toEqual([]);
-    const { Client } = await import("pg");
     const foreign = new Client({ connectionString: url });
     await foreign.connect();
     await foreign.query("BEGIN ISOLATION LEVEL REPEATABLE READ");

@@ -89,7 +89,66 @@ describe("an append that waits for the synchronous standby", () => {
   });
 });
 
+describe("a batch whose wait for the synchronous standby was cut", () => {
+  it.each(endings)(
+    "is not applied by other replicas when %s, so a promotion takes nothing back",
+    async (_, end) => {
+      const options = {
+        outcomeMs: 1_000,
+        statementTimeoutMs: 1_000,
+        heartbeatMs: 100,
+        leavingMs: 100,
+        listen: false,
+      };
+      const log = await open(url, options);
+      await log.append(0, [simple(1)]);
+      const reader = await Replica.open(url, "reader", options);
+      pair.link.freeze();
+      const appending = log.append(1, [simple(2)]);
+      appending.catch(() => {});
+      await end(await pair.waitingBackend());
+      await until(async () => (await batchesOnPrimary()) === 2);
+      // The reader polls ten times in a second.
+      await delay(1_500);
+      await expect(Replica.open(url, "late", options)).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+      expect(reader.applied).toEqual([simple(1)]);
+      await expect(appending).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+      await pair.promote();
+      expect(await readAll(await open(onStandby()))).toEqual([simple(1)]);
+      expect(reader.applied).toEqual([simple(1)]);
+      pair.link.restore();
+      await reader.close();
+    },
+  );
+
+  it.each(endings)("is applied by other replicas once the standby has it, although %s", async (_, end) => {
+    const options = { outcomeMs: 60_000, statementTimeoutMs: 1_000, heartbeatMs: 100, leavingMs: 100 };
+    const log = await open(url, options);
+    await log.append(0, [simple(1)]);
+    const reader = await Replica.open(url, "reader", options);
+    pair.link.freeze();
+    const appending = log.append(1, [simple(2)]);
+    await end(await pair.waitingBackend());
+    await until(async () => (await batchesOnPrimary()) === 2);
+    pair.link.restore();
+    await appending;
+    await until(() => reader.applied.length === 2);
+    expect(reader.applied).toEqual([simple(1), simple(2)]);
+    await reader.close();
+  });
+});
+
 describe("a replica of a primary without its synchronous standby", () => {
+  it("tells no writer the end of the log after a conflict, which may be out of date", async () => {
+    const options = { heartbeatMs: 50, heartbeatValidMs: 1_000, statementTimeoutMs: 1_000 };
+    const log = await open(url, options);
+    await (await open(url)).append(0, [simple(1)]);
+    expect(await log.append(0, [simple(1)])).toEqual({ appended: false, latest: 1 });
+    pair.link.freeze();
+    await until(() => expect(log.latestSequence()).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" }));
+    await expect(log.append(0, [simple(1)])).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+  });
+
   it("refuses linearizable reads, so that none is stale after a promotion", async () => {
     const log = await open(url, { heartbeatMs: 50, heartbeatValidMs: 1_000 });
     await log.append(0, [simple(1)]);

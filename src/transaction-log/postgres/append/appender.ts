@@ -21,6 +21,8 @@ export interface AppenderOptions {
   readonly own: OwnAppends;
   /** The newest sequence, read or notified; a hint. */
   readonly newest: () => number;
+  /** The read barrier, as `TransactionLogger.latestSequence`. */
+  readonly latestSequence: () => Promise<number>;
   /** Commits a row for its side effect, the wait for the standby. */
   readonly commitRow: (connection: Connection) => Promise<void>;
   /** How long to look for the outcome of an append whose response was lost. */
@@ -68,7 +70,8 @@ export class Appender {
     }
     this.#turns.conflicted();
     if (!this.#turns.held) await this.#takeTurn();
-    return { appended: false, latest: this.#options.history.seen.sequence };
+    // The owner responds to failed preconditions from the state at this sequence, as to linearizable reads.
+    return { appended: false, latest: await this.#options.latestSequence() };
   }
 
   close(): void {

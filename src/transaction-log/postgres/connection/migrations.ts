@@ -2,6 +2,7 @@ import { DuetError } from "../../../errors.ts";
 import { type Connection, defaultSchema } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { sqlState, sqlStates } from "./database-error.ts";
+import { requirePrivileges } from "./privileges.ts";
 
 /**
  * The tables, in the schema `duetkv`.
@@ -69,8 +70,11 @@ const migrations: readonly string[] = [
   ALTER TABLE duetkv.transactions ALTER events SET STORAGE EXTERNAL;`,
 ];
 
-/** Advisory locks have two numbers, valid in the whole database; this one identifies the deployment. */
-export const lockSpace = "hashtext('duetkv')";
+/**
+ * Advisory locks have two numbers, valid in the whole database; this one identifies the deployment. The deployment without
+ * a name shares its locks with replicas of version 0.1. `inSchema` replaces the names that are in one piece.
+ */
+export const lockSpace = "CASE 'duetkv' WHEN 'duet' || 'kv' THEN 1685415284 ELSE hashtext('duetkv') END";
 const migrationLock = 1;
 
 /**
@@ -98,7 +102,9 @@ async function readVersion(connection: Connection): Promise<number> {
     });
     return rows[0]?.["version"] ?? 0;
   } catch (error) {
-    if (sqlState(error) === sqlStates.undefinedTable) return 0;
+    const state = sqlState(error);
+    if (state === sqlStates.undefinedTable) return 0;
+    if (state === sqlStates.insufficientPrivilege) await requirePrivileges(connection);
     throw error;
   }
 }

@@ -9,6 +9,7 @@ import {
   type Position,
 } from "./history.ts";
 import type { Piece } from "./piece.ts";
+import { standbyProof } from "./standby-proof.ts";
 
 /** The limits of a page. A page has at least one piece, however large. */
 export interface PageLimits {
@@ -49,8 +50,9 @@ export async function readPage(
 }
 
 /**
- * Reads the pieces after `after`, up to the end of the log, and the header, in one snapshot and one round trip. Rejects
- * with the driver's error.
+ * Reads the pieces after `after`, up to the end of the log, and the header, in one snapshot and one round trip. If there
+ * are pieces, the synchronous standby has them. Rejects with the driver's error, also when the wait for the standby was
+ * cancelled.
  */
 export async function readNewest(
   connection: Connection,
@@ -60,9 +62,12 @@ export async function readNewest(
 ): Promise<Page & { readonly header: Header }> {
   const { rows } = await connection.queryArrays({
     name: `duetkv-newest-${limits.pieces}-${limits.bytes}`,
-    // The header is returned also when there are no pieces.
-    text: `SELECT ${headerColumns("$2", "$3")}, page.* FROM ${headerTables}
-      LEFT JOIN LATERAL (${piecesBefore("head.last", limits)}) AS page ON true`,
+    // The header is returned also when there are no pieces. A query that finds nothing new writes nothing.
+    text: `WITH header (history, horizon, last, batch, anchored, proof) AS MATERIALIZED (
+        SELECT ${headerColumns("$2", "$3")}, CASE WHEN head.last > $1::bigint THEN ${standbyProof} END
+        FROM ${headerTables})
+      SELECT history, horizon, header.last, batch, anchored, page.* FROM header
+        LEFT JOIN LATERAL (${piecesBefore("header.last", limits)}) AS page ON true`,
     values: [after, anchor.sequence, anchor.batch],
   });
   const header = decodeHeader(rows[0] as unknown as HeaderRow);

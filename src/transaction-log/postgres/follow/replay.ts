@@ -6,10 +6,11 @@ import { readHeader } from "./head.ts";
 import type { Header, History } from "./history.ts";
 import { type PageLimits, readPage } from "./page.ts";
 import { PieceReader } from "./piece-reader.ts";
+import { standbyProof } from "./standby-proof.ts";
 
 /**
  * Yields every durable transaction after `after`, a page at a time, from one snapshot of the database, which includes the
- * events that compaction drops meanwhile. Throws LOG_CORRUPT rather than skip a transaction, or the driver's error.
+ * events that compaction drops meanwhile. The synchronous standby has all of them. Throws LOG_CORRUPT rather than skip a transaction, or the driver's error.
  */
 export async function* replay(
   connections: Connections,
@@ -21,6 +22,7 @@ export async function* replay(
   let done = false;
   try {
     const { horizon, sequence } = await beginSnapshot(connection, history);
+    await connections.withConnection((other) => other.query({ text: `SELECT ${standbyProof}` }));
     if (after > 0 && after < horizon) {
       throw new DuetError("LOG_CORRUPT", `the log was compacted up to ${horizon}, beyond sequence ${after}`);
     }
