@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
 /** The end of a test file's name names its project; a file without one is a unit test. */
@@ -11,6 +12,7 @@ function project(
   include: string,
   exclude: readonly string[] = [],
 ): TestProjectInlineConfiguration {
+  const startsService = name !== "unit";
   const usesDatabase = name === "postgres" || name === "long";
   return {
     extends: true,
@@ -19,9 +21,10 @@ function project(
       include: [include],
       exclude: [...exclude],
       ...(name === "long" && { testTimeout: 600_000 * rounds }),
-      // Unit tests leave nothing behind, so that files share a process: that saves a third of the time.
-      isolate: name !== "unit",
-      globalSetup: usesDatabase ? ["test/support/postgres-server.ts"] : [],
+      globalSetup: [
+        ...(startsService ? ["test/support/server-program.ts"] : []),
+        ...(usesDatabase ? ["test/support/postgres-server.ts"] : []),
+      ],
     },
   };
 }
@@ -33,6 +36,10 @@ export default defineConfig({
     hookTimeout: 300_000,
     expect: { poll: { timeout: 250_000 } },
     pool: "forks",
+    // Test files leave nothing behind, so that they can share processes: that saves a third of the time.
+    isolate: false,
+    // Tests of processes and databases wait more than they compute.
+    maxWorkers: 2 * availableParallelism(),
     // CommonJS packages as Node itself imports them.
     deps: { interopDefault: false },
     projects: [

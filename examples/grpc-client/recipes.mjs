@@ -31,6 +31,8 @@ export async function becomeLeader(client, key, holder, seconds, signal) {
     signal?.throwIfAborted();
     const lock = await tryLock(client, key, holder, seconds);
     if (lock !== undefined) return lock;
+    // Also when it was aborted during the call.
+    signal?.throwIfAborted();
     let held = false;
     const changes = client.watch({ key, includeExisting: true });
     const cancel = () => changes.cancel();

@@ -1,8 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
-
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
+import { serverProgram } from "../support/server-program.ts";
 
 export interface CliResult {
   /** The exit code, or the signal. */
@@ -21,7 +20,7 @@ export interface CliOptions {
 /** Starts `duetkv` with the arguments, in an environment that has no context and nothing of ours but what is given. */
 export function startCli(args: readonly string[], options: CliOptions = {}): ChildProcessWithoutNullStreams {
   const { address, environment } = options;
-  return spawn(process.execPath, [main, ...args], {
+  return spawn(process.execPath, [serverProgram(), ...args], {
     env: {
       PATH: process.env["PATH"],
       TERM: "xterm",

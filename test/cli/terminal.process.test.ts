@@ -4,9 +4,9 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hasPrograms } from "../support/programs.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
+import { serverProgram } from "../support/server-program.ts";
 import { runCli } from "./run-cli.ts";
 
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
 const compileCache = `${tmpdir()}/duetkv-compile-cache`;
 const run = promisify(execFile);
 let server: ServerProcess;
@@ -21,7 +21,7 @@ afterAll(async () => {
 
 /** What a pseudo-terminal shows, and the exit code. */
 async function onTerminal(command: string): Promise<{ shown: string; code: number }> {
-  const line = command.replaceAll("duetkv", `'${process.execPath}' '${main}'`);
+  const line = command.replaceAll("duetkv", `'${process.execPath}' '${serverProgram()}'`);
   const env = {
     PATH: process.env["PATH"],
     TERM: "xterm",

@@ -2,8 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
-
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
+import { serverProgram } from "../support/server-program.ts";
 
 export interface Ended {
   readonly code: number | null;
@@ -18,7 +17,7 @@ export async function runToEnd(
 ): Promise<Ended> {
   const env = { ...process.env, ...options.environment };
   const identity = options.uid === undefined ? {} : { uid: options.uid, gid: options.uid };
-  const child = spawn(process.execPath, [main, ...flags], {
+  const child = spawn(process.execPath, [serverProgram(), ...flags], {
     stdio: ["ignore", "pipe", "pipe"],
     env,
     ...identity,
@@ -33,7 +32,9 @@ export async function runToEnd(
 
 /** A service whose standard output nobody reads. */
 export function spawnUnread(flags: readonly string[]): ChildProcess {
-  const child = spawn(process.execPath, [main, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [serverProgram(), ...flags], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   child.stdout?.pause();
   return child;
 }

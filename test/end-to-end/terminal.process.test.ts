@@ -3,14 +3,13 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { expect, test } from "vitest";
 import { hasPrograms } from "../support/programs.ts";
-
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
+import { serverProgram } from "../support/server-program.ts";
 
 test.skipIf(!hasPrograms("script"))(
   "on a terminal the log is readable and shows a first command",
   async () => {
     const flags = "--log memory: --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0";
-    const command = `echo PID=$$; exec '${process.execPath}' '${main}' ${flags}`;
+    const command = `echo PID=$$; exec '${process.execPath}' '${serverProgram()}' ${flags}`;
     const terminal = spawn("script", ["-qec", command, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
     const ended = once(terminal, "exit");
     const lines: string[] = [];

@@ -7,6 +7,7 @@ import { connect } from "../../examples/grpc-client/connect.mjs";
 // @ts-expect-error As above.
 import { becomeLeader, followConfig, increment, tryLock } from "../../examples/grpc-client/recipes.mjs";
 import { startServerProcess } from "../support/server-process.ts";
+import { serverProgram } from "../support/server-program.ts";
 
 const run = promisify(execFile);
 const root = new URL("../../", import.meta.url);
@@ -83,7 +84,7 @@ test.each(["README.md", "docs/api.md"])("the transcripts of %s are real", async 
 });
 
 test("docs/configuration.md has every flag", async () => {
-  const { stdout } = await run(process.execPath, [new URL("src/main.ts", root).pathname, "--help"]);
+  const { stdout } = await run(process.execPath, [serverProgram(), "--help"]);
   const page = await readFile(new URL("docs/configuration.md", root), "utf8");
   const settings = stdout.slice(stdout.indexOf("Settings"));
   const flags = [...settings.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name as string);
@@ -129,13 +130,17 @@ test("a counter that always loses says so", async () => {
   expect(puts).toBe(5);
 });
 
-test("a candidate stops waiting when its signal is aborted", async () => {
+test.each(["put", "watch"])("a candidate that is aborted in its %s stops waiting", async (called) => {
   const client = await openClient(await startServer());
-  await tryLock(client, "leader", "a", 60);
+  await tryLock(client, "leader", "a", 3_600);
   const stop = new AbortController();
-  const waiting = becomeLeader(client, "leader", "b", 60, stop.signal);
-  stop.abort(new Error("no longer wanted"));
-  await expect(waiting).rejects.toThrow("no longer wanted");
+  const abortIn = <Method extends (...args: never[]) => unknown>(name: string, method: Method) =>
+    ((...args) => {
+      if (name === called) queueMicrotask(() => stop.abort(new Error("no longer wanted")));
+      return method(...args);
+    }) as Method;
+  const aborted = { call: abortIn("put", client.call), watch: abortIn("watch", client.watch) };
+  await expect(becomeLeader(aborted, "leader", "b", 60, stop.signal)).rejects.toThrow("no longer wanted");
 });
 
 test("a follower has the configuration, and every change of it", async () => {

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
+import { serverProgram } from "./server-program.ts";
 
 export interface ServerProcess {
   /** HOST:PORT of the service. */
@@ -25,7 +24,7 @@ export async function startServerProcess(
   environment: Readonly<Record<string, string>> = {},
   prefix: readonly string[] = [],
 ): Promise<ServerProcess> {
-  const service = [main, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", ...flags];
+  const service = [serverProgram(), "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", ...flags];
   const [command, ...args] = [...prefix, process.execPath, ...service] as [string, ...string[]];
   const child = spawn(command, args, {
     stdio: ["ignore", "pipe", "pipe"],
