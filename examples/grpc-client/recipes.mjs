@@ -8,12 +8,10 @@ import { status } from "@grpc/grpc-js";
 export async function tryLock({ call }, key, holder, seconds) {
   const put = { key, value: holder, ttl: { seconds } };
   try {
-    let { revision } = await call("put", { ...put, precondition: { exists: false } });
+    const { revision } = await call("put", { ...put, precondition: { exists: false } });
     return {
       fence: revision,
-      async renew() {
-        ({ revision } = await call("put", { ...put, precondition: { revision } }));
-      },
+      renew: () => call("touch", { key, ttl: { seconds }, precondition: { revision } }),
       unlock: () => call("delete", { key, precondition: { revision } }),
     };
   } catch (error) {

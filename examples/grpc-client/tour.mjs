@@ -91,4 +91,8 @@ for await (const { data } of snapshot()) parts.push(data);
 const backup = Buffer.concat(parts);
 console.log("backup of format", backup.subarray(0, 8).toString());
 
+// Touch
+const touched = await call("touch", { key: "session", ttl: { seconds: 60 } });
+console.log("touched at revision", touched.revision, "the entry of revision", touched.entry.revision);
+
 close();

@@ -1,9 +1,9 @@
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
-import { createEntry, type Entry } from "../store/entry.ts";
+import { type Entry, entryAfter } from "../store/entry.ts";
 import { entriesMax, type ReadonlyStore } from "../store/store.ts";
 import { detachText } from "../store/text.ts";
-import type { PutEvent, Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
+import type { Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
 import type { Check, Mutation, MutationResult, Operation, Outcome } from "./operation.ts";
 
 /** The last second of the year 9999: JSON has no later timestamps. */
@@ -29,7 +29,7 @@ export class Batch {
   /**
    * `now`, in milliseconds since 1970, becomes the time of all its transactions, unless the log has a later one already.
    * Times to live count from `now` all the same: a replica whose clock was ahead must not make later entries outlive theirs.
-   * `putRefusal` says why operations that put something cannot be part of it; undefined when they can.
+   * `putRefusal` says why only operations that do nothing but delete can be part of it; undefined when all can.
    */
   constructor(store: ReadonlyStore, limits: Pick<Limits, "storeBytesMax">, now: number, putRefusal?: Error) {
     this.#store = store;
@@ -41,7 +41,10 @@ export class Batch {
     this.#size = store.size;
   }
 
-  /** Throws REVISION_MISMATCH, KEY_EXISTS, STORE_FULL or `putRefusal`; the operation then has no part in the batch. */
+  /**
+   * Throws REVISION_MISMATCH, KEY_EXISTS, NO_SUCH_KEY, STORE_FULL or `putRefusal`; the operation then has no part in the
+   * batch.
+   */
   evaluate({ checks, mutations }: Operation): Outcome {
     checks.forEach((check, index) => {
       this.#verify(check, index);
@@ -55,28 +58,24 @@ export class Batch {
     let added = 0;
     for (const mutation of mutations) {
       const previous = this.#get(mutation.key);
+      const event = this.#event(mutation, sequence, previous);
+      const entry = event && entryAfter(transaction, event, previous);
       if (previous !== undefined) {
         growth -= previous.bytes;
         added--;
       }
-      if (mutation.type === "put") {
-        const event = this.#putEvent(mutation, sequence, previous);
-        const entry = createEntry(transaction, event, previous);
+      if (entry !== undefined) {
         growth += entry.bytes;
         added++;
+      }
+      if (event !== undefined) {
         events.push(event);
         entries.push(entry);
-        results.push({ entry, previous });
-      } else {
-        if (previous !== undefined) {
-          events.push({ ...mutation, key: previous.key });
-          entries.push(undefined);
-        }
-        results.push({ entry: undefined, previous });
       }
+      results.push({ entry, previous });
     }
     this.#checkRoom(growth, added);
-    if (this.#putRefusal && events.some(({ type }) => type === "put")) throw this.#putRefusal;
+    if (this.#putRefusal && events.some(({ type }) => type !== "delete")) throw this.#putRefusal;
     if (events.length === 0) return { revision: this.#revision, results };
     this.#bytes += growth;
     this.#size += added;
@@ -110,19 +109,36 @@ export class Batch {
     return this.#pending.has(key) ? this.#pending.get(key) : this.#store.get(key);
   }
 
-  #putEvent(put: Mutation & { type: "put" }, sequence: number, previous: Entry | undefined): PutEvent {
-    return {
-      type: "put",
-      key: previous?.key ?? detachText(put.key),
-      value: put.value,
-      createRevision: previous?.createRevision ?? sequence,
-      version: (previous?.version ?? 0) + 1,
-      expireTime: put.ttlMs === 0 ? 0 : Math.min(this.#now + put.ttlMs, expireTimeMax),
-    };
+  /** What a mutation does; undefined for a delete of a key that is not there. */
+  #event(mutation: Mutation, sequence: number, previous: Entry | undefined): TransactionEvent | undefined {
+    switch (mutation.type) {
+      case "put":
+        return {
+          type: "put",
+          key: previous?.key ?? detachText(mutation.key),
+          value: mutation.value,
+          createRevision: previous?.createRevision ?? sequence,
+          version: (previous?.version ?? 0) + 1,
+          expireTime: this.#expireTime(mutation.ttlMs),
+        };
+      case "delete":
+        return previous && { type: "delete", key: previous.key, expired: mutation.expired };
+      case "touch":
+        if (previous === undefined) {
+          const metadata = { revision: String(this.#revision) };
+          throw new DuetError("NO_SUCH_KEY", "there is no such key", { metadata });
+        }
+        return { type: "touch", key: previous.key, expireTime: this.#expireTime(mutation.ttlMs) };
+    }
+  }
+
+  #expireTime(ttlMs: number): number {
+    return ttlMs === 0 ? 0 : Math.min(this.#now + ttlMs, expireTimeMax);
   }
 
   #verify({ key, condition }: Check, index: number): void {
-    const revision = this.#get(key)?.revision ?? 0;
+    const entry = this.#get(key);
+    const revision = entry?.revision ?? 0;
     const metadata = { current_revision: String(revision), check: String(index) };
     if ("revision" in condition) {
       if (revision !== condition.revision) {
@@ -131,6 +147,10 @@ export class Batch {
           metadata,
         });
       }
+    } else if ("expiredAt" in condition) {
+      const expireTime = entry?.expireTime ?? 0;
+      if (expireTime !== 0 && expireTime <= condition.expiredAt) return;
+      throw new DuetError("REVISION_MISMATCH", "the entry has not expired", { metadata });
     } else if (condition.exists && revision === 0) {
       throw new DuetError("REVISION_MISMATCH", "there is no such key", { metadata });
     } else if (!condition.exists && revision !== 0) {

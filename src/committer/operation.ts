@@ -1,8 +1,14 @@
 import type { Entry } from "../store/entry.ts";
 import type { Value } from "../transaction-log/transaction-logger.ts";
 
-/** What must hold of an entry: its revision is exactly this, or it exists, or it does not. */
-export type Condition = { readonly revision: number } | { readonly exists: boolean };
+/**
+ * What must hold of an entry: its revision is exactly this; it exists, or does not; or its time to live has passed at this
+ * time, in milliseconds since 1970.
+ */
+export type Condition =
+  | { readonly revision: number }
+  | { readonly exists: boolean }
+  | { readonly expiredAt: number };
 
 export interface Check {
   readonly key: string;
@@ -17,7 +23,14 @@ export type Mutation =
       /** Milliseconds until it expires; 0: never. */
       readonly ttlMs: number;
     }
-  | { readonly type: "delete"; readonly key: string; readonly expired: boolean };
+  | { readonly type: "delete"; readonly key: string; readonly expired: boolean }
+  | {
+      /** Sets when the entry expires, and changes nothing else of it. */
+      readonly type: "touch";
+      readonly key: string;
+      /** Milliseconds until it expires; 0: never. */
+      readonly ttlMs: number;
+    };
 
 /** If all checks hold, all mutations happen at one revision; otherwise none. No key is mutated twice. */
 export interface Operation {
@@ -27,7 +40,7 @@ export interface Operation {
 
 /** What became of one mutation. */
 export interface MutationResult {
-  /** After a put. */
+  /** After a put or touch. */
   readonly entry: Entry | undefined;
   readonly previous: Entry | undefined;
 }

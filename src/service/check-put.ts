@@ -4,6 +4,7 @@ import { valueBytes } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { checkKey } from "./check-key.ts";
+import { checkTtl } from "./check-ttl.ts";
 
 /** What PutRequest and PutMutation have in common. */
 interface Put {
@@ -21,7 +22,7 @@ export function checkPut(put: Put, limits: PutLimits): Mutation & { type: "put" 
     type: "put",
     key: checkKey(put.key, limits),
     value: checkValue(put, limits),
-    ttlMs: put.ttl === undefined ? 0 : checkTtl(put.ttl),
+    ttlMs: checkTtl(put.ttl),
   };
 }
 
@@ -36,15 +37,4 @@ function checkValue({ value, bytesValue }: Put, { valueBytesMax }: PutLimits): V
   }
   // A copy: the bytes may be part of a whole request, which would stay in memory with them.
   return typeof either === "string" ? either : new Uint8Array(either);
-}
-
-/** The longest Duration that protobuf allows: about 10,000 years. */
-const ttlSecondsMax = 315_576_000_000n;
-
-/** Milliseconds, rounded up so that nothing expires early. */
-function checkTtl({ seconds, nanos }: Duration): number {
-  if (seconds < 1n || seconds > ttlSecondsMax || nanos < 0 || nanos > 999_999_999) {
-    throw new DuetError("TTL_INVALID", "the ttl is not a duration of at least one second");
-  }
-  return Number(seconds) * 1000 + Math.ceil(nanos / 1_000_000);
 }

@@ -14,6 +14,7 @@ import { checkCommit } from "./check-commit.ts";
 import { checkKey } from "./check-key.ts";
 import { checkPrecondition } from "./check-precondition.ts";
 import { checkPut } from "./check-put.ts";
+import { checkTtl } from "./check-ttl.ts";
 import { type EntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
 import { checkHistory, history } from "./history.ts";
 import { checkList, list } from "./list.ts";
@@ -78,6 +79,17 @@ export function createKeyValueService(
       });
       const deleted = results[0]?.previous !== undefined;
       return { revision: BigInt(revision), deleted };
+    },
+
+    async touch(request) {
+      const key = checkKey(request.key, limits);
+      const ttlMs = checkTtl(request.ttl);
+      const condition = checkPrecondition(request.precondition);
+      const { revision, results } = await database.commit({
+        checks: condition === undefined ? [] : [{ key, condition }],
+        mutations: [{ type: "touch", key, ttlMs }],
+      });
+      return { revision: BigInt(revision), entry: toEntryInitWithoutValue(results[0]?.entry as Entry) };
     },
 
     async list(request, context) {

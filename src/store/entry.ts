@@ -1,4 +1,9 @@
-import type { PutEvent, Transaction, Value } from "../transaction-log/transaction-logger.ts";
+import type {
+  PutEvent,
+  Transaction,
+  TransactionEvent,
+  Value,
+} from "../transaction-log/transaction-logger.ts";
 import { toOrderKey } from "./key-order.ts";
 import { textBytes } from "./text.ts";
 
@@ -52,8 +57,20 @@ export function createEntry(
   };
 }
 
+/** The entry that an event makes of `previous`, which a touch must have; undefined for a delete. */
+export function entryAfter(
+  transaction: Pick<Transaction, "sequence" | "time">,
+  event: TransactionEvent,
+  previous: Entry | undefined,
+): Entry | undefined {
+  if (event.type === "put") return createEntry(transaction, event, previous);
+  return event.type === "touch" && previous !== undefined
+    ? touchEntry(previous, event.expireTime)
+    : undefined;
+}
+
 /** The same entry with another expire time. */
-export function touchEntry(entry: Entry, expireTime: number): Entry {
+function touchEntry(entry: Entry, expireTime: number): Entry {
   const { key, value, revision, createRevision, version, updateTime } = entry;
   const bytes = entryBytes(key, value, expireTime);
   return { key, value, revision, createRevision, version, updateTime, expireTime, bytes };

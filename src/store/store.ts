@@ -1,5 +1,5 @@
-import type { Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
-import { createEntry, type Entry, touchEntry } from "./entry.ts";
+import type { Transaction } from "../transaction-log/transaction-logger.ts";
+import { type Entry, entryAfter } from "./entry.ts";
 import { ExpiryIndex } from "./expiry-index.ts";
 import { KeyIndex } from "./key-index.ts";
 import type { KeyRange } from "./key-range.ts";
@@ -178,15 +178,4 @@ export class Store implements ReadonlyStore {
       this.#index.delete(key);
     }
   }
-}
-
-function entryAfter(
-  transaction: Pick<Transaction, "sequence" | "time">,
-  event: TransactionEvent,
-  previous: Entry | undefined,
-): Entry | undefined {
-  if (event.type === "put") return createEntry(transaction, event, previous);
-  return event.type === "touch" && previous !== undefined
-    ? touchEntry(previous, event.expireTime)
-    : undefined;
 }

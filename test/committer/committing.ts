@@ -46,6 +46,10 @@ export function remove(key: string): Mutation {
   return { type: "delete", key, expired: false };
 }
 
+export function touch(key: string, ttlMs: number): Mutation {
+  return { type: "touch", key, ttlMs };
+}
+
 export function check(key: string, condition: Condition): Check {
   return { key, condition };
 }

@@ -492,6 +492,80 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
       });
     });
 
+    describe("touch", () => {
+      const hour = { seconds: 3600n };
+
+      it("changes when an entry expires and nothing else, at a revision that watches do not stop at", async () => {
+        const key = `${prefix}touched`;
+        const put = await client.put({ key, value: "x", ttl: { seconds: 60n } });
+        const touched = await client.touch({ key, ttl: hour });
+        expect(touched.revision).toBeGreaterThan(put.revision);
+        const { expireTime, ...rest } = touched.entry as Entry;
+        const { expireTime: before, ...stored } = put.entry as Entry;
+        expect(rest).toEqual(stored);
+        expect(Number((expireTime?.seconds ?? 0n) - (before?.seconds ?? 0n))).toBeGreaterThan(3000);
+        const { entry } = await client.get({ key });
+        expect(entry).toEqual({ ...touched.entry, value: "x" });
+        const permanent = await client.touch({ key });
+        expect(permanent.entry).toEqual(stored);
+        const second = await client.put({ key, value: "y" });
+        expect(second.entry).toMatchObject({ version: 2n });
+        const abort = new AbortController();
+        const watch = client
+          .watch({ key, startRevision: put.revision }, abort.signal)
+          [Symbol.asyncIterator]();
+        expect(await nextChange(watch)).toMatchObject({
+          revision: second.revision,
+          events: [{ entry: { value: "y" } }],
+        });
+        abort.abort();
+      });
+
+      it("renews an entry that would have expired", async () => {
+        const [key, other] = [`${prefix}renewed`, `${prefix}not renewed`];
+        await client.put({ key, value: "x", ttl: { seconds: 1n } });
+        await client.put({ key: other, value: "x", ttl: { seconds: 1n } });
+        await client.touch({ key, ttl: hour });
+        await expect
+          .poll(() => failure(client.get({ key: other })).catch(() => undefined), { timeout: 30_000 })
+          .toMatchObject({ reason: "NO_SUCH_KEY" });
+        expect((await client.get({ key })).entry?.value).toBe("x");
+      });
+
+      it("fails without the key, and when its precondition does not hold", async () => {
+        const key = `${prefix}untouched`;
+        expect(await failure(client.touch({ key }))).toMatchObject({
+          code: "not_found",
+          reason: "NO_SUCH_KEY",
+        });
+        const { revision } = await client.put({ key, value: "x" });
+        const at = (value: bigint) => ({ condition: { case: "revision", value } }) as const;
+        expect(await failure(client.touch({ key, precondition: at(revision + 1n) }))).toMatchObject({
+          code: "aborted",
+          reason: "REVISION_MISMATCH",
+          metadata: { current_revision: String(revision) },
+        });
+        const precondition = { condition: { case: "exists", value: false } } as const;
+        expect(await failure(client.touch({ key, precondition }))).toMatchObject({
+          code: "already_exists",
+          reason: "KEY_EXISTS",
+        });
+        await client.touch({ key, precondition: at(revision) });
+        expect((await client.touch({ key, precondition: at(revision) })).entry?.revision).toBe(revision);
+      });
+
+      it("refuses less than a second, and keys that cannot be", async () => {
+        for (const ttl of [{ seconds: 0n, nanos: 999_000_000 }, { seconds: -1n }, {}]) {
+          const refusal = { code: "invalid_argument", reason: "TTL_INVALID" };
+          expect(await failure(client.touch({ key: "a", ttl }))).toMatchObject(refusal);
+        }
+        for (const { key, reason } of refusedKeys) {
+          const refusal = { code: "invalid_argument", reason };
+          expect(await failure(client.touch({ key }))).toMatchObject(refusal);
+        }
+      });
+    });
+
     describe("watch", () => {
       it("delivers a first message at once, then what happens to a prefix", async () => {
         const abort = new AbortController();

@@ -164,6 +164,33 @@ test("kill -9 and a restart neither lose a time to live nor begin it again", asy
   expect(again.events[0]).toEqual(events[0]);
 });
 
+test("kill -9 and a restart keep what a touch made of a time to live, by the clock of the log", async () => {
+  const service = await Service.start();
+  const { client } = service;
+  const { revision } = await client.put({ key: "ended", ttl: { seconds: 3600n } });
+  for (const key of ["renewed", "permanent"]) await client.put({ key, ttl: { seconds: 1n } });
+  await client.touch({ key: "renewed", ttl: { seconds: 1800n } });
+  await client.touch({ key: "permanent" });
+  const { entry } = await client.touch({ key: "ended", ttl: { seconds: 2n } });
+  const ended = entry?.expireTime ? timestampMs(entry.expireTime) : 0;
+  const renewed = await expireTimeMs(client, "renewed");
+  await service.restart("SIGKILL");
+  await service.setClock(hourMs);
+  const end = await service.next("ended", revision, ({ expired }) => expired);
+  expectExpiry(end.events[0], end.revision, ended);
+  // Renewed and ended by touches alone, each entry still has the revision of its put.
+  expect((await service.client.list({})).entries).toMatchObject([
+    { key: "permanent", version: 1n },
+    { key: "renewed", version: 1n },
+  ]);
+  const times = await Promise.all(["permanent", "renewed"].map((key) => expireTimeMs(service.client, key)));
+  expect(times).toEqual([0, renewed]);
+  await service.restart("SIGKILL", hourMs);
+  const late = await service.next("renewed", revision, ({ expired }) => expired);
+  expectExpiry(late.events[0], late.revision, renewed);
+  expect((await service.client.list({})).entries.map(({ key }) => key)).toEqual(["permanent"]);
+});
+
 test("a clock that is set an hour forth or back while the service runs neither shortens nor prolongs", async () => {
   const service = await Service.start();
   await service.client.put({ key: "key", ttl: { seconds: 600n } });

@@ -11,6 +11,7 @@ export function createConnectClient(transport: Transport, close: () => void = ()
     put: (request) => client.put(request).catch(fail),
     get: (request) => client.get(request).catch(fail),
     delete: (request) => client.delete(request).catch(fail),
+    touch: (request) => client.touch(request).catch(fail),
     list: (request) => client.list(request).catch(fail),
     history: (request) => client.history(request).catch(fail),
     batchGet: (request) => client.batchGet(request).catch(fail),

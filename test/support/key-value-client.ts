@@ -14,6 +14,8 @@ import type {
   ListResponse,
   PutRequestSchema,
   PutResponse,
+  TouchRequestSchema,
+  TouchResponse,
   WatchRequestSchema,
   WatchResponse,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
@@ -23,6 +25,7 @@ export interface KeyValueClient {
   put(request: MessageInitShape<typeof PutRequestSchema>): Promise<PutResponse>;
   get(request: MessageInitShape<typeof GetRequestSchema>): Promise<GetResponse>;
   delete(request: MessageInitShape<typeof DeleteRequestSchema>): Promise<DeleteResponse>;
+  touch(request: MessageInitShape<typeof TouchRequestSchema>): Promise<TouchResponse>;
   list(request: MessageInitShape<typeof ListRequestSchema>): Promise<ListResponse>;
   history(request: MessageInitShape<typeof HistoryRequestSchema>): Promise<HistoryResponse>;
   batchGet(request: MessageInitShape<typeof BatchGetRequestSchema>): Promise<BatchGetResponse>;

@@ -25,6 +25,8 @@ import {
   type Precondition,
   PutRequestSchema,
   PutResponseSchema,
+  TouchRequestSchema,
+  TouchResponseSchema,
   WatchRequestSchema,
   WatchResponseSchema,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
@@ -50,9 +52,10 @@ export function createRestClient(origin: string, style: RestStyle): KeyValueClie
     input: Input,
     output: Output,
     init: MessageInitShape<Input>,
+    headers: Readonly<Record<string, string>> = {},
   ): Promise<MessageShape<Output>> {
     const body = JSON.stringify(toJson(input, create(input, init)));
-    const answer = await send("POST", target, { "content-type": "application/json" }, body);
+    const answer = await send("POST", target, { "content-type": "application/json", ...headers }, body);
     return fromJsonString(output, answer.body.toString());
   }
 
@@ -103,6 +106,19 @@ export function createRestClient(origin: string, style: RestStyle): KeyValueClie
       const query = style === "raw" ? "" : toQuery(fields);
       const answer = await send("DELETE", `${keyTarget(request.key)}${query}`, { ...json, ...headers });
       return fromJsonString(DeleteResponseSchema, answer.body.toString());
+    },
+
+    touch(init) {
+      const { precondition, ...rest } = create(TouchRequestSchema, init);
+      return style === "json"
+        ? post("/v1/key:touch", TouchRequestSchema, TouchResponseSchema, init)
+        : post(
+            "/v1/key:touch",
+            TouchRequestSchema,
+            TouchResponseSchema,
+            rest,
+            conditionHeaders(precondition),
+          );
     },
 
     async list(init) {

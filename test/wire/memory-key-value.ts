@@ -107,6 +107,15 @@ export function createMemoryKeyValue(options: { record?: boolean } = {}): Memory
         if (deleted) revision += 1n;
         return { revision, deleted };
       },
+      async touch(request, context) {
+        begin(request, context);
+        const entry = entries.get(request.key);
+        if (entry === undefined) throw serviceError(Code.NotFound, "NO_SUCH_KEY");
+        check(request.key, request.precondition);
+        revision += 1n;
+        const { value: _value, bytesValue: _bytesValue, ...rest } = entry;
+        return { revision, entry: rest };
+      },
       async list(request, context) {
         begin(request, context);
         const found = [...entries.values()].filter((entry) => entry.key.startsWith(request.prefix));

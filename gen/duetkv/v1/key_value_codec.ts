@@ -53,6 +53,10 @@ import type {
   PutRequestSchema,
   PutResponse,
   PutResponseSchema,
+  TouchRequest,
+  TouchRequestSchema,
+  TouchResponse,
+  TouchResponseSchema,
   WatchRequest,
   WatchRequestSchema,
   WatchResponse,
@@ -522,6 +526,89 @@ function newHistoryResponse(): HistoryResponse {
     events: [],
     nextPageToken: "",
     oldestRevision: 0n,
+  };
+}
+
+/** Writes a duetkv.v1.TouchRequest. */
+export function writeTouchRequest(to: Writer, message: MessageInitShape<typeof TouchRequestSchema>): void {
+  if (message.key) to.string(1, message.key);
+  if (message.ttl !== undefined) {
+    const start = to.beginNested(2);
+    writeDuration(to, message.ttl);
+    to.endNested(2, start);
+  }
+  if (message.precondition !== undefined) {
+    const start = to.beginNested(3);
+    writePrecondition(to, message.precondition);
+    to.endNested(3, start);
+  }
+  if ("$unknown" in message) to.unknownFields(message.$unknown);
+}
+
+/** Reads a duetkv.v1.TouchRequest that ends at `end`, and merges it into `message`. */
+export function readTouchRequest(from: Reader, end: number, message: TouchRequest = newTouchRequest()): TouchRequest {
+  while (from.position < end) {
+    const tag = from.tag(end);
+    switch (tag) {
+      case 0x0a: // key = 1
+        message.key = from.string(end);
+        break;
+      case 0x12: // ttl = 2
+        message.ttl = readDuration(from, from.nested(end), message.ttl);
+        break;
+      case 0x1a: // precondition = 3
+        message.precondition = readPrecondition(from, from.nested(end), message.precondition);
+        break;
+      default:
+        from.skip(tag, end);
+    }
+  }
+  return message;
+}
+
+function newTouchRequest(): TouchRequest {
+  return {
+    $typeName: "duetkv.v1.TouchRequest",
+    key: "",
+    ttl: undefined,
+    precondition: undefined,
+  };
+}
+
+/** Writes a duetkv.v1.TouchResponse. */
+export function writeTouchResponse(to: Writer, message: MessageInitShape<typeof TouchResponseSchema>): void {
+  if (message.revision) to.int64(1, message.revision);
+  if (message.entry !== undefined) {
+    const start = to.beginNested(2);
+    writeEntry(to, message.entry);
+    to.endNested(2, start);
+  }
+  if ("$unknown" in message) to.unknownFields(message.$unknown);
+}
+
+/** Reads a duetkv.v1.TouchResponse that ends at `end`, and merges it into `message`. */
+export function readTouchResponse(from: Reader, end: number, message: TouchResponse = newTouchResponse()): TouchResponse {
+  while (from.position < end) {
+    const tag = from.tag(end);
+    switch (tag) {
+      case 0x08: // revision = 1
+        message.revision = from.int64(end);
+        break;
+      case 0x12: // entry = 2
+        message.entry = readEntry(from, from.nested(end), message.entry);
+        break;
+      default:
+        from.skip(tag, end);
+    }
+  }
+  return message;
+}
+
+function newTouchResponse(): TouchResponse {
+  return {
+    $typeName: "duetkv.v1.TouchResponse",
+    revision: 0n,
+    entry: undefined,
   };
 }
 
@@ -1172,6 +1259,8 @@ export const codecs: readonly (readonly [string, GeneratedCodec])[] = [
   ["duetkv.v1.ListResponse", { read: readListResponse, write: writeListResponse }],
   ["duetkv.v1.HistoryRequest", { read: readHistoryRequest, write: writeHistoryRequest }],
   ["duetkv.v1.HistoryResponse", { read: readHistoryResponse, write: writeHistoryResponse }],
+  ["duetkv.v1.TouchRequest", { read: readTouchRequest, write: writeTouchRequest }],
+  ["duetkv.v1.TouchResponse", { read: readTouchResponse, write: writeTouchResponse }],
   ["duetkv.v1.BatchGetRequest", { read: readBatchGetRequest, write: writeBatchGetRequest }],
   ["duetkv.v1.BatchGetResponse", { read: readBatchGetResponse, write: writeBatchGetResponse }],
   ["duetkv.v1.CommitRequest", { read: readCommitRequest, write: writeCommitRequest }],

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file duetkv/v1/key_value.proto.
  */
 export const file_duetkv_v1_key_value: GenFile = /*@__PURE__*/
-  fileDesc("ChlkdWV0a3YvdjEva2V5X3ZhbHVlLnByb3RvEglkdWV0a3YudjEi+gEKBUVudHJ5EgsKA2tleRgBIAEoCRISCgV2YWx1ZRgCIAEoCUgAiAEBEhgKC2J5dGVzX3ZhbHVlGAMgASgMSAGIAQESEAoIcmV2aXNpb24YBCABKAMSFwoPY3JlYXRlX3JldmlzaW9uGAUgASgDEg8KB3ZlcnNpb24YBiABKAMSLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIICgZfdmFsdWVCDgoMX2J5dGVzX3ZhbHVlIkEKDFByZWNvbmRpdGlvbhISCghyZXZpc2lvbhgBIAEoA0gAEhAKBmV4aXN0cxgCIAEoCEgAQgsKCWNvbmRpdGlvbiK4AQoKUHV0UmVxdWVzdBILCgNrZXkYASABKAkSEgoFdmFsdWUYAiABKAlIAIgBARIYCgtieXRlc192YWx1ZRgDIAEoDEgBiAEBEiYKA3R0bBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCgxwcmVjb25kaXRpb24YBSABKAsyFy5kdWV0a3YudjEuUHJlY29uZGl0aW9uQggKBl92YWx1ZUIOCgxfYnl0ZXNfdmFsdWUiQAoLUHV0UmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSHwoFZW50cnkYAiABKAsyEC5kdWV0a3YudjEuRW50cnkicQoKR2V0UmVxdWVzdBILCgNrZXkYASABKAkSKwoLY29uc2lzdGVuY3kYAiABKA4yFi5kdWV0a3YudjEuQ29uc2lzdGVuY3kSFAoMbWluX3JldmlzaW9uGAMgASgDEhMKC2F0X3JldmlzaW9uGAQgASgDIkAKC0dldFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEh8KBWVudHJ5GAIgASgLMhAuZHVldGt2LnYxLkVudHJ5IksKDURlbGV0ZVJlcXVlc3QSCwoDa2V5GAEgASgJEi0KDHByZWNvbmRpdGlvbhgCIAEoCzIXLmR1ZXRrdi52MS5QcmVjb25kaXRpb24iMwoORGVsZXRlUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSDwoHZGVsZXRlZBgCIAEoCCKDAgoLTGlzdFJlcXVlc3QSDgoGcHJlZml4GAEgASgJEg0KBXN0YXJ0GAIgASgJEgsKA2VuZBgDIAEoCRIPCgdyZXZlcnNlGAQgASgIEhEKCWtleXNfb25seRgFIAEoCBISCgpjb3VudF9vbmx5GAYgASgIEhEKCXBhZ2Vfc2l6ZRgHIAEoBRISCgpwYWdlX3Rva2VuGAggASgJEisKC2NvbnNpc3RlbmN5GAkgASgOMhYuZHVldGt2LnYxLkNvbnNpc3RlbmN5EhQKDG1pbl9yZXZpc2lvbhgKIAEoAxIRCglkZWxpbWl0ZXIYCyABKAkSEwoLYXRfcmV2aXNpb24YDCABKAMifQoMTGlzdFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEiEKB2VudHJpZXMYAiADKAsyEC5kdWV0a3YudjEuRW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJEg0KBWNvdW50GAQgASgDEhAKCHByZWZpeGVzGAUgAygJIkQKDkhpc3RvcnlSZXF1ZXN0EgsKA2tleRgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJ3Cg9IaXN0b3J5UmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSIAoGZXZlbnRzGAIgAygLMhAuZHVldGt2LnYxLkV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgDIAEoCRIXCg9vbGRlc3RfcmV2aXNpb24YBCABKAMidwoPQmF0Y2hHZXRSZXF1ZXN0EgwKBGtleXMYASADKAkSKwoLY29uc2lzdGVuY3kYAiABKA4yFi5kdWV0a3YudjEuQ29uc2lzdGVuY3kSFAoMbWluX3JldmlzaW9uGAMgASgDEhMKC2F0X3JldmlzaW9uGAQgASgDIl0KEEJhdGNoR2V0UmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSIQoHZW50cmllcxgCIAMoCzIQLmR1ZXRrdi52MS5FbnRyeRIUCgxtaXNzaW5nX2tleXMYAyADKAkiQwoFQ2hlY2sSCwoDa2V5GAEgASgJEi0KDHByZWNvbmRpdGlvbhgCIAEoCzIXLmR1ZXRrdi52MS5QcmVjb25kaXRpb24iZgoITXV0YXRpb24SJQoDcHV0GAEgASgLMhYuZHVldGt2LnYxLlB1dE11dGF0aW9uSAASKwoGZGVsZXRlGAIgASgLMhkuZHVldGt2LnYxLkRlbGV0ZU11dGF0aW9uSABCBgoEa2luZCKKAQoLUHV0TXV0YXRpb24SCwoDa2V5GAEgASgJEhIKBXZhbHVlGAIgASgJSACIAQESGAoLYnl0ZXNfdmFsdWUYAyABKAxIAYgBARImCgN0dGwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCAoGX3ZhbHVlQg4KDF9ieXRlc192YWx1ZSIdCg5EZWxldGVNdXRhdGlvbhILCgNrZXkYASABKAkiWQoNQ29tbWl0UmVxdWVzdBIgCgZjaGVja3MYASADKAsyEC5kdWV0a3YudjEuQ2hlY2sSJgoJbXV0YXRpb25zGAIgAygLMhMuZHVldGt2LnYxLk11dGF0aW9uIk4KDkNvbW1pdFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEioKB3Jlc3VsdHMYAiADKAsyGS5kdWV0a3YudjEuTXV0YXRpb25SZXN1bHQiQgoOTXV0YXRpb25SZXN1bHQSHwoFZW50cnkYASABKAsyEC5kdWV0a3YudjEuRW50cnkSDwoHZGVsZXRlZBgCIAEoCCLHAQoMV2F0Y2hSZXF1ZXN0EhAKA2tleRgBIAEoCUgAiAEBEg4KBnByZWZpeBgCIAEoCRIbCg5zdGFydF9yZXZpc2lvbhgDIAEoA0gBiAEBEhgKEGluY2x1ZGVfZXhpc3RpbmcYBCABKAgSEAoIcHJldmlvdXMYBSABKAgSDAoEa2V5cxgGIAMoCRIQCghwcmVmaXhlcxgHIAMoCRIRCglrZXlzX29ubHkYCCABKAhCBgoEX2tleUIRCg9fc3RhcnRfcmV2aXNpb24irwEKDVdhdGNoUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSIAoGZXZlbnRzGAIgAygLMhAuZHVldGt2LnYxLkV2ZW50EiIKCGV4aXN0aW5nGAMgAygLMhAuZHVldGt2LnYxLkVudHJ5EhQKDGV4aXN0aW5nX2VuZBgEIAEoCBIcCg9yZXN1bWVfcmV2aXNpb24YBSABKANIAIgBAUISChBfcmVzdW1lX3JldmlzaW9uIrUBCgVFdmVudBIjCgR0eXBlGAEgASgOMhUuZHVldGt2LnYxLkV2ZW50LlR5cGUSHwoFZW50cnkYAiABKAsyEC5kdWV0a3YudjEuRW50cnkSIgoIcHJldmlvdXMYAyABKAsyEC5kdWV0a3YudjEuRW50cnkSDwoHZXhwaXJlZBgEIAEoCCIxCgRUeXBlEhQKEFRZUEVfVU5TUEVDSUZJRUQQABIHCgNQVVQQARIKCgZERUxFVEUQAioqCgtDb25zaXN0ZW5jeRIQCgxMSU5FQVJJWkFCTEUQABIJCgVMT0NBTBABMtkFCg9LZXlWYWx1ZVNlcnZpY2USUQoDUHV0EhUuZHVldGt2LnYxLlB1dFJlcXVlc3QaFi5kdWV0a3YudjEuUHV0UmVzcG9uc2UiG4LT5JMCFToBKhoQL3YxL2tleS97a2V5PSoqfRJYCgNHZXQSFS5kdWV0a3YudjEuR2V0UmVxdWVzdBoWLmR1ZXRrdi52MS5HZXRSZXNwb25zZSIikAIBgtPkkwIZYgVlbnRyeRIQL3YxL2tleS97a2V5PSoqfRJXCgZEZWxldGUSGC5kdWV0a3YudjEuRGVsZXRlUmVxdWVzdBoZLmR1ZXRrdi52MS5EZWxldGVSZXNwb25zZSIYgtPkkwISKhAvdjEva2V5L3trZXk9Kip9EksKBExpc3QSFi5kdWV0a3YudjEuTGlzdFJlcXVlc3QaFy5kdWV0a3YudjEuTGlzdFJlc3BvbnNlIhKQAgGC0+STAgkSBy92MS9rZXkSXAoHSGlzdG9yeRIZLmR1ZXRrdi52MS5IaXN0b3J5UmVxdWVzdBoaLmR1ZXRrdi52MS5IaXN0b3J5UmVzcG9uc2UiGpACAYLT5JMCERIPL3YxL2tleTpoaXN0b3J5EmMKCEJhdGNoR2V0EhouZHVldGt2LnYxLkJhdGNoR2V0UmVxdWVzdBobLmR1ZXRrdi52MS5CYXRjaEdldFJlc3BvbnNlIh6QAgGC0+STAhU6ASoiEC92MS9rZXk6YmF0Y2hHZXQSWAoGQ29tbWl0EhguZHVldGt2LnYxLkNvbW1pdFJlcXVlc3QaGS5kdWV0a3YudjEuQ29tbWl0UmVzcG9uc2UiGYLT5JMCEzoBKiIOL3YxL2tleTpjb21taXQSVgoFV2F0Y2gSFy5kdWV0a3YudjEuV2F0Y2hSZXF1ZXN0GhguZHVldGt2LnYxLldhdGNoUmVzcG9uc2UiGJACAYLT5JMCDxINL3YxL2tleTp3YXRjaDABQlAKDGlvLmR1ZXRrdi52MVABWjJnaXRodWIuY29tL2R1ZXRrdi9kdWV0a3YvZ2VuL2dvL2R1ZXRrdi92MTtkdWV0a3Z2MaoCCUR1ZXRrdi5WMWIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChlkdWV0a3YvdjEva2V5X3ZhbHVlLnByb3RvEglkdWV0a3YudjEi+gEKBUVudHJ5EgsKA2tleRgBIAEoCRISCgV2YWx1ZRgCIAEoCUgAiAEBEhgKC2J5dGVzX3ZhbHVlGAMgASgMSAGIAQESEAoIcmV2aXNpb24YBCABKAMSFwoPY3JlYXRlX3JldmlzaW9uGAUgASgDEg8KB3ZlcnNpb24YBiABKAMSLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIICgZfdmFsdWVCDgoMX2J5dGVzX3ZhbHVlIkEKDFByZWNvbmRpdGlvbhISCghyZXZpc2lvbhgBIAEoA0gAEhAKBmV4aXN0cxgCIAEoCEgAQgsKCWNvbmRpdGlvbiK4AQoKUHV0UmVxdWVzdBILCgNrZXkYASABKAkSEgoFdmFsdWUYAiABKAlIAIgBARIYCgtieXRlc192YWx1ZRgDIAEoDEgBiAEBEiYKA3R0bBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCgxwcmVjb25kaXRpb24YBSABKAsyFy5kdWV0a3YudjEuUHJlY29uZGl0aW9uQggKBl92YWx1ZUIOCgxfYnl0ZXNfdmFsdWUiQAoLUHV0UmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSHwoFZW50cnkYAiABKAsyEC5kdWV0a3YudjEuRW50cnkicQoKR2V0UmVxdWVzdBILCgNrZXkYASABKAkSKwoLY29uc2lzdGVuY3kYAiABKA4yFi5kdWV0a3YudjEuQ29uc2lzdGVuY3kSFAoMbWluX3JldmlzaW9uGAMgASgDEhMKC2F0X3JldmlzaW9uGAQgASgDIkAKC0dldFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEh8KBWVudHJ5GAIgASgLMhAuZHVldGt2LnYxLkVudHJ5IksKDURlbGV0ZVJlcXVlc3QSCwoDa2V5GAEgASgJEi0KDHByZWNvbmRpdGlvbhgCIAEoCzIXLmR1ZXRrdi52MS5QcmVjb25kaXRpb24iMwoORGVsZXRlUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSDwoHZGVsZXRlZBgCIAEoCCJyCgxUb3VjaFJlcXVlc3QSCwoDa2V5GAEgASgJEiYKA3R0bBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCgxwcmVjb25kaXRpb24YAyABKAsyFy5kdWV0a3YudjEuUHJlY29uZGl0aW9uIkIKDVRvdWNoUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSHwoFZW50cnkYAiABKAsyEC5kdWV0a3YudjEuRW50cnkigwIKC0xpc3RSZXF1ZXN0Eg4KBnByZWZpeBgBIAEoCRINCgVzdGFydBgCIAEoCRILCgNlbmQYAyABKAkSDwoHcmV2ZXJzZRgEIAEoCBIRCglrZXlzX29ubHkYBSABKAgSEgoKY291bnRfb25seRgGIAEoCBIRCglwYWdlX3NpemUYByABKAUSEgoKcGFnZV90b2tlbhgIIAEoCRIrCgtjb25zaXN0ZW5jeRgJIAEoDjIWLmR1ZXRrdi52MS5Db25zaXN0ZW5jeRIUCgxtaW5fcmV2aXNpb24YCiABKAMSEQoJZGVsaW1pdGVyGAsgASgJEhMKC2F0X3JldmlzaW9uGAwgASgDIn0KDExpc3RSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIhCgdlbnRyaWVzGAIgAygLMhAuZHVldGt2LnYxLkVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgDIAEoCRINCgVjb3VudBgEIAEoAxIQCghwcmVmaXhlcxgFIAMoCSJECg5IaXN0b3J5UmVxdWVzdBILCgNrZXkYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkidwoPSGlzdG9yeVJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEiAKBmV2ZW50cxgCIAMoCzIQLmR1ZXRrdi52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkSFwoPb2xkZXN0X3JldmlzaW9uGAQgASgDIncKD0JhdGNoR2V0UmVxdWVzdBIMCgRrZXlzGAEgAygJEisKC2NvbnNpc3RlbmN5GAIgASgOMhYuZHVldGt2LnYxLkNvbnNpc3RlbmN5EhQKDG1pbl9yZXZpc2lvbhgDIAEoAxITCgthdF9yZXZpc2lvbhgEIAEoAyJdChBCYXRjaEdldFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEiEKB2VudHJpZXMYAiADKAsyEC5kdWV0a3YudjEuRW50cnkSFAoMbWlzc2luZ19rZXlzGAMgAygJIkMKBUNoZWNrEgsKA2tleRgBIAEoCRItCgxwcmVjb25kaXRpb24YAiABKAsyFy5kdWV0a3YudjEuUHJlY29uZGl0aW9uImYKCE11dGF0aW9uEiUKA3B1dBgBIAEoCzIWLmR1ZXRrdi52MS5QdXRNdXRhdGlvbkgAEisKBmRlbGV0ZRgCIAEoCzIZLmR1ZXRrdi52MS5EZWxldGVNdXRhdGlvbkgAQgYKBGtpbmQiigEKC1B1dE11dGF0aW9uEgsKA2tleRgBIAEoCRISCgV2YWx1ZRgCIAEoCUgAiAEBEhgKC2J5dGVzX3ZhbHVlGAMgASgMSAGIAQESJgoDdHRsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQggKBl92YWx1ZUIOCgxfYnl0ZXNfdmFsdWUiHQoORGVsZXRlTXV0YXRpb24SCwoDa2V5GAEgASgJIlkKDUNvbW1pdFJlcXVlc3QSIAoGY2hlY2tzGAEgAygLMhAuZHVldGt2LnYxLkNoZWNrEiYKCW11dGF0aW9ucxgCIAMoCzITLmR1ZXRrdi52MS5NdXRhdGlvbiJOCg5Db21taXRSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoAxIqCgdyZXN1bHRzGAIgAygLMhkuZHVldGt2LnYxLk11dGF0aW9uUmVzdWx0IkIKDk11dGF0aW9uUmVzdWx0Eh8KBWVudHJ5GAEgASgLMhAuZHVldGt2LnYxLkVudHJ5Eg8KB2RlbGV0ZWQYAiABKAgixwEKDFdhdGNoUmVxdWVzdBIQCgNrZXkYASABKAlIAIgBARIOCgZwcmVmaXgYAiABKAkSGwoOc3RhcnRfcmV2aXNpb24YAyABKANIAYgBARIYChBpbmNsdWRlX2V4aXN0aW5nGAQgASgIEhAKCHByZXZpb3VzGAUgASgIEgwKBGtleXMYBiADKAkSEAoIcHJlZml4ZXMYByADKAkSEQoJa2V5c19vbmx5GAggASgIQgYKBF9rZXlCEQoPX3N0YXJ0X3JldmlzaW9uIq8BCg1XYXRjaFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEiAKBmV2ZW50cxgCIAMoCzIQLmR1ZXRrdi52MS5FdmVudBIiCghleGlzdGluZxgDIAMoCzIQLmR1ZXRrdi52MS5FbnRyeRIUCgxleGlzdGluZ19lbmQYBCABKAgSHAoPcmVzdW1lX3JldmlzaW9uGAUgASgDSACIAQFCEgoQX3Jlc3VtZV9yZXZpc2lvbiK1AQoFRXZlbnQSIwoEdHlwZRgBIAEoDjIVLmR1ZXRrdi52MS5FdmVudC5UeXBlEh8KBWVudHJ5GAIgASgLMhAuZHVldGt2LnYxLkVudHJ5EiIKCHByZXZpb3VzGAMgASgLMhAuZHVldGt2LnYxLkVudHJ5Eg8KB2V4cGlyZWQYBCABKAgiMQoEVHlwZRIUChBUWVBFX1VOU1BFQ0lGSUVEEAASBwoDUFVUEAESCgoGREVMRVRFEAIqKgoLQ29uc2lzdGVuY3kSEAoMTElORUFSSVpBQkxFEAASCQoFTE9DQUwQATKvBgoPS2V5VmFsdWVTZXJ2aWNlElEKA1B1dBIVLmR1ZXRrdi52MS5QdXRSZXF1ZXN0GhYuZHVldGt2LnYxLlB1dFJlc3BvbnNlIhuC0+STAhU6ASoaEC92MS9rZXkve2tleT0qKn0SWAoDR2V0EhUuZHVldGt2LnYxLkdldFJlcXVlc3QaFi5kdWV0a3YudjEuR2V0UmVzcG9uc2UiIpACAYLT5JMCGWIFZW50cnkSEC92MS9rZXkve2tleT0qKn0SVwoGRGVsZXRlEhguZHVldGt2LnYxLkRlbGV0ZVJlcXVlc3QaGS5kdWV0a3YudjEuRGVsZXRlUmVzcG9uc2UiGILT5JMCEioQL3YxL2tleS97a2V5PSoqfRJLCgRMaXN0EhYuZHVldGt2LnYxLkxpc3RSZXF1ZXN0GhcuZHVldGt2LnYxLkxpc3RSZXNwb25zZSISkAIBgtPkkwIJEgcvdjEva2V5ElwKB0hpc3RvcnkSGS5kdWV0a3YudjEuSGlzdG9yeVJlcXVlc3QaGi5kdWV0a3YudjEuSGlzdG9yeVJlc3BvbnNlIhqQAgGC0+STAhESDy92MS9rZXk6aGlzdG9yeRJUCgVUb3VjaBIXLmR1ZXRrdi52MS5Ub3VjaFJlcXVlc3QaGC5kdWV0a3YudjEuVG91Y2hSZXNwb25zZSIYgtPkkwISOgEqIg0vdjEva2V5OnRvdWNoEmMKCEJhdGNoR2V0EhouZHVldGt2LnYxLkJhdGNoR2V0UmVxdWVzdBobLmR1ZXRrdi52MS5CYXRjaEdldFJlc3BvbnNlIh6QAgGC0+STAhU6ASoiEC92MS9rZXk6YmF0Y2hHZXQSWAoGQ29tbWl0EhguZHVldGt2LnYxLkNvbW1pdFJlcXVlc3QaGS5kdWV0a3YudjEuQ29tbWl0UmVzcG9uc2UiGYLT5JMCEzoBKiIOL3YxL2tleTpjb21taXQSVgoFV2F0Y2gSFy5kdWV0a3YudjEuV2F0Y2hSZXF1ZXN0GhguZHVldGt2LnYxLldhdGNoUmVzcG9uc2UiGJACAYLT5JMCDxINL3YxL2tleTp3YXRjaDABQlAKDGlvLmR1ZXRrdi52MVABWjJnaXRodWIuY29tL2R1ZXRrdi9kdWV0a3YvZ2VuL2dvL2R1ZXRrdi92MTtkdWV0a3Z2MaoCCUR1ZXRrdi5WMWIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A key, its value and what is known about them.
@@ -316,6 +316,65 @@ export const DeleteResponseSchema: GenMessage<DeleteResponse> = /*@__PURE__*/
   messageDesc(file_duetkv_v1_key_value, 7);
 
 /**
+ * @generated from message duetkv.v1.TouchRequest
+ */
+export type TouchRequest = Message<"duetkv.v1.TouchRequest"> & {
+  /**
+   * 1 to 1,024 bytes, without NUL.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * The entry is deleted this long after the touch, at most a second late; at least 1 s. Not set: it stays.
+   *
+   * @generated from field: google.protobuf.Duration ttl = 2;
+   */
+  ttl?: Duration | undefined;
+
+  /**
+   * Checked together with the touch.
+   *
+   * @generated from field: duetkv.v1.Precondition precondition = 3;
+   */
+  precondition?: Precondition | undefined;
+};
+
+/**
+ * Describes the message duetkv.v1.TouchRequest.
+ * Use `create(TouchRequestSchema)` to create a new message.
+ */
+export const TouchRequestSchema: GenMessage<TouchRequest> = /*@__PURE__*/
+  messageDesc(file_duetkv_v1_key_value, 8);
+
+/**
+ * @generated from message duetkv.v1.TouchResponse
+ */
+export type TouchResponse = Message<"duetkv.v1.TouchResponse"> & {
+  /**
+   * The revision that this touch made.
+   *
+   * @generated from field: int64 revision = 1;
+   */
+  revision: bigint;
+
+  /**
+   * The entry as it is now, without its value.
+   *
+   * @generated from field: duetkv.v1.Entry entry = 2;
+   */
+  entry?: Entry | undefined;
+};
+
+/**
+ * Describes the message duetkv.v1.TouchResponse.
+ * Use `create(TouchResponseSchema)` to create a new message.
+ */
+export const TouchResponseSchema: GenMessage<TouchResponse> = /*@__PURE__*/
+  messageDesc(file_duetkv_v1_key_value, 9);
+
+/**
  * @generated from message duetkv.v1.ListRequest
  */
 export type ListRequest = Message<"duetkv.v1.ListRequest"> & {
@@ -409,7 +468,7 @@ export type ListRequest = Message<"duetkv.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_key_value, 8);
+  messageDesc(file_duetkv_v1_key_value, 10);
 
 /**
  * @generated from message duetkv.v1.ListResponse
@@ -457,7 +516,7 @@ export type ListResponse = Message<"duetkv.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_key_value, 9);
+  messageDesc(file_duetkv_v1_key_value, 11);
 
 /**
  * @generated from message duetkv.v1.HistoryRequest
@@ -490,7 +549,7 @@ export type HistoryRequest = Message<"duetkv.v1.HistoryRequest"> & {
  * Use `create(HistoryRequestSchema)` to create a new message.
  */
 export const HistoryRequestSchema: GenMessage<HistoryRequest> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_key_value, 10);
+  messageDesc(file_duetkv_v1_key_value, 12);
 
 /**
  * @generated from message duetkv.v1.HistoryResponse
@@ -531,7 +590,7 @@ export type HistoryResponse = Message<"duetkv.v1.HistoryResponse"> & {
  * Use `create(HistoryResponseSchema)` to create a new message.
  */
 export const HistoryResponseSchema: GenMessage<HistoryResponse> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_key_value, 11);
+  messageDesc(file_duetkv_v1_key_value, 13);
 
 /**
  * @generated from message duetkv.v1.BatchGetRequest
@@ -569,7 +628,7 @@ export type BatchGetRequest = Message<"duetkv.v1.BatchGetRequest"> & {
  * Use `create(BatchGetRequestSchema)` to create a new message.
  */
 export const BatchGetRequestSchema: GenMessage<BatchGetRequest> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_key_value, 12);
+  messageDesc(file_duetkv_v1_key_value, 14);
 
 /**
  * @generated from message duetkv.v1.BatchGetResponse
@@ -602,7 +661,7 @@ export type BatchGetResponse = Message<"duetkv.v1.BatchGetResponse"> & {
  * Use `create(BatchGetResponseSchema)` to create a new message.
  */
 export const BatchGetResponseSchema: GenMessage<BatchGetResponse> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_key_value, 13);
+  messageDesc(file_duetkv_v1_key_value, 15);
 
 /**
  * Something that must hold for a Commit to happen.
@@ -630,7 +689,7 @@ export type Check = Message<"duetkv.v1.Check"> & {
  * Use `create(CheckSchema)` to create a new message.
  */
 export const CheckSchema: GenMessage<Check> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_key_value, 14);
+  messageDesc(file_duetkv_v1_key_value, 16);
 
 /**
  * One change within a Commit.
@@ -661,7 +720,7 @@ export type Mutation = Message<"duetkv.v1.Mutation"> & {
  * Use `create(MutationSchema)` to create a new message.
  */
 export const MutationSchema: GenMessage<Mutation> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_key_value, 15);
+  messageDesc(file_duetkv_v1_key_value, 17);
 
 /**
  * @generated from message duetkv.v1.PutMutation
@@ -701,7 +760,7 @@ export type PutMutation = Message<"duetkv.v1.PutMutation"> & {
  * Use `create(PutMutationSchema)` to create a new message.
  */
 export const PutMutationSchema: GenMessage<PutMutation> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_key_value, 16);
+  messageDesc(file_duetkv_v1_key_value, 18);
 
 /**
  * @generated from message duetkv.v1.DeleteMutation
@@ -720,7 +779,7 @@ export type DeleteMutation = Message<"duetkv.v1.DeleteMutation"> & {
  * Use `create(DeleteMutationSchema)` to create a new message.
  */
 export const DeleteMutationSchema: GenMessage<DeleteMutation> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_key_value, 17);
+  messageDesc(file_duetkv_v1_key_value, 19);
 
 /**
  * @generated from message duetkv.v1.CommitRequest
@@ -746,7 +805,7 @@ export type CommitRequest = Message<"duetkv.v1.CommitRequest"> & {
  * Use `create(CommitRequestSchema)` to create a new message.
  */
 export const CommitRequestSchema: GenMessage<CommitRequest> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_key_value, 18);
+  messageDesc(file_duetkv_v1_key_value, 20);
 
 /**
  * @generated from message duetkv.v1.CommitResponse
@@ -772,7 +831,7 @@ export type CommitResponse = Message<"duetkv.v1.CommitResponse"> & {
  * Use `create(CommitResponseSchema)` to create a new message.
  */
 export const CommitResponseSchema: GenMessage<CommitResponse> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_key_value, 19);
+  messageDesc(file_duetkv_v1_key_value, 21);
 
 /**
  * @generated from message duetkv.v1.MutationResult
@@ -798,7 +857,7 @@ export type MutationResult = Message<"duetkv.v1.MutationResult"> & {
  * Use `create(MutationResultSchema)` to create a new message.
  */
 export const MutationResultSchema: GenMessage<MutationResult> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_key_value, 20);
+  messageDesc(file_duetkv_v1_key_value, 22);
 
 /**
  * @generated from message duetkv.v1.WatchRequest
@@ -868,7 +927,7 @@ export type WatchRequest = Message<"duetkv.v1.WatchRequest"> & {
  * Use `create(WatchRequestSchema)` to create a new message.
  */
 export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_key_value, 21);
+  messageDesc(file_duetkv_v1_key_value, 23);
 
 /**
  * @generated from message duetkv.v1.WatchResponse
@@ -917,7 +976,7 @@ export type WatchResponse = Message<"duetkv.v1.WatchResponse"> & {
  * Use `create(WatchResponseSchema)` to create a new message.
  */
 export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_key_value, 22);
+  messageDesc(file_duetkv_v1_key_value, 24);
 
 /**
  * One change of one key.
@@ -958,7 +1017,7 @@ export type Event = Message<"duetkv.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_key_value, 23);
+  messageDesc(file_duetkv_v1_key_value, 25);
 
 /**
  * @generated from enum duetkv.v1.Event.Type
@@ -989,7 +1048,7 @@ export type Event_Type = (typeof Event_Type)[keyof typeof Event_Type] | UnknownE
  * Describes the enum duetkv.v1.Event.Type.
  */
 export const Event_TypeSchema: GenEnum<Event_Type> = /*@__PURE__*/
-  enumDesc(file_duetkv_v1_key_value, 23, 0);
+  enumDesc(file_duetkv_v1_key_value, 25, 0);
 
 /**
  * How fresh a read must be. One node with a file log gives the same answer to both.
@@ -1080,6 +1139,17 @@ export const KeyValueService: GenService<{
     methodKind: "unary";
     input: typeof HistoryRequestSchema;
     output: typeof HistoryResponseSchema;
+  },
+  /**
+   * Renews or ends the time to live of an entry. The store's revision grows; the entry's revision, version, value and
+   * update_time stay, and watches have no event of it. Fails with not_found when there is no such key.
+   *
+   * @generated from rpc duetkv.v1.KeyValueService.Touch
+   */
+  touch: {
+    methodKind: "unary";
+    input: typeof TouchRequestSchema;
+    output: typeof TouchResponseSchema;
   },
   /**
    * Reads many keys at one revision.

@@ -17,7 +17,7 @@ export interface ExpirerOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Deletes entries whose time to live has passed: each by a logged delete, unless it was put again meanwhile. */
+/** Deletes entries whose time to live has passed: each by a logged delete, unless it was put again or touched meanwhile. */
 export class Expirer {
   readonly #options: ExpirerOptions;
   readonly #timer: NodeJS.Timeout;
@@ -38,8 +38,9 @@ export class Expirer {
     try {
       const { store, clock } = this.#options;
       for (;;) {
-        const entries = store.expired(clock(), sliceLength);
-        await Promise.all(entries.map(({ key, revision }) => this.#delete(key, revision)));
+        const now = clock();
+        const entries = store.expired(now, sliceLength);
+        await Promise.all(entries.map(({ key }) => this.#delete(key, now)));
         if (entries.length < sliceLength) return;
       }
     } catch (error) {
@@ -50,10 +51,11 @@ export class Expirer {
     }
   }
 
-  async #delete(key: string, revision: number): Promise<void> {
+  async #delete(key: string, now: number): Promise<void> {
     try {
       await this.#options.committer.commit({
-        checks: [{ key, condition: { revision } }],
+        // Not on its revision, which a touch does not change.
+        checks: [{ key, condition: { expiredAt: now } }],
         mutations: [{ type: "delete", key, expired: true }],
       });
     } catch (error) {

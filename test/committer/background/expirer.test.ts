@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { Expirer } from "../../../src/committer/background/expirer.ts";
 import { DuetError } from "../../../src/errors.ts";
 import { until } from "../../support/until.ts";
-import { check, operation, outcomeOf, put, startCommitting } from "../committing.ts";
+import { check, operation, outcomeOf, put, startCommitting, touch } from "../committing.ts";
 
 function startExpiring() {
   const committing = Object.assign(startCommitting(), { trusted: true });
@@ -57,6 +57,26 @@ test("leaves an entry that was put again while its delete was waiting", async ()
   await Promise.all([blocking, again]);
   await until(() => expect(store.get("witness")).toBeUndefined());
   expect(store.get("key")?.value).toBe("new");
+  expect(errors).toEqual([]);
+});
+
+test("leaves an entry that was touched while its delete was waiting, and deletes it when that time is over", async () => {
+  const committing = startExpiring();
+  const { committer, store, logger, errors } = committing;
+  await committer.commit(operation([put("key", "value", 1000), put("witness", "", 1000)]));
+  const release = logger.hold();
+  const blocking = committer.commit(operation([put("other")]));
+  await until(() => expect(logger.appends).toHaveLength(2));
+  const touched = committer.commit(operation([touch("key", 5000)]));
+  committing.time += 1000;
+  const { queueBytes } = committer;
+  await until(() => expect(committer.queueBytes).toBeGreaterThan(queueBytes));
+  release();
+  await Promise.all([blocking, touched]);
+  await until(() => expect(store.get("witness")).toBeUndefined());
+  expect(store.get("key")).toMatchObject({ revision: 1, version: 1 });
+  committing.time += 5000;
+  await until(() => expect(store.get("key")).toBeUndefined());
   expect(errors).toEqual([]);
 });
 

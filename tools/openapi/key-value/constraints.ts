@@ -24,6 +24,8 @@ const fields: Readonly<Record<string, { readonly required?: boolean; readonly sc
   "GetRequest.min_revision": { schema: revision },
   "GetRequest.at_revision": { schema: revision },
   "DeleteRequest.key": requiredKey,
+  "TouchRequest.key": requiredKey,
+  "TouchRequest.ttl": { schema: ttl },
   "ListRequest.prefix": { schema: keyPart },
   "ListRequest.start": { schema: keyPart },
   "ListRequest.end": { schema: keyPart },

@@ -152,6 +152,16 @@ const remove: OpenApiConvention = {
   }),
 };
 
+const touch: OpenApiConvention = {
+  reasons: [...keyReasons, "TTL_INVALID", ...checkReasons, "NO_SUCH_KEY", "STORE_FULL", ...logReasons],
+  failures: headerFailures,
+  revise: (operation) => ({
+    ...operation,
+    parameters: [...operation.parameters, ...writeConditions],
+    responses: { "200": { ...success(operation), headers: revisionHeaders } },
+  }),
+};
+
 const watch: OpenApiConvention = {
   reasons: [...keyReasons, "TOO_MANY_OPERATIONS", "RANGE_INVALID", "REVISION_INVALID", "REVISION_COMPACTED"],
   revise: (operation) => ({ ...operation, parameters: [...operation.parameters, lastEventId] }),
@@ -171,6 +181,7 @@ const byMethod: Readonly<Record<string, OpenApiConvention>> = {
   Put: put,
   Get: get,
   Delete: remove,
+  Touch: touch,
   List: jsonOnly(...keyReasons, ...freshReasons, "RANGE_INVALID", "PAGE_SIZE_INVALID", "PAGE_TOKEN_INVALID"),
   BatchGet: jsonOnly(...keyReasons, ...freshReasons, "TOO_MANY_OPERATIONS", "RESPONSE_TOO_LARGE"),
   Commit: jsonOnly(

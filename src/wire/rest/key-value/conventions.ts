@@ -10,6 +10,8 @@ import {
   KeyValueService,
   type PutRequest,
   type PutResponseSchema,
+  type TouchRequest,
+  type TouchResponseSchema,
   type WatchRequest,
   type WatchResponse,
 } from "../../../../gen/duetkv/v1/key_value_pb.ts";
@@ -47,6 +49,13 @@ const remove: RestConvention<DeleteRequest, MessageInitShape<typeof DeleteRespon
   readHeaders: readWriteHeaders,
   errorStatus: preconditionStatus,
   respond: ({ revision = 0n }, headers, json) => respondToWrite(200, revision, {}, headers, json),
+};
+
+const touch: RestConvention<TouchRequest, MessageInitShape<typeof TouchResponseSchema>> = {
+  readHeaders: readWriteHeaders,
+  errorStatus: preconditionStatus,
+  respond: ({ revision = 0n }, _headers, json) =>
+    withJson(200, { "duetkv-revision": String(revision) }, json),
 };
 
 const get: RestConvention<Message, MessageInitShape<typeof GetResponseSchema>> = {
@@ -93,6 +102,7 @@ const byMethod = {
   Put: put,
   Get: get,
   Delete: remove,
+  Touch: touch,
   List: jsonOnly,
   BatchGet: jsonOnly,
   Commit: jsonOnly,
@@ -107,7 +117,10 @@ export const keyValueConventions: RestConventions = new Map(
   ]),
 );
 
-function readWriteHeaders(request: PutRequest | DeleteRequest, headers: IncomingHttpHeaders): void {
+function readWriteHeaders(
+  request: PutRequest | DeleteRequest | TouchRequest,
+  headers: IncomingHttpHeaders,
+): void {
   const precondition = readPrecondition(headers);
   if (precondition === undefined) return;
   if (request.precondition !== undefined) {
