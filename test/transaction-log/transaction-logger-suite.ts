@@ -258,6 +258,31 @@ export function transactionLoggerSuite({ name, create, lasts }: TransactionLogge
       ]);
     });
 
+    it("keeps every transaction after an earlier horizon as it is", async () => {
+      const there = await place();
+      const model = new LogModel();
+      model.transactions.push(...simples(1, 30));
+      for (const basis of [0, 10, 20])
+        await there.log.append(basis, model.transactions.slice(basis, basis + 10));
+      for (const horizon of [10, 14, 15, 25]) {
+        await there.log.compact(model.retentionAt(horizon));
+        expect(there.log.horizon).toBe(horizon);
+        await model.expectIn(there.log);
+        for (const after of [horizon, horizon + 1, 29]) {
+          expect(await readAll(there.log, after)).toEqual(model.transactions.slice(after));
+        }
+        await model.expectIn(await there.reopen());
+      }
+      // What is known already is not taken back.
+      await there.log.compact(model.retentionAt(20));
+      expect(there.log.horizon).toBe(25);
+      model.transactions.push(simple(31));
+      await there.log.append(30, [simple(31)]);
+      await model.expectIn(await there.reopen());
+      await there.log.compact(model.retentionAt(31));
+      expect(await readAll(await there.reopen())).toEqual(simples(25, 7));
+    });
+
     it("compacts an empty log, and one that holds nothing any more", async () => {
       const there = await place();
       await there.log.compact(retaining(0, simples(1, 0)));
@@ -278,7 +303,7 @@ export function transactionLoggerSuite({ name, create, lasts }: TransactionLogge
         await there.log.append(model.lastSequence, batch);
         model.transactions.push(...batch);
       }
-      const horizon = model.lastSequence;
+      const horizon = model.lastSequence - 20;
       const retention = model.retentionAt(horizon);
       const compaction = { done: false };
       const compacting = Promise.all([there.log.compact(retention), there.log.compact(retention)]).finally(
@@ -309,7 +334,10 @@ export function transactionLoggerSuite({ name, create, lasts }: TransactionLogge
       for (let step = 0; step < 150; step++) {
         const choice = random.below(20);
         if (choice === 0) {
-          await there.log.compact(model.retentionAt(model.lastSequence));
+          const { horizon } = there.log;
+          await there.log.compact(
+            model.retentionAt(horizon + random.below(model.lastSequence - horizon + 1)),
+          );
         } else if (choice === 1) {
           await model.expectIn(await there.reopen());
         } else {

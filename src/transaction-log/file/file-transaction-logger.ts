@@ -171,8 +171,8 @@ export class FileTransactionLogger implements TransactionLogger {
     if (horizon <= this.horizon) return;
     this.#assertTakes([]);
     const { lastSequence } = this.#files;
-    if (this.#busy || horizon !== lastSequence) {
-      throw new Error(`the horizon must be the newest sequence, ${lastSequence}, with no append under way`);
+    if (horizon > lastSequence) {
+      throw new Error(`the horizon ${horizon} is after the newest sequence, ${lastSequence}`);
     }
     const begin = performance.now();
     let succeeded = false;
@@ -185,21 +185,22 @@ export class FileTransactionLogger implements TransactionLogger {
     }
   }
 
-  /** Writes the snapshot of the horizon, the newest sequence, and removes what it replaces. */
+  /** Writes the snapshot and removes what it replaces. */
   async #replaceByRetained(retention: Retention): Promise<void> {
     const { directory, logId } = this.#files;
+    const { horizon } = retention;
     await this.#exclusively(async () => {
       this.#assertTakes([]);
       await this.#health.assertLocked();
-      await this.#appender.rotate();
+      if (horizon >= this.#files.active.firstSequence) await this.#appender.rotate();
     });
-    const checksum = this.#files.lastChecksum;
-    const old = this.#files.sealed();
+    const boundary = this.#files.boundaryAfter(horizon);
+    const old = this.#files.sealed(boundary.last);
     const isStopped = () => this.#closing !== undefined;
     const write = async () => {
       const source = await LogReader.open(directory, logId, old);
       try {
-        return await writeSnapshot({ directory, logId, retention, checksum, source, isStopped });
+        return await writeSnapshot({ directory, logId, retention, boundary, source, isStopped });
       } finally {
         await source.close();
       }
@@ -208,7 +209,7 @@ export class FileTransactionLogger implements TransactionLogger {
       if (!(await this.#upkeep.noteNoSpace(error))) throw error;
       return write();
     });
-    this.#files.compacted(snapshot);
+    this.#files.compacted(snapshot, boundary);
     this.#obsolete.push(...old.map(({ name }) => name));
     try {
       await directory.removeDurably(this.#obsolete);

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { type LogSink, silentSink } from "../log-sink.ts";
 import { reserveName } from "./file-names.ts";
 import { closeQuietly, type File, fillWithZeros } from "./file-system.ts";
+import { fileHeaderBytes, formatVersion } from "./format/file-header.ts";
 import type { DirectoryLock } from "./lock.ts";
 import type { LogDirectory } from "./log-directory.ts";
 import { assertSound, type InspectedFile, type Inspection, inspectLog } from "./repair/inspection.ts";
@@ -53,7 +54,7 @@ export async function readLog(
     await settleLog(directory, inspection, sink);
     active =
       last && lastFile
-        ? await reopenSegment(directory, last, lastFile, segmentBytes, sink)
+        ? await reopenSegment(directory, await inThisFormat(directory, last, lastFile), segmentBytes, sink)
         : await createFirstSegment(directory, spare, logId);
     await lock.markLog(logId);
   } catch (error) {
@@ -75,10 +76,17 @@ async function defaultSegmentBytes(directory: LogDirectory): Promise<number> {
 function stateOf(inspection: Inspection) {
   const { snapshot, horizon, lastSequence, checksum } = inspection;
   return {
-    snapshot: snapshot && { name: snapshot.name, horizon, bytes: snapshot.bytes },
+    snapshot: snapshot && {
+      name: snapshot.name,
+      horizon,
+      last: snapshot.lastSequence,
+      bytes: snapshot.bytes,
+    },
     sealed: inspection.segments
       .slice(0, -1)
-      .map(({ name, header, endOffset }) => ({ name, firstSequence: header.sequence, bytes: endOffset })),
+      .map(({ name, header: { sequence: firstSequence, previousChecksum }, endOffset: bytes }) => {
+        return { name, firstSequence, previousChecksum, bytes };
+      }),
     lastSequence,
     lastChecksum: checksum,
   };
@@ -93,14 +101,30 @@ async function createFirstSegment(
   return createSegment(directory, spare, { logId, firstSequence: 1, previousChecksum: 0 });
 }
 
+/** The segment as it is, or, if it is an empty one of an older format, a new one in its place. */
+async function inThisFormat(
+  directory: LogDirectory,
+  { name, header, endOffset, checksum }: InspectedFile,
+  file: File,
+): Promise<ActiveSegment> {
+  const { version, sequence: firstSequence, previousChecksum, logId } = header;
+  if (version === formatVersion || endOffset > fileHeaderBytes) {
+    return { name, version, firstSequence, previousChecksum, file, offset: endOffset, checksum };
+  }
+  // Without zeros, so that a full disk does not stop a start.
+  const spare = new SpareSegment(directory, 0);
+  const replacement = await createSegment(directory, spare, { logId, firstSequence, previousChecksum });
+  await closeQuietly(file);
+  return replacement;
+}
+
 async function reopenSegment(
   directory: LogDirectory,
-  segment: InspectedFile,
-  file: File,
+  segment: ActiveSegment,
   segmentBytes: number,
   sink: LogSink,
 ): Promise<ActiveSegment> {
-  const { name, header, endOffset, checksum } = segment;
+  const { name } = segment;
   // On a descriptor of its own: without the zeros the log is slower, not worse, so a full disk must not stop a start.
   await directory
     .withFile(name, "updateDurable", async (filler) => {
@@ -109,5 +133,5 @@ async function reopenSegment(
     .catch((error) => {
       sink.warn({ err: error, file: name }, "no space could be set aside for the log");
     });
-  return { name, firstSequence: header.sequence, file, offset: endOffset, checksum };
+  return segment;
 }

@@ -8,7 +8,8 @@ import { lockSpace } from "./connection/migrations.ts";
 import { refreshHead } from "./follow/head.ts";
 import type { History } from "./follow/history.ts";
 import { type PageLimits, readPage } from "./follow/page.ts";
-import { decodePiece, encodePiece } from "./follow/piece.ts";
+import { corrupt, encodePiece } from "./follow/piece.ts";
+import { PieceReader } from "./follow/piece-reader.ts";
 import { startingApplied } from "./heartbeat/heartbeat.ts";
 
 const compactionLock = 2;
@@ -116,54 +117,65 @@ async function moveHorizon(connection: Connection, options: CompactionOptions): 
 async function dropEvents(connections: Connections, options: CompactionOptions): Promise<boolean> {
   const { signal } = options;
   const { horizon } = options.retention;
-  for (let after = 0; after < horizon; ) {
+  const reader = new PieceReader(0, horizon);
+  const last = await connections.withConnection((connection) => readEnd(connection, horizon));
+  while (reader.position < last) {
     signal.throwIfAborted();
-    const end = await connections.transact("BEGIN", async (connection) => {
+    const locked = await connections.transact("BEGIN", async (connection) => {
       await limitIdleTime(connection, options.silenceMs);
       // Locked until the slice is done: if two replicas compact after all, neither writes a slice that the other has read.
       const { rowCount } = await connection.query({
         text: "SELECT FROM duetkv.log WHERE horizon = $1::bigint FOR UPDATE",
         values: [horizon],
       });
-      return rowCount === 1 ? compactSlice(connection, after, options) : undefined;
+      if (rowCount !== 1) return false;
+      await compactSlice(connection, reader, last, options);
+      return true;
     });
-    if (end === undefined) return false;
-    after = end;
+    if (!locked) return false;
   }
   return true;
 }
 
-/** Merges the live events of some pieces into one. Resolves with the sequence after which the next slice begins. */
+/** Where the row ends that contains the horizon, or the whole log. */
+async function readEnd(connection: Connection, horizon: number): Promise<number> {
+  const { rows } = await connection.query({
+    text: `SELECT coalesce(min(last) FILTER (WHERE last >= $1::bigint), max(last), 0) AS last
+      FROM duetkv.transactions`,
+    values: [horizon],
+  });
+  return Number(rows[0]?.["last"]);
+}
+
+/** Merges what is retained of the next pieces up to `end` into one, which has a row also when nothing is left. */
 async function compactSlice(
   connection: Connection,
-  after: number,
+  reader: PieceReader,
+  end: number,
   { retention, limits }: CompactionOptions,
-): Promise<number> {
-  const { horizon } = retention;
-  const { pieces } = await readPage(connection, after, horizon, limits);
-  const last = pieces.at(-1)?.last;
-  if (last === undefined) return horizon;
+): Promise<void> {
+  const { position: basis, batch: previous } = reader;
+  const { pieces } = await readPage(connection, basis, end, limits);
+  if (pieces.length === 0) throw corrupt(`the row of transaction ${end} is missing`);
   let dropped = false;
-  const kept = pieces.flatMap(decodePiece).flatMap((transaction) => {
+  const transactions = reader.add(pieces).flatMap((transaction) => {
+    if (transaction.sequence > retention.horizon) return transaction;
     const live = retain(transaction, retention);
     if (live !== transaction) dropped = true;
     return live ?? [];
   });
-  if (dropped) {
-    await connection.query({
-      name: "duetkv-drop",
-      text: "DELETE FROM duetkv.transactions WHERE last > $1::bigint AND last <= $2::bigint",
-      values: [after, last],
-    });
-    if (kept.length > 0) {
-      await connection.query({
-        name: "duetkv-keep",
-        text: "INSERT INTO duetkv.transactions (last, events) VALUES ($1::bigint, $2::bytea)",
-        values: [last, encodePiece(kept)],
-      });
-    }
-  }
-  return last;
+  if (!dropped) return;
+  const piece = encodePiece({ basis, last: reader.position, id: reader.batch, previous, transactions });
+  await connection.query({
+    name: "duetkv-drop",
+    text: "DELETE FROM duetkv.transactions WHERE last > $1::bigint AND last <= $2::bigint",
+    values: [basis, piece.last],
+  });
+  await connection.query({
+    name: "duetkv-keep",
+    text: "INSERT INTO duetkv.transactions (last, events) VALUES ($1::bigint, $2::bytea)",
+    values: [piece.last, piece.events],
+  });
 }
 
 /**

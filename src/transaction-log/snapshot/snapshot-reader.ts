@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { DuetError } from "../../errors.ts";
+import { UnknownFormatError } from "../codec/transaction-decoder.ts";
 import { closeQuietly, type File, readFully } from "../file/file-system.ts";
 import {
   decodeFileHeader,
@@ -7,9 +8,10 @@ import {
   fileHeaderBytes,
   formatVersion,
 } from "../file/format/file-header.ts";
+import { frameKinds } from "../file/format/frame.ts";
 import { type Frame, FrameReader, holdsTransactions } from "../file/format/frame-reader.ts";
+import { payloadDecoder } from "../file/format/payload-decoder.ts";
 import { nodeFileSystem } from "../file/node-file-system.ts";
-import { TransactionDecoder } from "../transaction-codec.ts";
 import type { Transaction } from "../transaction-logger.ts";
 
 /** A snapshot file that is open for reading. Every method rejects with LOG_CORRUPT when the file is damaged or cut. */
@@ -66,16 +68,23 @@ export class SnapshotReader {
     return closeQuietly(this.#file);
   }
 
-  *#decode({ payload, count, offset }: Frame): Generator<Transaction, void> {
-    const decoder = new TransactionDecoder(payload);
-    for (let index = 0; index < count; index++) {
+  *#decode(frame: Frame): Generator<Transaction, void> {
+    const { offset } = frame;
+    const decoder = payloadDecoder(frame);
+    for (let index = 0; index < frame.count; index++) {
       let transaction: Transaction;
       try {
-        transaction = decoder.decode(undefined);
+        transaction = decoder.decode();
       } catch (error) {
+        if (error instanceof UnknownFormatError) {
+          throw new DuetError(
+            "LOG_VERSION",
+            `${this.#name} was written by a newer release: it has ${error.message}`,
+          );
+        }
         throw this.#damaged(offset, "a frame cannot be decoded", error);
       }
-      if (transaction.sequence > this.revision)
+      if (frame.kind === frameKinds.snapshot && transaction.sequence > this.revision)
         throw this.#damaged(offset, "a sequence is after the revision");
       yield transaction;
     }

@@ -231,145 +231,140 @@ function durableSequence(fileSystem: MemoryFileSystem): number {
   );
 }
 
-describe("a log with damage before its end", { timeout }, () => {
-  let made: MadeLog;
-  beforeAll(async () => {
-    made = await makeLog(
-      simples(1, 70)
-        .map((one) => [one])
-        .concat([[transaction(71, put("last", "x"))]]),
-      [20],
-    );
-  });
+describe.each([0, 5])(
+  "a log with damage before its end, and %i whole transactions in its snapshot",
+  { timeout },
+  (history) => {
+    let made: MadeLog;
+    const make = () => makeLog([...oneEach(70), [transaction(71, put("last", "x"))]], [20], "close", history);
+    beforeAll(async () => {
+      made = await make();
+    }, timeout);
 
-  it("has a snapshot and several segments", () => {
-    expect(made.files.map(({ name }) => name.slice(-4))).toEqual(["shot", ".log", ".log", ".log", ".log"]);
-  });
+    it("has a snapshot and several segments", () => {
+      expect(made.files.map(({ name }) => name.slice(-4))).toEqual(["shot", ".log", ".log", ".log", ".log"]);
+    });
 
-  it("is refused, whichever byte is wrong", async () => {
-    for (const [index, { name, end }] of made.files.entries()) {
-      const to = index === made.files.length - 1 ? made.lastFrame : end;
-      for (let offset = 0; offset < to; offset++) {
-        const fileSystem = made.fileSystem.copy();
-        flipByte(fileSystem, name, offset, offset % 2 ? 0xff : 1 << (offset % 8));
-        await expectRefused(fileSystem);
+    it("is refused, whichever byte is wrong", async () => {
+      for (const [index, { name, end }] of made.files.entries()) {
+        const to = index === made.files.length - 1 ? made.lastFrame : end;
+        for (let offset = 0; offset < to; offset++) {
+          const fileSystem = made.fileSystem.copy();
+          flipByte(fileSystem, name, offset, offset % 2 ? 0xff : 1 << (offset % 8));
+          await expectRefused(fileSystem);
+        }
       }
-    }
-  });
+    });
 
-  it("is refused when any file but the last is cut, at whichever byte", async () => {
-    for (const { name, end } of made.files.slice(0, -1)) {
-      for (let offset = 0; offset < end; offset++) {
-        const fileSystem = made.fileSystem.copy();
-        cutAt(fileSystem, name, offset, offset % 2 ? "zeros" : "short");
-        await expectRefused(fileSystem);
+    it("is refused when any file but the last is cut, at whichever byte", async () => {
+      for (const { name, end } of made.files.slice(0, -1)) {
+        for (let offset = 0; offset < end; offset++) {
+          const fileSystem = made.fileSystem.copy();
+          cutAt(fileSystem, name, offset, offset % 2 ? "zeros" : "short");
+          await expectRefused(fileSystem);
+        }
       }
-    }
-  });
+    });
 
-  it("says where it is damaged, what is good and what helps", async () => {
-    const fileSystem = made.fileSystem.copy();
-    const { name } = made.files[2] as { name: string };
-    flipByte(fileSystem, name, 60);
-    const first = Number(name.slice(0, 20));
-    await expect(openIn(fileSystem)).rejects.toThrow(
-      new RegExp(
-        `${name} at offset 40: .*last good sequence is ${first - 1}.*duetkv log repair --log file:/data`,
-      ),
-    );
-  });
-
-  it("is refused without any one of its files", async () => {
-    for (const { name } of made.files) {
+    it("says where it is damaged, what is good and what helps", async () => {
       const fileSystem = made.fileSystem.copy();
-      fileSystem.delete(pathOf(name));
+      const { name } = made.files[2] as { name: string };
+      flipByte(fileSystem, name, 60);
+      const first = Number(name.slice(0, 20));
+      await expect(openIn(fileSystem)).rejects.toThrow(
+        new RegExp(
+          `${name} at offset 40: .*last good sequence is ${first - 1}.*duetkv log repair --log file:/data`,
+        ),
+      );
+    });
+
+    it("is refused without any one of its files", async () => {
+      for (const { name } of made.files) {
+        const fileSystem = made.fileSystem.copy();
+        fileSystem.delete(pathOf(name));
+        await expectRefused(fileSystem);
+      }
+    });
+
+    it("is refused without all of its files", async () => {
+      const fileSystem = made.fileSystem.copy();
+      for (const { name } of made.files) fileSystem.delete(pathOf(name));
       await expectRefused(fileSystem);
-    }
-  });
+    });
 
-  it("is refused without all of its files", async () => {
-    const fileSystem = made.fileSystem.copy();
-    for (const { name } of made.files) fileSystem.delete(pathOf(name));
-    await expectRefused(fileSystem);
-  });
+    it("is refused when the last segment is empty and gone", async () => {
+      const { fileSystem, files } = await makeLog([...oneEach(3)], [2]);
+      fileSystem.delete(pathOf((files.at(-1) as { name: string }).name));
+      await expectRefused(fileSystem);
+    });
 
-  it("is refused when the last segment is empty and gone", async () => {
-    const { fileSystem, files } = await makeLog([...oneEach(3)], [2]);
-    fileSystem.delete(pathOf((files.at(-1) as { name: string }).name));
-    await expectRefused(fileSystem);
-  });
-
-  it("is refused when two files are swapped, or one stands in the place of another", async () => {
-    for (const one of made.files) {
-      for (const other of made.files) {
-        if (one === other) continue;
-        const copied = made.fileSystem.copy();
-        copied.replace(pathOf(other.name), made.fileSystem.content(pathOf(one.name)));
-        await expectRefused(copied);
-        const swapped = copied.copy();
-        swapped.replace(pathOf(one.name), made.fileSystem.content(pathOf(other.name)));
-        await expectRefused(swapped);
+    it("is refused when two files are swapped, or one stands in the place of another", async () => {
+      for (const one of made.files) {
+        for (const other of made.files) {
+          if (one === other) continue;
+          const copied = made.fileSystem.copy();
+          copied.replace(pathOf(other.name), made.fileSystem.content(pathOf(one.name)));
+          await expectRefused(copied);
+          const swapped = copied.copy();
+          swapped.replace(pathOf(one.name), made.fileSystem.content(pathOf(other.name)));
+          await expectRefused(swapped);
+        }
       }
-    }
-  });
+    });
 
-  it("is refused when it goes on as a copy of it did that was written to on its own", async () => {
-    const one = await makeLog(oneEach(3));
-    const [{ name, end: begin }] = one.files as [{ name: string; end: number }];
-    const ends: Buffer[] = [];
-    for (const value of ["one", "two"]) {
-      const fileSystem = one.fileSystem.copy();
-      const log = await openIn(fileSystem);
-      await log.append(3, [transaction(4, put("k", value))]);
-      await log.append(4, [transaction(5, put("k", "same"))]);
-      await log.close();
-      ends.push(Buffer.from(fileSystem.content(pathOf(name))));
-    }
-    const [first, second] = ends as [Buffer, Buffer];
-    const frameBytes = 36 + first.readUInt32LE(begin + 8);
-    second.copy(first, begin + frameBytes, begin + frameBytes);
-    one.fileSystem.replace(pathOf(name), first);
-    await expectRefused(one.fileSystem);
-  });
+    it("is refused when it goes on as a copy of it did that was written to on its own", async () => {
+      const one = await makeLog(oneEach(3));
+      const [{ name, end: begin }] = one.files as [{ name: string; end: number }];
+      const ends: Buffer[] = [];
+      for (const value of ["one", "two"]) {
+        const fileSystem = one.fileSystem.copy();
+        const log = await openIn(fileSystem);
+        await log.append(3, [transaction(4, put("k", value))]);
+        await log.append(4, [transaction(5, put("k", "same"))]);
+        await log.close();
+        ends.push(Buffer.from(fileSystem.content(pathOf(name))));
+      }
+      const [first, second] = ends as [Buffer, Buffer];
+      const frameBytes = 36 + first.readUInt32LE(begin + 8);
+      second.copy(first, begin + frameBytes, begin + frameBytes);
+      one.fileSystem.replace(pathOf(name), first);
+      await expectRefused(one.fileSystem);
+    });
 
-  it("is refused when a segment is there twice", async () => {
-    for (const { name } of made.files) {
-      if (!name.endsWith(".log")) continue;
-      for (const number of [22, 40, 500]) {
+    it("is refused when a segment is there twice", async () => {
+      for (const { name } of made.files) {
+        if (!name.endsWith(".log")) continue;
+        for (const number of [22, 40, 500]) {
+          const fileSystem = made.fileSystem.copy();
+          const copy = `${String(number).padStart(20, "0")}.log`;
+          if (fileSystem.names().includes(copy)) continue;
+          fileSystem.replace(pathOf(copy), fileSystem.content(pathOf(name)));
+          await expectRefused(fileSystem);
+        }
+      }
+    });
+
+    it("is refused when a file belongs to another log", async () => {
+      const other = await make();
+      expect(other.files).toEqual(made.files);
+      for (const { name } of made.files) {
         const fileSystem = made.fileSystem.copy();
-        const copy = `${String(number).padStart(20, "0")}.log`;
-        if (fileSystem.names().includes(copy)) continue;
-        fileSystem.replace(pathOf(copy), fileSystem.content(pathOf(name)));
+        fileSystem.replace(pathOf(name), other.fileSystem.content(pathOf(name)));
         await expectRefused(fileSystem);
       }
-    }
-  });
+    });
 
-  it("is refused when a file belongs to another log", async () => {
-    const other = await makeLog(
-      simples(1, 70)
-        .map((one) => [one])
-        .concat([[transaction(71, put("last", "x"))]]),
-      [20],
-    );
-    expect(other.files).toEqual(made.files);
-    for (const { name } of made.files) {
-      const fileSystem = made.fileSystem.copy();
-      fileSystem.replace(pathOf(name), other.fileSystem.content(pathOf(name)));
-      await expectRefused(fileSystem);
-    }
-  });
-
-  it("is refused, and left as it is, when a newer release wrote any file", async () => {
-    for (const { name } of made.files) {
-      const fileSystem = made.fileSystem.copy();
-      const content = Buffer.from(fileSystem.content(pathOf(name)));
-      content.writeUInt32LE(formatVersion + 1, 8);
-      fixHeaderChecksum(content);
-      fileSystem.replace(pathOf(name), content);
-      const before = contents(fileSystem);
-      await expectRefused(fileSystem, "LOG_VERSION");
-      expect(contents(fileSystem)).toEqual(before);
-    }
-  });
-});
+    it("is refused, and left as it is, when a newer release wrote any file", async () => {
+      for (const { name } of made.files) {
+        const fileSystem = made.fileSystem.copy();
+        const content = Buffer.from(fileSystem.content(pathOf(name)));
+        content.writeUInt32LE(formatVersion + 1, 8);
+        fixHeaderChecksum(content);
+        fileSystem.replace(pathOf(name), content);
+        const before = contents(fileSystem);
+        await expectRefused(fileSystem, "LOG_VERSION");
+        expect(contents(fileSystem)).toEqual(before);
+      }
+    });
+  },
+);

@@ -40,12 +40,14 @@ export interface MadeLog {
 
 /**
  * Appends the batches in turn, and compacts after those whose index is in `compactAfter`. In the end the log is closed,
- * or its process is killed before it has recorded that the last segment is durable.
+ * or its process is killed before it has recorded that the last segment is durable. Compactions leave the last `history`
+ * transactions whole.
  */
 export async function makeLog(
   batches: readonly (readonly Transaction[])[],
   compactAfter: readonly number[] = [],
   end: "close" | "kill" = "close",
+  history = 0,
 ): Promise<MadeLog> {
   const fileSystem = new MemoryFileSystem({ durableWrites: true });
   const model = new LogModel();
@@ -55,7 +57,7 @@ export async function makeLog(
     await log.append(model.lastSequence, batch);
     model.transactions.push(...batch);
     if (compactAfter.includes(index)) {
-      await log.compact(model.retentionAt(model.lastSequence));
+      await log.compact(model.retentionAt(model.lastSequence - history));
     }
   }
   const recorded = Buffer.from(fileSystem.content(pathOf("durable-sequence")));

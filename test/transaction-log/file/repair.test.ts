@@ -108,7 +108,7 @@ describe("repairLog", { timeout }, () => {
   });
 
   it("repairs after any file is gone", async () => {
-    const made = await makeLog(oneEach(60), [29]);
+    const made = await makeLog(oneEach(60), [29], "close", 3);
     for (const { name } of made.files) {
       const fileSystem = made.fileSystem.copy();
       fileSystem.delete(pathOf(name));
@@ -120,37 +120,40 @@ describe("repairLog", { timeout }, () => {
     }
   });
 
-  it("keeps of a damaged snapshot all that is good, and everything after it", async () => {
-    const large = Array.from({ length: 40 }, (_, index) => [
-      transaction(index + 1, put(`key ${index}`, "x".repeat(10_000))),
-    ]);
-    const made = await makeLog([...large, [transaction(41, put("after", "1"))]], [39]);
-    const [snapshot] = made.files as [{ name: string; end: number }];
-    const random = createRandom(seed);
-    for (let round = 0; round < 30; round++) {
-      const fileSystem = made.fileSystem.copy();
-      flipByte(fileSystem, snapshot.name, round < 10 ? round * 4 : 40 + random.below(snapshot.end - 40));
-      const before = Buffer.from(fileSystem.content(pathOf(snapshot.name)));
-      const report = await repairLog(directory, { apply: true }, fileSystem);
-      expect(report).toMatchObject({ damaged: true, lastSequence: 41 });
-      expect(fileSystem.content(pathOf(`${snapshot.name}.corrupt-1`)).equals(before)).toBe(true);
-      const log = await openIn(fileSystem);
-      const read = await readAll(log);
-      await log.close();
-      const all = [...large.flat(), transaction(41, put("after", "1"))];
-      expect(read).toEqual(
-        all.filter(({ sequence }) => read.some((one: Transaction) => one.sequence === sequence)),
-      );
-      expect(41 - read.length).toBe(report.lostTransactions);
-      // A frame holds seven of them.
-      expect(read.length).toBeGreaterThanOrEqual(41 - 7);
-      expect(read.at(-1)?.sequence).toBe(41);
-    }
-  });
+  it.each([0, 12])(
+    "keeps of a damaged snapshot all that is good, and everything after it; history: %i",
+    async (history) => {
+      const large = Array.from({ length: 40 }, (_, index) => [
+        transaction(index + 1, put(`key ${index}`, "x".repeat(10_000))),
+      ]);
+      const made = await makeLog([...large, [transaction(41, put("after", "1"))]], [39], "close", history);
+      const [snapshot] = made.files as [{ name: string; end: number }];
+      const random = createRandom(seed);
+      for (let round = 0; round < 30; round++) {
+        const fileSystem = made.fileSystem.copy();
+        flipByte(fileSystem, snapshot.name, round < 10 ? round * 4 : 40 + random.below(snapshot.end - 40));
+        const before = Buffer.from(fileSystem.content(pathOf(snapshot.name)));
+        const report = await repairLog(directory, { apply: true }, fileSystem);
+        expect(report).toMatchObject({ damaged: true, lastSequence: 41 });
+        expect(fileSystem.content(pathOf(`${snapshot.name}.corrupt-1`)).equals(before)).toBe(true);
+        const log = await openIn(fileSystem);
+        const read = await readAll(log);
+        await log.close();
+        const all = [...large.flat(), transaction(41, put("after", "1"))];
+        expect(read).toEqual(
+          all.filter(({ sequence }) => read.some((one: Transaction) => one.sequence === sequence)),
+        );
+        expect(41 - read.length).toBe(report.lostTransactions);
+        // A frame holds seven of them.
+        expect(read.length).toBeGreaterThanOrEqual(41 - 7);
+        expect(read.at(-1)?.sequence).toBe(41);
+      }
+    },
+  );
 
   it("makes any random damage open again", async () => {
     const random = createRandom(seed);
-    const made = await makeLog(oneEach(60), [19]);
+    const made = await makeLog(oneEach(60), [19], "close", 3);
     for (let round = 0; round < 100; round++) {
       const fileSystem = made.fileSystem.copy();
       for (let count = 1 + random.below(4); count > 0; count--) {

@@ -41,6 +41,7 @@ describe("opening a log", () => {
     expect(await server.query(url, "SELECT version FROM duetkv.migrations")).toEqual([
       { version: 1 },
       { version: 2 },
+      { version: 3 },
     ]);
     expect(await server.query(url, "SELECT count(*)::int FROM duetkv.log")).toEqual([{ count: 1 }]);
     await expectNothingOpen(server, url);

@@ -9,15 +9,17 @@ import { readUint53, writeUint53 } from "./uint53.ts";
  *     12  4  kind: 1 segment, 2 snapshot
  *     16  8  log id, random, the same in all files of one log
  *     24  8  segment: its first sequence; snapshot: its horizon
- *     32  4  checksum of the last frame before the segment, or at the horizon; 0 when there is none
+ *     32  4  checksum of the last frame before the segment, or in the segments that the snapshot replaces; 0: none
  *     36  4  CRC-32 of bytes 0 to 35; the first frame of the file chains to it
  */
 export const fileHeaderBytes = 40;
-export const formatVersion = 1;
+export const formatVersion = 2;
 const magic = Buffer.from("DuetKVlg", "latin1");
 const kinds = { segment: 1, snapshot: 2 } as const;
 
 export interface FileHeader {
+  /** Of the format of the file, from 1. */
+  readonly version: number;
   readonly kind: keyof typeof kinds;
   readonly logId: Buffer;
   /** First sequence of a segment, horizon of a snapshot. */
@@ -27,7 +29,7 @@ export interface FileHeader {
   readonly checksum: number;
 }
 
-export function encodeFileHeader(header: Omit<FileHeader, "checksum">): Buffer {
+export function encodeFileHeader(header: Omit<FileHeader, "checksum" | "version">): Buffer {
   const bytes = Buffer.alloc(fileHeaderBytes);
   magic.copy(bytes, 0);
   bytes.writeUInt32LE(formatVersion, 8);
@@ -52,12 +54,13 @@ export function decodeFileHeader(bytes: Buffer): DecodedFileHeader {
   const version = bytes.readUInt32LE(8);
   if (version > formatVersion) return { verdict: "newer", version };
   const kind = bytes.readUInt32LE(12);
-  if (version !== formatVersion || (kind !== kinds.segment && kind !== kinds.snapshot)) {
+  if (version < 1 || (kind !== kinds.segment && kind !== kinds.snapshot)) {
     return { verdict: "bad" };
   }
   return {
     verdict: "good",
     header: {
+      version,
       kind: kind === kinds.segment ? "segment" : "snapshot",
       logId: Buffer.from(bytes.subarray(16, 24)),
       sequence: readUint53(bytes, 24),

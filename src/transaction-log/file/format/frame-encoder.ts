@@ -1,4 +1,4 @@
-import { TransactionEncoder } from "../../transaction-codec.ts";
+import { TransactionEncoder } from "../../codec/transaction-encoder.ts";
 import type { Transaction } from "../../transaction-logger.ts";
 import {
   encodeFrameHeader,
@@ -13,16 +13,14 @@ import {
 export class FrameEncoder {
   readonly #marker: number;
   readonly #transactions = new TransactionEncoder(frameHeaderBytes);
-  readonly #withSequence: boolean;
   readonly #kind: FrameKind;
-  #firstSequence = 0;
+  #basis = 0;
   #count = 0;
   #checksum = 0;
 
   constructor(marker: number, kind: typeof frameKinds.transactions | typeof frameKinds.snapshot) {
     this.#marker = marker;
     this.#kind = kind;
-    this.#withSequence = kind === frameKinds.snapshot;
   }
 
   get count(): number {
@@ -38,14 +36,15 @@ export class FrameEncoder {
     return this.#checksum;
   }
 
-  begin(): void {
-    this.#transactions.reset();
+  /** `basis`: the sequence before the first transaction. */
+  begin(basis: number): void {
+    this.#transactions.begin(basis);
+    this.#basis = basis;
     this.#count = 0;
   }
 
   add(transaction: Transaction): void {
-    if (this.#count === 0) this.#firstSequence = transaction.sequence;
-    this.#transactions.encode(transaction, this.#withSequence);
+    this.#transactions.encode(transaction);
     this.#count++;
   }
 
@@ -61,7 +60,7 @@ export class FrameEncoder {
       kind: this.#kind,
       payloadBytes,
       count: this.#count,
-      firstSequence: this.#firstSequence,
+      firstSequence: this.#basis + 1,
       previousChecksum,
     });
     this.#checksum = frameChecksum(headerChecksum, buffer.subarray(frameHeaderBytes, offset));

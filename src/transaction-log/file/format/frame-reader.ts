@@ -14,6 +14,8 @@ import {
 const defaultChunkBytes = 256 * 1024;
 
 export interface Frame {
+  /** Of the format of its file. */
+  readonly version: number;
   readonly kind: FrameKind;
   readonly firstSequence: number;
   readonly count: number;
@@ -46,7 +48,7 @@ export function holdsTransactions({ kind }: Frame): boolean {
 export class FrameReader {
   offset = fileHeaderBytes;
   checksum: number;
-  /** In a segment exactly the first sequence of the next frame, in a snapshot the least that it can be. */
+  /** The first sequence of the next frame; before that of the first whole transaction of a snapshot the least it can be. */
   nextSequence: number;
   /** Transactions in the frames so far. */
   count = 0;
@@ -55,11 +57,13 @@ export class FrameReader {
   ended = false;
 
   readonly #file: File;
-  readonly #kind: FileHeader["kind"];
+  readonly #header: FileHeader;
   readonly #marker: number;
   readonly #chunkBytes: number;
   readonly #end: number;
   #buffer = Buffer.alloc(0);
+  /** In a snapshot: its horizon was passed, and transactions are whole from now on. */
+  #passedHorizon = false;
   /** What of the buffer is not yet taken. */
   #from = 0;
   #to = 0;
@@ -69,7 +73,7 @@ export class FrameReader {
   /** `header` is that of the file, and good. */
   constructor(file: File, header: FileHeader, { end, chunkBytes = defaultChunkBytes }: FrameReaderOptions) {
     this.#file = file;
-    this.#kind = header.kind;
+    this.#header = header;
     this.#marker = frameMarker(header.logId);
     this.#chunkBytes = chunkBytes;
     this.#end = end;
@@ -115,7 +119,8 @@ export class FrameReader {
     this.frames++;
     this.#advance(header);
     const { kind, firstSequence, count } = header;
-    return { kind, firstSequence, count, payload, offset, end, checksum };
+    const { version } = this.#header;
+    return { version, kind, firstSequence, count, payload, offset, end, checksum };
   }
 
   /** Reads on. False at the end, and where no good frame follows. */
@@ -142,27 +147,34 @@ export class FrameReader {
   #fits(header: FrameHeader): boolean {
     if (header.previousChecksum !== this.checksum) return false;
     if (this.offset + frameOverheadBytes + header.payloadBytes > this.#end) return false;
-    const inSegment = this.#kind === "segment";
+    const { version, kind, sequence } = this.#header;
+    const { firstSequence, count } = header;
+    const inSegment = kind === "segment";
+    // In a snapshot what is whole begins right after the horizon.
+    const isNext = firstSequence === (inSegment || this.#passedHorizon ? this.nextSequence : sequence + 1);
+    const isLater = firstSequence >= this.nextSequence;
     switch (header.kind) {
       case frameKinds.transactions:
-        return inSegment && header.firstSequence === this.nextSequence && header.count > 0;
+        return count > 0 && isNext && isLater && (inSegment || version > 1);
       case frameKinds.endOfSegment:
-        return inSegment && header.firstSequence === this.nextSequence && header.count === 0;
+        return count === 0 && isNext && inSegment;
       case frameKinds.snapshot:
-        return !inSegment && header.firstSequence >= this.nextSequence && header.count > 0;
+        return count > 0 && isLater && !inSegment && !this.#passedHorizon;
       case frameKinds.endOfSnapshot:
-        return !inSegment && header.firstSequence >= this.nextSequence && header.count === this.count;
+        return count === this.count && isNext && isLater && !inSegment;
     }
   }
 
   #advance(header: FrameHeader): void {
     if (header.kind === frameKinds.endOfSegment || header.kind === frameKinds.endOfSnapshot) {
       this.ended = true;
+      this.nextSequence = header.firstSequence;
       this.#needed = 0;
       return;
     }
     this.count += header.count;
     this.nextSequence = header.firstSequence + header.count;
+    this.#passedHorizon = header.kind === frameKinds.transactions;
     this.#needed = frameHeaderBytes;
   }
 

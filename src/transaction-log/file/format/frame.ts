@@ -2,10 +2,11 @@ import { crc32 } from "node:zlib";
 import { readUint53, writeUint53 } from "./uint53.ts";
 
 /**
- * One append is one frame. Numbers are little-endian.
+ * One append is one frame. A frame is the batch that was appended: its checksum is the id of the batch, and it holds
+ * that of the batch before. Numbers are little-endian.
  *
  *      0  4  marker, made from the log id: frames of other logs are not taken for ours
- *      4  4  kind
+ *      4  4  kind: 1 transactions without gaps, 2 end of segment, 3 what compaction left of transactions, 4 end of snapshot
  *      8  4  payload length
  *     12  4  count: transactions in the frame; in an end-of-snapshot frame those in the whole snapshot
  *     16  8  first sequence; in an end frame the sequence after the last one

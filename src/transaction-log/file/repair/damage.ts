@@ -1,4 +1,5 @@
 import { DuetError } from "../../../errors.ts";
+import type { UnknownFormatError } from "../../codec/transaction-decoder.ts";
 import type { LogDirectory } from "../log-directory.ts";
 
 /** Where a log stops to be what was written. */
@@ -20,6 +21,20 @@ export function corruptError(directory: LogDirectory, damage: Damage, cause?: un
       ...(cause === undefined ? {} : { cause }),
       metadata: { file: damage.file, offset: String(damage.offset) },
     },
+  );
+}
+
+/** `cause`: what of the frame at `offset` this release does not know. */
+export function unknownFormatError(
+  directory: LogDirectory,
+  file: string,
+  offset: number,
+  cause: UnknownFormatError,
+): DuetError {
+  return new DuetError(
+    "LOG_VERSION",
+    `the log in ${directory.path} was written by a newer release: ${file} at offset ${offset} has ${cause.message}`,
+    { cause },
   );
 }
 

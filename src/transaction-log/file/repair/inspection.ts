@@ -115,13 +115,14 @@ async function inspectSnapshots(directory: LogDirectory, inspection: Inspection)
         what: "a bad frame in the snapshot",
       });
     }
-    inspection.horizon = inspection.lastSequence = header.sequence;
+    inspection.horizon = header.sequence;
+    inspection.lastSequence = inspected.file.lastSequence;
     inspection.checksum = header.previousChecksum;
   });
   inspection.leftovers.push(...snapshots.slice(0, -1).map(({ name }) => name));
   for (const [index, { name }] of segments.entries()) {
     const next = segments[index + 1];
-    if (next && next.sequence <= inspection.horizon + 1) inspection.leftovers.push(name);
+    if (next && next.sequence <= inspection.lastSequence + 1) inspection.leftovers.push(name);
   }
 }
 

@@ -196,11 +196,14 @@ async function moveAside(directory: LogDirectory, names: readonly string[]): Pro
   await directory.sync();
 }
 
-async function createSegmentAfter(directory: LogDirectory, { header }: InspectedFile): Promise<void> {
+async function createSegmentAfter(
+  directory: LogDirectory,
+  { header, lastSequence }: InspectedFile,
+): Promise<void> {
   const spare = new SpareSegment(directory, 0);
   const { file } = await createSegment(directory, spare, {
     logId: header.logId,
-    firstSequence: header.sequence + 1,
+    firstSequence: lastSequence + 1,
     previousChecksum: header.previousChecksum,
   });
   await closeQuietly(file);

@@ -1,10 +1,11 @@
-import { TransactionDecoder } from "../../transaction-codec.ts";
+import { UnknownFormatError } from "../../codec/transaction-decoder.ts";
 import type { Transaction } from "../../transaction-logger.ts";
-import { type DirectoryContent, type NamedFile, temporaryName } from "../file-names.ts";
+import { type DirectoryContent, type NamedFile, snapshotName, temporaryName } from "../file-names.ts";
 import { type File, readFully } from "../file-system.ts";
-import type { FileHeader } from "../format/file-header.ts";
-import { frameHeaderBytes, frameKinds, frameMarker } from "../format/frame.ts";
+import { type FileHeader, formatVersion } from "../format/file-header.ts";
+import { type FrameHeader, frameHeaderBytes, frameKinds, frameMarker } from "../format/frame.ts";
 import { type FoundFrame, findFrames } from "../format/frame-search.ts";
+import { payloadDecoder } from "../format/payload-decoder.ts";
 import type { LogDirectory } from "../log-directory.ts";
 import { SnapshotOutput } from "../segments/snapshot-output.ts";
 import { saveCut } from "./cut.ts";
@@ -13,7 +14,10 @@ import { readFileHeader } from "./inspection.ts";
 export interface Salvage {
   readonly snapshot: NamedFile;
   readonly logId: Buffer;
-  /** Of the frame at the horizon. */
+  /** Of the format of the file; undefined when its header is gone. */
+  readonly version: number | undefined;
+  /** The sequence of the last frame that the snapshot replaced, and its checksum. */
+  readonly last: number;
   readonly checksum: number;
   /** Transactions in frames that are good. */
   readonly kept: number;
@@ -31,43 +35,67 @@ export async function planSalvage(
   snapshot: NamedFile,
 ): Promise<Salvage | undefined> {
   const own = await headerOf(directory, snapshot.name);
-  const next = content.segments.find(({ sequence }) => sequence === snapshot.sequence + 1);
+  const next = content.segments.find(({ sequence }) => sequence > snapshot.sequence);
   const successor = next && (await headerOf(directory, next.name));
   const isOwn = own?.kind === "snapshot" && own.sequence === snapshot.sequence;
   const header = isOwn ? own : own === undefined && successor?.kind === "segment" ? successor : undefined;
   if (!header) return undefined;
+  const isSuccessor =
+    successor?.kind === "segment" && (!isOwn || successor.previousChecksum === own.previousChecksum);
   return directory.withFile(snapshot.name, "read", async (file) => {
     let kept = 0;
     let total: number | undefined;
+    let last: number | undefined;
+    let lastKept = snapshot.sequence;
     for await (const frame of findFrames(file, frameMarker(header.logId), 0, await file.size())) {
-      if (frame.header.kind === frameKinds.snapshot) kept += frame.header.count;
-      if (frame.header.kind === frameKinds.endOfSnapshot) total = frame.header.count;
+      const { kind, firstSequence, count } = frame.header;
+      if (kind === frameKinds.endOfSnapshot) {
+        total = count;
+        last = firstSequence - 1;
+      } else {
+        kept += count;
+        if (kind === frameKinds.transactions) lastKept = Math.max(lastKept, firstSequence + count - 1);
+      }
     }
-    const lost = total === undefined ? undefined : total - kept;
-    return { snapshot, logId: header.logId, checksum: header.previousChecksum, kept, lost };
+    return {
+      snapshot,
+      logId: header.logId,
+      version: isOwn ? own.version : undefined,
+      last: last ?? (isSuccessor ? successor.sequence - 1 : lastKept),
+      checksum: header.previousChecksum,
+      kept,
+      lost: total === undefined ? undefined : total - kept,
+    };
   });
 }
 
-/** Replaces the snapshot by one of what is good, and keeps the old one beside it; resolves with its name. */
+/**
+ * Replaces the snapshot by one of what is good, and keeps the old one beside it; resolves with its name. Something is
+ * missing, so nothing in the new one counts as whole: its horizon is the last sequence that it replaces.
+ */
 export async function applySalvage(directory: LogDirectory, salvage: Salvage): Promise<string> {
-  const { name, sequence } = salvage.snapshot;
-  const temporary = temporaryName(name);
+  const { name } = salvage.snapshot;
+  const { last, logId } = salvage;
+  const newName = snapshotName(last);
+  const temporary = temporaryName(newName);
   const keptAs = await directory.withFile(name, "read", async (file) => {
     const bytes = await file.size();
     await directory.withFile(temporary, "create", async (copy) => {
-      const output = new SnapshotOutput(copy, salvage.logId);
-      await output.begin(sequence, salvage.checksum);
-      for await (const frame of findFrames(file, frameMarker(salvage.logId), 0, bytes)) {
-        if (frame.header.kind !== frameKinds.snapshot) continue;
-        for (const transaction of await readTransactions(file, frame)) await output.add(transaction);
+      const output = new SnapshotOutput(copy, logId);
+      await output.begin(last, salvage.checksum);
+      for await (const frame of findFrames(file, frameMarker(logId), 0, bytes)) {
+        if (frame.header.kind === frameKinds.endOfSnapshot) continue;
+        const transactions = await readTransactions(file, frame, salvage.version);
+        for (const transaction of transactions) await output.add(transaction);
       }
-      await output.end();
+      await output.end(last);
       await copy.sync();
     });
     return saveCut(directory, { file: name, offset: 0, bytes }, "corrupt");
   });
-  await directory.rename(temporary, name);
-  await directory.sync();
+  await directory.rename(temporary, newName);
+  if (newName === name) await directory.sync();
+  else await directory.removeDurably([name]);
   return keptAs;
 }
 
@@ -76,9 +104,30 @@ async function headerOf(directory: LogDirectory, name: string): Promise<FileHead
   return decoded.verdict === "good" ? decoded.header : undefined;
 }
 
-async function readTransactions(file: File, frame: FoundFrame): Promise<Transaction[]> {
-  const payload = Buffer.allocUnsafe(frame.header.payloadBytes);
-  await readFully(file, payload, frame.offset + frameHeaderBytes);
-  const decoder = new TransactionDecoder(payload);
-  return Array.from({ length: frame.header.count }, () => decoder.decode(undefined));
+async function readTransactions(
+  file: File,
+  { offset, header }: FoundFrame,
+  version: number | undefined,
+): Promise<Transaction[]> {
+  const payload = Buffer.allocUnsafe(header.payloadBytes);
+  await readFully(file, payload, offset + frameHeaderBytes);
+  if (version !== undefined) return decodeAll(version, header, payload);
+  try {
+    return decodeAll(formatVersion, header, payload);
+  } catch (error) {
+    if (!(error instanceof RangeError || error instanceof UnknownFormatError)) throw error;
+    return decodeAll(1, header, payload);
+  }
+}
+
+/** Throws RangeError, and UnknownFormatError, when the payload is not of this version. */
+function decodeAll(
+  version: number,
+  { kind, firstSequence, count }: FrameHeader,
+  payload: Buffer,
+): Transaction[] {
+  const decoder = payloadDecoder({ version, kind, firstSequence, payload });
+  const transactions = Array.from({ length: count }, () => decoder.decode());
+  if (!decoder.done) throw new RangeError("bytes behind the last transaction");
+  return transactions;
 }

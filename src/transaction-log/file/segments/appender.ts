@@ -1,7 +1,7 @@
 import { DuetError } from "../../../errors.ts";
 import type { Transaction } from "../../transaction-logger.ts";
 import { closeQuietly, writeDurably } from "../file-system.ts";
-import { fileHeaderBytes } from "../format/file-header.ts";
+import { fileHeaderBytes, formatVersion } from "../format/file-header.ts";
 import { encodeEndFrame, frameKinds, frameMarker, frameOverheadBytes } from "../format/frame.ts";
 import { FrameEncoder } from "../format/frame-encoder.ts";
 import type { Health } from "../health.ts";
@@ -60,7 +60,7 @@ export class Appender {
   async #encode(transactions: readonly Transaction[]): Promise<Buffer> {
     const { files, segmentBytes } = this.#options;
     const encoder = this.#encoder;
-    encoder.begin();
+    encoder.begin(files.lastSequence);
     let sequence = files.lastSequence;
     for (const transaction of transactions) {
       // It is not written but counted.
@@ -70,7 +70,9 @@ export class Appender {
       encoder.add(transaction);
     }
     const endOffset = files.active.offset + encoder.payloadBytes + 2 * frameOverheadBytes;
-    if (endOffset > segmentBytes) await this.rotate();
+    // A segment of an older format ends where this release begins to write.
+    const isOlder = files.active.version !== formatVersion;
+    if (endOffset > segmentBytes || isOlder) await this.rotate();
     try {
       return encoder.finish(files.active.checksum);
     } catch (error) {

@@ -12,13 +12,22 @@ import { SnapshotOutput } from "./snapshot-output.ts";
 const readChunkBytes = 32 * 1024;
 const sliceMs = 0.3;
 
+/** Where the first segment that stays begins: after the horizon, and at the next end of a segment. */
+export interface Boundary {
+  /** The sequence before it. */
+  readonly last: number;
+  /** Of the last frame before it. */
+  readonly checksum: number;
+  /** Used bytes of the segments that stay. */
+  readonly bytesAfter: number;
+}
+
 export interface SnapshotRequest {
   readonly directory: LogDirectory;
   readonly logId: Buffer;
   readonly retention: Retention;
-  /** Of the frame that ends at the horizon. */
-  readonly checksum: number;
-  /** The snapshot before and the segments up to the horizon. */
+  readonly boundary: Boundary;
+  /** The snapshot before and the segments up to the boundary. */
   readonly source: LogReader;
   /** Asked often; true makes it reject with LOG_UNAVAILABLE. */
   readonly isStopped: () => boolean;
@@ -27,6 +36,8 @@ export interface SnapshotRequest {
 export interface Snapshot {
   readonly name: string;
   readonly horizon: number;
+  /** The segments after it begin right after this sequence. */
+  readonly last: number;
   readonly bytes: number;
 }
 
@@ -34,6 +45,7 @@ export interface Snapshot {
 export async function writeSnapshot(request: SnapshotRequest): Promise<Snapshot> {
   const { directory } = request;
   const { horizon } = request.retention;
+  const { last } = request.boundary;
   const name = snapshotName(horizon);
   const temporary = temporaryName(name);
   const file = await directory.open(temporary, "create");
@@ -42,7 +54,7 @@ export async function writeSnapshot(request: SnapshotRequest): Promise<Snapshot>
     await file.sync();
     await directory.rename(temporary, name);
     await directory.sync();
-    return { name, horizon, bytes };
+    return { name, horizon, last, bytes };
   } catch (error) {
     // All that it was made from is still there, so it may go even when it had its name already.
     await directory.remove(temporary).catch(() => directory.remove(name).catch(() => {}));
@@ -53,16 +65,18 @@ export async function writeSnapshot(request: SnapshotRequest): Promise<Snapshot>
 }
 
 async function writeContent(file: File, request: SnapshotRequest): Promise<number> {
-  const { logId, retention } = request;
+  const { logId, retention, boundary } = request;
   const { horizon } = retention;
   const output = new SnapshotOutput(file, logId);
-  await output.begin(horizon, request.checksum);
+  await output.begin(horizon, boundary.checksum);
   let sliceEnd = performance.now() + sliceMs;
   for await (const frames of request.source.frames(readChunkBytes)) {
     for (const frame of frames) {
       for (const transaction of request.source.decode(frame)) {
-        const retained = retain(transaction, retention);
-        const flushed = retained && output.add(retained);
+        const { sequence } = transaction;
+        if (sequence === horizon + 1) await output.passHorizon();
+        const kept = sequence > horizon ? transaction : retain(transaction, retention);
+        const flushed = kept && output.add(kept);
         if (flushed) await flushed;
         if (performance.now() < sliceEnd) continue;
         await nextTurn();
@@ -73,5 +87,5 @@ async function writeContent(file: File, request: SnapshotRequest): Promise<numbe
       }
     }
   }
-  return output.end();
+  return output.end(boundary.last);
 }

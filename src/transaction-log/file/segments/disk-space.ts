@@ -18,6 +18,7 @@ export interface DiskSpaceOptions {
 
 /** What the log occupies, without what is allocated ahead. */
 export interface LogBytes {
+  readonly total: number;
   readonly snapshot: number;
   /** Appended since the last compaction. */
   readonly appended: number;
@@ -58,10 +59,10 @@ export class DiskSpace {
   }
 
   /** Looks at the disk, and makes the reserve when there is room and none is there. */
-  async measure({ snapshot, appended }: LogBytes): Promise<void> {
+  async measure({ total, snapshot, appended }: LogBytes): Promise<void> {
     const { directory, segmentBytes } = this.#options;
     const { freeBytes } = await directory.space();
-    const room = freeBytes - snapshot - appended - segmentBytes;
+    const room = freeBytes - total - segmentBytes;
     // Not at the same mark, so that it does not change with every write.
     this.#setFull(this.#full ? room < segmentBytes / 4 : room < 0, freeBytes);
     // A rotation takes two segments of the room: one of the disk, and one more to copy.

@@ -1,6 +1,6 @@
 import { fileHeaderBytes } from "../format/file-header.ts";
 import type { LogDirectory } from "../log-directory.ts";
-import type { Snapshot } from "./compaction.ts";
+import type { Boundary, Snapshot } from "./compaction.ts";
 import type { LogBytes } from "./disk-space.ts";
 import { LogReader, type ReadableFile } from "./log-reader.ts";
 import type { ActiveSegment } from "./segment.ts";
@@ -9,6 +9,8 @@ import type { ActiveSegment } from "./segment.ts";
 export interface SealedSegment {
   readonly name: string;
   readonly firstSequence: number;
+  /** Of the last frame before it. */
+  readonly previousChecksum: number;
   readonly bytes: number;
 }
 
@@ -30,6 +32,8 @@ export class LogFiles {
   /** Replaced, never changed, so that a reader can tell. */
   #sealed: readonly SealedSegment[];
   #active: ActiveSegment;
+  /** Bytes of segments that the last compaction did not read. */
+  #carriedBytes = 0;
   /** The newest durable one. */
   lastSequence: number;
   /** Of the last frame that holds transactions. */
@@ -63,7 +67,8 @@ export class LogFiles {
   /** The same bytes, without the headers of segments. */
   get logBytes(): LogBytes {
     const snapshot = this.#snapshot?.bytes ?? 0;
-    return { snapshot, appended: this.bytes - snapshot - this.segments * fileHeaderBytes };
+    const total = this.bytes - this.segments * fileHeaderBytes;
+    return { total, snapshot, appended: total - snapshot - this.#carriedBytes };
   }
 
   get segments(): number {
@@ -72,23 +77,34 @@ export class LogFiles {
 
   /** The active segment has its end frame, and `next` takes appends from now on. */
   rotated(next: ActiveSegment): void {
-    const { name, firstSequence, offset } = this.#active;
-    this.#sealed = [...this.#sealed, { name, firstSequence, bytes: offset }];
+    const { name, firstSequence, previousChecksum, offset } = this.#active;
+    this.#sealed = [...this.#sealed, { name, firstSequence, previousChecksum, bytes: offset }];
     this.#active = next;
   }
 
-  /** The snapshot holds all that is live in the files that `sealed` gave before. */
-  compacted(snapshot: Snapshot): void {
-    this.#snapshot = snapshot;
-    this.#sealed = this.#sealed.filter(({ firstSequence }) => firstSequence > snapshot.horizon);
+  /** Where a compaction up to `horizon`, which is not in the active segment, has to stop. */
+  boundaryAfter(horizon: number): Boundary {
+    const after = [...this.#sealed, { ...this.#active, bytes: this.#active.offset }].filter(
+      ({ firstSequence }) => firstSequence > horizon,
+    );
+    const [{ firstSequence, previousChecksum }] = after as [SealedSegment];
+    const bytesAfter = after.reduce((sum, { bytes }) => sum + bytes - fileHeaderBytes, 0);
+    return { last: firstSequence - 1, checksum: previousChecksum, bytesAfter };
   }
 
-  /** The files that are never written to again. */
-  sealed(): ReadableFile[] {
+  /** The snapshot replaces all files before the boundary. */
+  compacted(snapshot: Snapshot, { last, bytesAfter }: Boundary): void {
+    this.#snapshot = snapshot;
+    this.#sealed = this.#sealed.filter(({ firstSequence }) => firstSequence > last);
+    this.#carriedBytes = bytesAfter;
+  }
+
+  /** The files that are never written to again, without segments that begin after `last`. */
+  sealed(last = Number.POSITIVE_INFINITY): ReadableFile[] {
     const endOffset = undefined;
-    const files: ReadableFile[] = this.#sealed.map(({ name, firstSequence: sequence }) => {
-      return { name, kind: "segment", sequence, endOffset };
-    });
+    const files: ReadableFile[] = this.#sealed
+      .filter(({ firstSequence }) => firstSequence <= last)
+      .map(({ name, firstSequence: sequence }) => ({ name, kind: "segment", sequence, endOffset }));
     const snapshot = this.#snapshot;
     if (snapshot)
       files.unshift({ name: snapshot.name, kind: "snapshot", sequence: snapshot.horizon, endOffset });

@@ -1,11 +1,12 @@
-import { TransactionDecoder } from "../../transaction-codec.ts";
+import { UnknownFormatError } from "../../codec/transaction-decoder.ts";
 import type { Transaction } from "../../transaction-logger.ts";
 import { closeQuietly, type File } from "../file-system.ts";
 import { type FileHeader } from "../format/file-header.ts";
 import { frameKinds } from "../format/frame.ts";
 import { type Frame, FrameReader, holdsTransactions } from "../format/frame-reader.ts";
+import { payloadDecoder } from "../format/payload-decoder.ts";
 import type { LogDirectory } from "../log-directory.ts";
-import { corruptError } from "../repair/damage.ts";
+import { corruptError, unknownFormatError } from "../repair/damage.ts";
 import { readFileHeader } from "../repair/inspection.ts";
 
 /** What is to be read of a file. */
@@ -86,10 +87,10 @@ export class LogReader {
       if (endOffset === undefined ? !reader.ended : reader.offset !== endOffset) {
         throw damaged(reader.offset, "a bad frame");
       }
-      chain =
-        kind === "segment"
-          ? { sequence: reader.nextSequence, checksum }
-          : { sequence: sequence + 1, checksum: header.previousChecksum };
+      chain = {
+        sequence: reader.nextSequence,
+        checksum: kind === "segment" ? checksum : header.previousChecksum,
+      };
     }
   }
 
@@ -110,12 +111,11 @@ export class LogReader {
 
   /** Decodes a frame that `frames` just gave, one by one, so that a caller can pause between them. */
   *decode(frame: Frame): Generator<Transaction, void> {
-    const decoder = new TransactionDecoder(frame.payload);
-    const isContiguous = frame.kind === frameKinds.transactions;
+    const decoder = payloadDecoder(frame);
     for (let index = 0; index < frame.count; index++) {
       let transaction: Transaction;
       try {
-        transaction = decoder.decode(isContiguous ? frame.firstSequence + index : undefined);
+        transaction = decoder.decode();
       } catch (error) {
         throw this.#undecodable(frame, error);
       }
@@ -124,9 +124,12 @@ export class LogReader {
     if (!decoder.done) throw this.#undecodable(frame, new RangeError("bytes behind the last transaction"));
   }
 
-  /** The checksum is right and the content is not: whoever wrote it did not write what it meant. */
+  /** The checksum is right and the content is not. */
   #undecodable(frame: Frame, cause: unknown) {
     const { offset, firstSequence } = frame;
+    if (cause instanceof UnknownFormatError) {
+      return unknownFormatError(this.#directory, this.#current, offset, cause);
+    }
     const what = "a frame that cannot be decoded";
     return corruptError(
       this.#directory,

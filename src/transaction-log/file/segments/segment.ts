@@ -1,6 +1,6 @@
 import { segmentName, temporaryName } from "../file-names.ts";
 import { closeQuietly, copyBytes, type File, fillWithZeros, writeDurably } from "../file-system.ts";
-import { encodeFileHeader, fileHeaderBytes } from "../format/file-header.ts";
+import { encodeFileHeader, fileHeaderBytes, formatVersion } from "../format/file-header.ts";
 import { FrameReader } from "../format/frame-reader.ts";
 import type { LogDirectory } from "../log-directory.ts";
 import { corruptError } from "../repair/damage.ts";
@@ -10,7 +10,11 @@ import type { SpareSegment } from "./spare-segment.ts";
 /** The segment that takes appends. */
 export interface ActiveSegment {
   readonly name: string;
+  /** Of the format of its file. */
+  readonly version: number;
   readonly firstSequence: number;
+  /** Of the last frame before it; 0 when there is none. */
+  readonly previousChecksum: number;
   file: File;
   /** Behind the last durable frame: where the next one goes. */
   offset: number;
@@ -48,7 +52,9 @@ export async function prepareSegment(
     return {
       temporary,
       name: segmentName(start.firstSequence),
+      version: formatVersion,
       firstSequence: start.firstSequence,
+      previousChecksum: start.previousChecksum,
       file,
       offset: fileHeaderBytes,
       checksum: header.readUInt32LE(fileHeaderBytes - 4),

@@ -5,7 +5,10 @@ import { type File, writeFully } from "../file-system.ts";
 /** A sync that has more to write would hold up those of the appends. */
 const syncEveryBytes = 1024 * 1024;
 
-/** A snapshot file as it grows: `begin`, then `add` in order of sequence, then `end`. The last sync is the caller's. */
+/**
+ * A snapshot file as it grows: `begin`, then `add` in order of sequence, with `passHorizon` in between if transactions
+ * after the horizon follow, which have no gaps; then `end`. The last sync is the caller's.
+ */
 export class SnapshotOutput {
   readonly #file: File;
   readonly #encoder: SnapshotEncoder;
@@ -17,6 +20,7 @@ export class SnapshotOutput {
     this.#encoder = new SnapshotEncoder(logId);
   }
 
+  /** `previousChecksum`: of the last frame that the snapshot replaces. */
   begin(horizon: number, previousChecksum: number): Promise<void> {
     return this.#write(this.#encoder.begin(horizon, previousChecksum));
   }
@@ -27,9 +31,15 @@ export class SnapshotOutput {
     return frame && this.#writeFrame(frame);
   }
 
-  /** Resolves with the size of the file. */
-  async end(): Promise<number> {
-    for (const bytes of this.#encoder.end()) await this.#write(bytes);
+  /** To be called once, before the first transaction after the horizon. Undefined when there is nothing to wait for. */
+  passHorizon(): Promise<void> | undefined {
+    const frame = this.#encoder.passHorizon();
+    return frame && this.#writeFrame(frame);
+  }
+
+  /** `last`: the sequence of the last frame that the snapshot replaces. Resolves with the size of the file. */
+  async end(last: number): Promise<number> {
+    for (const bytes of this.#encoder.end(last)) await this.#write(bytes);
     return this.#offset;
   }
 

@@ -89,12 +89,16 @@ export class Appender {
       if (this.#gaveUp) throw unavailable(new Error("the append was given up because the process stops"));
       if (basis !== history.seen.sequence) return false;
       if (transactions.length === 0) return true;
-      const batch: AppendBatch = {
-        basis: history.seen,
-        sequence: basis + transactions.length,
-        batch: randomUUID(),
-        events: encodePiece(transactions),
-      };
+      const { seen } = history;
+      const id = randomUUID();
+      const { last, events } = encodePiece({
+        basis,
+        last: basis + transactions.length,
+        id,
+        previous: seen.batch,
+        transactions,
+      });
+      const batch: AppendBatch = { basis: seen, sequence: last, batch: id, events };
       const appended = await this.#attempt(batch, until);
       if (appended === true) return true;
       if (appended === false) await this.#refresh();

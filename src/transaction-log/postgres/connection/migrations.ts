@@ -68,6 +68,8 @@ const migrations: readonly string[] = [
   );
   -- Compression takes longer than the write.
   ALTER TABLE duetkv.transactions ALTER events SET STORAGE EXTERNAL;`,
+  // Rows may be of format 2 from here on. 0.1 cannot read them, and this makes it refuse to start.
+  "SELECT",
 ];
 
 /**
@@ -112,16 +114,20 @@ async function readVersion(connection: Connection): Promise<number> {
 /** A second process waits for the lock and then finds the migration done. */
 async function applyMigration(connection: Connection, version: number): Promise<void> {
   await connection.query({ text: `SELECT pg_advisory_xact_lock(${lockSpace}, ${migrationLock})` });
-  // A query first, because a role that may use the schema may lack the right to create one.
-  const { rows } = await connection.query({ text: "SELECT to_regnamespace('duetkv') IS NULL AS missing" });
-  if (rows[0]?.["missing"]) {
+  // A query first, because a role that may use schema and tables may lack the right to create them.
+  const { rows } = await connection.query({
+    text: `SELECT to_regnamespace('duetkv') IS NULL AS no_schema, to_regclass('duetkv.migrations') IS NULL AS no_table`,
+  });
+  if (rows[0]?.["no_schema"]) {
     await refuseOtherDeployments(connection);
     await connection.query({ text: "CREATE SCHEMA duetkv" });
   }
-  await connection.query({
-    text: `CREATE TABLE IF NOT EXISTS duetkv.migrations (
-      version integer PRIMARY KEY, applied timestamptz NOT NULL DEFAULT clock_timestamp())`,
-  });
+  if (rows[0]?.["no_table"]) {
+    await connection.query({
+      text: `CREATE TABLE duetkv.migrations (
+        version integer PRIMARY KEY, applied timestamptz NOT NULL DEFAULT clock_timestamp())`,
+    });
+  }
   const { rowCount } = await connection.query({
     text: "INSERT INTO duetkv.migrations (version) VALUES ($1) ON CONFLICT DO NOTHING",
     values: [version],

@@ -1,3 +1,4 @@
+import { DuetError } from "../../../errors.ts";
 import type { LogSink } from "../../log-sink.ts";
 import type { Transaction } from "../../transaction-logger.ts";
 import type { OwnAppends } from "../append/own-appends.ts";
@@ -31,6 +32,9 @@ export class Follower {
   /** The newest sequence known before the last query; that query has found it, if it exists. */
   #sought = 0;
 
+  /** Has checked the chain of batches up to its position. */
+  #reader: PieceReader | undefined;
+
   constructor(options: FollowOptions, after: number) {
     this.#options = options;
     this.#position = after;
@@ -41,8 +45,8 @@ export class Follower {
   }
 
   /**
-   * Yields transactions in order until `signal` aborts. Retries while the database fails. Throws LOG_CORRUPT rather than
-   * skip a transaction, and the fault of `history`.
+   * Yields transactions in order until `signal` aborts. Retries while the database fails. Throws LOG_CORRUPT or LOG_VERSION
+   * rather than skip a transaction, and the fault of `history`.
    */
   async *read(signal: AbortSignal): AsyncGenerator<readonly Transaction[]> {
     const { history, log } = this.#options;
@@ -55,7 +59,7 @@ export class Follower {
       } catch (error) {
         if (signal.aborted) return;
         if (history.fault) throw history.fault;
-        if (isDamage(error)) throw error;
+        if (isUnreadable(error)) throw error;
         failures++;
         if (failures === 3) log.warn({ err: withoutDetails(error) }, "following the log failed; retrying");
         await new Doorbell().wait(backoffMs(failures), signal);
@@ -75,9 +79,11 @@ export class Follower {
       );
       if (!history.learn(page.header, anchor)) continue;
       if (page.header.horizon > start) return this.#passed(start, page.header.horizon);
-      const reader = new PieceReader(start, 0);
+      // What the logger has appended itself in between is not read.
+      const reader = this.#reader?.position === start ? this.#reader : new PieceReader(start, 0);
+      this.#reader = reader;
       const transactions = reader.add(page.pieces);
-      if (page.complete) reader.expectEnd(page.header.sequence);
+      if (page.complete) reader.expectEnd(page.header);
       const last = transactions.at(-1)?.sequence;
       if (last !== undefined) {
         await own.settled(last);
@@ -114,6 +120,6 @@ export class Follower {
   }
 }
 
-function isDamage(error: unknown): boolean {
-  return error instanceof Error && "reason" in error && error.reason === "LOG_CORRUPT";
+function isUnreadable(error: unknown): boolean {
+  return error instanceof DuetError && ["LOG_CORRUPT", "LOG_VERSION"].includes(error.reason);
 }

@@ -1,4 +1,5 @@
 import { DuetError } from "../../../errors.ts";
+import { corrupt } from "./piece.ts";
 
 /** The end of one batch. Batches are a chain, so a position identifies the whole log before it. */
 export interface Position {
@@ -91,6 +92,9 @@ export class History {
       if (anchor.sequence !== this.#seen.sequence) return false;
       if (compacted) throw this.outrun(anchor.sequence, header.horizon);
       throw this.#fail(wentBack(`it ends at ${header.sequence} without sequence ${anchor.sequence}`));
+    }
+    if (header.sequence < anchor.sequence) {
+      throw this.#fail(corrupt(`it ends at ${header.sequence}, and contains ${anchor.sequence}`));
     }
     this.advance(header);
     this.#horizon = Math.max(this.#horizon, header.horizon);

@@ -5,6 +5,7 @@ import type { Connections } from "../connection/connections.ts";
 import { readHeader } from "./head.ts";
 import type { Header, History } from "./history.ts";
 import { type PageLimits, readPage } from "./page.ts";
+import { corrupt } from "./piece.ts";
 import { PieceReader } from "./piece-reader.ts";
 import { standbyProof } from "./standby-proof.ts";
 
@@ -21,17 +22,19 @@ export async function* replay(
   const connection = await connections.take();
   let done = false;
   try {
-    const { horizon, sequence } = await beginSnapshot(connection, history);
+    const header = await beginSnapshot(connection, history);
+    const { horizon, sequence } = header;
     await connections.withConnection((other) => other.query({ text: `SELECT ${standbyProof}` }));
     if (after > 0 && after < horizon) {
       throw new DuetError("LOG_CORRUPT", `the log was compacted up to ${horizon}, beyond sequence ${after}`);
     }
+    await expectNoneAfter(connection, sequence);
     const reader = new PieceReader(after, horizon);
     for (let complete = false; !complete; ) {
       const page = await readPage(connection, reader.position, sequence, limits);
       complete = page.complete;
       const transactions = reader.add(page.pieces);
-      if (complete) reader.expectEnd(sequence);
+      if (complete) reader.expectEnd(header);
       if (transactions.length > 0) yield transactions;
     }
     await connection.query({ text: "COMMIT" });
@@ -41,6 +44,13 @@ export async function* replay(
     if (done) connections.giveBack(connection);
     else connections.drop(connection);
   }
+}
+
+/** A head that is damaged must not hide the end of the log. */
+async function expectNoneAfter(connection: Connection, sequence: number): Promise<void> {
+  const { rows } = await connection.query({ text: "SELECT max(last) AS last FROM duetkv.transactions" });
+  const last = Number(rows[0]?.["last"]);
+  if (last > sequence) throw corrupt(`it ends at ${sequence}, and contains the row of transaction ${last}`);
 }
 
 async function beginSnapshot(connection: Connection, history: History): Promise<Header> {

@@ -1,0 +1,84 @@
+import { crc32 } from "node:zlib";
+import type { Transaction } from "../transaction-logger.ts";
+import { TransactionDecoder, UnknownFormatError } from "./transaction-decoder.ts";
+import { TransactionEncoder } from "./transaction-encoder.ts";
+
+/**
+ * A batch in a log that has no frames of its own, in format 2: what one append has written, or what compaction has left
+ * of several. Numbers are little-endian.
+ *
+ *      0 16  marker
+ *     16  4  CRC-32 of all bytes behind it; up to here, and the version, the same in all later versions
+ *     20  4  format version, 2
+ *     24  8  basis: the sequence before the batch
+ *     32  8  last: the sequence at which it ends
+ *     40  4  count of transactions; as many as there are sequences, until a compaction
+ *     44 16  id, a UUID; zeros where it is not known
+ *     60 16  id of the batch before; zeros where it is not known
+ *     76  n  transactions
+ *
+ * Format 1 had only transactions, each with its sequence in front. All bytes of the marker have the top bit set: a
+ * decoder of format 1 takes the first half of it for a number that is too long, also when any byte of it has changed.
+ */
+export interface Batch {
+  readonly basis: number;
+  readonly last: number;
+  /** Undefined when it is not known. */
+  readonly id: string | undefined;
+  /** Id of the batch before; undefined when it is not known. */
+  readonly previous: string | undefined;
+  readonly transactions: readonly Transaction[];
+}
+
+const marker = Buffer.from("DuetKV log batch", "latin1").map((byte) => byte | 0x80);
+const headerBytes = 76;
+const version = 2;
+const unknownId = "00000000-0000-0000-0000-000000000000";
+
+export function encodeBatch({ basis, last, id, previous, transactions }: Batch): Buffer {
+  const encoder = new TransactionEncoder(headerBytes);
+  encoder.begin(basis);
+  for (const transaction of transactions) encoder.encode(transaction);
+  const bytes = encoder.buffer.subarray(0, encoder.offset);
+  bytes.set(marker, 0);
+  bytes.writeUInt32LE(version, 20);
+  bytes.writeBigUInt64LE(BigInt(basis), 24);
+  bytes.writeBigUInt64LE(BigInt(last), 32);
+  bytes.writeUInt32LE(transactions.length, 40);
+  writeId(bytes, id, 44);
+  writeId(bytes, previous, 60);
+  bytes.writeUInt32LE(crc32(bytes.subarray(20)), 16);
+  return bytes;
+}
+
+/** False for a batch of format 1, and for a damaged one, which no decoder of format 1 takes. */
+export function isBatch(bytes: Buffer): boolean {
+  return bytes.subarray(0, marker.length).equals(marker);
+}
+
+/** Of bytes for which `isBatch` holds. Throws RangeError for a damaged batch, and UnknownFormatError. */
+export function decodeBatch(bytes: Buffer): Batch {
+  if (bytes.length < headerBytes) throw new RangeError("it is too short");
+  if (crc32(bytes.subarray(20)) !== bytes.readUInt32LE(16)) throw new RangeError("the checksum is wrong");
+  const written = bytes.readUInt32LE(20);
+  if (written !== version) throw new UnknownFormatError(`format version ${written}`);
+  const basis = Number(bytes.readBigUInt64LE(24));
+  const last = Number(bytes.readBigUInt64LE(32));
+  const count = bytes.readUInt32LE(40);
+  const decoder = new TransactionDecoder(bytes.subarray(headerBytes), basis);
+  const transactions: Transaction[] = [];
+  for (let index = 0; index < count; index++) transactions.push(decoder.decode());
+  if (!decoder.done) throw new RangeError("bytes behind the last transaction");
+  if ((transactions.at(-1)?.sequence ?? basis) > last) throw new RangeError("transactions behind its end");
+  return { basis, last, id: readId(bytes, 44), previous: readId(bytes, 60), transactions };
+}
+
+function writeId(bytes: Buffer, id: string | undefined, offset: number): void {
+  bytes.write((id ?? unknownId).replaceAll("-", ""), offset, "hex");
+}
+
+function readId(bytes: Buffer, offset: number): string | undefined {
+  const hex = bytes.toString("hex", offset, offset + 16);
+  const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  return id === unknownId ? undefined : id;
+}
