@@ -1,5 +1,6 @@
 import { type ChangeSet, createChangeSet } from "../change-set.ts";
 import type { Change } from "../store.ts";
+import { PrefixIndex } from "./prefix-index.ts";
 import { partsOf, type Selector } from "./selector.ts";
 
 /** What of `set` the matcher accepts: the set itself when that is all, undefined when it is nothing. */
@@ -29,9 +30,7 @@ export class WatchTopics<Subscriber> {
   /** By the selector as JSON. */
   readonly #topics = new Map<string, Topic<Subscriber>>();
   readonly #byKey = new Map<string, Set<Topic<Subscriber>>>();
-  readonly #byPrefix = new Map<string, Set<Topic<Subscriber>>>();
-  /** How many watched prefixes have this length. */
-  readonly #prefixLengths = new Map<number, number>();
+  readonly #byPrefix = new PrefixIndex<Topic<Subscriber>>();
 
   /** Whether nobody subscribes to anything. */
   get empty(): boolean {
@@ -47,9 +46,7 @@ export class WatchTopics<Subscriber> {
       this.#topics.set(name, topic);
       const { keys, prefixes } = partsOf(selector);
       for (const key of keys) addTo(this.#byKey, key, topic);
-      for (const prefix of prefixes) {
-        if (addTo(this.#byPrefix, prefix, topic)) this.#countPrefixLength(prefix.length, 1);
-      }
+      for (const prefix of prefixes) this.#byPrefix.add(prefix, topic);
     }
     topic.subscribers.add(subscriber);
   }
@@ -61,9 +58,7 @@ export class WatchTopics<Subscriber> {
     this.#topics.delete(name);
     const { keys, prefixes } = partsOf(selector);
     for (const key of keys) deleteFrom(this.#byKey, key, topic);
-    for (const prefix of prefixes) {
-      if (deleteFrom(this.#byPrefix, prefix, topic)) this.#countPrefixLength(prefix.length, -1);
-    }
+    for (const prefix of prefixes) this.#byPrefix.delete(prefix, topic);
   }
 
   /** Calls `deliver` once for each interested subscriber, with what it selects. */
@@ -86,30 +81,18 @@ export class WatchTopics<Subscriber> {
   *#topicsOf(key: string): Generator<Topic<Subscriber>, void> {
     const topics = this.#byKey.get(key);
     if (topics !== undefined) yield* topics;
-    for (const length of this.#prefixLengths.keys()) {
-      const prefixTopics = length <= key.length ? this.#byPrefix.get(key.slice(0, length)) : undefined;
-      if (prefixTopics !== undefined) yield* prefixTopics;
-    }
-  }
-
-  #countPrefixLength(length: number, difference: number): void {
-    const count = (this.#prefixLengths.get(length) ?? 0) + difference;
-    if (count === 0) this.#prefixLengths.delete(length);
-    else this.#prefixLengths.set(length, count);
+    yield* this.#byPrefix.matching(key);
   }
 }
 
-/** Whether it is the first of its name. */
-function addTo<Item>(index: Map<string, Set<Item>>, name: string, item: Item): boolean {
+function addTo<Item>(index: Map<string, Set<Item>>, name: string, item: Item): void {
   const items = index.get(name);
   if (items === undefined) index.set(name, new Set([item]));
   else items.add(item);
-  return items === undefined;
 }
 
-/** Whether it was the last of its name. */
-function deleteFrom<Item>(index: Map<string, Set<Item>>, name: string, item: Item): boolean {
+function deleteFrom<Item>(index: Map<string, Set<Item>>, name: string, item: Item): void {
   const items = index.get(name);
   items?.delete(item);
-  return items?.size === 0 && index.delete(name);
+  if (items?.size === 0) index.delete(name);
 }
