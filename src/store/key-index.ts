@@ -12,11 +12,7 @@ const compare = (a: OrderKey, b: OrderKey) => (a < b ? -1 : a > b ? 1 : 0);
 
 /** The keys of a store, in the byte order of UTF-8. */
 export class KeyIndex {
-  readonly #keys: InstanceType<typeof BTree<OrderKey, undefined>>;
-
-  constructor(keys = new BTree<OrderKey, undefined>(undefined, compare)) {
-    this.#keys = keys;
-  }
+  readonly #keys = new BTree<OrderKey, undefined>(undefined, compare);
 
   add(key: string): void {
     this.#keys.set(toOrderKey(key), undefined);
@@ -42,9 +38,18 @@ export class KeyIndex {
     if (end !== undefined && end <= start) return 0;
     return this.#keys.forRange(start, end ?? maxOrderKey, false);
   }
+}
 
-  /** A copy that shares everything with this one until either is changed. */
-  clone(): KeyIndex {
-    return new KeyIndex(this.#keys.clone());
+/** The keys of both, which are in key order, each once. */
+export function* mergeKeys(some: Iterator<string>, others: Iterator<string>): Generator<string, void> {
+  let one = some.next();
+  let other = others.next();
+  while (one.done !== true && other.done !== true) {
+    const difference = compare(toOrderKey(one.value), toOrderKey(other.value));
+    yield difference <= 0 ? one.value : other.value;
+    if (difference <= 0) one = some.next();
+    if (difference >= 0) other = others.next();
   }
+  for (; one.done !== true; one = some.next()) yield one.value;
+  for (; other.done !== true; other = others.next()) yield other.value;
 }

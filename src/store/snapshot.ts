@@ -1,6 +1,6 @@
 import type { Entry } from "./entry.ts";
-import { KeyIndex } from "./key-index.ts";
-import type { KeyRange } from "./key-range.ts";
+import { KeyIndex, mergeKeys } from "./key-index.ts";
+import { afterKey, type KeyRange } from "./key-range.ts";
 
 /** What a snapshot keeps of the entries that are overwritten. */
 export interface SnapshotBounds {
@@ -19,29 +19,33 @@ export const unbounded: SnapshotBounds = {
 
 export interface SnapshotOptions extends SnapshotBounds {
   readonly revision: number;
+  /** Of the store, as it is at each moment. */
   readonly index: KeyIndex;
   readonly current: (key: string) => Entry | undefined;
   readonly onRelease: () => void;
 }
 
+/** How many keys are taken from the index at a time: it must not change meanwhile. */
+const sliceLength = 64;
+
 /**
- * The state of a store at one revision: a copy-on-write clone of the index, and the entries that were overwritten
- * since, remembered as they went. Taking one is nearly free; keeping it costs as much as has changed since.
+ * The state of a store at one revision: what the store has now, and the entries that were overwritten or deleted since,
+ * remembered as they went. Taking one costs nothing; keeping it costs as much as has changed since.
  */
 export class Snapshot {
   readonly revision: number;
-  readonly #options: Omit<SnapshotOptions, "index">;
-  #index: KeyIndex;
+  readonly #options: SnapshotOptions;
   /** Entries of this revision that were overwritten or deleted since. */
   readonly #overwritten = new Map<string, Entry>();
+  /** Their keys, as far as they were deleted. Some may be there again. */
+  #deletedKeys = new KeyIndex();
   #keptBytes = 0;
   /** Entries of revisions up to this one are no longer kept. */
   #passed = 0;
 
-  constructor({ index, ...options }: SnapshotOptions) {
+  constructor(options: SnapshotOptions) {
     this.revision = options.revision;
     this.#options = options;
-    this.#index = index;
   }
 
   get(key: string): Entry | undefined {
@@ -51,16 +55,44 @@ export class Snapshot {
 
   /** Entries in key order, lazily; the store may change meanwhile. */
   *scan(range: KeyRange): Generator<Entry, void> {
-    for (const key of this.#index.scan(range, false)) yield this.get(key) as Entry;
+    for (const keys of this.keySlices(range)) {
+      for (const key of keys) {
+        const entry = this.get(key);
+        if (entry !== undefined) yield entry;
+      }
+    }
+  }
+
+  /**
+   * The keys of all entries, and maybe others, in key order; the store may change meanwhile. In short slices, so that the
+   * caller can let others have their turn also where all keys are newer than the snapshot.
+   */
+  *keySlices(range: KeyRange): Generator<readonly string[], void> {
+    for (let rest = range; ; ) {
+      const keys: string[] = [];
+      for (const key of mergeKeys(
+        this.#options.index.scan(rest, false),
+        this.#deletedKeys.scan(rest, false),
+      )) {
+        keys.push(key);
+        if (keys.length === sliceLength) break;
+      }
+      yield keys;
+      const last = keys.at(-1);
+      if (last === undefined || keys.length < sliceLength) return;
+      rest = afterKey(rest, last);
+    }
   }
 
   /** Called by the store before it changes `key`. */
-  keep(key: string, entry: Entry | undefined): void {
+  keep(key: string, entry: Entry | undefined, deleted: boolean): void {
     // A later entry is not part of the snapshot. A touched one keeps its revision: only its first change counts.
-    if (entry === undefined || entry.revision > this.revision || entry.revision <= this.#passed) return;
-    if (!this.#options.selects(key) || this.#overwritten.has(key)) return;
-    this.#overwritten.set(key, entry);
-    this.#keptBytes += entry.bytes;
+    const isPart = entry !== undefined && entry.revision <= this.revision && entry.revision > this.#passed;
+    if (isPart && this.#options.selects(key) && !this.#overwritten.has(key)) {
+      this.#overwritten.set(key, entry);
+      this.#keptBytes += entry.bytes;
+    }
+    if (deleted && this.#overwritten.has(key)) this.#deletedKeys.add(key);
     const { keptBytesMax, onTooLarge } = this.#options;
     if (this.#keptBytes > keptBytesMax) onTooLarge();
   }
@@ -70,14 +102,15 @@ export class Snapshot {
     this.#passed = entry.revision;
     if (this.#overwritten.get(entry.key) !== entry) return;
     this.#overwritten.delete(entry.key);
+    this.#deletedKeys.delete(entry.key);
     this.#keptBytes -= entry.bytes;
   }
 
   /** Must be called in the end; the snapshot is not to be read afterwards. */
   release(): void {
     this.#overwritten.clear();
-    // Its owner may live on, and the index refers to all keys that were there.
-    this.#index = new KeyIndex();
+    this.#deletedKeys = new KeyIndex();
+    this.#keptBytes = 0;
     this.#options.onRelease();
   }
 }

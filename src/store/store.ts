@@ -108,7 +108,7 @@ export class Store implements ReadonlyStore {
       ...unbounded,
       ...bounds,
       revision: this.#revision,
-      index: this.#index.clone(),
+      index: this.#index,
       current: (key) => this.#entries.get(key),
       onRelease: () => this.#snapshots.delete(snapshot),
     });
@@ -161,7 +161,7 @@ export class Store implements ReadonlyStore {
   }
 
   #replace(key: string, previous: Entry | undefined, entry: Entry | undefined): void {
-    for (const snapshot of this.#snapshots) snapshot.keep(key, previous);
+    for (const snapshot of this.#snapshots) snapshot.keep(key, previous, entry === undefined);
     if (previous !== undefined) {
       this.#hash.remove(previous);
       this.#bytes -= previous.bytes;

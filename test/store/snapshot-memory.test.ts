@@ -1,6 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
+import { prefixRange } from "../../src/store/key-range.ts";
 import { Store } from "../../src/store/store.ts";
 import { applyNext, put, remove } from "./store-model.ts";
 
@@ -29,6 +30,19 @@ test("a released snapshot keeps none of the keys that have been deleted since", 
   const freed = before - heapBytes();
   expect(snapshot.revision).toBe(20_000);
   expect(freed).toBeGreaterThan(15_000_000);
+});
+
+test("a snapshot keeps none of the deleted keys that it does not select", () => {
+  const store = new Store();
+  applyNext(store, put("selected"));
+  for (let index = 0; index < 20_000; index++) applyNext(store, put(`${"k".repeat(1000)} ${index}`));
+  const before = heapBytes();
+  const snapshot = store.snapshot({ selects: (key) => key === "selected" });
+  for (let index = 0; index < 20_000; index++) applyNext(store, remove(`${"k".repeat(1000)} ${index}`));
+  const freed = before - heapBytes();
+  expect([...snapshot.scan(prefixRange(""))].map(({ key }) => key)).toEqual(["selected"]);
+  expect(freed).toBeGreaterThan(15_000_000);
+  snapshot.release();
 });
 
 test.each(["snapshot", "snapshotRevisions"] as const)(

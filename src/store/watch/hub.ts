@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { DuetError } from "../../errors.ts";
 import type { Limits } from "../../limits.ts";
 import { type ChangeSet, forWatchers, withoutPrevious } from "../change-set.ts";
@@ -101,13 +102,19 @@ export class WatchHub {
    */
   async *watch(options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchMessage, void> {
     const { selector, startRevision, includeExisting } = options;
-    // The snapshot keeps entries that are gone, too: they count as waiting.
+    // The snapshot keeps entries that are gone, too: they count as waiting, once for all watchers.
     const topics = options.previous || includeExisting ? this.#topicsWithPrevious : this.#topics;
     const { revision } = this.#store;
     if (startRevision !== undefined && startRevision < this.#history.oldest) {
       throw revisionCompacted(this.#history.oldest);
     }
-    const snapshot = includeExisting ? this.#store.snapshot({ selects: createMatcher(selector) }) : undefined;
+    const snapshot = includeExisting
+      ? this.#store.snapshot({
+          selects: createMatcher(selector),
+          keptBytesMax: this.#limits.watchQueueBytesMax,
+          onTooLarge: () => queue.end("too-slow"),
+        })
+      : undefined;
     const queue = new WatchQueue(this.#limits.watchQueueBytesMax, this.#waitingBytes, () => {
       // Here and not in the end of the generator: one that nobody reads any more may never get there.
       this.#queues.delete(queue);
@@ -181,7 +188,7 @@ export class WatchHub {
       resumeRevision = set.revision;
       const selected = select(matches, forWatchers(set));
       if (selected !== undefined) yield { revision: resumeRevision, resumeRevision, set: selected };
-      if (looked % historySlice === 0) await new Promise((resolve) => setImmediate(resolve));
+      if (looked % historySlice === 0) await nextTurn();
     }
     // In the same turn: between this and the caller's next step something might be published.
     subscribe();
@@ -199,18 +206,26 @@ export class WatchHub {
     if (queue.ended !== undefined) return 0;
     let page: Entry[] = [];
     let bytes = 0;
-    for (const entry of snapshotEntries(selector, snapshot)) {
-      bytes += entry.bytes;
-      if (
-        page.length === this.#limits.pageEntriesMax ||
-        (page.length > 0 && bytes > this.#limits.pageBytesMax)
-      ) {
-        yield { revision, existing: page };
-        if (queue.ended !== undefined) return 0;
-        page = [];
-        bytes = entry.bytes;
+    for (const keys of keySlices(selector, snapshot)) {
+      const before = page.length;
+      for (const key of keys) {
+        const entry = snapshot.get(key);
+        if (entry === undefined) continue;
+        bytes += entry.bytes;
+        if (
+          page.length === this.#limits.pageEntriesMax ||
+          (page.length > 0 && bytes > this.#limits.pageBytesMax)
+        ) {
+          yield { revision, existing: page };
+          if (queue.ended !== undefined) return 0;
+          page = [];
+          bytes = entry.bytes;
+        }
+        page.push(entry);
       }
-      page.push(entry);
+      // All of them came after the snapshot, as may many more.
+      if (page.length === before) await nextTurn();
+      if (queue.ended !== undefined) return 0;
     }
     if (page.length > 0) yield { revision, existing: page };
     if (queue.ended !== undefined) return 0;
@@ -220,11 +235,7 @@ export class WatchHub {
   }
 }
 
-function* snapshotEntries(selector: Selector, snapshot: Snapshot): Generator<Entry, void> {
-  if ("key" in selector) {
-    const entry = snapshot.get(selector.key);
-    if (entry !== undefined) yield entry;
-  } else {
-    for (const range of rangesOf(selector)) yield* snapshot.scan(range);
-  }
+function* keySlices(selector: Selector, snapshot: Snapshot): Generator<readonly string[], void> {
+  if ("key" in selector) yield [selector.key];
+  else for (const range of rangesOf(selector)) yield* snapshot.keySlices(range);
 }

@@ -268,6 +268,40 @@ test("cuts off a reader that stops among the existing entries", async () => {
   expect([reason, metadata]).toEqual(["WATCHER_TOO_SLOW", { last_revision: "0" }]);
 });
 
+test("cuts off a reader among the existing entries for values that are too large to wait in its queue", async () => {
+  open({ watchQueueBytesMax: 4_500_000, pageEntriesMax: 1 });
+  const keys = ["a", "b", "c", "d", "e"];
+  for (const key of keys) write(put(key, "x".repeat(1_000_000)));
+  const watcher = watch(everything, { includeExisting: true, previous: false });
+  await watcher.next();
+  // The set that waits has no values, but the snapshot still needs them.
+  write(...keys.map((key) => remove(key)));
+  expect((await watcher.failure()).reason).toBe("WATCHER_TOO_SLOW");
+});
+
+test("cuts off a reader among the existing entries that are touched, of which nothing waits", async () => {
+  open({ watchQueueBytesMax: 10_000, pageEntriesMax: 1 });
+  for (let key = 0; key < 100; key++) write(put(`${key}`));
+  const watcher = watch(everything, { includeExisting: true });
+  await watcher.next();
+  for (let key = 0; key < 100; key++) write(touch(`${key}`, 1000));
+  expect((await watcher.failure()).reason).toBe("WATCHER_TOO_SLOW");
+});
+
+test("delivers what exists among many newer keys", async () => {
+  for (const key of ["a", "z"]) write(put(key, "old"));
+  const watcher = watch(everything, { includeExisting: true });
+  await watcher.next();
+  for (let key = 0; key < 1000; key++) write(put(`b${key}`));
+  write(remove("z"));
+  const existing = await watcher.next();
+  expect(existing.existing?.map(({ key, value }) => [key, value])).toEqual([
+    ["a", "old"],
+    ["z", "old"],
+  ]);
+  await watcher.leave();
+});
+
 test("delivers nothing of what exists once the watch has ended", async () => {
   for (const key of ["a", "b"]) write(put(key));
   const controller = new AbortController();

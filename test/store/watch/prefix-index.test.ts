@@ -4,8 +4,8 @@ import { createRandom, seed } from "../../support/random.ts";
 
 test(`finds what a look at each prefix finds, while prefixes come and go (seed ${seed})`, () => {
   const random = createRandom(seed);
-  const index = new PrefixIndex<number>();
-  const added: { readonly prefix: string; readonly item: number }[] = [];
+  const index = new PrefixIndex<string>();
+  const added: { readonly prefix: string; readonly item: string }[] = [];
   const text = () =>
     Array.from({ length: random.below(20) }, () => random.pick(["a", "b", "\u{1f600}"])).join("");
   for (let step = 0; step < 3000; step++) {
@@ -13,7 +13,7 @@ test(`finds what a look at each prefix finds, while prefixes come and go (seed $
       const [gone] = added.splice(random.below(added.length), 1);
       if (gone !== undefined) index.delete(gone.prefix, gone.item);
     } else {
-      const each = { prefix: text(), item: random.below(3) };
+      const each = { prefix: text(), item: `${random.below(3)}` };
       if (!added.some(({ prefix, item }) => prefix === each.prefix && item === each.item)) {
         index.add(each.prefix, each.item);
         added.push(each);
