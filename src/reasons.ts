@@ -158,6 +158,7 @@ export const reasons = {
   // Between a transaction log and its owner.
   LOG_CORRUPT: { code: "internal", meaning: "The log is damaged." },
   LOG_VERSION: { code: "internal", meaning: "The log has a format that this version cannot read." },
+  LOG_NOT_EMPTY: { code: "internal", meaning: "A snapshot can be restored only into an empty log." },
   LOG_LOCKED: { code: "internal", meaning: "Another process has the log open." },
 } as const satisfies Record<string, ReasonDescription>;
 

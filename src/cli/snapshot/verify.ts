@@ -19,22 +19,35 @@ export interface SnapshotSummary {
 export async function verifySnapshot(path: string): Promise<SnapshotSummary> {
   const reader = await SnapshotReader.open(path);
   try {
-    const hash = new StateHash();
-    let entries = 0;
-    for await (const transaction of reader.transactions()) entries += addTo(hash, transaction);
-    return { revision: reader.revision, entries, bytes: reader.bytes, hash: hash.toString() };
+    const tally = new SnapshotTally();
+    for await (const _ of tally.count(reader.transactions())) continue;
+    return tally.summary(reader);
   } finally {
     await reader.close();
   }
 }
 
-/** Returns the number of entries. */
-function addTo(hash: StateHash, { sequence: revision, time: updateTime, events }: Transaction): number {
-  let entries = 0;
-  for (const event of events) {
-    if (event.type !== "put") continue;
-    hash.add({ ...event, revision, updateTime });
-    entries++;
+/** Counts and hashes the entries of a snapshot as they pass. */
+export class SnapshotTally {
+  readonly #hash = new StateHash();
+  #entries = 0;
+
+  async *count(transactions: AsyncIterable<Transaction>): AsyncGenerator<Transaction, void> {
+    for await (const transaction of transactions) {
+      this.#add(transaction);
+      yield transaction;
+    }
   }
-  return entries;
+
+  summary({ revision, bytes }: Pick<SnapshotSummary, "revision" | "bytes">): SnapshotSummary {
+    return { revision, entries: this.#entries, bytes, hash: this.#hash.toString() };
+  }
+
+  #add({ sequence: revision, time: updateTime, events }: Transaction): void {
+    for (const event of events) {
+      if (event.type !== "put") continue;
+      this.#hash.add({ ...event, revision, updateTime });
+      this.#entries++;
+    }
+  }
 }

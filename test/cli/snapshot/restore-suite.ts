@@ -1,0 +1,116 @@
+import { truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { type RestoreLog, restoreSnapshot } from "../../../src/cli/snapshot/restore.ts";
+import { verifySnapshot } from "../../../src/cli/snapshot/verify.ts";
+import { type Database, openDatabase, prefixRange, type TransactionLogger } from "../../../src/database.ts";
+import { defaultLimits } from "../../../src/limits.ts";
+import { silentLogger } from "../../../src/logging.ts";
+import { MemoryTransactionLogger } from "../../../src/transaction-log/memory/memory-transaction-logger.ts";
+import { createRandom, seed } from "../../support/random.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
+
+/** A place for a log, which is empty at first. */
+export interface LogPlace {
+  readonly restore: RestoreLog;
+  open(): Promise<TransactionLogger>;
+}
+
+async function open(logger: TransactionLogger): Promise<Database> {
+  const database = await openDatabase({ logger, limits: defaultLimits, log: silentLogger });
+  onTestFinished(() => database.close());
+  return database;
+}
+
+const write = (database: Database, key: string, value: string | Uint8Array, ttlMs = 0) =>
+  database.commit({ checks: [], mutations: [{ type: "put", key, value, ttlMs }] });
+
+const contents = (database: Database) => [...database.scan(prefixRange(""), false)];
+
+/** A store with all that entries can be like, and a snapshot of it. */
+async function snapshotOfSomeStore(): Promise<{ readonly source: Database; readonly path: string }> {
+  const random = createRandom(seed);
+  const source = await open(new MemoryTransactionLogger());
+  for (let index = 0; index < 1000; index++) {
+    const value = random.chance(0.2) ? new Uint8Array(random.below(300)) : "é".repeat(random.below(300));
+    await write(source, `key ${random.below(500)}`, value, random.pick([0, 1_000_000]));
+  }
+  const keys = ["one", "two", "three"];
+  const mutations = keys.map((key) => ({ type: "put", key, value: "", ttlMs: 0 }) as const);
+  await source.commit({ checks: [], mutations });
+  await source.commit({ checks: [], mutations: [{ type: "delete", key: "two", expired: false }] });
+  const path = join(await temporaryDirectory(), "backup");
+  await writeFile(path, source.snapshot(new AbortController().signal));
+  return { source, path };
+}
+
+/** What restoring promises, for every log. */
+export function restoreSuite(name: string, createPlace: () => Promise<LogPlace>): void {
+  describe(`a snapshot restored into ${name}`, () => {
+    test(`has the same entries and hash, and a history that begins with it (seed ${seed})`, async () => {
+      const { source, path } = await snapshotOfSomeStore();
+      const place = await createPlace();
+      const { revision, stateHash, storeId } = source.status();
+      const restored = await restoreSnapshot(path, place.restore);
+      expect(restored).toEqual({
+        ...(await verifySnapshot(path)),
+        hash: stateHash,
+        restoredRevision: revision + 1_000_000_000,
+      });
+      const first = await open(await place.open());
+      expect(contents(first)).toEqual(contents(source));
+      const { restoredRevision } = restored;
+      expect(first.status()).toMatchObject({
+        revision: restoredRevision,
+        oldestRevision: restoredRevision,
+        stateHash,
+        entries: restored.entries,
+      });
+      expect(first.status().storeId).not.toBe(storeId);
+      const { revision: next } = await write(first, "new", "");
+      expect(next).toBe(restoredRevision + 1);
+      const after = contents(first);
+      await first.close();
+      const second = await open(await place.open());
+      expect(contents(second)).toEqual(after);
+      expect(second.status()).toMatchObject({ revision: next, oldestRevision: restoredRevision });
+    });
+
+    test("is refused when the log is not empty", async () => {
+      const { path } = await snapshotOfSomeStore();
+      const place = await createPlace();
+      const database = await open(await place.open());
+      await write(database, "mine", "1");
+      const before = contents(database);
+      await database.close();
+      await expect(restoreSnapshot(path, place.restore)).rejects.toMatchObject({ reason: "LOG_NOT_EMPTY" });
+      expect(contents(await open(await place.open()))).toEqual(before);
+    });
+
+    test("is refused when it was restored there already", async () => {
+      const { path } = await snapshotOfSomeStore();
+      const place = await createPlace();
+      await restoreSnapshot(path, place.restore);
+      await expect(restoreSnapshot(path, place.restore)).rejects.toMatchObject({ reason: "LOG_NOT_EMPTY" });
+    });
+
+    test("leaves the log empty when it is cut", async () => {
+      const { path, source } = await snapshotOfSomeStore();
+      const { bytes } = await verifySnapshot(path);
+      const place = await createPlace();
+      const empty = await open(await place.open());
+      await empty.close();
+      const whole = join(await temporaryDirectory(), "whole");
+      await writeFile(whole, source.snapshot(new AbortController().signal));
+      for (const cut of [bytes - 1, Math.floor(bytes / 2), 40, 39, 0]) {
+        await truncate(path, cut);
+        await expect(restoreSnapshot(path, place.restore), `${cut}`).rejects.toMatchObject({
+          reason: "LOG_CORRUPT",
+        });
+        expect((await (await open(await place.open())).close(), cut)).toBe(cut);
+      }
+      await restoreSnapshot(whole, place.restore);
+      expect(contents(await open(await place.open()))).toEqual(contents(source));
+    });
+  });
+}
