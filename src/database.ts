@@ -9,6 +9,7 @@ import { Applier } from "./committer/applier.ts";
 import { createClock, createSharedClock } from "./committer/background/clock.ts";
 import { Compactor } from "./committer/background/compactor.ts";
 import { Expirer } from "./committer/background/expirer.ts";
+import { ReplicaComparison } from "./committer/background/replica-comparison.ts";
 import { type ExportCounts, SnapshotExports } from "./committer/background/snapshot-exports.ts";
 import { Committer } from "./committer/committer.ts";
 import { Freshness, type ReadCall, type ReadRequirement } from "./committer/freshness.ts";
@@ -93,6 +94,10 @@ export interface DatabaseStatus {
   readonly fault: Error | undefined;
   /** Whether what other replicas write arrives here. */
   readonly followsLog: boolean;
+  /** How many replicas hold other entries at the same revision. */
+  readonly differingReplicas: number;
+  /** Why this replica must not serve, because others hold other entries. */
+  readonly difference: string | undefined;
   readonly snapshots: ExportCounts;
 }
 
@@ -141,6 +146,7 @@ export class Database implements State {
   readonly #expirer: Expirer;
   readonly #following = new AbortController();
   readonly #followed: Promise<void>;
+  readonly #comparison: ReplicaComparison | undefined;
   readonly #snapshots: SnapshotExports;
   readonly #id = randomUUID();
   readonly #lost = Promise.withResolvers<unknown>();
@@ -164,10 +170,15 @@ export class Database implements State {
       replayedBytes,
     );
     if (logger.shared) this.#compactor.start();
+    const comparison = logger.shared ? new ReplicaComparison({ store, logger, log }) : undefined;
+    this.#comparison = comparison;
     const applier = new Applier({
       store,
       logger,
-      onApplied: observer.applied,
+      onApplied(transaction, changes) {
+        observer.applied(transaction, changes);
+        comparison?.applied();
+      },
       onRun: (transactions) => this.#compactor.onRun(transactions),
     });
     this.#committer = new Committer({ store, logger, limits, clock, applier });
@@ -260,7 +271,14 @@ export class Database implements State {
 
   /** The replicas that are alive, this one among them. */
   replicas(): readonly Replica[] {
-    return [{ id: this.#id, revision: this.#store.revision, seenTime: Date.now(), writer: true }];
+    const { owners = [] } = this.#logger;
+    const others = owners.filter(({ self }) => !self);
+    const id = owners.find(({ self }) => self)?.id ?? this.#id;
+    const seenTime = Math.round(this.#logger.clock?.now() ?? Date.now());
+    return [
+      { id, revision: this.#store.revision, seenTime, writer: true },
+      ...others.map((owner) => ({ ...owner, revision: owner.applied, writer: true })),
+    ];
   }
 
   status(): DatabaseStatus {
@@ -275,6 +293,8 @@ export class Database implements State {
       queueBytes: this.#committer.queueBytes,
       fault: this.#logger.fault,
       followsLog: this.#followsLog,
+      differingReplicas: this.#comparison?.differing ?? 0,
+      difference: this.#comparison?.fault,
       snapshots: this.#snapshots.counts,
     };
   }

@@ -38,7 +38,11 @@ export async function openServer(
   const database = await openDatabase({ logger, limits, log });
   const metrics = createMetrics(() => database.status());
   let draining = false;
-  const unready = () => (draining ? "draining" : database.status().fault?.message);
+  const unready = () => {
+    if (draining) return "draining";
+    const { fault, difference } = database.status();
+    return fault?.message ?? difference;
+  };
   const services = createServices({
     database,
     limits,

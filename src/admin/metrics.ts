@@ -36,6 +36,11 @@ export function createMetrics(status: () => DatabaseStatus): Metrics {
   gauge("duetkv_log_writable", "1 when the transaction log takes writes.", () =>
     Number(status().fault === undefined),
   );
+  gauge(
+    "duetkv_replicas_differing",
+    "Replicas that hold other entries than this one at the same revision.",
+    () => status().differingReplicas,
+  );
   gauge("duetkv_snapshots", "Snapshots that are being read.", () => status().snapshots.running);
   gauge(
     "duetkv_snapshot_last_success_timestamp_seconds",

@@ -31,6 +31,7 @@ export interface ApplierOptions {
  */
 export class Applier {
   readonly #options: ApplierOptions;
+  readonly #hash: () => string;
   /** Transactions that came before their predecessors, in order. */
   #early: readonly Transaction[] = [];
   #catchingUp: Promise<void> | undefined;
@@ -40,6 +41,7 @@ export class Applier {
 
   constructor(options: ApplierOptions) {
     this.#options = options;
+    this.#hash = () => options.store.hash;
   }
 
   /**
@@ -64,7 +66,7 @@ export class Applier {
     }
     this.#early = early;
     if (applied.length === 0) return;
-    logger.applied(store.revision);
+    logger.applied(store.revision, this.#hash);
     onRun(applied);
     this.#progress.resolve();
     this.#progress = Promise.withResolvers<void>();

@@ -61,6 +61,6 @@ export async function replay(
   if (logger.horizon !== horizon) return undefined;
   // Of the last transactions nothing may be left; their numbers stay taken.
   store.advance(horizon);
-  logger.applied(store.revision);
+  logger.applied(store.revision, () => store.hash);
   return bytes;
 }

@@ -41,7 +41,10 @@ export function createServices({ observe, ...options }: ServicesOptions): Servic
     return { service, implementation: intercepted };
   }
 
-  const reads = () => database.status().followsLog;
+  const reads = () => {
+    const { followsLog, difference } = database.status();
+    return followsLog && difference === undefined;
+  };
   const health = createHealthService({
     services: new Map([
       ["", reads],

@@ -57,8 +57,17 @@ export class StateHash {
 
   /** 32 hexadecimal digits; all 0 without entries. */
   toString(): string {
-    return [...this.#sums].map((sum) => (sum >>> 0).toString(16).padStart(8, "0")).join("");
+    return hashDigits(this.#sums);
   }
+
+  /** Writes the four sums, which `hashDigits` takes. */
+  copyTo(target: Int32Array, offset: number): void {
+    target.set(this.#sums, offset);
+  }
+}
+
+export function hashDigits(sums: Int32Array): string {
+  return [...sums].map((sum) => (sum >>> 0).toString(16).padStart(8, "0")).join("");
 }
 
 /** Puts the hash of the entry into `entryHash`. */

@@ -87,6 +87,11 @@ export class Store implements ReadonlyStore {
     return this.#hash.toString();
   }
 
+  /** As `StateHash.copyTo`. */
+  copyHash(target: Int32Array, offset: number): void {
+    this.#hash.copyTo(target, offset);
+  }
+
   get(key: string): Entry | undefined {
     return this.#entries.get(key);
   }

@@ -120,6 +120,19 @@ export interface LogClock {
   readonly agrees: boolean;
 }
 
+/** A process that has a shared log open, as its last heartbeat describes it. */
+export interface LogOwner {
+  /** Made when it opened the log. */
+  readonly id: string;
+  /** Whether it is this process. */
+  readonly self: boolean;
+  readonly applied: number;
+  /** Of the state at `applied`; undefined while it has not replayed the log, and of releases before 0.2. */
+  readonly hash: string | undefined;
+  /** When it was heard of, by the clock of the log, in milliseconds since 1970 UTC. */
+  readonly seenTime: number;
+}
+
 export interface TransactionLogger {
   /** Made with the log, at least 16 hexadecimal digits. A log with another id is another history. */
   readonly id: string;
@@ -177,9 +190,15 @@ export interface TransactionLogger {
 
   /**
    * The owner has applied everything up to `sequence`. Compaction, by whichever owner, keeps what owners need that have
-   * not come as far.
+   * not come as far. `hash` returns the hash of the owner's state. It is called later, for the state at that time.
    */
-  applied(sequence: number): void;
+  applied(sequence: number, hash?: () => string): void;
+
+  /** Those that have the log open and are alive, this one among them. Only where several can. */
+  readonly owners?: readonly LogOwner[];
+
+  /** Set by the owner, called when `owners` has changed. */
+  onOwners?: () => void;
 
   /**
    * Moves the horizon to `retention.horizon`, unless it is there already, and drops what at or before it is no longer

@@ -17,14 +17,15 @@ export interface ServerProcess {
 
 /**
  * Starts the real process on free ports; resolves when it says that it is ready, rejects when it ends before. `prefix` is
- * put in front of the command, and must leave it its pid.
+ * put in front of the command, and must leave it its pid. `program` is a path; the default is the bundle of the run.
  */
 export async function startServerProcess(
   flags: readonly string[],
   environment: Readonly<Record<string, string>> = {},
   prefix: readonly string[] = [],
+  program: string = serverProgram(),
 ): Promise<ServerProcess> {
-  const service = [serverProgram(), "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", ...flags];
+  const service = [program, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", ...flags];
   const [command, ...args] = [...prefix, process.execPath, ...service] as [string, ...string[]];
   const child = spawn(command, args, {
     stdio: ["ignore", "pipe", "pipe"],

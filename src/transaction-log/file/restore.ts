@@ -60,7 +60,7 @@ async function restoreInto(
       const output = new SnapshotOutput(file, logId);
       await output.begin(horizon, 0);
       for await (const transaction of transactions) await output.add(transaction);
-      await output.end();
+      await output.end(horizon);
       await file.sync();
     });
   } catch (error) {

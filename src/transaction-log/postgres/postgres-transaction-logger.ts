@@ -2,7 +2,13 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { DuetError } from "../../errors.ts";
 import type { LogSink } from "../log-sink.ts";
-import type { AppendOutcome, Retention, Transaction, TransactionLogger } from "../transaction-logger.ts";
+import type {
+  AppendOutcome,
+  LogOwner,
+  Retention,
+  Transaction,
+  TransactionLogger,
+} from "../transaction-logger.ts";
 import { Appender } from "./append/appender.ts";
 import { OwnAppends } from "./append/own-appends.ts";
 import { compact } from "./compaction.ts";
@@ -19,6 +25,7 @@ import { Listener } from "./follow/listener.ts";
 import { replay } from "./follow/replay.ts";
 import { DatabaseClock } from "./heartbeat/database-clock.ts";
 import { Heartbeat, recordHeartbeat, startingApplied } from "./heartbeat/heartbeat.ts";
+import { Owners } from "./heartbeat/owners.ts";
 import { completeOptions, type OpenOptions, type PostgresTransactionLoggerOptions } from "./options.ts";
 
 /**
@@ -38,12 +45,13 @@ export async function openPostgresTransactionLogger(
     const replica = { id: randomUUID(), name: given.name ?? `${hostname()}:${process.pid}` };
     const header = await connections.withConnection(async (connection) => {
       // Before the first read: from here on compaction waits for this replica.
-      await recordHeartbeat(connection, replica, startingApplied);
+      await recordHeartbeat(connection, replica, startingApplied, undefined);
       return readHeader(connection);
     });
     const history = new History(header);
     const clock = new DatabaseClock(options.log);
-    const heartbeat = new Heartbeat({ ...options, connections, history, clock, replica });
+    const owners = new Owners(replica.id);
+    const heartbeat = new Heartbeat({ ...options, connections, history, clock, owners, replica });
     await heartbeat.start();
     return new PostgresTransactionLogger(options, connections, history, heartbeat, clock);
   } catch (error) {
@@ -191,8 +199,16 @@ export class PostgresTransactionLogger implements TransactionLogger {
     }
   }
 
-  applied(sequence: number): void {
-    this.#heartbeat.setApplied(sequence);
+  applied(sequence: number, hash?: () => string): void {
+    this.#heartbeat.setApplied(sequence, hash);
+  }
+
+  get owners(): readonly LogOwner[] {
+    return this.#heartbeat.owners.list;
+  }
+
+  set onOwners(listener: () => void) {
+    this.#heartbeat.owners.onChange = listener;
   }
 
   /** Rejects also when a live replica does not apply the horizon in time. Does nothing when another replica is compacting. */

@@ -54,11 +54,17 @@ export class SnapshotReader {
     }
   }
 
-  /** All transactions, in order of sequence. Only when it has ended without an error the file is known to be whole. */
+  /**
+   * All transactions, in order of sequence. Only when it has ended without an error the file is known to be whole. What a
+   * compaction keeps of transactions after the revision is refused.
+   */
   async *transactions(): AsyncGenerator<Transaction, void> {
     const reader = new FrameReader(this.#file, this.#header, { end: this.bytes });
     for await (const frames of reader.groups()) {
-      for (const frame of frames) if (holdsTransactions(frame)) yield* this.#decode(frame);
+      for (const frame of frames) {
+        if (frame.kind === frameKinds.snapshot) yield* this.#decode(frame);
+        else if (holdsTransactions(frame)) throw this.#damaged(frame.offset, "later transactions follow");
+      }
     }
     if (!reader.ended) throw this.#damaged(reader.offset, "no good frame follows");
     if (reader.offset !== this.bytes) throw this.#damaged(reader.offset, "bytes follow the end frame");
@@ -84,7 +90,7 @@ export class SnapshotReader {
         }
         throw this.#damaged(offset, "a frame cannot be decoded", error);
       }
-      if (frame.kind === frameKinds.snapshot && transaction.sequence > this.revision)
+      if (transaction.sequence > this.revision)
         throw this.#damaged(offset, "a sequence is after the revision");
       yield transaction;
     }

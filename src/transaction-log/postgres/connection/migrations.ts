@@ -70,6 +70,8 @@ const migrations: readonly string[] = [
   ALTER TABLE duetkv.transactions ALTER events SET STORAGE EXTERNAL;`,
   // Rows may be of format 2 from here on. 0.1 cannot read them, and this makes it refuse to start.
   "SELECT",
+  // The hash of what a replica has applied, by which the others notice that it holds something else.
+  "ALTER TABLE duetkv.replicas ADD COLUMN hash text;",
 ];
 
 /**

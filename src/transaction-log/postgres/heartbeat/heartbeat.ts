@@ -9,6 +9,7 @@ import { Doorbell } from "../connection/doorbell.ts";
 import { refreshHead } from "../follow/head.ts";
 import type { History } from "../follow/history.ts";
 import type { DatabaseClock } from "./database-clock.ts";
+import type { Owners } from "./owners.ts";
 import { probeSpace, probeSpaceBytes } from "./space-probe.ts";
 
 /** A process that was paused during a beat receives the response shortly after it resumes. */
@@ -27,6 +28,7 @@ export interface HeartbeatOptions {
   readonly connections: Connections;
   readonly history: History;
   readonly clock: DatabaseClock;
+  readonly owners: Owners;
   readonly log: LogSink;
   readonly replica: Replica;
   /** From the start of one beat to the start of the next. */
@@ -47,6 +49,7 @@ export class Heartbeat {
   readonly #closed = new AbortController();
   readonly #due = new Doorbell();
   #applied = startingApplied;
+  #hash: (() => string) | undefined;
   #fault: DuetError | undefined;
   /** Failed beats in a row. */
   #failures = 0;
@@ -81,8 +84,13 @@ export class Heartbeat {
     return this.#applied;
   }
 
-  setApplied(sequence: number): void {
+  get owners(): Owners {
+    return this.#options.owners;
+  }
+
+  setApplied(sequence: number, hash = this.#hash): void {
     if (sequence > this.#applied) this.#applied = sequence;
+    this.#hash = hash;
   }
 
   /** Whether a beat that began less than `heartbeatValidMs` ago has committed. */
@@ -126,7 +134,7 @@ export class Heartbeat {
   async write(connection: Connection): Promise<void> {
     const { clock, replica } = this.#options;
     const began = performance.now();
-    const databaseTime = await recordHeartbeat(connection, replica, this.#applied);
+    const databaseTime = await recordHeartbeat(connection, replica, this.#applied, this.#hash?.());
     clock.learn(databaseTime, began, performance.now());
   }
 
@@ -198,13 +206,14 @@ export class Heartbeat {
   }
 
   async #beat(): Promise<void> {
-    const { connections, history } = this.#options;
+    const { connections, history, owners } = this.#options;
     const began = performance.now();
     this.#began = began;
     try {
       await connections.withConnection(async (connection) => {
         await this.write(connection);
         await refreshHead(connection, history);
+        await owners.refresh(connection);
       });
       if (this.#spaceBytes > 0) await probeSpace(connections, this.#spaceBytes);
       this.#spaceBytes = 0;
@@ -220,14 +229,15 @@ export async function recordHeartbeat(
   connection: Connection,
   { id, name }: Replica,
   applied: number,
+  hash: string | undefined,
 ): Promise<number> {
   const { rows } = await connection.query({
     name: "duetkv-heartbeat",
-    text: `INSERT INTO duetkv.replicas (id, name, applied, seen)
-      VALUES ($1::uuid, $2, $3::bigint, clock_timestamp())
-      ON CONFLICT (id) DO UPDATE SET applied = EXCLUDED.applied, seen = EXCLUDED.seen
+    text: `INSERT INTO duetkv.replicas (id, name, applied, hash, seen)
+      VALUES ($1::uuid, $2, $3::bigint, $4, clock_timestamp())
+      ON CONFLICT (id) DO UPDATE SET applied = EXCLUDED.applied, hash = EXCLUDED.hash, seen = EXCLUDED.seen
       RETURNING (extract(epoch FROM seen) * 1000)::double precision AS time`,
-    values: [id, name, applied],
+    values: [id, name, applied, hash],
   });
   return rows[0]?.["time"] as number;
 }
