@@ -36,9 +36,21 @@ const separateParts: esbuild.Plugin = {
   },
 };
 
+/** Modules of Node are loaded by the command that imports them, not by all: an import in the bundle would come first. */
+const lazyNodeModules: esbuild.Plugin = {
+  name: "lazy-node-modules",
+  setup(build) {
+    build.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: "node-module" }));
+    build.onLoad({ filter: /.*/, namespace: "node-module" }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
 mkdirSync(target, { recursive: true });
 await bundle("main.ts", "duetkv.mjs", [separateParts]);
-for (const [entry, file] of Object.entries(parts)) await bundle(entry, file, [nativeAddon]);
+await bundle("serve.ts", parts["./serve.ts"] as string, [nativeAddon]);
+await bundle("cli/run.ts", parts["./cli/run.ts"] as string, [nativeAddon, lazyNodeModules]);
 const native = join(target, "native");
 rmSync(native, { recursive: true, force: true });
 for (const platform of platforms) {
