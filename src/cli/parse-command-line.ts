@@ -27,7 +27,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   return {
     name: name as CommandName,
     globals,
-    flags: pick(values, spec.flags) as CommandLine["flags"],
+    flags: pick(values, spec.flags),
     positionals,
     childCommand: split === -1 ? undefined : toChildCommand(name, rest.slice(split + 1)),
   };

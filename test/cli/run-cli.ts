@@ -24,8 +24,6 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Chi
     env: {
       PATH: process.env["PATH"],
       TERM: "xterm",
-      // Most of the time that a command takes from its sources is that of stripping their types.
-      NODE_COMPILE_CACHE: `${tmpdir()}/duetkv-compile-cache`,
       XDG_CONFIG_HOME: `${tmpdir()}/duetkv-no-contexts`,
       ...(address !== undefined && { DUETKV_CLIENT_SERVER: address }),
       ...environment,

@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { tmpdir } from "node:os";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hasPrograms } from "../support/programs.ts";
@@ -7,7 +6,6 @@ import { type ServerProcess, startServerProcess } from "../support/server-proces
 import { serverProgram } from "../support/server-program.ts";
 import { runCli } from "./run-cli.ts";
 
-const compileCache = `${tmpdir()}/duetkv-compile-cache`;
 const run = promisify(execFile);
 let server: ServerProcess;
 
@@ -20,15 +18,16 @@ afterAll(async () => {
 });
 
 /** What a pseudo-terminal shows, and the exit code. */
-async function onTerminal(command: string): Promise<{ shown: string; code: number }> {
+async function onTerminal(command: string, typed = ""): Promise<{ shown: string; code: number }> {
   const line = command.replaceAll("duetkv", `'${process.execPath}' '${serverProgram()}'`);
   const env = {
     PATH: process.env["PATH"],
     TERM: "xterm",
     DUETKV_CLIENT_SERVER: server.address,
-    NODE_COMPILE_CACHE: compileCache,
   };
-  const result = await run("script", ["-qec", line, "/dev/null"], { env }).catch((error) => error);
+  const running = run("script", ["-qec", line, "/dev/null"], { env });
+  running.child.stdin?.write(typed);
+  const result = await running.catch((error) => error);
   return { shown: result.stdout.replaceAll("\r\n", "\n"), code: result.code ?? 0 };
 }
 
@@ -79,4 +78,13 @@ test.skipIf(!hasPrograms("script"))("a person who waits for a server is told for
     /^cannot reach http:\/\/127\.0\.0\.1:1: .*; trying again for 0\.3 s\nduetkv: cannot reach/,
   );
   expect(code).toBe(6);
+});
+
+test.skipIf(!hasPrograms("script"))("a prefix is deleted when a person says yes", async () => {
+  await runCli(["put", "below/a", "x"], { address: server.address });
+  const refused = await onTerminal("duetkv del --prefix below/", "n\n");
+  expect(refused).toEqual({ shown: expect.stringContaining("Delete 1 keys below below/? [y/N] "), code: 1 });
+  expect(refused.shown).toContain("nothing was deleted");
+  const confirmed = await onTerminal("duetkv del --prefix below/", "y\n");
+  expect(confirmed).toEqual({ shown: expect.stringContaining("deleted 1\n"), code: 0 });
 });

@@ -8,15 +8,8 @@ import { encodeEnvelope, readEnvelopes } from "./envelope.ts";
 
 const responseBytesMax = 256 * 1024 * 1024;
 
-export interface CallOptions {
-  /**
-   * "read" and "exact" calls are tried again whatever happened: a repeat changes nothing more. A "write" is tried again
-   * only when nothing happened.
-   */
-  readonly kind: "read" | "write" | "exact";
-  /** All tries together. Default: that of the settings. */
-  readonly timeoutMs?: number;
-}
+/** A read is tried again whatever happened; a write only when nothing happened. */
+type CallKind = "read" | "write";
 
 /**
  * Calls the service with JSON of Connect over HTTP/1.1, one call after the other on one connection. Any server will do:
@@ -43,17 +36,14 @@ export class Client {
     return this.#settings.timeoutMs;
   }
 
-  /** `method` is that of KeyValueService, or has its service before it: StatusService/GetStatus. */
-  async call<Response>(method: string, request: object, options: CallOptions): Promise<Response> {
-    const deadline = performance.now() + (options.timeoutMs ?? this.#settings.timeoutMs);
-    const body = JSON.stringify(request);
-    return this.#retrying(options.kind, deadline, (leftMs) =>
-      this.#exchange(this.#toPost(method, "application/json", body, leftMs), leftMs, async (response) => {
-        const text = (await readBody(response)).toString();
-        if (response.status !== 200) throw readCallError(response.status, text);
-        return JSON.parse(text) as Response;
-      }),
-    );
+  /** `method` is that of KeyValueService, or a full name: duetkv.v1.StatusService/GetStatus. */
+  async read<Response>(method: string, request: object): Promise<Response> {
+    return this.#call("read", method, request);
+  }
+
+  /** As `read`, for a call that changes something. */
+  async write<Response>(method: string, request: object): Promise<Response> {
+    return this.#call("write", method, request);
   }
 
   /**
@@ -96,26 +86,32 @@ export class Client {
     this.#connection = undefined;
   }
 
+  async #call<Response>(kind: CallKind, method: string, request: object): Promise<Response> {
+    const deadline = performance.now() + this.#settings.timeoutMs;
+    const body = JSON.stringify(request);
+    return this.#retrying(kind, deadline, (leftMs) =>
+      this.#exchange(this.#toPost(method, "application/json", body, leftMs), leftMs, async (response) => {
+        const text = (await readBody(response)).toString();
+        if (response.status !== 200) throw readCallError(response.status, text);
+        return JSON.parse(text) as Response;
+      }),
+    );
+  }
+
   async #retrying<Result>(
-    kind: CallOptions["kind"],
+    kind: CallKind,
     deadline: number,
     attempt: (leftMs: number) => Promise<Result>,
   ): Promise<Result> {
-    // Once it is open whether one try did something, no later one that did nothing can tell.
-    let open: CallError | undefined;
     for (let failures = 1; ; failures++) {
       try {
         return await attempt(Math.max(deadline - performance.now(), 1));
       } catch (error) {
         if (!(error instanceof CallError)) throw error;
-        const isOpen = kind !== "read" && error.details.outcome === "unknown";
-        if (isOpen) open = error;
-        const final = !isTransient(error) || (isOpen && kind === "write");
+        const isOpen = kind === "write" && error.details.outcome === "unknown";
         const pauseMs = this.#pauseMs(failures);
-        if (final || performance.now() + pauseMs >= deadline) {
-          throw kind === "read"
-            ? withOutcome(error, "nothing")
-            : withOutcome(error, open === undefined ? "nothing" : "unknown");
+        if (isOpen || !isTransient(error) || performance.now() + pauseMs >= deadline) {
+          throw withOutcome(error, isOpen ? "unknown" : "nothing");
         }
         this.#onRetry(error);
         this.useNextServer();
@@ -169,7 +165,7 @@ export class Client {
     const { token } = this.#settings;
     return {
       method: "POST",
-      path: `/duetkv.v1.${method.includes("/") ? method : `KeyValueService/${method}`}`,
+      path: method.includes("/") ? `/${method}` : `/duetkv.v1.KeyValueService/${method}`,
       headers: {
         "Content-Type": type,
         "Connect-Protocol-Version": "1",

@@ -23,11 +23,11 @@ export async function* listEntries(
   let left = limit;
   let pageToken = "";
   do {
-    const page: ListResponse = await client.call<ListResponse>(
-      "List",
-      { ...request, pageToken, pageSize: Math.min(left, pageSizeMax) },
-      { kind: "read" },
-    );
+    const page: ListResponse = await client.read<ListResponse>("List", {
+      ...request,
+      pageToken,
+      pageSize: Math.min(left, pageSizeMax),
+    });
     const listed = inOrder(page, request.reverse === true);
     left -= listed.length;
     yield* listed;

@@ -49,3 +49,14 @@ export interface WatchResponse {
   readonly existingEnd: boolean;
   readonly resumeRevision?: string;
 }
+
+export interface BatchGetResponse {
+  readonly revision: string;
+  readonly entries: readonly Entry[];
+}
+
+export interface CommitResponse {
+  readonly revision: string;
+  /** One for each mutation. */
+  readonly results: readonly { readonly entry?: Entry; readonly deleted: boolean }[];
+}

@@ -6,7 +6,7 @@ import { isTerminalSafe } from "../printable.ts";
 
 export const run: Run<"get"> = async ({ positionals: [key], flags, output, openClient }) => {
   const request = { key, ...(flags.local && { consistency: "LOCAL" }), minRevision: flags["min-revision"] };
-  const { entry } = await openClient().call<GetResponse>("Get", request, { kind: "read" });
+  const { entry } = await openClient().read<GetResponse>("Get", request);
   const value = readValue(entry);
   if (output.json) output.object(entry);
   else if (!output.terminal) output.bytes(value);

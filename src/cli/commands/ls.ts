@@ -11,7 +11,7 @@ export const run: Run<"ls"> = async ({ positionals: [prefix = ""], flags, output
     if (flags.limit !== undefined || flags.long || flags.values || flags.reverse) {
       throw usageFailure("--count goes without --limit, --long, --values and --reverse");
     }
-    const response = await client.call<ListResponse>("List", { prefix, countOnly: true }, { kind: "read" });
+    const response = await client.read<ListResponse>("List", { prefix, countOnly: true });
     if (output.json) output.object({ count: response.count, revision: response.revision });
     else output.line(response.count);
     return 0;

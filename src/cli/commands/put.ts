@@ -11,10 +11,7 @@ export const run: Run<"put"> = async ({ positionals: [key, argument], flags, out
   const client = openClient();
   const value = await readPutValue(argument, flags.file);
   const request = { key, ...toValueField(value, flags.bytes), ttl: toDuration(flags.ttl), precondition };
-  const response = await expectRevision(
-    ifRevision,
-    client.call<WriteResponse>("Put", request, { kind: "write" }),
-  );
+  const response = await expectRevision(ifRevision, client.write<WriteResponse>("Put", request));
   if (output.json) output.object(response);
   else output.note(`revision ${response.revision}`);
   return 0;

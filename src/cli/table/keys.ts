@@ -43,15 +43,45 @@ export const keyCommands = {
       ...precondition,
     },
   },
+  edit: {
+    usage: "KEY",
+    positionals: [1, 1],
+    summary: "change a value in an editor",
+    details:
+      "Opens $VISUAL or $EDITOR, shows what has changed, and writes it if nobody else has written the entry meanwhile; " +
+      "otherwise it shows their changes and asks. An end of the last line that was not there before is left out. The time " +
+      "to live of the entry ends: put it again with --ttl.",
+    examples: ["duetkv edit config/app.json --format json"],
+    flags: { format: { type: "text", value: "json", text: "write only what is valid JSON" } },
+  },
   del: {
     usage: "KEY…",
-    positionals: [1, Number.POSITIVE_INFINITY],
+    positionals: [0, Number.POSITIVE_INFINITY],
     summary: "delete keys",
     details:
       "Prints how many there were. Keys that do not exist are no failure. Each key is deleted by itself: for all or " +
-      "nothing use `duetkv commit`.",
-    examples: ["duetkv del greeting icon", "duetkv del job/7 --if-revision 12"],
-    flags: precondition,
+      "nothing use `duetkv commit`. With --prefix it counts, asks, and deletes in batches of 500.",
+    examples: [
+      "duetkv del greeting icon",
+      "duetkv del job/7 --if-revision 12",
+      "duetkv del --prefix session/ --dry-run",
+    ],
+    flags: {
+      ...precondition,
+      prefix: { type: "text", value: "PREFIX", text: "all keys that begin with this" },
+      "dry-run": { type: "boolean", text: "only count what --prefix would delete" },
+      yes: { type: "boolean", text: "do not ask; needed where there is no terminal" },
+      all: { type: "boolean", text: "needed for an empty prefix, which means every key" },
+    },
+  },
+  commit: {
+    usage: "[FILE|-]",
+    positionals: [0, 1],
+    summary: "make many changes at one revision, or none",
+    details:
+      "Reads the JSON of a CommitRequest: `checks` that must all hold, and `mutations`. Prints a line for each mutation.",
+    examples: ["duetkv commit changes.json --dry-run"],
+    flags: { "dry-run": { type: "boolean", text: "evaluate the checks and show what would change" } },
   },
   ls: {
     usage: "[PREFIX]",

@@ -4,8 +4,58 @@ const log = {
   log: { type: "text", value: "file:DIR", text: "the log (DUETKV_LOG, or else file:./data)" },
 } as const;
 
-/** The transaction log, on the machine that has it. */
+/** The state of servers, where they are, and the transaction log on the machine that has it. */
 export const operationCommands = {
+  status: {
+    usage: "",
+    positionals: [0, 0],
+    summary: "show what a server is and how it is doing",
+    details: "",
+    examples: ["duetkv status", "duetkv status --json --server db.example:8080"],
+    flags: {},
+  },
+  whoami: {
+    usage: "",
+    positionals: [0, 0],
+    summary: "show who you are for the server, and what you may do",
+    details: "",
+    examples: ["duetkv whoami --token-file token"],
+    flags: {},
+  },
+  health: {
+    usage: "",
+    positionals: [0, 0],
+    summary: "ask whether the server is ready",
+    details: "Prints its state; exit code 6 if it is not SERVING.",
+    examples: ["duetkv health"],
+    flags: {},
+  },
+  "context add": {
+    usage: "NAME",
+    positionals: [1, 1],
+    summary: "save flags of all commands under a name",
+    details:
+      "What --server, --token-file, --cacert, --cert, --key and --timeout say is used when the context is. The first " +
+      "context that is saved is used from then on; one of the same name is replaced. Files are named, not copied.",
+    examples: ["duetkv context add prod --server https://db.example --token-file ~/.duetkv-token"],
+    flags: {},
+  },
+  "context use": {
+    usage: "NAME",
+    positionals: [1, 1],
+    summary: "use a saved context from now on",
+    details: "--context uses one for a single command.",
+    examples: ["duetkv context use prod"],
+    flags: {},
+  },
+  "context ls": {
+    usage: "",
+    positionals: [0, 0],
+    summary: "list the saved contexts",
+    details: "An asterisk marks the one that is used.",
+    examples: ["duetkv context ls"],
+    flags: {},
+  },
   "log verify": {
     usage: "",
     positionals: [0, 0],

@@ -1,0 +1,34 @@
+import type { Client } from "./client.ts";
+import type { CommitResponse, ListResponse } from "./messages.ts";
+
+/** Keys of one commit: few enough that other writers do not notice it. */
+const batchKeysMax = 500;
+
+/**
+ * Deletes all keys that begin with the prefix, batch by batch; keys that are written meanwhile may stay. `onDeleted` is
+ * told how many were deleted so far. Resolves with their number.
+ */
+export async function deletePrefix(
+  client: Client,
+  prefix: string,
+  onDeleted: (deleted: number) => void,
+): Promise<number> {
+  let deleted = 0;
+  let pageToken = "";
+  do {
+    const page: ListResponse = await client.read<ListResponse>("List", {
+      prefix,
+      keysOnly: true,
+      pageSize: batchKeysMax,
+      pageToken,
+    });
+    if (page.entries.length > 0) {
+      const mutations = page.entries.map(({ key }) => ({ delete: { key } }));
+      const { results } = await client.write<CommitResponse>("Commit", { mutations });
+      deleted += results.filter((result) => result.deleted).length;
+      onDeleted(deleted);
+    }
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
+  return deleted;
+}

@@ -1,0 +1,70 @@
+import { CallError } from "../client/call-error.ts";
+import type { Client } from "../client/client.ts";
+import type { BatchGetResponse, Entry, WriteResponse } from "../client/messages.ts";
+import { openDraft } from "../draft.ts";
+import { readValue, toValueField } from "../entry-value.ts";
+import { usageFailure } from "../failure.ts";
+import type { Run } from "../invocation.ts";
+import type { Output } from "../output.ts";
+import { isTerminalSafe, toPrintable } from "../printable.ts";
+import { ask, canAsk } from "../prompt.ts";
+import { toTextDiff } from "../text-diff.ts";
+
+export const run: Run<"edit"> = async ({ positionals: [key = ""], flags, output, openClient }) => {
+  if (flags.format !== undefined && flags.format !== "json") throw usageFailure("--format must be json");
+  const client = openClient();
+  let base = await readEntry(client, key);
+  using draft = openDraft(toText(base), flags.format === "json");
+  for (let text = draft.edit(); text !== toText(base) || base === undefined; ) {
+    showDiff(toText(base), text, [nameOf(base), "yours"], output);
+    try {
+      const response = await client.write<WriteResponse>("Put", {
+        key,
+        ...toValueField(Buffer.from(text), base?.bytesValue !== undefined),
+        precondition: base === undefined ? { exists: false } : { revision: base.revision },
+      });
+      draft.discard();
+      if (output.json) output.object(response);
+      else output.note(`revision ${response.revision}`);
+      return 0;
+    } catch (error) {
+      if (!(error instanceof CallError) || !isConflict(error) || !canAsk()) throw error;
+      const before = base;
+      base = await readEntry(client, key);
+      output.warn(`somebody else has written ${toPrintable(key)}; their changes:`);
+      showDiff(toText(before), toText(base), [nameOf(before), `theirs, ${nameOf(base)}`], output);
+      const answer = await ask("Edit yours again (e), replace theirs with yours (r), or give up (g)?");
+      if (/^e/i.test(answer)) text = draft.edit();
+      else if (!/^r/i.test(answer)) throw error;
+    }
+  }
+  draft.discard();
+  output.note("nothing was changed");
+  return 0;
+};
+
+function isConflict({ details: { reason } }: CallError): boolean {
+  return reason === "REVISION_MISMATCH" || reason === "KEY_EXISTS";
+}
+
+async function readEntry(client: Client, key: string): Promise<Entry | undefined> {
+  const { entries } = await client.read<BatchGetResponse>("BatchGet", { keys: [key] });
+  const [entry] = entries;
+  if (entry === undefined || isTerminalSafe(readValue(entry).toString())) return entry;
+  throw usageFailure(
+    "the value is not text",
+    "Read and write it as a file: duetkv get KEY > FILE, duetkv put KEY --file FILE.",
+  );
+}
+
+function toText(entry: Entry | undefined): string {
+  return entry === undefined ? "" : readValue(entry).toString();
+}
+
+function nameOf(entry: Entry | undefined): string {
+  return entry === undefined ? "no such key" : `rev ${entry.revision}`;
+}
+
+function showDiff(before: string, after: string, names: readonly [string, string], output: Output): void {
+  output.note(toTextDiff(before, after, names).trimEnd());
+}

@@ -1,0 +1,44 @@
+import { toCountText } from "./units.ts";
+
+/** At most so often: a terminal over the network is slow. */
+const pauseMs = 100;
+
+/** A line on the terminal of the user that says how far a long command is; nothing in a pipe. */
+export class Progress {
+  readonly #what: string;
+  readonly #shown: boolean;
+  readonly #start = performance.now();
+  #last = 0;
+
+  /** `what` is counted: "entries". */
+  constructor(what: string, quiet: boolean) {
+    this.#what = what;
+    this.#shown = process.stderr.isTTY && !quiet;
+  }
+
+  /** `total` is 0 while it is not known. */
+  update(done: number, total = 0): void {
+    const now = performance.now();
+    if (!this.#shown || now - this.#last < pauseMs) return;
+    this.#last = now;
+    const seconds = (now - this.#start) / 1000;
+    const rate = `${toCountText(Math.round(done / Math.max(seconds, 0.001)))}/s`;
+    const count = `${toCountText(done)}${total > 0 ? ` of ${toCountText(total)}` : ""} ${this.#what}`;
+    this.#write(`${total > 0 ? `${toBar(done / total)} ` : ""}${count}, ${rate}`);
+  }
+
+  /** Removes the line. */
+  end(): void {
+    if (this.#last > 0) this.#write("");
+  }
+
+  #write(text: string): void {
+    process.stderr.write(`\r${text}\x1b[K`);
+  }
+}
+
+function toBar(share: number): string {
+  const width = 20;
+  const full = Math.round(Math.min(share, 1) * width);
+  return `[${"#".repeat(full)}${" ".repeat(width - full)}] ${Math.floor(Math.min(share, 1) * 100)} %`;
+}

@@ -1,0 +1,46 @@
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { toTextDiff } from "../../src/cli/text-diff.ts";
+import { hasPrograms } from "../support/programs.ts";
+import { createRandom, seed } from "../support/random.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+test("shows changed lines with three lines around them", () => {
+  const lines = Array.from({ length: 20 }, (_, index) => `line ${index + 1}\n`);
+  const changed = lines.with(4, "another\n").toSpliced(17, 1);
+  expect(toTextDiff(lines.join(""), changed.join(""), ["old", "new"])).toBe(
+    [
+      "--- old\n+++ new\n@@ -2,7 +2,7 @@\n line 2\n line 3\n line 4\n-line 5\n+another\n line 6\n line 7\n line 8\n",
+      "@@ -15,6 +15,5 @@\n line 15\n line 16\n line 17\n-line 18\n line 19\n line 20\n",
+    ].join(""),
+  );
+});
+
+test("equal texts have no difference", () => {
+  expect(toTextDiff("a\nb", "a\nb", ["old", "new"])).toBe("");
+});
+
+test("an end of the last line is a difference", () => {
+  expect(toTextDiff("a", "a\n", ["old", "new"])).toBe(
+    "--- old\n+++ new\n@@ -1,1 +1,1 @@\n-a\n\\ No newline at end of file\n+a\n",
+  );
+});
+
+test.skipIf(!hasPrograms("patch"))(
+  `patch makes the new text from the old one and any difference (seed ${seed})`,
+  async () => {
+    const directory = await temporaryDirectory();
+    const [old, diff] = [join(directory, "old"), join(directory, "diff")];
+    const random = createRandom(seed);
+    for (let round = 0; round < 60; round++) {
+      const text = () => Array.from({ length: random.below(12) }, () => `${random.below(4)}\n`).join("");
+      const [before, after] = [text(), text()];
+      writeFileSync(old, before);
+      writeFileSync(diff, toTextDiff(before, after, ["old", "new"]));
+      if (before === after) continue;
+      expect(execFileSync("patch", ["--quiet", "--output=-", old, diff]).toString()).toBe(after);
+    }
+  },
+);
