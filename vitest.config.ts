@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
 /** The end of a test file's name names its project; a file without one is a unit test. */
-const suffixes = ["process", "postgres", "long"] as const;
+const suffixes = ["heap", "process", "postgres", "long"] as const;
 
 /** Slow proofs do this many times their work. */
 const rounds = Number(process.env["ROUNDS"] ?? 1);
@@ -12,7 +12,7 @@ function project(
   include: string,
   exclude: readonly string[] = [],
 ): TestProjectInlineConfiguration {
-  const startsService = name !== "unit";
+  const startsService = name !== "unit" && name !== "heap";
   const usesDatabase = name === "postgres" || name === "long";
   return {
     extends: true,
@@ -20,6 +20,9 @@ function project(
       name,
       include: [include],
       exclude: [...exclude],
+      // Test files leave nothing behind and share processes, which saves a third of the time. What measures the heap
+      // has a process of its own: others would fill it with garbage, and each collection would take longer.
+      isolate: name === "heap",
       ...(name === "long" && { testTimeout: 600_000 * rounds }),
       globalSetup: [
         ...(startsService ? ["test/support/server-program.ts"] : []),
@@ -36,8 +39,6 @@ export default defineConfig({
     hookTimeout: 300_000,
     expect: { poll: { timeout: 250_000 } },
     pool: "forks",
-    // Test files leave nothing behind, so that they can share processes: that saves a third of the time.
-    isolate: false,
     // Tests of processes and databases wait more than they compute.
     maxWorkers: 2 * availableParallelism(),
     // CommonJS packages as Node itself imports them.

@@ -1,4 +1,3 @@
-import { expect } from "vitest";
 import { retain } from "../../src/transaction-log/retain.ts";
 import type {
   LiveEntry,
@@ -12,6 +11,7 @@ import type {
   Value,
 } from "../../src/transaction-log/transaction-logger.ts";
 import type { Random } from "../support/random.ts";
+import { expectSame } from "../support/same.ts";
 
 export function put(key: string, value: Value, more: Partial<PutEvent> = {}): PutEvent {
   return { type: "put", key, value, createRevision: 1, version: 1, expireTime: 0, ...more };
@@ -74,12 +74,11 @@ export class LogModel {
   expectSame(read: readonly Transaction[], horizon: number): void {
     const retention = this.retentionAt(horizon);
     const needed = (one: Transaction) => (one.sequence > horizon ? one : (retain(one, retention) ?? []));
-    expect(read.flatMap(needed)).toEqual(this.transactions.flatMap(needed));
+    expectSame(read.flatMap(needed), this.transactions.flatMap(needed));
     const replayed = replay(read.filter(({ sequence }) => sequence <= horizon));
     const own = this.liveAt(horizon);
     for (let sequence = horizon; ; sequence++) {
-      // A comparison by `expect` takes long, and this one is made very often.
-      if (!isSame(replayed, own)) expect(replayed).toEqual(own);
+      expectSame(replayed, own);
       if (sequence === this.lastSequence) break;
       const next = (one: Transaction) => one.sequence === sequence + 1;
       replay(read.filter(next), replayed);
@@ -88,19 +87,9 @@ export class LogModel {
   }
 
   async expectIn(log: TransactionLogger): Promise<void> {
-    expect(await log.latestSequence()).toBe(this.lastSequence);
+    expectSame(await log.latestSequence(), this.lastSequence);
     this.expectSame(await readAll(log), log.horizon);
   }
-}
-
-function isSame(one: LiveEntries, other: LiveEntries): boolean {
-  return (
-    one.size === other.size &&
-    [...one].every(([key, { revision, expireTime }]) => {
-      const same = other.get(key);
-      return same?.revision === revision && same.expireTime === expireTime;
-    })
-  );
 }
 
 type LiveEntries = Map<string, LiveEntry>;

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { repairLog } from "../../../src/transaction-log/file/repair/repair.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
 import { createRandom, seed } from "../../support/random.ts";
+import { expectSame } from "../../support/same.ts";
 import { LogModel, simple, simples } from "../log-model.ts";
 import { directory, expectOpens, flipByte, makeLog, openIn, pathOf } from "./damaged-log.ts";
 import { MemoryFileSystem } from "./memory-file-system.ts";
@@ -78,7 +79,10 @@ async function expectSurvived(image: MemoryFileSystem, { model, inFlight }: Life
   const reopened = await openIn(image);
   await expected.expectIn(reopened);
   await reopened.close();
-  expect(image.names().filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  expectSame(
+    image.names().filter((name) => name.endsWith(".tmp")),
+    [],
+  );
 }
 
 async function crashInOpen(

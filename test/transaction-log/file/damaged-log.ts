@@ -6,6 +6,7 @@ import {
   openFileTransactionLogger,
 } from "../../../src/transaction-log/file/file-transaction-logger.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
+import { expectSame } from "../../support/same.ts";
 import { LogModel, readAll } from "../log-model.ts";
 import { MemoryFileSystem } from "./memory-file-system.ts";
 
@@ -110,8 +111,8 @@ export async function expectRefused(fileSystem: MemoryFileSystem, reason = "LOG_
     (rejected: unknown) => rejected,
   );
   expect(error).toMatchObject({ reason });
-  expect(fileSystem.names()).toEqual(before);
-  expect(fileSystem.openFiles).toBe(0);
+  expectSame(fileSystem.names(), before);
+  expectSame(fileSystem.openFiles, 0);
 }
 
 /** Asserts that the log opens with exactly these transactions, takes more, and opens again. */
@@ -132,9 +133,11 @@ export async function expectOpens(
   await log.append(model.lastSequence, [more]);
   await log.close();
   const reopened = await openIn(fileSystem);
-  expect((await readAll(reopened, model.lastSequence)).map(({ sequence }) => sequence)).toEqual([
-    more.sequence,
-  ]);
+  const after = await readAll(reopened, model.lastSequence);
   await reopened.close();
-  expect(fileSystem.openFiles).toBe(0);
+  expectSame(
+    after.map(({ sequence }) => sequence),
+    [more.sequence],
+  );
+  expectSame(fileSystem.openFiles, 0);
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { DuetError } from "../../../src/errors.ts";
 import type { FileTransactionLogger } from "../../../src/transaction-log/file/file-transaction-logger.ts";
 import { createRandom, seed } from "../../support/random.ts";
+import { expectSame } from "../../support/same.ts";
 import { LogModel, readAll, retaining, simple, simples } from "../log-model.ts";
 import { openIn, pathOf } from "./damaged-log.ts";
 import { type Failure, MemoryFileSystem } from "./memory-file-system.ts";
@@ -91,7 +92,10 @@ describe("a file system call that fails once", { timeout }, () => {
             await model.expectIn(log);
             await log.append(model.lastSequence, [simple(model.lastSequence + 1)]);
             await log.close();
-            expect(image.names().filter((file) => file.endsWith(".tmp"))).toEqual([]);
+            expectSame(
+              image.names().filter((file) => file.endsWith(".tmp")),
+              [],
+            );
           }
         }
         expect(number).toBeGreaterThan(50);

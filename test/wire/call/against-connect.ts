@@ -3,7 +3,7 @@ import { gunzipSync } from "node:zlib";
 import { type DescMessage, fromBinary, fromJson, toJson } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { codeFromString } from "@connectrpc/connect/protocol-connect";
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { StatusSchema } from "../../../gen/google/rpc/status_pb.ts";
 import { registerService } from "../../../src/wire/method-table.ts";
 import {
@@ -14,7 +14,7 @@ import {
   UnaryResponseSchema,
 } from "../../conformance/gen/connectrpc/conformance/v1/service_pb.ts";
 import { conformanceService } from "../../conformance/service.ts";
-import { createRandom, rounds, seed } from "../../support/random.ts";
+import { createRandom, seed } from "../../support/random.ts";
 import { type Case, createCase, registry, requestBytesMax } from "./random-request.ts";
 import { type RawAnswer, RawClient } from "./raw-exchange.ts";
 import { serveService, watchForEscapes } from "./serve-service.ts";
@@ -86,7 +86,8 @@ const service = registerService(ConformanceService, {
   },
 });
 
-test("the fast paths respond as Connect does", async () => {
+/** Sends `count` random requests to both, and asserts that the responses agree. */
+export async function compareWithConnect(count: number): Promise<void> {
   console.log(`SEED=${seed}`);
   const escaped = watchForEscapes();
   const random = createRandom(seed);
@@ -94,7 +95,7 @@ test("the fast paths respond as Connect does", async () => {
   const own = new RawClient((await serveService(service, { limits })).port);
   const connect = new RawClient((await serveService(service, { limits, fastPath: false })).port);
   let answered = 0;
-  for (let round = 0; round < 300 * rounds; round++) {
+  for (let round = 0; round < count; round++) {
     const each = createCase(random);
     const [ours, theirs] = await Promise.all([own.send(each.raw), connect.send(each.raw)]);
     // Whether the answer or the reset comes first is a race.
@@ -120,7 +121,7 @@ test("the fast paths respond as Connect does", async () => {
   connect.close();
   expect(answered).toBeGreaterThan(0);
   expect(escaped).toEqual([]);
-});
+}
 
 function applyIntendedCodes(mine: Reading["error"], expected: Reading | undefined): void {
   const theirs = expected?.error;

@@ -1,19 +1,20 @@
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import type { Mutation, Operation } from "../../../src/committer/operation.ts";
 import { type Selector, unite } from "../../../src/store/watch/selector.ts";
 import { createRandom, type Random, seed } from "../../support/random.ts";
 import { expectFaithful } from "./watch-validator.ts";
 import { RandomWatcher, WatchWorld } from "./watch-world.ts";
 
-/** At least. */
-const operations = 4_000;
-
 const kindsOfEnds = new Set(["left", "SHUTTING_DOWN", "WATCHER_TOO_SLOW", "REVISION_COMPACTED"]);
 
 const folders = ["a/", "a/b/", "b", "\u{1f600}/", "\ue000/"];
 const keys = folders.flatMap((folder) => Array.from({ length: 12 }, (_, index) => `${folder}${index}`));
 
-test(`watchers see what happened: ordered, unique, reliable, atomic, resumable (seed ${seed})`, async () => {
+/**
+ * Commits at least `operations` random operations while watchers come and go, and asserts that each saw what happened:
+ * ordered, unique, reliable, atomic, resumable.
+ */
+export async function watchRandomOperations(operations: number): Promise<void> {
   const random = createRandom(seed);
   const world = await WatchWorld.start({
     watchHistoryEventsMax: 600,
@@ -62,7 +63,7 @@ test(`watchers see what happened: ordered, unique, reliable, atomic, resumable (
   expect(world.hub.watchers).toBe(0);
   await world.close();
   expect(ends()).toEqual(kindsOfEnds);
-});
+}
 
 function randomOperation(random: Random): Operation {
   const chosen = new Set(
