@@ -117,7 +117,7 @@ export const reasons = {
   OVERLOADED: {
     code: "unavailable",
     meaning:
-      "Too much is waiting for the log, or too many snapshots are being read. Nothing happened; try again later.",
+      "Too much waits for the log, too many snapshots are read, or requests hold too many bytes. Nothing happened; try again.",
   },
   WATCHER_TOO_SLOW: {
     code: "resource_exhausted",

@@ -74,6 +74,7 @@ export async function openServer(
     listenerLimits: {
       connectionsMax: configuration.connectionsMax ?? connectionsForDescriptors(),
       connectionsPerAddressMax: configuration.connectionsPerAddressMax ?? Number.POSITIVE_INFINITY,
+      ageMs: configuration.connectionAgeMax ?? 0,
     },
     inflightBytesMax: configuration.inflightBytesMax ?? Math.floor(readMemory().processBytes / 8),
     log,

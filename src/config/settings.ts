@@ -4,6 +4,7 @@ import {
   address,
   corsOrigins,
   count,
+  duration,
   hostNames,
   logLocation,
   milliseconds,
@@ -36,6 +37,7 @@ const ownSettings = {
   allowedHosts: v.optional(hostNames),
   connectionsMax: v.optional(count),
   connectionsPerAddressMax: v.optional(count),
+  connectionAgeMax: v.optional(duration),
   inflightBytesMax: v.optional(size),
   logLevel: v.optional(v.picklist(["debug", "info", "warn", "error"], "debug, info, warn or error"), "info"),
 };
@@ -58,9 +60,13 @@ const ownHelp: Readonly<Record<keyof typeof ownSettings, SettingHelp>> = {
   },
   connectionsMax: { value: "COUNT", text: "connections at a time (what descriptors allow)" },
   connectionsPerAddressMax: { value: "COUNT", text: "the same, of one client address (no bound)" },
+  connectionAgeMax: {
+    value: "DURATION",
+    text: "age at which a connection is drained, such as 1h (no bound)",
+  },
   inflightBytesMax: {
     value: "SIZE",
-    text: "HTTP/2 request bodies and unread responses, all connections (an eighth of memory)",
+    text: "request bodies and unread responses, all connections (an eighth of memory)",
   },
   logLevel: { value: "LEVEL", text: "debug, info, warn or error" },
 };

@@ -44,6 +44,14 @@ export const count = wholeNumber("a whole number greater than 0");
 
 export const milliseconds = wholeNumber("a whole number of milliseconds greater than 0");
 
+/** Milliseconds, from a number with a unit. */
+export const duration = wholeNumber("a duration greater than 0 with a unit, such as 90s, 30m or 1h", {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+});
+
 /** The shortest text that `size` reads as this many bytes. */
 export function sizeToText(bytes: number): string {
   const unit = (["GiB", "MiB", "KiB"] as const).find((name) => bytes % (units[name] as number) === 0);

@@ -131,7 +131,7 @@ export function createRouter(routerOptions: RouterOptions): Router {
     else respondWithError(exchange, error);
   }
 
-  const openApi = createOpenApiHandler();
+  const openApi = createOpenApiHandler(onError);
 
   function handle(exchange: Exchange): void {
     const { method } = exchange;

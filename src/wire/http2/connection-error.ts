@@ -25,6 +25,8 @@ const codeByReason: Partial<Record<EndReason, number>> = {
   header_block_too_large: errorCodes.enhanceYourCalm,
   header_timeout: errorCodes.enhanceYourCalm,
   flood: errorCodes.enhanceYourCalm,
+  write_stalled: errorCodes.enhanceYourCalm,
+  drain_timeout: errorCodes.noError,
 };
 
 /** Thrown while a connection's input is read; ends the connection with a GOAWAY (RFC 9113, section 5.4.1). */

@@ -34,9 +34,12 @@ export class PeerSettings {
     if ((end - start) % settingBytes !== 0)
       throw new ConnectionError("frame_size_error", "invalid SETTINGS length");
     this.received = true;
+    const before = this.initialWindow;
     for (let at = start; at < end; at += settingBytes) {
       this.#set(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2));
     }
+    // Once a frame: each change is work for all open streams.
+    if (this.initialWindow !== before) this.#onWindowChange(this.initialWindow - before);
   }
 
   #set(id: number, value: number): void {
@@ -47,14 +50,11 @@ export class PeerSettings {
       case settingIds.enablePush:
         if (value > 1) throw new ConnectionError("protocol_error", "invalid SETTINGS_ENABLE_PUSH");
         break;
-      case settingIds.initialWindowSize: {
+      case settingIds.initialWindowSize:
         if (value > windowMax)
           throw new ConnectionError("flow_control_error", "invalid SETTINGS_INITIAL_WINDOW_SIZE");
-        const change = value - this.initialWindow;
         this.initialWindow = value;
-        if (change !== 0) this.#onWindowChange(change);
         break;
-      }
       case settingIds.maxFrameSize:
         if (value < framePayloadMax || value > frameSizeLimit) {
           throw new ConnectionError("protocol_error", "invalid SETTINGS_MAX_FRAME_SIZE");

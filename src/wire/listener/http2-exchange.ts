@@ -2,12 +2,12 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { bodyTooLarge } from "../call/body-too-large.ts";
 import { type BodyReader, type Exchange, withAddedHeaders } from "../call/exchange.ts";
+import { overloaded } from "../call/overloaded.ts";
 import { errorCodes } from "../http2/connection-error.ts";
 import type { HeaderList } from "../http2/header-list.ts";
 import { type FlatHeaders, noTrailers, ResponseHeaders } from "../http2/response-headers.ts";
 import type { Stream } from "../http2/stream.ts";
 import type { StreamHandler } from "../http2/stream-handler.ts";
-import { wireError } from "../wire-error.ts";
 import { httpDate } from "./http-date.ts";
 
 /** The header whose value differs from call to call; see `varyingHeader` of the HTTP/2 server. */
@@ -118,8 +118,7 @@ export class Http2Exchange implements Exchange, StreamHandler {
   }
 
   onOverload(): void {
-    const message = "requests and responses under way hold too many bytes; try again";
-    this.#takeReader()?.fail(wireError(Code.ResourceExhausted, "OVERLOADED", message));
+    this.#takeReader()?.fail(overloaded());
   }
 
   #takeReader(): BodyReader | undefined {
@@ -139,7 +138,8 @@ export class Http2Exchange implements Exchange, StreamHandler {
       for (;;) {
         const part = this.#chunks?.shift();
         if (part !== undefined) {
-          this.stream.consume(part.length);
+          // Connect's library collects them; nothing tells when it drops them.
+          this.stream.retain(part.length);
           yield part;
         } else if (this.stream.requestEnded) return;
         else if (this.gone) throw new ConnectError("the client went away", Code.Canceled);
@@ -220,7 +220,8 @@ const incoming = new WeakMap<HeaderList, IncomingHttpHeaders>();
 function toIncomingHeaders(list: HeaderList): IncomingHttpHeaders {
   let headers = incoming.get(list);
   if (headers !== undefined) return headers;
-  headers = {};
+  // Without a prototype: a header may be called "constructor".
+  headers = Object.create(null) as IncomingHttpHeaders;
   for (let at = 0; at < list.fields.length; at += 2) {
     const name = list.fields[at] as string;
     const value = list.fields[at + 1] as string;

@@ -10,13 +10,21 @@ export interface ListenerLimits {
   readonly requestMs: number;
   /** HTTP/1.1: between two requests. */
   readonly keepAliveMs: number;
-  /** HTTP/1.1: a client that takes nothing of a response for so long is disconnected. */
+  /** Without progress of a request body that is waited for, or of a response that the client does not take. */
   readonly stallMs: number;
+  /** HTTP/1.1, on Linux: a peer has acknowledged nothing for so long, though bytes wait. HTTP/2 has its PING. */
+  readonly vanishedMs: number;
   /** HTTP/1.1: request line and headers. A key of 1,024 bytes is over 3 KiB when every byte is percent-encoded. */
   readonly headerBytesMax: number;
   /** Connections at a time, of all clients and of one address. More are closed at once. */
   readonly connectionsMax: number;
   readonly connectionsPerAddressMax: number;
+  /** Request bytes not yet consumed and response bytes not yet sent, for one connection. */
+  readonly connectionBytesMax: number;
+  /** Optional: 0 turns it off. A connection is to end at this age, give or take a tenth, so that clients spread anew. */
+  readonly ageMs: number;
+  /** For the calls of a connection that has reached its age. */
+  readonly ageGraceMs: number;
   readonly http2: Partial<Http2Limits>;
 }
 
@@ -27,8 +35,13 @@ export const defaultListenerLimits: ListenerLimits = {
   // Longer than the idle time of common proxies, so that they close first and never send into a closing connection.
   keepAliveMs: 75_000,
   stallMs: 60_000,
+  // With the 15 s between two heartbeats of an event stream, and what a look costs, less than 60 s.
+  vanishedMs: 30_000,
   headerBytesMax: 32 * 1024,
   connectionsMax: Number.POSITIVE_INFINITY,
   connectionsPerAddressMax: Number.POSITIVE_INFINITY,
+  connectionBytesMax: 64 * 1024 * 1024,
+  ageMs: 0,
+  ageGraceMs: 60_000,
   http2: {},
 };

@@ -3,12 +3,14 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Exchange } from "../call/exchange.ts";
-import type { ByteBudget } from "../http2/byte-budget.ts";
+import { ByteBudget } from "../http2/byte-budget.ts";
 import { createHttp2Server } from "../http2/http2-server.ts";
 import type { Stream } from "../http2/stream.ts";
 import type { WireLog } from "../wire-log.ts";
 import { hasOneHost } from "./authority.ts";
 import { gatherRequests } from "./http1/gathered-requests.ts";
+import type { Http1EndReason } from "./http1/http1-connection.ts";
+import { Http1Connections } from "./http1/http1-connections.ts";
 import { Http1Exchange } from "./http1/http1-exchange.ts";
 import { createHttp1Server } from "./http1/http1-server.ts";
 import { varyingHeader } from "./http2-exchange.ts";
@@ -26,7 +28,7 @@ export interface ListenerOptions {
   /** Responds to a request of HTTP/2. What it throws is logged and resets the stream. */
   readonly handleStream: (stream: Stream) => void;
   readonly limits?: Partial<ListenerLimits>;
-  /** Bytes of requests and responses under way, of all HTTP/2 connections. Default: no bound but those of each. */
+  /** Bytes of requests and responses under way, of all connections. Default: no bound but those of each. */
   readonly budget?: ByteBudget;
   readonly log: WireLog;
   /** Told of each connection and each HTTP/2 stream that ends before its time, with the reason in snake case. */
@@ -46,6 +48,8 @@ export interface Listener {
 }
 
 const drainPollMs = 20;
+/** A connection that was accepted just before a drain has this long for its first bytes: a request may be on the way. */
+const firstBytesMs = 500;
 
 /** Opens one port for HTTP/1.1 and HTTP/2. Resolves when it accepts connections; rejects when it cannot listen. */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
@@ -66,33 +70,45 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     }
   }
 
+  const budget = options.budget ?? new ByteBudget(Number.POSITIVE_INFINITY);
+  const { prefaceMs, headerBytesMax, stallMs, connectionBytesMax, ageMs, ageGraceMs } = limits;
+  const shared = {
+    prefaceMs,
+    headerListBytesMax: headerBytesMax,
+    stallMs,
+    connectionBytesMax,
+    ageMs,
+    ageGraceMs,
+  };
   const http2 = createHttp2Server({
     onStream: options.handleStream,
-    limits: { prefaceMs: limits.prefaceMs, headerListBytesMax: limits.headerBytesMax, ...limits.http2 },
+    limits: { ...shared, ...limits.http2 },
     varyingHeader,
-    ...(options.budget && { budget: options.budget }),
+    budget,
     onEnd: onEnded,
     onError(error) {
       log.error({ err: error }, "HTTP/2 callback threw; stream reset");
       onEnded("callback_threw");
     },
   });
+  const http1 = new Http1Connections({ limits, budget, onEnd: onEnded });
 
   function takeSocket(socket: Socket, serveHttp1: () => void): void {
-    if (tls !== undefined) {
-      if ((socket as TLSSocket).alpnProtocol === "h2") guard(socket, () => http2.accept(socket));
-      else serveHttp1();
-      return;
-    }
-    peekPreface(socket, limits.prefaceMs, (protocol) =>
+    const serve = (protocol: "http/1.1" | "h2"): void =>
       guard(socket, () => {
-        if (protocol === "h2") http2.accept(socket);
-        else serveHttp1();
-      }),
-    );
+        if (protocol === "h2") {
+          http2.accept(socket);
+        } else {
+          http1.add(socket);
+          serveHttp1();
+        }
+      });
+    if (tls !== undefined) serve((socket as TLSSocket).alpnProtocol === "h2" ? "h2" : "http/1.1");
+    else peekPreface(socket, limits.prefaceMs, serve, () => onEnded("preface_timeout"));
   }
 
-  const server = createHttp1Server(limits, tls, () => draining, takeSocket);
+  const isLast = (socket: Socket): boolean => draining || http1.find(socket)?.isOld === true;
+  const server = createHttp1Server(limits, tls, isLast, takeSocket);
   server.prependListener("connection", (socket: Socket) => {
     if (open.add(socket)) return;
     onEnded("too_many_connections");
@@ -100,10 +116,13 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   });
 
   function handleHttp1(request: IncomingMessage, response: ServerResponse): void {
-    guard(request.socket, () => {
+    const { socket } = request;
+    guard(socket, () => {
+      const connection = http1.find(socket);
+      if (connection === undefined) return;
       try {
-        if (hasOneHost(request.rawHeaders)) handle(new Http1Exchange(request, response, limits.stallMs));
-        else response.writeHead(400, { connection: "close" }).end();
+        if (hasOneHost(request.rawHeaders)) handle(new Http1Exchange(request, response, connection));
+        else connection.end("malformed_request");
       } catch (error) {
         log.error({ err: error }, "request handler threw");
         if (!response.headersSent) response.writeHead(500);
@@ -112,12 +131,30 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     });
   }
 
-  server.on("request", gatherRequests(handleHttp1));
+  function begin(request: IncomingMessage, response: ServerResponse): void {
+    http1.find(request.socket)?.begin(request, response);
+  }
+
+  const gather = gatherRequests(handleHttp1);
+  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    begin(request, response);
+    gather(request, response);
+  });
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    begin(request, response);
     handleHttp1(request, response);
     // A request that its headers alone refuse has its response by now, and its body need not come.
     guard(request.socket, () => {
       if (!response.headersSent && !response.closed) response.writeContinue();
+    });
+  });
+  // What Node refuses by itself, or gives up.
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+    guard(socket, () => {
+      const connection = http1.find(socket);
+      const reason = reasonOf(error, connection?.isReceiving === true);
+      if (reason !== undefined) connection?.end(reason);
+      socket.destroy();
     });
   });
 
@@ -136,12 +173,23 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       draining = true;
       const closed = once(server, "close");
       server.close();
-      open.destroySilent();
+      const silent = setTimeout(() => open.destroySilent(), Math.min(firstBytesMs, graceMs));
       const idle = setInterval(() => server.closeIdleConnections(), drainPollMs);
       const grace = setTimeout(() => open.destroyAll(), graceMs);
       await Promise.all([closed, http2.drain(graceMs)]);
       clearInterval(idle);
+      clearTimeout(silent);
       clearTimeout(grace);
     },
   };
+}
+
+/** What an error of Node's HTTP/1.1 server stands for; undefined when the client has just gone. */
+function reasonOf({ code }: NodeJS.ErrnoException, isReceiving: boolean): Http1EndReason | undefined {
+  if (code === "HPE_HEADER_OVERFLOW") return "header_list_too_large";
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return isReceiving ? "body_timeout" : "header_timeout";
+  if (code === "ETIMEDOUT") return "peer_vanished";
+  return code?.startsWith("HPE_") === true && code !== "HPE_INVALID_EOF_STATE"
+    ? "malformed_request"
+    : undefined;
 }

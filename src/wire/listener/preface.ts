@@ -5,15 +5,20 @@ const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
 /**
  * Reads the first bytes of a connection, until they say which protocol it speaks, puts them back and calls `decide`.
- * A connection that ends, fails or says too little within `timeoutMs` is destroyed, and `decide` is never called.
+ * A connection that ends, fails or says too little within `timeoutMs` is destroyed, and `decide` is never called;
+ * `onTimeout` is called in the last case.
  */
 export function peekPreface(
   socket: Socket,
   timeoutMs: number,
   decide: (protocol: "http/1.1" | "h2") => void,
+  onTimeout: () => void,
 ): void {
   let seen: Buffer = Buffer.alloc(0);
-  const timer = setTimeout(() => socket.destroy(), timeoutMs);
+  const timer = setTimeout(() => {
+    socket.destroy();
+    onTimeout();
+  }, timeoutMs);
   const giveUp = (): void => void socket.destroy();
 
   function stopPeeking(): void {

@@ -1,10 +1,17 @@
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { bodyTooLarge } from "../../call/body-too-large.ts";
 import { type BodyReader, type Exchange, withAddedHeaders } from "../../call/exchange.ts";
+import { overloaded } from "../../call/overloaded.ts";
+import type { Http1Connection } from "./http1-connection.ts";
 
 // How much of a refused body is read and thrown away, and for how long, so that the client gets to read the response.
 const lingerBytesMax = 16 * 1024 * 1024;
 const lingerMs = 5000;
+
+/** A larger body is written in pieces, so that a client that takes some of it is seen to make progress. */
+const pieceBytes = 64 * 1024;
+/** What one response may have waiting for the socket without being counted. */
+const uncountedBytesMax = 16 * 1024;
 
 const empty = Buffer.alloc(0);
 
@@ -13,19 +20,21 @@ export class Http1Exchange implements Exchange {
   readonly httpVersion = 1;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #stallMs: number;
+  readonly #connection: Http1Connection;
   #added: Record<string, string> | undefined = undefined;
   #reader: BodyReader | undefined = undefined;
   #first: Buffer | undefined = undefined;
   #chunks: Buffer[] | undefined = undefined;
   #bytes = 0;
   #wantsBody = false;
+  /** Bytes that are in the budget until the response is over, and the most that has waited for the socket. */
+  #held = 0;
+  #unsent = 0;
 
-  /** A client that takes nothing of a response for `stallMs` is disconnected. */
-  constructor(request: IncomingMessage, response: ServerResponse, stallMs: number) {
+  constructor(request: IncomingMessage, response: ServerResponse, connection: Http1Connection) {
     this.#request = request;
     this.#response = response;
-    this.#stallMs = stallMs;
+    this.#connection = connection;
   }
 
   get encrypted(): boolean {
@@ -66,6 +75,8 @@ export class Http1Exchange implements Exchange {
       if (this.#first === undefined) this.#first = chunk;
       else (this.#chunks ??= [this.#first]).push(chunk);
       if (this.#bytes > bytesMax) this.#dropBody()?.fail(bodyTooLarge(bytesMax));
+      // What is complete is passed on at once.
+      else if (!request.complete && !this.#holdBody(chunk.length)) this.#dropBody()?.fail(overloaded());
     });
     request.on("end", () => {
       const body =
@@ -90,7 +101,10 @@ export class Http1Exchange implements Exchange {
     try {
       // Leaving a stream destroys it, as a rule. Node then never reads on, but keeps the connection: the next request on
       // it would wait for ever.
-      yield* this.#request.iterator({ destroyOnReturn: false });
+      for await (const part of this.#request.iterator({ destroyOnReturn: false })) {
+        if (!this.#holdBody((part as Uint8Array).length)) throw overloaded();
+        yield part as Uint8Array;
+      }
     } finally {
       this.#request.resume();
     }
@@ -114,7 +128,65 @@ export class Http1Exchange implements Exchange {
     const isBare = this.method === "HEAD" || status === 304 || status === 204;
     if (isUnread) this.#linger(isBare ? "" : body);
     else if (isBare) response.end();
-    else response.end(body);
+    else if (body.length <= pieceBytes) response.end(body);
+    else this.#endInPieces(typeof body === "string" ? Buffer.from(body) : body);
+    this.#countUnsent();
+  }
+
+  #endInPieces(body: Uint8Array): void {
+    const response = this.#response;
+    let left = body;
+    const writeMore = (): void => {
+      while (left.length > pieceBytes) {
+        const piece = left.subarray(0, pieceBytes);
+        left = left.subarray(pieceBytes);
+        if (response.write(piece)) continue;
+        response.once("drain", writeMore);
+        return;
+      }
+      response.end(left);
+    };
+    writeMore();
+    if (!response.writableEnded) this.#holdUnsent(left.length);
+  }
+
+  /** False: there is no room. */
+  #holdBody(bytes: number): boolean {
+    const reason = this.#hold(bytes);
+    if (reason !== undefined) this.#connection.count(reason);
+    return reason === undefined;
+  }
+
+  /** Counts what the socket has not taken; in a pipeline, also what waits for the responses before it. */
+  #countUnsent(): void {
+    const { writableLength } = this.#response;
+    if (writableLength <= Math.max(uncountedBytesMax, this.#unsent)) return;
+    const added = writableLength - this.#unsent;
+    this.#unsent = writableLength;
+    this.#holdUnsent(added);
+  }
+
+  /** A response that has begun can only be cut off when there is no room. */
+  #holdUnsent(bytes: number): void {
+    const reason = this.#hold(bytes);
+    if (reason !== undefined) this.#connection.end(reason);
+  }
+
+  /** Counts `bytes` more until the response is over. Returns the budget that has no room; nothing is counted then. */
+  #hold(bytes: number): "connection_bytes" | "total_bytes" | undefined {
+    const { budget } = this.#connection;
+    const response = this.#response;
+    if (response.closed) return undefined;
+    const reason = budget.take(bytes);
+    if (reason !== undefined) return reason;
+    if (this.#held === 0) {
+      response.once("close", () => {
+        budget.give(this.#held);
+        this.#held = 0;
+      });
+    }
+    this.#held += bytes;
+    return undefined;
   }
 
   /**
@@ -146,7 +218,9 @@ export class Http1Exchange implements Exchange {
   }
 
   write(part: string | Uint8Array): boolean {
-    return this.gone || this.method === "HEAD" || this.#response.write(part);
+    if (this.gone || this.method === "HEAD" || this.#response.write(part)) return true;
+    this.#countUnsent();
+    return false;
   }
 
   drained(): Promise<void> {
@@ -154,12 +228,10 @@ export class Http1Exchange implements Exchange {
       const response = this.#response;
       if (this.gone) return resolve();
       const settle = (): void => {
-        clearTimeout(timer);
         response.off("drain", settle);
         response.off("close", settle);
         resolve();
       };
-      const timer = setTimeout(() => response.destroy(), this.#stallMs);
       response.once("drain", settle);
       response.once("close", settle);
     });

@@ -4,11 +4,11 @@ import type { Socket } from "node:net";
 import type { ListenerLimits } from "../limits.ts";
 import type { TlsFiles } from "../tls-files.ts";
 
-/** The one place that every HTTP/1.1 response passes, whoever writes it: while draining it also ends the connection. */
-function closingServerResponse(isDraining: () => boolean): typeof ServerResponse {
+/** The one place that every HTTP/1.1 response passes, whoever writes it: the last one also ends the connection. */
+function closingServerResponse(isLast: (socket: Socket) => boolean): typeof ServerResponse {
   class ClosingServerResponse extends ServerResponse {
     override writeHead(...head: unknown[]): this {
-      if (isDraining()) this.shouldKeepAlive = false;
+      if (isLast(this.req.socket)) this.shouldKeepAlive = false;
       return super.writeHead(...(head as Parameters<ServerResponse["writeHead"]>));
     }
   }
@@ -18,11 +18,12 @@ function closingServerResponse(isDraining: () => boolean): typeof ServerResponse
 /**
  * Node's HTTP/1.1 server, which owns the port: one that is only fed by emit('connection') enforces no headersTimeout.
  * `takeSocket` sees every connection first, once TLS is established, and calls `serveHttp1` for those that speak HTTP/1.1.
+ * A response on a socket for which `isLast` is true closes the connection.
  */
 export function createHttp1Server(
   limits: ListenerLimits,
   tls: TlsFiles | undefined,
-  isDraining: () => boolean,
+  isLast: (socket: Socket) => boolean,
   takeSocket: (socket: Socket, serveHttp1: () => void) => void,
 ): Server {
   const options = {
@@ -33,8 +34,8 @@ export function createHttp1Server(
     maxHeaderSize: limits.headerBytesMax,
     noDelay: true,
     keepAlive: true,
-    keepAliveInitialDelay: 60_000,
-    ServerResponse: closingServerResponse(isDraining),
+    keepAliveInitialDelay: limits.vanishedMs,
+    ServerResponse: closingServerResponse(isLast),
   } satisfies ServerOptions;
   const server =
     tls === undefined ? createServer(options) : createTlsServer({ ...options, ...toTlsOptions(tls, limits) });

@@ -1,0 +1,120 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { type ByteBudget, ConnectionBudget } from "../../http2/byte-budget.ts";
+import { StallTimer } from "../../http2/stall-timer.ts";
+import type { ListenerLimits } from "../limits.ts";
+
+/** Why the server ended a connection of HTTP/1.1. The words are those of HTTP/2, where it has the same reason. */
+export type Http1EndReason =
+  // The peer broke the protocol, or sent headers over the limit.
+  | "malformed_request"
+  | "header_list_too_large"
+  // The peer took too long.
+  | "header_timeout"
+  | "body_timeout"
+  | "body_stalled"
+  | "response_stalled"
+  // The peer no longer acknowledges anything.
+  | "peer_vanished"
+  // The bytes that it makes us hold are over a budget.
+  | "connection_bytes"
+  | "total_bytes"
+  // Nobody is to blame.
+  | "age"
+  | "drain_timeout";
+
+export interface Http1ConnectionOptions {
+  readonly limits: ListenerLimits;
+  readonly budget: ByteBudget;
+  readonly onEnd: (reason: Http1EndReason) => void;
+}
+
+const statusLines: Partial<Record<Http1EndReason, string>> = {
+  malformed_request: "400 Bad Request",
+  header_list_too_large: "431 Request Header Fields Too Large",
+  header_timeout: "408 Request Timeout",
+  body_timeout: "408 Request Timeout",
+  body_stalled: "408 Request Timeout",
+};
+
+/** What the server keeps about one connection of Node's HTTP/1.1 server: what it holds, and since when it waits. */
+export class Http1Connection {
+  readonly socket: Socket;
+  readonly budget: ConnectionBudget;
+  /** Past its age: the next response ends it. */
+  isOld = false;
+  #isOver = false;
+  readonly #options: Http1ConnectionOptions;
+  readonly #oldAt: number;
+  readonly #receiving = new StallTimer();
+  readonly #sending = new StallTimer();
+  /** Of the request that came last; its response may wait for others. */
+  #request: IncomingMessage | undefined = undefined;
+  #response: ServerResponse | undefined = undefined;
+
+  constructor(socket: Socket, options: Http1ConnectionOptions, now: number) {
+    this.socket = socket;
+    this.#options = options;
+    const { connectionBytesMax, ageMs } = options.limits;
+    this.budget = new ConnectionBudget(options.budget, connectionBytesMax);
+    const jitter = 0.9 + 0.2 * Math.random();
+    this.#oldAt = ageMs > 0 ? now + ageMs * jitter : Number.POSITIVE_INFINITY;
+  }
+
+  /** The headers of a request have come. */
+  begin(request: IncomingMessage, response: ServerResponse): void {
+    this.#request = request;
+    this.#response = response;
+  }
+
+  /** Whether the body of a request has not come completely. */
+  get isReceiving(): boolean {
+    return this.#request?.complete === false;
+  }
+
+  /** Whether a response is under way. */
+  get isResponding(): boolean {
+    return this.#response?.closed === false;
+  }
+
+  /** Counts something that ended early. */
+  count(reason: Http1EndReason): void {
+    this.#options.onEnd(reason);
+  }
+
+  /** Looks at the times. */
+  sweep(now: number): void {
+    const { socket } = this;
+    const { stallMs, ageGraceMs } = this.#options.limits;
+    const { bytesWritten, writableLength } = socket;
+    const sent = writableLength > 0 ? bytesWritten - writableLength : undefined;
+    if (this.#sending.elapsed(sent, now) >= stallMs) return this.end("response_stalled");
+    // A client that waits for us to read is not to blame.
+    const isAwaited = this.isReceiving && this.#request?.readableLength === 0;
+    if (this.#receiving.elapsed(isAwaited ? socket.bytesRead : undefined, now) >= stallMs)
+      return this.end("body_stalled");
+    if (now < this.#oldAt) return;
+    if (!this.isOld) this.#options.onEnd("age");
+    this.isOld = true;
+    if (now >= this.#oldAt + ageGraceMs) this.end("drain_timeout");
+  }
+
+  /** Closes the connection and counts it, with a response of a status alone where nothing has been sent yet. */
+  end(reason: Http1EndReason): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#options.onEnd(reason);
+    const status = statusLines[reason];
+    if (status !== undefined && this.#mayRespond())
+      this.socket.write(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+    this.socket.destroy();
+  }
+
+  #mayRespond(): boolean {
+    const response = this.#response;
+    if (!this.socket.writable) return false;
+    return (
+      response === undefined || response.closed || (response.socket === this.socket && !response.headersSent)
+    );
+  }
+}

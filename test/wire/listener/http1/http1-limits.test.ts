@@ -1,0 +1,236 @@
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { describe, expect, test } from "vitest";
+import type { Exchange } from "../../../../src/wire/call/exchange.ts";
+import { ByteBudget } from "../../../../src/wire/http2/byte-budget.ts";
+import type { ListenerLimits } from "../../../../src/wire/listener/limits.ts";
+import { until } from "../../../support/until.ts";
+import { ask, openSocket, readAll, reasonOf, serve } from "../../serve.ts";
+
+const MiB = 1024 * 1024;
+const KiB = 1024;
+
+async function serveHttp1(
+  limits: Partial<ListenerLimits>,
+  handle?: (exchange: Exchange) => void,
+  budgetBytes = 64 * MiB,
+) {
+  const ended: string[] = [];
+  const budget = new ByteBudget(budgetBytes);
+  const server = await serve({
+    listener: { limits, budget, onEnded: (reason) => ended.push(reason), ...(handle && { handle }) },
+  });
+  return { ...server, ended, budget };
+}
+
+/** Larger than what the kernel takes for a client that does not read. */
+const large = Buffer.alloc(16 * MiB, "v");
+
+function respondLarge(exchange: Exchange): void {
+  exchange.respond(200, {}, exchange.target === "/large" ? large : "small");
+}
+
+const put = (length: number): string =>
+  `PUT /v1/key/a HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
+const get = "GET /large HTTP/1.1\r\nHost: x\r\n\r\n";
+
+async function openUnread(port: number, ...requests: string[]): Promise<Socket> {
+  const socket = await openSocket(port);
+  socket.pause();
+  socket.write(requests.join(""));
+  return socket;
+}
+
+describe("a client that takes too long", () => {
+  test("over a request body is answered with 408 and counted", async () => {
+    const { port, ended } = await serveHttp1({ stallMs: 100 });
+    const socket = await openSocket(port);
+    socket.write(`${put(10)}abc`);
+    expect(await readAll(socket)).toMatch(/^HTTP\/1.1 408 /);
+    expect(ended).toEqual(["body_stalled"]);
+  });
+
+  test("over a request body that never stalls is disconnected and counted", async () => {
+    const { port, ended } = await serveHttp1({ requestMs: 200, headersMs: 200 });
+    const socket = await openSocket(port);
+    socket.write(put(100_000));
+    const trickle = setInterval(() => socket.write("x"), 10);
+    // What is on the way when the server closes may reset the connection before the client reads 408.
+    await until(() => ended.length > 0);
+    clearInterval(trickle);
+    expect(ended).toEqual(["body_timeout"]);
+  });
+
+  test("over headers is answered with 408 and counted", async () => {
+    const { port, ended } = await serveHttp1({ headersMs: 50 });
+    const socket = await openSocket(port);
+    socket.write("GET / HTTP/1.1\r\nHos");
+    expect(await readAll(socket)).toMatch(/^HTTP\/1.1 408 /);
+    expect(ended).toEqual(["header_timeout"]);
+  });
+
+  test("over a whole response is disconnected and counted, and its bytes are free again", async () => {
+    const { port, ended, budget } = await serveHttp1({ stallMs: 200 }, respondLarge);
+    const socket = await openUnread(port, get);
+    await until(() => budget.used > 0);
+    await until(() => ended.length > 0);
+    expect(ended).toEqual(["response_stalled"]);
+    await until(() => budget.used === 0);
+    socket.destroy();
+  });
+
+  test("over an event stream is disconnected and counted", async () => {
+    async function stream(exchange: Exchange): Promise<void> {
+      exchange.begin(200, {});
+      while (!exchange.gone) if (!exchange.write(large)) await exchange.drained();
+    }
+    const { port, ended, budget } = await serveHttp1({ stallMs: 200 }, (exchange) => void stream(exchange));
+    const socket = await openUnread(port, get);
+    await until(() => ended.length > 0);
+    expect(ended).toEqual(["response_stalled"]);
+    await until(() => budget.used === 0);
+    socket.destroy();
+  });
+
+  test("but makes progress gets its response", async () => {
+    const { port, ended } = await serveHttp1({ stallMs: 500 }, respondLarge);
+    const socket = await openUnread(port, get);
+    let bytes = 0;
+    socket.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      // A pause after each MiB, 1.6 s in all.
+      if (bytes % MiB < chunk.length) {
+        socket.pause();
+        setTimeout(() => socket.resume(), 100);
+      }
+    });
+    socket.resume();
+    await until(() => bytes > large.length);
+    expect(ended).toEqual([]);
+    socket.destroy();
+  });
+
+  test("and waits for its handler is not disconnected", async () => {
+    const { port, ended } = await serveHttp1({ stallMs: 50 }, (exchange) => {
+      setTimeout(() => exchange.respond(200, {}, "late"), 400);
+    });
+    // More than Node reads ahead of a handler.
+    const body = Buffer.alloc(MiB);
+    expect((await ask(port, "PUT", "/", { body })).body).toBe("late");
+    expect(ended).toEqual([]);
+  });
+});
+
+describe("what a client makes the server hold is bounded:", () => {
+  test("unfinished bodies are refused with OVERLOADED beyond it, and others are served", async () => {
+    const { port, ended, budget } = await serveHttp1({}, undefined, 2 * MiB);
+    const sockets = await Promise.all(Array.from({ length: 8 }, () => openSocket(port)));
+    const answers = sockets.map((socket) => once(socket, "data"));
+    for (const socket of sockets)
+      socket.write(Buffer.concat([Buffer.from(put(MiB)), Buffer.alloc(512 * KiB)]));
+    const [first] = (await Promise.race(answers)) as [Buffer];
+    expect(String(first)).toMatch(/^HTTP\/1.1 503 [^]*retry-after: 1[^]*OVERLOADED/i);
+    await until(() => ended.length >= 4);
+    expect(new Set(ended)).toEqual(new Set(["total_bytes"]));
+    expect(budget.used).toBeLessThanOrEqual(2 * MiB);
+    expect((await ask(port, "PUT", "/v1/key/b", { body: "x" })).status).toBe(201);
+    for (const socket of sockets) socket.destroy();
+    await until(() => budget.used === 0);
+  });
+
+  test("unread responses cut their connections off beyond it, and others are served", async () => {
+    const { port, ended, budget } = await serveHttp1({}, respondLarge, 40 * MiB);
+    const sockets = await Promise.all(Array.from({ length: 6 }, () => openUnread(port, get)));
+    await until(() => ended.length >= 3);
+    expect(new Set(ended)).toEqual(new Set(["total_bytes"]));
+    expect(budget.used).toBeLessThanOrEqual(40 * MiB);
+    expect((await ask(port, "GET", "/")).body).toBe("small");
+    for (const socket of sockets) socket.destroy();
+    await until(() => budget.used === 0);
+  });
+
+  test("unread responses of one pipeline cut it off", async () => {
+    const { port, ended, budget } = await serveHttp1({ connectionBytesMax: 32 * MiB }, respondLarge);
+    const socket = await openUnread(port, get.repeat(200));
+    await until(() => ended.length > 0);
+    expect(ended).toEqual(["connection_bytes"]);
+    await until(() => budget.used === 0);
+    socket.destroy();
+  });
+
+  test("a body in many parts that is read frees what it held", async () => {
+    const { port, budget } = await serveHttp1({});
+    for (let round = 0; round < 3; round++) {
+      expect((await ask(port, "PUT", "/v1/key/a", { body: Buffer.alloc(MiB) })).status).toBe(201);
+    }
+    await until(() => budget.used === 0);
+  });
+});
+
+describe("what Node refuses by itself is counted:", () => {
+  test.each([
+    ["garbage", "NONSENSE\r\n\r\n", 400, "malformed_request"],
+    ["two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "malformed_request"],
+    [
+      "large headers",
+      `GET / HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(40_000)}\r\n\r\n`,
+      431,
+      "header_list_too_large",
+    ],
+  ])("%s", async (_name, request, status, reason) => {
+    const { port, ended } = await serveHttp1({});
+    const socket = await openSocket(port);
+    socket.write(request);
+    expect(Number((await readAll(socket)).slice(9, 12))).toBe(status);
+    expect(ended).toEqual([reason]);
+  });
+
+  test("a connection that says too little", async () => {
+    const { port, ended } = await serveHttp1({ prefaceMs: 30 });
+    expect(await readAll(await openSocket(port))).toBe("");
+    expect(ended).toEqual(["preface_timeout"]);
+  });
+
+  test("a second request in a pipeline that is malformed does not corrupt the response before it", async () => {
+    const { port, ended } = await serveHttp1({}, (exchange) => {
+      exchange.begin(200, { "content-length": "100" });
+      exchange.write("begun");
+    });
+    const socket = await openSocket(port);
+    socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    await once(socket, "data");
+    socket.write("NONSENSE\r\n\r\n");
+    expect(await readAll(socket)).not.toContain("HTTP/1.1 400");
+    expect(ended).toEqual(["malformed_request"]);
+  });
+});
+
+test("a connection past its age ends with its next response", async () => {
+  const { port, ended } = await serveHttp1({ ageMs: 100 });
+  const socket = await openSocket(port);
+  const request = "GET /v1/key HTTP/1.1\r\nHost: x\r\n\r\n";
+  socket.write(request);
+  const [first] = (await once(socket, "data")) as [Buffer];
+  expect(String(first)).toContain("Connection: keep-alive");
+  await until(() => ended.includes("age"));
+  socket.write(request);
+  expect(await readAll(socket)).toMatch(/^HTTP\/1.1 200 [^]*Connection: close/);
+  expect(ended).toEqual(["age"]);
+});
+
+test("a response that outlives the age of its connection is cut off after a grace", async () => {
+  const { port, ended } = await serveHttp1({ ageMs: 50, ageGraceMs: 50 }, (exchange) =>
+    exchange.begin(200, {}),
+  );
+  const socket = await openUnread(port, get);
+  socket.resume();
+  await once(socket, "close");
+  expect(ended).toEqual(["age", "drain_timeout"]);
+});
+
+test("an RPC that is refused before its body came, and a 405 of the OpenAPI document, are counted", async () => {
+  const { port, failed } = await serve();
+  const answer = await ask(port, "POST", "/v1/openapi.json");
+  expect([answer.status, reasonOf(answer)]).toEqual([405, "METHOD_NOT_ALLOWED"]);
+  expect(failed).toEqual([["", "METHOD_NOT_ALLOWED"]]);
+});
