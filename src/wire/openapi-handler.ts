@@ -1,14 +1,20 @@
 import { Code } from "@connectrpc/connect";
 import document from "../../gen/openapi.json" with { type: "json" };
+import type { CallOptions } from "./call/call.ts";
+import { respondEncoded } from "./call/content-encoding.ts";
 import type { Exchange } from "./call/exchange.ts";
 import { respondWithError } from "./rest/error-response.ts";
-import { type OnError, wireError } from "./wire-error.ts";
+import { wireError } from "./wire-error.ts";
 
 /** Where the OpenAPI document of the REST routes is served. */
 export const openApiPath = "/v1/openapi.json";
 
 /** Responds to every request for the document. */
-export function createOpenApiHandler(onError: OnError): (exchange: Exchange) => void {
+export function createOpenApiHandler({
+  onError,
+  log,
+  compression,
+}: CallOptions): (exchange: Exchange) => void {
   let body: Buffer | undefined;
   return (exchange) => {
     const { method } = exchange;
@@ -19,6 +25,10 @@ export function createOpenApiHandler(onError: OnError): (exchange: Exchange) => 
       return respondWithError(exchange, error, undefined, { allow: "GET, HEAD" });
     }
     body ??= Buffer.from(JSON.stringify(document));
-    exchange.respond(200, { "content-type": "application/json" }, body);
+    const headers = { "content-type": "application/json" };
+    respondEncoded(exchange, compression, 200, headers, body)?.catch((error: unknown) => {
+      log.error({ err: error }, "response could not be written");
+      exchange.abort();
+    });
   };
 }

@@ -8,6 +8,7 @@ import {
 } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { Limits } from "../limits.ts";
 import { type AllowedHosts, createHostCheck } from "./allowed-hosts.ts";
+import { Compression } from "./call/compression.ts";
 import type { Exchange } from "./call/exchange.ts";
 import { splitRequestTarget } from "./call/request-target.ts";
 import { createConnectMount } from "./connect/connect-mount.ts";
@@ -15,6 +16,7 @@ import { createConnectRoute } from "./connect/route.ts";
 import { type CorsOrigins, createCrossOriginPolicy } from "./cross-origin.ts";
 import { createGrpcRoute } from "./grpc/route.ts";
 import { createGrpcWebRoute } from "./grpc-web/route.ts";
+import { ByteBudget } from "./http2/byte-budget.ts";
 import type { Stream } from "./http2/stream.ts";
 import { sendIndexPage } from "./index-page.ts";
 import { isValidAuthority } from "./listener/authority.ts";
@@ -36,6 +38,8 @@ export interface RouterOptions {
   readonly services: readonly ServiceRegistration[];
   readonly limits: Limits;
   readonly log: WireLog;
+  /** Bytes of requests and responses under way, of all connections. Default: no bound. */
+  readonly budget?: ByteBudget;
   /** Aborts the signal of every running call, with its own reason: a ConnectError reaches the client. */
   readonly shutdownSignal: AbortSignal;
   /** What REST does otherwise than the HTTP rules say. Default: those of our services. */
@@ -69,7 +73,8 @@ const rpcType = /^application\/(?:grpc|connect\+|proto)/i;
 export function createRouter(routerOptions: RouterOptions): Router {
   const onError: OnError = (path, error) => routerOptions.onCallFailed?.(methods.get(path), reasonOf(error));
   const { requestBytesMax } = routerOptions.limits;
-  const options = { ...routerOptions, onError, requestBytesMax };
+  const compression = new Compression(routerOptions.budget ?? new ByteBudget(Number.POSITIVE_INFINITY));
+  const options = { ...routerOptions, onError, requestBytesMax, compression };
   const { services, shutdownSignal } = options;
   // Each running call listens; their number is bounded by the connections, and more than ten are no leak.
   setMaxListeners(0, shutdownSignal);
@@ -131,7 +136,7 @@ export function createRouter(routerOptions: RouterOptions): Router {
     else respondWithError(exchange, error);
   }
 
-  const openApi = createOpenApiHandler(onError);
+  const openApi = createOpenApiHandler(options);
 
   function handle(exchange: Exchange): void {
     const { method } = exchange;

@@ -7,7 +7,7 @@ import { createRouter, type RouterOptions } from "./router.ts";
 export { isLoopback } from "./allowed-hosts.ts";
 export type { TlsFiles };
 
-export interface WireOptions extends RouterOptions {
+export interface WireOptions extends Omit<RouterOptions, "budget"> {
   /** Port 0 picks a free one. */
   readonly address: { readonly host: string; readonly port: number };
   readonly tls?: TlsFiles;
@@ -20,14 +20,15 @@ export interface WireOptions extends RouterOptions {
 
 /** Serves the services in every protocol on one port. Resolves when it accepts connections; rejects when it cannot listen. */
 export async function openWire(options: WireOptions): Promise<Listener> {
-  const router = createRouter(options);
+  const budget = new ByteBudget(options.inflightBytesMax);
+  const router = createRouter({ ...options, budget });
   return openListener({
     address: options.address,
     ...(options.tls && { tls: options.tls }),
     handle: (exchange) => router.handle(exchange),
     handleStream: (stream) => router.handleStream(stream),
     limits: options.listenerLimits,
-    budget: new ByteBudget(options.inflightBytesMax),
+    budget,
     log: options.log,
     onEnded: options.onEnded,
   });

@@ -1,8 +1,11 @@
 import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
 import type { MethodEntry } from "../method-table.ts";
-import { type ErrorListeners, toReportedError } from "../wire-error.ts";
+import { type ErrorListeners, toReportedError, wireError } from "../wire-error.ts";
 import { CallContext } from "./call-context.ts";
+import { type Compression, isEncoding } from "./compression.ts";
 import type { BodyReader, Exchange } from "./exchange.ts";
+import { overloaded } from "./overloaded.ts";
 import type { Protocol } from "./protocol.ts";
 
 const noBytes = Buffer.alloc(0);
@@ -11,6 +14,7 @@ type MessageInit = MessageInitShape<DescMessage>;
 
 export interface CallOptions extends ErrorListeners {
   readonly requestBytesMax: number;
+  readonly compression: Compression;
   /** Aborts the signal of every running call. */
   readonly shutdownSignal: AbortSignal;
 }
@@ -20,6 +24,7 @@ export class Call extends CallContext implements BodyReader {
   readonly #protocol: Protocol;
   readonly #options: CallOptions;
   #settled = false;
+  #heldBytes = 0;
 
   constructor(
     entry: MethodEntry,
@@ -46,17 +51,57 @@ export class Call extends CallContext implements BodyReader {
   }
 
   #readBody(): void {
-    this.exchange.readBody(this.#options.requestBytesMax + this.#protocol.envelopeBytes, this);
+    this.exchange.readBody(this.#protocol.bodyBytesMax(this.#options.requestBytesMax), this);
   }
 
   receive(bytes: Buffer, start: number, end: number): void {
     try {
       const request = this.#protocol.decode(this, bytes, start, end);
-      if (this.entry.spec.kind === "unary") this.#callUnary(request);
-      else this.#callStreaming(request);
+      if (request instanceof Promise) void this.#receiveLater(request);
+      else this.#callHandler(request);
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  async #receiveLater(decoding: Promise<Message>): Promise<void> {
+    try {
+      const request = await decoding;
+      if (this.exchange.gone) this.abandon();
+      else if (!this.#settled) this.#callHandler(request);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #callHandler(request: Message): void {
+    if (this.entry.spec.kind === "unary") this.#callUnary(request);
+    else this.#callStreaming(request);
+  }
+
+  /** Decompresses a copy of `bytes` and decodes it. What it holds is counted until the call is over. */
+  async decompress(
+    encoding: string | undefined,
+    bytes: Uint8Array,
+    decode: (bytes: Buffer) => Message,
+  ): Promise<Message> {
+    const { compression, requestBytesMax } = this.#options;
+    if (!isEncoding(encoding)) {
+      const message = "the request is compressed, but no encoding is named";
+      throw wireError(Code.Internal, "REQUEST_MALFORMED", message);
+    }
+    const content = await compression.decompress(encoding, Buffer.from(bytes), requestBytesMax);
+    if (this.#settled || !compression.budget.take(content.length)) throw overloaded();
+    this.#heldBytes += content.length;
+    return decode(content);
+  }
+
+  override finish(): void {
+    if (this.#heldBytes > 0) {
+      this.#options.compression.budget.give(this.#heldBytes);
+      this.#heldBytes = 0;
+    }
+    super.finish();
   }
 
   abandon(): void {
@@ -96,7 +141,17 @@ export class Call extends CallContext implements BodyReader {
     this.finish();
     if (this.exchange.gone) return;
     try {
-      this.#protocol.respond(this, response);
+      const sent = this.#protocol.respond(this, response);
+      if (sent instanceof Promise) void this.#settleLater(sent);
+      else this.#settled = true;
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  async #settleLater(sending: Promise<void>): Promise<void> {
+    try {
+      await sending;
       this.#settled = true;
     } catch (error) {
       this.fail(error);

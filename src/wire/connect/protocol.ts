@@ -4,16 +4,19 @@ import type { ConnectError } from "@connectrpc/connect";
 import { mergeNonProtocolHeaders } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, errorToJsonBytes, trailerMux } from "@connectrpc/connect/protocol-connect";
 import type { Call } from "../call/call.ts";
+import { isEncoding } from "../call/compression.ts";
+import { respondEncoded } from "../call/content-encoding.ts";
 import { toNodeHeaders } from "../call/node-headers.ts";
+import type { RpcProtocol } from "../call/rpc-protocol.ts";
 import { parseConnectTimeout, type Timeout } from "../call/timeouts.ts";
-import type { UnaryProtocol } from "../call/unary-protocol.ts";
+import { isKnownEncoding } from "../grpc/only-message.ts";
 import type { MessageCodec } from "../protobuf/codecs.ts";
 
-/** Unary calls of Connect, uncompressed, by POST. */
-export class ConnectProtocol implements UnaryProtocol {
+/** Unary calls of Connect by POST. */
+export class ConnectProtocol implements RpcProtocol {
   readonly name = "connect";
   readonly takesBody = true;
-  readonly envelopeBytes = 0;
+  readonly kind = "unary";
   readonly #contentType: string;
   readonly #codec: MessageCodec;
   readonly #jsonOptions: { registry: Registry; alwaysEmitImplicit: boolean };
@@ -26,8 +29,7 @@ export class ConnectProtocol implements UnaryProtocol {
 
   knows(headers: IncomingHttpHeaders): boolean {
     return (
-      (headers["content-encoding"] ?? "identity") === "identity" &&
-      (headers["connect-protocol-version"] ?? "1") === "1"
+      isKnownEncoding(headers["content-encoding"]) && (headers["connect-protocol-version"] ?? "1") === "1"
     );
   }
 
@@ -35,17 +37,23 @@ export class ConnectProtocol implements UnaryProtocol {
     return parseConnectTimeout(headers["connect-timeout-ms"]);
   }
 
-  decode(call: Call, bytes: Buffer, start: number, end: number): Message {
-    return this.#codec.decode(call.entry.spec.method.input, bytes, start, end);
+  bodyBytesMax(messageBytesMax: number): number {
+    return messageBytesMax;
   }
 
-  respond(call: Call, response: MessageInitShape<DescMessage>): void {
-    const body = this.#codec.encode(call.entry.spec.method.output, response);
-    call.exchange.respond(
-      200,
-      { ...handlerHeaders(call, undefined), "content-type": this.#contentType },
-      body,
+  decode(call: Call, bytes: Buffer, start: number, end: number): Message | Promise<Message> {
+    const { input } = call.entry.spec.method;
+    const encoding = call.exchange.headers["content-encoding"];
+    if (!isEncoding(encoding) || start === end) return this.#codec.decode(input, bytes, start, end);
+    return call.decompress(encoding, bytes.subarray(start, end), (message) =>
+      this.#codec.decode(input, message),
     );
+  }
+
+  respond(call: Call, response: MessageInitShape<DescMessage>): void | Promise<void> {
+    const body = this.#codec.encode(call.entry.spec.method.output, response);
+    const headers = { ...handlerHeaders(call, undefined), "content-type": this.#contentType };
+    return respondEncoded(call.exchange, call.options.compression, 200, headers, body);
   }
 
   fail(call: Call, error: ConnectError): void {

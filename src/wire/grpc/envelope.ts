@@ -15,7 +15,7 @@ import { wireError } from "../wire-error.ts";
  */
 export const envelopeHeaderBytes = 5;
 
-const compressedFlag = 0x01;
+export const compressedFlag = 0x01;
 
 export function encodeEnvelope(data: Uint8Array, flags = 0): Buffer {
   const envelope = Buffer.allocUnsafe(envelopeHeaderBytes + data.length);
@@ -44,10 +44,17 @@ export function fillEnvelopeHeader(target: Buffer, start: number, length: number
   target[start + 4] = length;
 }
 
+/** Where a message is, and whether it is compressed. */
+export interface FoundMessage {
+  readonly start: number;
+  readonly end: number;
+  readonly isCompressed: boolean;
+}
+
 /**
- * Where the data of the only message in a request begins; they end with the request, save for envelopes with a flag of
- * `skippedFlags`, which are no messages. Throws REQUEST_MALFORMED when there is none, when one is cut off or compressed, or
- * when another one follows; REQUEST_TOO_LARGE when one promises more than `bytesMax`.
+ * Where the data of the only message in a request are. Envelopes with a flag of `skippedFlags` are no messages. Throws
+ * REQUEST_MALFORMED when there is no message, when one is cut off, or when another one follows; REQUEST_TOO_LARGE when one
+ * promises more than `bytesMax`.
  */
 export function findOnlyMessage(
   bytes: Buffer,
@@ -55,8 +62,8 @@ export function findOnlyMessage(
   end: number,
   bytesMax: number,
   skippedFlags = 0,
-): { readonly start: number; readonly end: number } {
-  let found: { start: number; end: number } | undefined;
+): FoundMessage {
+  let found: FoundMessage | undefined;
   for (let at = start; at < end; ) {
     const from = at + envelopeHeaderBytes;
     if (from > end) throw malformed(Code.InvalidArgument, "the request is cut off");
@@ -64,15 +71,12 @@ export function findOnlyMessage(
     if (length > bytesMax) throw bodyTooLarge(bytesMax);
     if (from + length > end) throw malformed(Code.InvalidArgument, "the request is cut off");
     const flags = bytes[at] as number;
-    if ((flags & compressedFlag) !== 0) {
-      throw malformed(Code.Internal, "the request is compressed, but no encoding is named");
-    }
     at = from + length;
     if ((flags & skippedFlags) !== 0) continue;
     if (found !== undefined) {
       throw malformed(Code.Unimplemented, "the call has more than one request message");
     }
-    found = { start: from, end: at };
+    found = { start: from, end: at, isCompressed: (flags & compressedFlag) !== 0 };
   }
   if (found === undefined) throw malformed(Code.Unimplemented, "the call has no request message");
   return found;

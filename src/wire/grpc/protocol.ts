@@ -1,40 +1,78 @@
 import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import type { Call } from "../call/call.ts";
+import type { Encoding } from "../call/compression.ts";
 import type { Protocol } from "../call/protocol.ts";
 import { type FlatHeaders, ResponseHeaders } from "../http2/response-headers.ts";
 import type { Stream } from "../http2/stream.ts";
 import type { Http2Exchange } from "../listener/http2-exchange.ts";
 import type { MessageCodec } from "../protobuf/codecs.ts";
-import { envelopeHeaderBytes, fillEnvelopeHeader, findOnlyMessage } from "./envelope.ts";
+import { compressedFlag, encodeEnvelope, envelopeHeaderBytes, fillEnvelopeHeader } from "./envelope.ts";
+import { decodeOnlyMessage } from "./only-message.ts";
 import { setGrpcStatus } from "./status.ts";
-import { streamMessages } from "./stream.ts";
+import { SharedEnvelopes, type StreamEnds, streamMessages } from "./stream.ts";
 
 const trailersOk = ResponseHeaders.trailers({ "grpc-status": "0" });
 
 /** Responses are encoded here and copied from here into the frames of their connection, within one call. */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 
-/** gRPC on a stream of our own HTTP/2: unary and server-streaming calls, uncompressed. */
-export class GrpcProtocol implements Protocol {
+/** Smaller responses are not compressed. */
+const compressedBytesMin = 1024;
+
+/** gRPC on a stream of our own HTTP/2: unary and server-streaming calls. */
+export class GrpcProtocol implements Protocol, StreamEnds {
   readonly name = "grpc";
   readonly takesBody = true;
-  readonly envelopeBytes = envelopeHeaderBytes;
   readonly #codec: MessageCodec;
   readonly #headersOk: ResponseHeaders;
+  readonly #envelopes: SharedEnvelopes;
+  /** That of requests. Responses to compressed requests are compressed alike: the client shows what it wants. */
+  readonly #encoding: Encoding | undefined;
 
   /** `contentType` is that of responses. */
-  constructor(contentType: string, codec: MessageCodec) {
+  constructor(contentType: string, codec: MessageCodec, encoding?: Encoding) {
     this.#codec = codec;
     this.#headersOk = ResponseHeaders.headers(200, { "content-type": contentType });
+    this.#envelopes = new SharedEnvelopes(codec);
+    this.#encoding = encoding;
   }
 
-  decode(call: Call, bytes: Buffer, start: number, end: number): Message {
-    const data = findOnlyMessage(bytes, start, end, call.options.requestBytesMax);
-    return this.#codec.decode(call.entry.spec.method.input, bytes, data.start, data.end);
+  bodyBytesMax(messageBytesMax: number): number {
+    return messageBytesMax + envelopeHeaderBytes;
   }
 
-  respond(call: Call, response: MessageInitShape<DescMessage>): void {
+  decode(call: Call, bytes: Buffer, start: number, end: number): Message | Promise<Message> {
+    return decodeOnlyMessage(call, this.#codec, this.#encoding, bytes, start, end);
+  }
+
+  respond(call: Call, response: MessageInitShape<DescMessage>): void | Promise<void> {
+    if (this.#encoding === undefined) this.#respond(call, response);
+    else return this.#respondCompressed(call, response, this.#encoding);
+  }
+
+  async #respondCompressed(
+    call: Call,
+    response: MessageInitShape<DescMessage>,
+    encoding: Encoding,
+  ): Promise<void> {
+    const message = this.#codec.encode(call.entry.spec.method.output, response);
+    const compressed =
+      message.length > compressedBytesMin && acceptsEncoding(call, encoding)
+        ? await call.options.compression.compress(encoding, message)
+        : undefined;
+    const stream = streamOf(call);
+    if (compressed === undefined) {
+      this.begin(call);
+      stream.write(encodeEnvelope(message));
+    } else {
+      stream.respond(this.#headersOk, [...flatten(call.responseHeaderIfAny), "grpc-encoding", encoding]);
+      stream.write(encodeEnvelope(compressed, compressedFlag));
+    }
+    this.end(call);
+  }
+
+  #respond(call: Call, response: MessageInitShape<DescMessage>): void {
     const stream = streamOf(call);
     const { buffer, start, end } = this.#codec.encodeInto(
       call.entry.spec.method.output,
@@ -56,7 +94,7 @@ export class GrpcProtocol implements Protocol {
   }
 
   stream(call: Call, messages: AsyncGenerator<Message, void, undefined>): Promise<void> {
-    return streamMessages(this, this.#codec, call, messages);
+    return streamMessages(this, this.#envelopes, call, messages);
   }
 
   /** Sends the headers of a response with messages. */
@@ -86,6 +124,13 @@ export class GrpcProtocol implements Protocol {
 /** Calls of this protocol come on streams of our own HTTP/2 only. */
 function streamOf(call: Call): Stream {
   return (call.exchange as Http2Exchange).stream;
+}
+
+function acceptsEncoding({ exchange }: Call, encoding: Encoding): boolean {
+  const accepted = exchange.headers["grpc-accept-encoding"] ?? "";
+  return String(accepted)
+    .split(",")
+    .some((name) => name.trim() === encoding);
 }
 
 const envelopeHeader = Buffer.alloc(envelopeHeaderBytes);

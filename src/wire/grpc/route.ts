@@ -1,4 +1,5 @@
 import { Call, type CallOptions } from "../call/call.ts";
+import { type Encoding, isEncoding } from "../call/compression.ts";
 import { parseGrpcTimeout } from "../call/timeouts.ts";
 import type { HeaderList } from "../http2/header-list.ts";
 import type { Stream } from "../http2/stream.ts";
@@ -20,31 +21,31 @@ interface FoundRoute {
 }
 
 /**
- * The fast path of gRPC: unary and server-streaming calls without compression. Clients send the same headers for each
- * call, and equal headers are one object: the route is found once for each of them.
+ * The fast path of gRPC: unary and server-streaming calls. Clients send the same headers for each call, and equal headers
+ * are one object: the route is found once for each of them.
  */
 export function createGrpcRoute(
   methods: ReadonlyMap<string, MethodEntry>,
   codecs: Codecs,
   options: CallOptions,
 ): GrpcRoute {
-  const proto = new GrpcProtocol("application/grpc+proto", codecs.binary);
-  const protocols = new Map([
-    // The short form means protobuf. Responses have the long one.
-    ["application/grpc", proto],
-    ["application/grpc+proto", proto],
-    ["application/grpc+json", new GrpcProtocol("application/grpc+json", codecs.json)],
-  ]);
+  const protocols = new Map(
+    ["identity", "gzip", "br"].map((name) => [
+      name,
+      createProtocols(codecs, isEncoding(name) ? name : undefined),
+    ]),
+  );
   const foundRoutes = new WeakMap<HeaderList, FoundRoute | null>();
 
   function find(headers: HeaderList): FoundRoute | null {
-    const protocol = protocols.get(headers.contentType ?? "");
+    const protocol = protocols
+      .get(headers.get("grpc-encoding") ?? "identity")
+      ?.get(headers.contentType ?? "");
     if (protocol === undefined || headers.method !== "POST") return null;
     const entry = methods.get(headers.path as string);
     const kind = entry?.spec.kind;
     if (entry === undefined || (kind !== "unary" && kind !== "server_streaming")) return null;
     if (!isValidAuthority(headers.authority)) return null;
-    if ((headers.get("grpc-encoding") ?? "identity") !== "identity") return null;
     if (unusualHeaders.some((name) => headers.get(name) !== undefined)) return null;
     return { entry, protocol };
   }
@@ -59,4 +60,15 @@ export function createGrpcRoute(
     new Call(found.entry, new Http2Exchange(stream), found.protocol, options, timeoutMs).begin();
     return true;
   };
+}
+
+/** By content type, for one encoding of messages. */
+function createProtocols(codecs: Codecs, encoding: Encoding | undefined): ReadonlyMap<string, GrpcProtocol> {
+  const proto = new GrpcProtocol("application/grpc+proto", codecs.binary, encoding);
+  return new Map([
+    // The short form means protobuf. Responses have the long one.
+    ["application/grpc", proto],
+    ["application/grpc+proto", proto],
+    ["application/grpc+json", new GrpcProtocol("application/grpc+json", codecs.json, encoding)],
+  ]);
 }

@@ -1,16 +1,43 @@
-import type { Message } from "@bufbuild/protobuf";
+import type { DescMessage, Message } from "@bufbuild/protobuf";
 import type { Call } from "../call/call.ts";
 import type { MessageCodec } from "../protobuf/codecs.ts";
 import { encodeMessage } from "./envelope.ts";
-import type { GrpcProtocol } from "./protocol.ts";
+
+/** How a protocol begins and ends a response of several messages. */
+export interface StreamEnds {
+  /** Sends the headers. */
+  begin(call: Call): void;
+  /** Ends a response that went well. */
+  end(call: Call): void;
+}
+
+/** Encodes messages into envelopes: calls that wait for the same get the same message, which is encoded once for all of them. */
+export class SharedEnvelopes {
+  readonly #encode: (message: DescMessage, value: Message) => Buffer;
+  readonly #envelopes = new WeakMap<Message, Buffer>();
+
+  /** `transform` changes each envelope into what is sent. Default: nothing. */
+  constructor(codec: MessageCodec, transform: (envelope: Buffer) => Buffer = (envelope) => envelope) {
+    this.#encode = (message, value) => transform(encodeMessage(codec, message, value));
+  }
+
+  encode(call: Call, message: Message): Buffer {
+    let envelope = this.#envelopes.get(message);
+    if (envelope === undefined) {
+      envelope = this.#encode(call.entry.spec.method.output, message);
+      this.#envelopes.set(message, envelope);
+    }
+    return envelope;
+  }
+}
 
 /**
  * Sends the messages of a server-streaming call; the next one is pulled when the client has taken the last. Rejects with
  * what the handler threw.
  */
 export async function streamMessages(
-  protocol: GrpcProtocol,
-  codec: MessageCodec,
+  ends: StreamEnds,
+  envelopes: SharedEnvelopes,
   call: Call,
   messages: AsyncGenerator<Message, void, undefined>,
 ): Promise<void> {
@@ -18,27 +45,13 @@ export async function streamMessages(
   let begun = false;
   for await (const message of messages) {
     if (exchange.gone) return;
-    const envelope = encodeShared(codec, call, message);
-    if (!begun) protocol.begin(call);
+    const envelope = envelopes.encode(call, message);
+    if (!begun) ends.begin(call);
     begun = true;
     if (!exchange.write(envelope)) await exchange.drained();
     if (exchange.gone) return;
   }
   if (exchange.gone) return;
-  if (!begun) protocol.begin(call);
-  protocol.end(call);
-}
-
-// Calls that wait for the same get the same message, which is then encoded once for all of them.
-const envelopes = new WeakMap<MessageCodec, WeakMap<Message, Buffer>>();
-
-function encodeShared(codec: MessageCodec, call: Call, message: Message): Buffer {
-  let ofCodec = envelopes.get(codec);
-  if (ofCodec === undefined) envelopes.set(codec, (ofCodec = new WeakMap()));
-  let envelope = ofCodec.get(message);
-  if (envelope === undefined) {
-    envelope = encodeMessage(codec, call.entry.spec.method.output, message);
-    ofCodec.set(message, envelope);
-  }
-  return envelope;
+  if (!begun) ends.begin(call);
+  ends.end(call);
 }

@@ -8,6 +8,7 @@ import {
 } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import type { Call } from "../call/call.ts";
+import { respondEncoded } from "../call/content-encoding.ts";
 import type { Protocol } from "../call/protocol.ts";
 import type { RequestTarget } from "../call/request-target.ts";
 import type { ListLimits } from "../protobuf/codecs.ts";
@@ -30,7 +31,6 @@ export interface RestProtocolOptions {
 /** REST, for one request: what its HTTP rule and the convention of its method say. */
 export class RestProtocol implements Protocol {
   readonly name = "rest";
-  readonly envelopeBytes = 0;
   readonly #match: RouteMatch<BoundRule>;
   readonly #target: RequestTarget;
   readonly #options: RestProtocolOptions;
@@ -43,6 +43,10 @@ export class RestProtocol implements Protocol {
 
   get takesBody(): boolean {
     return this.#match.route.body !== undefined;
+  }
+
+  bodyBytesMax(messageBytesMax: number): number {
+    return messageBytesMax;
   }
 
   /** Why the encoding of a body cannot be read; undefined when it can. */
@@ -58,7 +62,8 @@ export class RestProtocol implements Protocol {
     return readRequest(this.#match, exchange.headers, this.#target, content, this.#options);
   }
 
-  respond({ exchange, entry, responseHeaderIfAny }: Call, init: MessageInitShape<DescMessage>): void {
+  respond(call: Call, init: MessageInitShape<DescMessage>): void | Promise<void> {
+    const { exchange, entry, responseHeaderIfAny, options } = call;
     const { convention } = this.#match.route;
     const json = (): string => this.#toJson(create(entry.spec.method.output, init));
     const { status, headers, body } =
@@ -66,7 +71,10 @@ export class RestProtocol implements Protocol {
     if (responseHeaderIfAny !== undefined) {
       for (const [name, value] of responseHeaderIfAny) headers[name] ??= value;
     }
-    exchange.respond(status, headers, body);
+    // Values of bytes are not compressed: nothing says whether that would make them smaller.
+    if (headers["content-type"] === "application/octet-stream")
+      return exchange.respond(status, headers, body);
+    return respondEncoded(exchange, options.compression, status, headers, body);
   }
 
   async stream(call: Call, messages: AsyncGenerator<Message, void, undefined>): Promise<void> {

@@ -38,7 +38,7 @@ interface Reading {
  * - What is not protobuf is the client's fault: invalid_argument in the fast paths, internal in Connect.
  * - A message of which there is the envelope's header only is cut off for the fast paths, and none at all for Connect.
  * - Of a second message and one that cannot be decoded, the fast paths report of the second first.
- * - The fast paths never compress responses. Bodies are compared after decompression.
+ * - Each compresses other responses. Bodies are compared after decompression.
  * - An error without headers of the handler is one block (Trailers-Only) in the fast paths, two in Connect; to clients they
  *   are the same.
  * - A body over the limit that is too long for one message is too large for the fast paths, whatever its messages are.

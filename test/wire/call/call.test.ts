@@ -4,7 +4,9 @@ import { expect, test } from "vitest";
 import { GetRequestSchema, KeyValueService } from "../../../gen/duetkv/v1/key_value_pb.ts";
 import { toConnectError } from "../../../src/service/connect-error.ts";
 import { Call } from "../../../src/wire/call/call.ts";
+import { Compression } from "../../../src/wire/call/compression.ts";
 import type { Exchange } from "../../../src/wire/call/exchange.ts";
+import { ByteBudget } from "../../../src/wire/http2/byte-budget.ts";
 import { createMethodTable, type MethodEntry, registerService } from "../../../src/wire/method-table.ts";
 
 const request = create(GetRequestSchema);
@@ -62,13 +64,14 @@ function start(
   const protocol = {
     name: "test",
     takesBody: false,
-    envelopeBytes: 0,
+    bodyBytesMax: (bytes: number) => bytes,
     decode: () => request,
     respond: (_call: Call, response: object) => resolve(response),
     fail: (_call: Call, error: ConnectError) => reject(error),
   };
   const log = { debug() {}, warn() {}, error() {} };
-  const options = { requestBytesMax: 1000, shutdownSignal, log, onError() {} };
+  const compression = new Compression(new ByteBudget(1000));
+  const options = { requestBytesMax: 1000, compression, shutdownSignal, log, onError() {} };
   const call = new Call(entry, from, protocol, options, timeoutMs);
   promise.catch(() => {});
   return { call, outcome: promise };

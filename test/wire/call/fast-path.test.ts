@@ -261,12 +261,12 @@ describe("unary gRPC", () => {
   test("is told at shutdown, with the reason of the shutdown", async () => {
     const { session, shutdown } = await serve({
       get: async (_request, { signal }) => {
+        setImmediate(() => shutdown.abort(new ConnectError("bye", Code.Unavailable)));
         await once(signal, "abort");
         throw signal.reason;
       },
     });
     const running = call(session);
-    setTimeout(() => shutdown.abort(new ConnectError("bye", Code.Unavailable)), 20);
     expect(statusOf(await running)).toBe("14");
   });
 
@@ -349,16 +349,16 @@ describe("Connect and gRPC-Web", () => {
     socket.on("data", (data: Buffer) => (text += data));
     const request = toBinary(PutRequestSchema, create(PutRequestSchema, { value: "x".repeat(300_000) }));
     const body = envelope(request);
-    // Client streams, compressed requests and streams over gRPC-Web are Connect's.
+    // Connect refuses encodings that it does not know.
     socket.write(
-      `POST ${path("Watch")} HTTP/1.1\r\nhost: a\r\ncontent-type: application/grpc-web+proto\r\n` +
-        `content-length: ${body.length}\r\n\r\n`,
+      `POST ${path("Put")} HTTP/1.1\r\nhost: a\r\ncontent-type: application/grpc-web+proto\r\n` +
+        `grpc-encoding: zebra\r\ncontent-length: ${body.length}\r\n\r\n`,
     );
     for (let at = 0; at < body.length; at += 10_000) {
       socket.write(body.subarray(at, at + 10_000));
       await new Promise(setImmediate);
     }
-    await until(() => expect(text).toMatch(/grpc-status: 8/));
+    await until(() => expect(text).toMatch(/grpc-status: 12/));
     text = "";
     socket.write(
       `POST ${path("Get")} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}`,
