@@ -65,6 +65,11 @@ export const reasons = {
     code: "invalid_argument",
     meaning: "The request cannot be read; the message says where.",
   },
+  NUMBER_INEXACT: {
+    code: "invalid_argument",
+    meaning:
+      "A JSON number for a field of 64 bits is over 2^53 − 1, and may have lost digits. Send it as a string.",
+  },
   ENCODING_UNSUPPORTED: {
     code: "invalid_argument",
     status: 415,

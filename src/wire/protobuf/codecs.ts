@@ -1,10 +1,10 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { createBinaryCodec } from "./binary-codec.ts";
-import { createJsonCodec } from "./json-codec.ts";
-import { checkListsOfJson, type ListLimits } from "./list-limits.ts";
+import { checkJson, createJsonCodec } from "./json-codec.ts";
+import type { ListLimits } from "./list-limits.ts";
 import type { MessageCodec } from "./message-codec.ts";
 
-export { checkListsOfJson, type ListLimits, type MessageCodec };
+export { checkJson, type ListLimits, type MessageCodec };
 
 /** One codec for each form that a message has on the wire. */
 export interface Codecs {

@@ -10,6 +10,7 @@ import {
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describeJsonFault } from "../json-fault.ts";
 import { wireError } from "../wire-error.ts";
+import { checkNumbersOfJson } from "./exact-numbers.ts";
 import { checkListsOfJson, type ListLimits } from "./list-limits.ts";
 import type { EncodedMessage, MessageCodec } from "./message-codec.ts";
 
@@ -33,7 +34,7 @@ export function createJsonCodec(registry: Registry, listLimits: ListLimits): Mes
         throw malformed("the request is not UTF-8", error);
       }
       try {
-        checkListsOfJson(message, JSON.parse(text) as JsonValue, listLimits);
+        checkJson(message, JSON.parse(text) as JsonValue, listLimits);
         // From the text, in which protobuf-es finds repeated names.
         return fromJsonString(message, text, { registry });
       } catch (error) {
@@ -56,6 +57,15 @@ export function createJsonCodec(registry: Registry, listLimits: ListLimits): Mes
       return { buffer, start: 0, end: buffer.length };
     },
   };
+}
+
+/**
+ * Throws TOO_MANY_OPERATIONS for lists over their limit and NUMBER_INEXACT for numbers that have lost digits. `json` is what
+ * JSON.parse makes of a message.
+ */
+export function checkJson(message: DescMessage, json: JsonValue, listLimits: ListLimits): void {
+  checkListsOfJson(message, json, listLimits);
+  checkNumbersOfJson(message, json);
 }
 
 function malformed(message: string, cause: unknown): ConnectError {

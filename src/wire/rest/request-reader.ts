@@ -10,7 +10,7 @@ import {
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { RequestTarget } from "../call/request-target.ts";
 import { describeJsonFault } from "../json-fault.ts";
-import { checkListsOfJson, type ListLimits } from "../protobuf/codecs.ts";
+import { checkJson, type ListLimits } from "../protobuf/codecs.ts";
 import { wireError } from "../wire-error.ts";
 import { type FieldPath, setFieldFromText } from "./field-path.ts";
 import type { BoundRule } from "./http-rule.ts";
@@ -116,7 +116,7 @@ function readJsonBody(
   try {
     const body = JSON.parse(text) as JsonValue;
     const name = route.body === "all" ? undefined : (route.body as { name: string }).name;
-    checkListsOfJson(input, name === undefined ? body : { [name]: body }, listLimits);
+    checkJson(input, name === undefined ? body : { [name]: body }, listLimits);
     // From the text, in which protobuf-es finds repeated names.
     const json = name === undefined ? text : `{${JSON.stringify(name)}:${text}}`;
     return fromJsonString(input, json, { registry });
