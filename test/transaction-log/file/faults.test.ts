@@ -195,24 +195,31 @@ describe("a file system call that fails", { timeout }, () => {
     await log.close();
   });
 
-  it("keeps a second process out until it has healed, also when the lock file was removed", async () => {
-    const fileSystem = new MemoryFileSystem({ durableWrites: true });
-    const log = await openIn(fileSystem);
-    await log.append(0, simples(1, 2));
-    fileSystem.intercept = ({ operation, path }) =>
-      operation === "write" && path.includes(".log") ? { code: "EIO", after: "nothing" } : undefined;
-    await expect(log.append(2, [simple(3)])).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
-    while (!log.fault?.message.startsWith("recovery of the log failed")) await pause(1);
-    fileSystem.delete(pathOf("lock"));
-    fileSystem.intercept = () => undefined;
-    // In memory, opening takes one turn of the event loop: no attempt to heal comes in between.
-    await expect(openIn(fileSystem)).rejects.toMatchObject({ reason: "LOG_LOCKED" });
-    await log.close();
-    expect(fileSystem.openFiles).toBe(0);
-    const reopened = await openIn(fileSystem);
-    expect(await readAll(reopened)).toEqual(simples(1, 2));
-    await reopened.close();
-  });
+  it.each(["write", "syncDirectory"])(
+    "keeps a second process out while each %s fails, also when the lock file was removed",
+    async (failing) => {
+      const fileSystem = new MemoryFileSystem({ durableWrites: true });
+      const log = await openIn(fileSystem);
+      await log.append(0, simples(1, 2));
+      let appending = true;
+      fileSystem.intercept = ({ operation, path }) => {
+        const fails = appending ? operation === "write" && path.includes(".log") : operation === failing;
+        return fails ? { code: "EIO", after: "nothing" } : undefined;
+      };
+      await expect(log.append(2, [simple(3)])).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+      appending = false;
+      while (!log.fault?.message.startsWith("recovery of the log failed")) await pause(1);
+      fileSystem.delete(pathOf("lock"));
+      fileSystem.intercept = () => undefined;
+      // In memory, opening takes one turn of the event loop: no attempt to heal comes in between.
+      await expect(openIn(fileSystem)).rejects.toMatchObject({ reason: "LOG_LOCKED" });
+      await log.close();
+      expect(fileSystem.openFiles).toBe(0);
+      const reopened = await openIn(fileSystem);
+      expect(await readAll(reopened)).toEqual(simples(1, 2));
+      await reopened.close();
+    },
+  );
 
   it("stops to heal when the log is closed", async () => {
     const fileSystem = new MemoryFileSystem({ durableWrites: true });

@@ -118,6 +118,26 @@ describe("a log on a small disk", () => {
     await owner.expectKept();
   });
 
+  it("fills its reserve anew after a crash in the middle of it", async () => {
+    const fileSystem = new MemoryFileSystem({ durableWrites: true });
+    fileSystem.capacity = 256 * kib;
+    let begun = false;
+    fileSystem.intercept = ({ operation, path }) => {
+      if (operation !== "write" || !path.includes("reserve")) return undefined;
+      // Half of it is written; then the process dies.
+      if (begun) fileSystem.kill();
+      begun = true;
+      return "short";
+    };
+    await openIn(fileSystem, { segmentBytes: 4 * kib }).catch(() => {});
+    expect(begun).toBe(true);
+    const next = fileSystem.afterKill();
+    next.capacity = 256 * kib;
+    const log = await openIn(next, { segmentBytes: 4 * kib });
+    expect(next.content(`${directory}/reserve`)).toHaveLength(4 * kib);
+    await log.close();
+  });
+
   it("compacts into its reserve when others fill the disk", async () => {
     const owner = await Owner.open(256 * kib);
     for (let index = 0; index < 100; index++) await owner.append(put("key", "x".repeat(500)));

@@ -1,6 +1,6 @@
 import type { LogSink } from "../../log-sink.ts";
-import { reserveName } from "../file-names.ts";
-import { closeQuietly, fillWithZeros } from "../file-system.ts";
+import { reserveName, temporaryName } from "../file-names.ts";
+import { fillWithZeros } from "../file-system.ts";
 import type { LogDirectory } from "../log-directory.ts";
 
 /** While the disk is full, the pause after a compaction is so many times as long as the compaction. */
@@ -100,20 +100,20 @@ export class DiskSpace {
     else sink.info({ directory: directory.path, freeBytes }, "log has room again, all writes are accepted");
   }
 
-  /** Best effort: without it the log is as safe, and takes fewer deletes when the disk is full. */
+  /**
+   * Best effort: without it the log is as safe, and takes fewer deletes when the disk is full. It gets its name when it is
+   * whole, so that a crash does not leave a short one.
+   */
   async #makeReserve(): Promise<void> {
     const { directory, segmentBytes, sink } = this.#options;
+    const temporary = temporaryName(reserveName);
     try {
-      const file = await directory.open(reserveName, "updateDurable");
-      try {
-        await fillWithZeros(file, await file.size(), segmentBytes);
-      } finally {
-        await closeQuietly(file);
-      }
+      await directory.withFile(temporary, "createDurable", (file) => fillWithZeros(file, 0, segmentBytes));
+      await directory.rename(temporary, reserveName);
       this.#hasReserve = true;
     } catch (error) {
       sink.warn({ err: error, directory: directory.path }, "reserve of the log not made");
-      await directory.remove(reserveName).catch(() => {});
+      await directory.remove(temporary).catch(() => {});
     }
   }
 }

@@ -16,9 +16,11 @@ export async function healLog(files: LogFiles, upkeep: Upkeep, segmentBytes: num
     // As few bytes as can be.
     return rewriteSegment(directory, active, 0);
   });
-  // Until here the lock of the old file kept other processes out.
+  // Until here the lock of the old file kept other processes out. From now on that of the new one does, also when
+  // what follows fails.
   await closeQuietly(active.file);
   active.file = file;
+  await directory.sync();
   const { segments } = await directory.content();
   const later = segments.filter(({ sequence }) => sequence > active.firstSequence);
   await directory.removeDurably(later.map(({ name }) => name));

@@ -93,8 +93,8 @@ export async function createSegment(
 
 /**
  * Replaces a segment whose descriptor failed by a new file with its acknowledged frames, as they are on disk, and
- * nothing else. Resolves with the new file when that is durably in place. Rejects with LOG_CORRUPT when the
- * acknowledged frames cannot be read back.
+ * nothing else. Resolves with the new file, locked, when it has the name of the segment; that is durable after the next
+ * sync of the directory. Rejects with LOG_CORRUPT when the acknowledged frames cannot be read back.
  */
 export async function rewriteSegment(
   directory: LogDirectory,
@@ -112,7 +112,6 @@ export async function rewriteSegment(
     await copy.sync();
     lockSegment(copy, segment.name);
     await directory.rename(temporary, segment.name);
-    await directory.sync();
     return copy;
   } catch (error) {
     await closeQuietly(copy);
