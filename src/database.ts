@@ -323,6 +323,6 @@ export class Database implements State {
     }
     // What the database has lost may be nowhere but here, so the process stays; but nothing may wait for more of it.
     this.#hub.close(error);
-    this.#freshness.close();
+    this.#freshness.close(error);
   }
 }

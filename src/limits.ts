@@ -22,7 +22,10 @@ export interface Limits {
   readonly watchHistoryBytesMax: number;
   /** What one watcher may have waiting before it is cut off. */
   readonly watchQueueBytesMax: number;
-  /** What all watchers together may have waiting before the one with the most is cut off. */
+  /**
+   * What all watchers together may have waiting, and select, before the one with the most is cut off. Their keys and
+   * prefixes may be half of it.
+   */
   readonly watchQueuesBytesMax: number;
   /** Entries that are kept for the reader of one snapshot although they were overwritten since it began. */
   readonly snapshotBytesMax: number;

@@ -38,7 +38,8 @@ export const reasons = {
   VALUE_TOO_LARGE: { code: "resource_exhausted", meaning: "A value is larger than `--value-bytes-max`." },
   REQUEST_TOO_LARGE: {
     code: "resource_exhausted",
-    meaning: "The request is larger than `--request-bytes-max`.",
+    meaning:
+      "The request is larger than `--request-bytes-max`, or a commit is larger than `--commit-bytes-max` in the message to its watchers.",
   },
   RESPONSE_TOO_LARGE: {
     code: "resource_exhausted",
@@ -122,7 +123,7 @@ export const reasons = {
   OVERLOADED: {
     code: "unavailable",
     meaning:
-      "Too much waits for the log, too many snapshots are read, or requests hold too many bytes. Nothing happened; try again.",
+      "Too much waits for the log, too many snapshots are read, requests hold too many bytes, or too many keys are watched. Nothing happened; try again.",
   },
   WATCHER_TOO_SLOW: {
     code: "resource_exhausted",

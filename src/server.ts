@@ -27,16 +27,21 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/** Replays the log, then opens both ports; resolves when it is ready. The caller closes the logger if it rejects. */
+/** Replays the log, then opens both ports; resolves when it is ready. Closes the logger when it rejects. */
 export async function openServer(
   configuration: Configuration,
   logger: TransactionLogger,
   log: Logger,
 ): Promise<Server> {
   const { limits } = configuration;
+  // What to close when a later step fails.
+  await using opened = new AsyncDisposableStack();
+  opened.defer(() => logger.close());
   const tls = await readTlsFiles(configuration);
   const database = await openDatabase({ logger, limits, log });
+  opened.defer(() => database.close());
   const metrics = createMetrics(() => database.status());
+  opened.defer(() => metrics.close());
   let draining = false;
   const unready = () => {
     if (draining) return "draining";
@@ -66,6 +71,7 @@ export async function openServer(
     log,
     unready,
   });
+  opened.defer(() => admin.close());
   const wire = await openWire({
     address: configuration.listen,
     ...(tls && { tls }),
@@ -88,6 +94,7 @@ export async function openServer(
     onEnded: (reason) => metrics.failures.countConnectionEnded(reason),
   });
 
+  opened.move();
   return {
     address: wire.address,
     adminAddress: admin.address,

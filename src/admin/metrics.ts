@@ -32,7 +32,11 @@ export function createMetrics(status: () => DatabaseStatus): Metrics {
   gauge("duetkv_entries", "Entries in the store.", () => status().entries);
   gauge("duetkv_store_bytes", "What the entries count against store-bytes-max.", () => status().storeBytes);
   gauge("duetkv_watchers", "Open watches.", () => status().watchers);
-  gauge("duetkv_queue_bytes", "Keys and values that wait for the log.", () => status().queueBytes);
+  gauge(
+    "duetkv_queue_bytes",
+    "Memory of the operations that wait for the log, counted against queue-bytes-max: keys, values and their objects.",
+    () => status().queueBytes,
+  );
   gauge("duetkv_log_writable", "1 when the transaction log takes writes.", () =>
     Number(status().fault === undefined),
   );

@@ -47,7 +47,8 @@ export class Freshness {
 
   /**
    * Resolves when the store is as fresh as required; returns undefined when it is so already. Rejects with
-   * REVISION_NOT_REACHED when that is not so in time, and with LOG_UNAVAILABLE when the log cannot be asked.
+   * REVISION_NOT_REACHED when that is not so in time, with LOG_UNAVAILABLE when the log cannot be asked, and with what
+   * `close` was called with.
    */
   reach({ minRevision, linearizable }: ReadRequirement, call: ReadCall): Promise<void> | undefined {
     // Only where others write too can the store be behind.
@@ -66,9 +67,9 @@ export class Freshness {
     }
   }
 
-  /** Fails every read that waits, also later ones. */
-  close(): void {
-    this.#closed.abort();
+  /** Rejects every read that waits, also later ones, with `reason`. */
+  close(reason = new DuetError("SHUTTING_DOWN", "the server is shutting down")): void {
+    this.#closed.abort(reason);
   }
 
   async #reachLatest(call: ReadCall): Promise<void> {
@@ -84,7 +85,9 @@ export class Freshness {
     await new Promise<void>((resolve, reject) => {
       const fail = () => {
         this.#waiting.delete(waiting);
-        reject(new DuetError("REVISION_NOT_REACHED", `revision ${revision} was not reached in time`));
+        const { aborted, reason } = this.#closed.signal;
+        const late = new DuetError("REVISION_NOT_REACHED", `revision ${revision} was not reached in time`);
+        reject(aborted ? reason : late);
       };
       const waiting: Waiting = {
         revision,

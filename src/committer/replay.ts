@@ -30,7 +30,10 @@ export async function openReplayed<Observer extends { readonly applied: OnApplie
   for (let replays = 0; replays < replaysMax; replays++) {
     const store = new Store();
     const observer = observe(store);
-    const bytes = await replay(logger, store, observer.applied);
+    const bytes = await replay(logger, store, observer.applied).catch((error: unknown) => {
+      observer.close();
+      throw error;
+    });
     if (bytes !== undefined) {
       log.info({ revision: store.revision, entries: store.size }, "log replayed");
       return { store, observer, bytes };

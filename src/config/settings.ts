@@ -86,7 +86,8 @@ const limitHelp: Readonly<Record<keyof Limits, string>> = {
   watchHistoryEventsMax: "changes kept for watches that start in the past",
   watchHistoryBytesMax: "the same, in bytes",
   watchQueueBytesMax: "events waiting for one watcher; beyond it the watch ends with WATCHER_TOO_SLOW",
-  watchQueuesBytesMax: "events waiting for all watchers; beyond it the slowest watches end",
+  watchQueuesBytesMax:
+    "events waiting for all watchers, and what they watch; beyond it the slowest watches end",
   snapshotBytesMax:
     "overwritten entries kept for the reader of one snapshot; beyond it the snapshot ends with SNAPSHOT_TOO_SLOW",
   compactionBytesMin: "written to the log before the next compaction, at least",

@@ -83,6 +83,6 @@ test("gives up when the caller goes away, and at shutdown, also later", async ()
   controller.abort();
   await expect(gone).rejects.toMatchObject({ reason: "REVISION_NOT_REACHED" });
   freshness.close();
-  await expect(waiting).rejects.toMatchObject({ reason: "REVISION_NOT_REACHED" });
-  await expect(freshness.reach(from(1), call())).rejects.toMatchObject({ reason: "REVISION_NOT_REACHED" });
+  await expect(waiting).rejects.toMatchObject({ reason: "SHUTTING_DOWN" });
+  await expect(freshness.reach(from(1), call())).rejects.toMatchObject({ reason: "SHUTTING_DOWN" });
 });

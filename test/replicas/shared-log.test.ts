@@ -171,3 +171,12 @@ test("fails when the log is compacted during every read", async () => {
   expect(await opened.catch((error: DuetError) => error.reason)).toBe("LOG_UNAVAILABLE");
   expect(logger.reads).toBe(5);
 });
+
+test("closes the observer when the log cannot be read", async () => {
+  const logger = new SharedFakeLogger();
+  logger.failReads(new DuetError("LOG_CORRUPT", "damaged"), 1);
+  let closed = 0;
+  const observer = { ...unobserved, close: () => closed++ };
+  await expect(openReplayed(logger, silentLogger, () => observer)).rejects.toThrow("damaged");
+  expect(closed).toBe(1);
+});

@@ -115,7 +115,7 @@ test("a read waits for the revision that it asks for", async () => {
   expect((await Promise.all(reads)).map(({ revision }) => revision)).toEqual([2n, 2n, 2n]);
   const late = reasonOf(client.get({ key: "a", minRevision: 3n }));
   database.drain();
-  expect(await late).toBe("REVISION_NOT_REACHED");
+  expect(await late).toBe("SHUTTING_DOWN");
   expect(await reasonOf(client.get({ key: "a", minRevision: -1n }))).toBe("REVISION_INVALID");
 });
 

@@ -6,8 +6,8 @@ import type { Entry } from "../entry.ts";
 import { type History, revisionCompacted } from "../history.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { ReadonlyStore } from "../store.ts";
-import { WaitingBytes, WatchQueue } from "./queue.ts";
-import { createMatcher, rangesOf, type Selector } from "./selector.ts";
+import { WatchBytes, WatchQueue } from "./queue.ts";
+import { createMatcher, rangesOf, type Selector, selectorBytes } from "./selector.ts";
 import { select, WatchTopics } from "./topics.ts";
 
 export interface WatchOptions {
@@ -50,7 +50,7 @@ export class WatchHub {
   readonly #topics = new WatchTopics<WatchQueue>();
   readonly #topicsWithPrevious = new WatchTopics<WatchQueue>();
   readonly #queues = new Set<WatchQueue>();
-  readonly #waitingBytes = new WaitingBytes();
+  readonly #watchBytes = new WatchBytes();
   #checking = false;
   readonly #heartbeat: NodeJS.Timeout;
   #closed: DuetError | undefined;
@@ -76,7 +76,7 @@ export class WatchHub {
     this.#topicsWithPrevious.publish(set, push);
     // Entries that are gone need not wait for readers that do not want them.
     if (!this.#topics.empty) this.#topics.publish(withoutPrevious(set), push);
-    if (this.#checking || this.#waitingBytes.total <= this.#limits.watchQueuesBytesMax) return;
+    if (this.#checking || this.#watchBytes.total <= this.#limits.watchQueuesBytesMax) return;
     // As in the queue: readers must have had a turn before one of them is called slow.
     this.#checking = true;
     setImmediate(() => {
@@ -88,16 +88,17 @@ export class WatchHub {
   /** Ends the watches that have the most waiting until the others fit. */
   #cutOffSlowest(): void {
     const { watchQueuesBytesMax } = this.#limits;
-    if (this.#waitingBytes.total <= watchQueuesBytesMax) return;
+    if (this.#watchBytes.total <= watchQueuesBytesMax) return;
     for (const queue of [...this.#queues].toSorted((a, b) => b.bytes - a.bytes)) {
       queue.end("too-slow");
-      if (this.#waitingBytes.total <= watchQueuesBytesMax) return;
+      if (this.#watchBytes.total <= watchQueuesBytesMax) return;
     }
   }
 
   /**
    * The first message comes at once and carries the store's revision. Ends quietly when the signal aborts. Throws
-   * REVISION_COMPACTED when the history does not reach back to startRevision, WATCHER_TOO_SLOW when the reader is cut
+   * REVISION_COMPACTED when the history does not reach back to startRevision, OVERLOADED when the keys and prefixes of all
+   * watches are too much, WATCHER_TOO_SLOW when the reader is cut
    * off, and what the hub is closed with; the last two name the revision to resume from.
    */
   async *watch(options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchMessage, void> {
@@ -108,6 +109,8 @@ export class WatchHub {
     if (startRevision !== undefined && startRevision < this.#history.oldest) {
       throw revisionCompacted(this.#history.oldest);
     }
+    const bytes = selectorBytes(selector);
+    this.#assertRoom(bytes);
     const snapshot = includeExisting
       ? this.#store.snapshot({
           selects: createMatcher(selector),
@@ -115,13 +118,15 @@ export class WatchHub {
           onTooLarge: () => queue.end("too-slow"),
         })
       : undefined;
-    const queue = new WatchQueue(this.#limits.watchQueueBytesMax, this.#waitingBytes, () => {
+    const queue = new WatchQueue(this.#limits.watchQueueBytesMax, this.#watchBytes, () => {
       // Here and not in the end of the generator: one that nobody reads any more may never get there.
       this.#queues.delete(queue);
+      this.#watchBytes.addSelector(-bytes);
       topics.delete(selector, queue);
       snapshot?.release();
     });
     this.#queues.add(queue);
+    this.#watchBytes.addSelector(bytes);
     const subscribe = () => {
       if (queue.ended === undefined) topics.add(selector, queue);
     };
@@ -154,6 +159,17 @@ export class WatchHub {
       signal.removeEventListener("abort", cancel);
       queue.end("canceled");
     }
+  }
+
+  /** Half of the bound stays for what waits: many watched keys must not end the watches of others. */
+  #assertRoom(bytes: number): void {
+    const { watchQueuesBytesMax } = this.#limits;
+    if (this.#watchBytes.selectors + bytes <= watchQueuesBytesMax / 2) return;
+    throw new DuetError(
+      "OVERLOADED",
+      `the keys and prefixes of all watches occupy ${this.#watchBytes.selectors} bytes, those of this one ${bytes}; ` +
+        `the limit is ${Math.floor(watchQueuesBytesMax / 2)}, half of --watch-queues-bytes-max. Try again later`,
+    );
   }
 
   /** Ends every watch, also later ones. Only the first reason counts. */

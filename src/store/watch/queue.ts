@@ -4,12 +4,27 @@ import { Fifo } from "../fifo.ts";
 /** Why a watch ends. */
 export type WatchEnd = "too-slow" | "closed" | "canceled";
 
-/** What waits in all queues together. A change set that waits in many is in memory once, and counted once. */
-export class WaitingBytes {
+/**
+ * What all watchers together keep in memory: what waits in their queues, and what they select. A change set that waits in
+ * many queues is in memory once, and counted once.
+ */
+export class WatchBytes {
   #total = 0;
+  #selectors = 0;
 
   get total(): number {
     return this.#total;
+  }
+
+  /** Those of `total` that the selectors occupy. */
+  get selectors(): number {
+    return this.#selectors;
+  }
+
+  /** Counts what a selector occupies; a negative number when its watch has ended. */
+  addSelector(bytes: number): void {
+    this.#selectors += bytes;
+    this.#total += bytes;
   }
 
   add(set: ChangeSet): void {
@@ -24,7 +39,7 @@ export class WaitingBytes {
 /** What waits for one watcher: change sets in revision order, bounded in bytes. */
 export class WatchQueue {
   readonly #bytesMax: number;
-  readonly #waitingBytes: WaitingBytes;
+  readonly #watchBytes: WatchBytes;
   readonly #onEnd: () => void;
   readonly #sets = new Fifo<ChangeSet>();
   #bytes = 0;
@@ -35,9 +50,9 @@ export class WatchQueue {
   #wake: (() => void) | undefined;
 
   /** `onEnd` is called at once when the queue ends, whether or not anybody still reads from it. */
-  constructor(bytesMax: number, waitingBytes: WaitingBytes, onEnd: () => void) {
+  constructor(bytesMax: number, watchBytes: WatchBytes, onEnd: () => void) {
     this.#bytesMax = bytesMax;
-    this.#waitingBytes = waitingBytes;
+    this.#watchBytes = watchBytes;
     this.#onEnd = onEnd;
   }
 
@@ -54,7 +69,7 @@ export class WatchQueue {
     if (this.#ended !== undefined) return;
     this.#sets.push(set);
     this.#bytes += set.bytes;
-    this.#waitingBytes.add(set);
+    this.#watchBytes.add(set);
     this.wake();
     this.#check();
   }
@@ -85,7 +100,7 @@ export class WatchQueue {
     const set = this.#sets.shift();
     if (set === undefined) return undefined;
     this.#bytes -= set.bytes;
-    this.#waitingBytes.delete(set);
+    this.#watchBytes.delete(set);
     this.#progress = true;
     return set;
   }

@@ -1,5 +1,6 @@
 import { toOrderKey } from "../key-order.ts";
 import { type KeyRange, prefixRange } from "../key-range.ts";
+import { textBytes } from "../text.ts";
 
 /** One key, all keys that begin with a prefix, or a union of both. */
 export type Selector = { readonly key: string } | { readonly prefix: string } | SelectorUnion;
@@ -32,6 +33,18 @@ export function partsOf(selector: Selector): SelectorUnion {
   return "key" in selector
     ? { keys: [selector.key], prefixes: [] }
     : { keys: [], prefixes: [selector.prefix] };
+}
+
+/** What a watched key or prefix occupies beside its text: its place in the index and the set of its topics. Measured. */
+const partOverheadBytes = 320;
+
+/** What a watch with this selector occupies. Its text is in memory twice: as it is, and in the name of its topic. */
+export function selectorBytes(selector: Selector): number {
+  const { keys, prefixes } = partsOf(selector);
+  let bytes = 0;
+  for (const part of keys) bytes += partOverheadBytes + 2 * textBytes(part);
+  for (const part of prefixes) bytes += partOverheadBytes + 2 * textBytes(part);
+  return bytes;
 }
 
 /** A test for the keys that the selector selects. */

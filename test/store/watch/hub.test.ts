@@ -6,7 +6,7 @@ import { createChangeSet } from "../../../src/store/change-set.ts";
 import { History } from "../../../src/store/history.ts";
 import { Store } from "../../../src/store/store.ts";
 import { WatchHub, type WatchMessage, type WatchOptions } from "../../../src/store/watch/hub.ts";
-import type { Selector } from "../../../src/store/watch/selector.ts";
+import { type Selector, unite } from "../../../src/store/watch/selector.ts";
 import type { TransactionEvent } from "../../../src/transaction-log/transaction-logger.ts";
 import { put, remove, touch } from "../store-model.ts";
 
@@ -429,6 +429,48 @@ test("cuts off the watcher with the most waiting when all together have too much
   expect(await slow.nextKeys(4)).toHaveLength(4);
   expect(hub.watchers).toBe(2);
   await Promise.all([slow, quick].map((watcher) => watcher.leave()));
+});
+
+test("refuses a watch when the keys of all watches take too much, until another one ends", async () => {
+  open({ watchQueuesBytesMax: 100_000 });
+  const many = (name: string) =>
+    unite(
+      Array.from({ length: 70 }, (_, index) => `${name} ${index}`),
+      [],
+    );
+  const watchers = [watch(many("a")), watch(many("b"))];
+  for (const watcher of watchers) await watcher.next();
+  expect(await watch(many("c")).failure()).toMatchObject({
+    reason: "OVERLOADED",
+    message: expect.stringContaining("--watch-queues-bytes-max"),
+  });
+  expect(hub.watchers).toBe(2);
+  await watchers[0]?.leave();
+  const next = watch(many("c"));
+  await next.next();
+  // The keys leave half of the bound to what waits.
+  write(put("c 1", "x".repeat(40_000)));
+  await turn();
+  expect(await next.nextKeys(1)).toHaveLength(1);
+  await Promise.all([watchers[1]?.leave(), next.leave()]);
+});
+
+test("counts the keys of watches against what waits for all watchers", async () => {
+  open({ watchQueuesBytesMax: 100_000 });
+  const watchers = [
+    watch(
+      unite(
+        Array.from({ length: 100 }, (_, index) => `${index}`),
+        [],
+      ),
+    ),
+    watch(everything),
+  ];
+  for (const watcher of watchers) await watcher.next();
+  for (const key of ["a", "b"]) write(put(key, "x".repeat(40_000)));
+  await turn();
+  expect((await watchers[1]?.failure())?.reason).toBe("WATCHER_TOO_SLOW");
+  await watchers[0]?.leave();
 });
 
 test("what waits for many watchers is counted once", async () => {
