@@ -1,63 +1,13 @@
 import { expect, test } from "vitest";
-import type { CallFailure, KeyValueClient } from "../support/key-value-client.ts";
+import type { KeyValueClient } from "../support/key-value-client.ts";
 import { createRandom, type Random, seed } from "../support/random.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { raceForKeys } from "./compare-and-swap.ts";
 import { wasRefused, withClients } from "./every-client.ts";
 
-const races = 1000;
-const racersPerProtocol = 2;
-
-test(`of all who compare and swap in ${races} races one wins each, in every protocol, and the sum is exact (seed ${seed})`, async () => {
-  const random = createRandom(seed);
-  const server = await startServerProcess(["--log", `file:${await temporaryDirectory()}`]);
-  try {
-    await withClients(server.address, async (clients) => {
-      const racers = clients.flatMap((client) => Array<KeyValueClient>(racersPerProtocol).fill(client));
-      const keys = ["one", "another"];
-      const sums = await Promise.all(keys.map((key) => race(key, racers, random)));
-      const entries = await Promise.all(keys.map((key) => (racers[0] as KeyValueClient).get({ key })));
-      expect(entries.map((answer) => answer.entry?.value)).toEqual(sums.map(String));
-      expect(entries.map((answer) => answer.entry?.version)).toEqual(keys.map(() => BigInt(races + 1)));
-      // Each win made one revision, and losing made none.
-      expect(entries[0]?.revision).toBe(BigInt(keys.length * (races + 1)));
-    });
-    expect(await server.stop()).toBe(0);
-  } finally {
-    await server.stop("SIGKILL");
-  }
-});
-
-/** All racers add something to the same revision at once, again and again. Returns what the winners have added. */
-async function race(key: string, racers: readonly KeyValueClient[], random: Random): Promise<number> {
-  let sum = 0;
-  let { revision } = await (racers[0] as KeyValueClient).put({ key, value: "0" });
-  for (let count = 0; count < races; count++) {
-    const amounts = racers.map(() => random.below(1000));
-    const base = revision;
-    const results = await Promise.allSettled(
-      racers.map((racer, index) =>
-        racer.put({
-          key,
-          value: String(sum + (amounts[index] as number)),
-          precondition: { condition: { case: "revision", value: base } },
-        }),
-      ),
-    );
-    const winner = results.findIndex(({ status }) => status === "fulfilled");
-    const won = results[winner];
-    if (won?.status !== "fulfilled") throw new Error("nobody won");
-    revision = won.value.revision;
-    sum += amounts[winner] as number;
-    results.forEach((result, index) => {
-      if (index === winner) return;
-      const failure = (result as PromiseRejectedResult).reason as CallFailure;
-      expect([failure?.code, failure?.reason]).toEqual(["aborted", "REVISION_MISMATCH"]);
-      expect(failure.metadata["current_revision"]).toBe(String(revision));
-    });
-  }
-  return sum;
-}
+test(`of all that compare and swap in 200 races one wins each, in every protocol (seed ${seed})`, () =>
+  raceForKeys(200));
 
 const accounts = Array.from({ length: 6 }, (_, index) => `account/${index}`);
 const startBalance = 1000;

@@ -55,7 +55,7 @@ describe("compaction of a shared log", () => {
   it("passes to another replica when a replica pauses during compaction", async () => {
     const proxy = await startPostgresProxy(server.port);
     onTestFinished(() => proxy.close());
-    const one = await open();
+    const one = await open({ replicaTimeoutMs: 500 });
     await one.append(0, simples(1, 10));
     const paused = await openLogger(url.replace(`:${server.port}/`, `:${proxy.port}/`), {
       compactionSilenceMs: 500,
@@ -74,8 +74,7 @@ describe("compaction of a shared log", () => {
     });
     compacting.catch(() => {});
     await until(() => reached);
-    // The paused replica counts as dead, too.
-    await server.query(url, "UPDATE duetkv.replicas SET seen = seen - interval '1 hour' WHERE applied <> 10");
+    // Once the paused replica counts as dead, compaction does not wait for it either.
     await one.append(10, [simple(11)]);
     await until(async () => {
       await one.compact(retaining(11)).catch(() => {});
