@@ -15,6 +15,7 @@ import { Committer } from "./committer/committer.ts";
 import { Freshness, type ReadCall, type ReadRequirement } from "./committer/freshness.ts";
 import type { Operation, Outcome } from "./committer/operation.ts";
 import { openReplayed } from "./committer/replay.ts";
+import { RequestIndex } from "./committer/request-index.ts";
 import { DuetError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import type { Logger } from "./logging.ts";
@@ -36,8 +37,9 @@ export type {
   Operation,
   Outcome,
 } from "./committer/operation.ts";
+export { digestOperation } from "./committer/request-digest.ts";
 export type { ChangeSet } from "./store/change-set.ts";
-export { type Entry, entryOverheadBytes, valueBytes } from "./store/entry.ts";
+export { type Entry, type EntryHead, entryOverheadBytes, valueBytes } from "./store/entry.ts";
 export {
   afterKey,
   beforeKey,
@@ -90,6 +92,9 @@ export interface DatabaseStatus {
   readonly watchers: number;
   /** Bytes of writes that wait for the log. */
   readonly queueBytes: number;
+  /** Requests with an id that are remembered, and what they count against `requestIdsBytesMax`. */
+  readonly requestIds: number;
+  readonly requestIdsBytes: number;
   /** Why the log takes no writes at the moment; undefined when it does. */
   readonly fault: Error | undefined;
   /** Whether what other replicas write arrives here. */
@@ -105,10 +110,12 @@ export interface DatabaseStatus {
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { logger, limits, log, watchHeartbeatMs = 15_000 } = options;
   const { store, observer, bytes } = await openReplayed(logger, log, (empty) => {
+    const requests = new RequestIndex();
     const history = new History(limits, logger.horizon);
     const hub = new WatchHub(empty, history, limits, watchHeartbeatMs);
     const freshness = new Freshness({ store: empty, logger, waitMs: limits.revisionWaitMs });
     return {
+      requests,
       history,
       hub,
       freshness,
@@ -116,6 +123,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
         const set = createChangeSet(transaction.sequence, transaction.time, changes);
         history.add(set);
         hub.publish(set);
+        requests.applied(transaction);
         freshness.applied(transaction.sequence);
       },
       close() {
@@ -128,6 +136,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 }
 
 interface Observer {
+  readonly requests: RequestIndex;
   readonly history: History;
   readonly hub: WatchHub;
   readonly freshness: Freshness;
@@ -137,6 +146,7 @@ interface Observer {
 /** The state, and what changes it. Made by `openDatabase`. */
 export class Database implements State {
   readonly #store: Store;
+  readonly #requests: RequestIndex;
   readonly #history: History;
   readonly #hub: WatchHub;
   readonly #freshness: Freshness;
@@ -155,6 +165,8 @@ export class Database implements State {
   constructor(options: DatabaseOptions, store: Store, observer: Observer, replayedBytes: number) {
     const { logger, limits, log } = options;
     this.#store = store;
+    const { requests } = observer;
+    this.#requests = requests;
     this.#history = observer.history;
     this.#hub = observer.hub;
     this.#freshness = observer.freshness;
@@ -163,6 +175,7 @@ export class Database implements State {
     this.#compactor = new Compactor(
       {
         store,
+        requests,
         logger,
         bytesMin: limits.compactionBytesMin,
         onError: (error) => log.warn({ err: error }, "compaction failed; it will be tried again"),
@@ -181,9 +194,10 @@ export class Database implements State {
       },
       onRun: (transactions) => this.#compactor.onRun(transactions),
     });
-    this.#committer = new Committer({ store, logger, limits, clock, applier });
+    this.#committer = new Committer({ store, requests, logger, limits, clock, applier });
     this.#expirer = new Expirer({
       store,
+      requests,
       committer: this.#committer,
       clock,
       trusted: () => logger.clock?.agrees ?? true,
@@ -291,6 +305,8 @@ export class Database implements State {
       storeBytes: this.#store.bytes,
       watchers: this.#hub.watchers,
       queueBytes: this.#committer.queueBytes,
+      requestIds: this.#requests.size,
+      requestIdsBytes: this.#requests.bytes,
       fault: this.#logger.fault,
       followsLog: this.#followsLog,
       differingReplicas: this.#comparison?.differing ?? 0,

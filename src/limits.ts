@@ -15,6 +15,8 @@ export interface Limits {
   readonly commitBytesMax: number;
   /** What entries occupy in memory (`entryBytes`). Puts beyond it fail with STORE_FULL. */
   readonly storeBytesMax: number;
+  /** Remembered requests with an id. More of them are refused with RATE_LIMITED until older ones are forgotten. */
+  readonly requestIdsBytesMax: number;
   /** Writes that wait for the log. More of them are refused with OVERLOADED. */
   readonly queueBytesMax: number;
   /** Changes that are kept for watches which start in the past. */
@@ -52,6 +54,7 @@ export const defaultLimits: Limits = {
   commitOperationsMax: 1000,
   commitBytesMax: 4 * MiB - 64 * KiB,
   storeBytesMax: 64 * GiB,
+  requestIdsBytesMax: 128 * MiB,
   queueBytesMax: 64 * MiB,
   watchHistoryEventsMax: 100_000,
   watchHistoryBytesMax: 64 * MiB,

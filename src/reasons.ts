@@ -10,6 +10,7 @@ export interface ReasonDescription {
     | "deadline_exceeded"
     | "not_found"
     | "already_exists"
+    | "failed_precondition"
     | "permission_denied"
     | "resource_exhausted"
     | "aborted"
@@ -119,6 +120,24 @@ export const reasons = {
     code: "resource_exhausted",
     status: 507,
     meaning: "The store has reached `--store-bytes-max`. Deletes still work.",
+  },
+  REQUEST_ID_INVALID: {
+    code: "invalid_argument",
+    meaning: "`request_id` is not a UUIDv7, is given twice, or its time is more than 10 minutes ahead.",
+  },
+  REQUEST_ID_EXPIRED: {
+    code: "failed_precondition",
+    meaning: "`request_id` is more than 10 minutes old. The request may have happened before.",
+  },
+  REQUEST_ID_REUSED: {
+    code: "failed_precondition",
+    meaning: "`request_id` was used for a request with other content. Nothing happened.",
+  },
+  RATE_LIMITED: {
+    code: "resource_exhausted",
+    status: 429,
+    meaning:
+      "The `request_id`s of the last minutes have reached `--request-ids-bytes-max`. Nothing happened; try again later.",
   },
   OVERLOADED: {
     code: "unavailable",

@@ -37,6 +37,12 @@ export function createMetrics(status: () => DatabaseStatus): Metrics {
     "Memory of the operations that wait for the log, counted against queue-bytes-max: keys, values and their objects.",
     () => status().queueBytes,
   );
+  gauge("duetkv_request_ids", "Requests with an id that are remembered.", () => status().requestIds);
+  gauge(
+    "duetkv_request_ids_bytes",
+    "What they count against request-ids-bytes-max.",
+    () => status().requestIdsBytes,
+  );
   gauge("duetkv_log_writable", "1 when the transaction log takes writes.", () =>
     Number(status().fault === undefined),
   );

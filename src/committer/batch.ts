@@ -4,10 +4,14 @@ import { type Entry, entryAfter } from "../store/entry.ts";
 import { entriesMax, type ReadonlyStore } from "../store/store.ts";
 import { detachText } from "../store/text.ts";
 import type { Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
+import { BatchRequests } from "./batch-requests.ts";
 import type { Check, Mutation, MutationResult, Operation, Outcome } from "./operation.ts";
+import type { RequestIndex } from "./request-index.ts";
 
 /** The last second of the year 9999: JSON has no later timestamps. */
 const expireTimeMax = Date.UTC(9999, 11, 31, 23, 59, 59);
+
+export type BatchLimits = Pick<Limits, "storeBytesMax" | "requestIdsBytesMax">;
 
 /** Operations evaluated one after the other against the store and what those before them in the batch will do to it. */
 export class Batch {
@@ -16,12 +20,13 @@ export class Batch {
   /** The entries that they make, in the same order: one for each event, undefined for a delete. */
   readonly entries: (readonly (Entry | undefined)[])[] = [];
   readonly #store: ReadonlyStore;
-  readonly #limits: Pick<Limits, "storeBytesMax">;
+  readonly #limits: BatchLimits;
   /** What times to live count from. */
   readonly #now: number;
   /** That of its transactions. */
   readonly #time: number;
   readonly #putRefusal: Error | undefined;
+  readonly #requests: BatchRequests;
   readonly #pending = new Map<string, Entry | undefined>();
   #bytes: number;
   #size: number;
@@ -31,21 +36,34 @@ export class Batch {
    * Times to live count from `now` all the same: a replica whose clock was ahead must not make later entries outlive theirs.
    * `putRefusal` says why only operations that do nothing but delete can be part of it; undefined when all can.
    */
-  constructor(store: ReadonlyStore, limits: Pick<Limits, "storeBytesMax">, now: number, putRefusal?: Error) {
+  constructor(
+    store: ReadonlyStore,
+    requests: RequestIndex,
+    limits: BatchLimits,
+    now: number,
+    putRefusal?: Error,
+  ) {
     this.#store = store;
     this.#limits = limits;
     this.#now = now;
     this.#time = Math.max(now, store.time);
     this.#putRefusal = putRefusal;
+    this.#requests = new BatchRequests(requests, limits.requestIdsBytesMax, this.#time);
     this.#bytes = store.bytes;
     this.#size = store.size;
   }
 
   /**
-   * Throws REVISION_MISMATCH, KEY_EXISTS, NO_SUCH_KEY, STORE_FULL or `putRefusal`; the operation then has no part in the
-   * batch.
+   * Throws REVISION_MISMATCH, KEY_EXISTS, NO_SUCH_KEY, STORE_FULL, `putRefusal` or what `BatchRequests.find` does; the
+   * operation then has no part in the batch.
    */
-  evaluate({ checks, mutations }: Operation): Outcome {
+  evaluate(operation: Operation): Outcome {
+    const { request } = operation;
+    const earlier = request && this.#requests.find(request, operation);
+    return earlier ?? this.#execute(operation);
+  }
+
+  #execute({ checks, mutations, request }: Operation): Outcome {
     checks.forEach((check, index) => {
       this.#verify(check, index);
     });
@@ -53,13 +71,13 @@ export class Batch {
     const events: TransactionEvent[] = [];
     const entries: (Entry | undefined)[] = [];
     const results: MutationResult[] = [];
-    const transaction: Transaction = { sequence, time: this.#time, events, request: undefined };
+    const stamp = { sequence, time: this.#time };
     let growth = 0;
     let added = 0;
     for (const mutation of mutations) {
       const previous = this.#get(mutation.key);
       const event = this.#event(mutation, sequence, previous);
-      const entry = event && entryAfter(transaction, event, previous);
+      const entry = event && entryAfter(stamp, event, previous);
       if (previous !== undefined) {
         growth -= previous.bytes;
         added--;
@@ -72,19 +90,21 @@ export class Batch {
         events.push(event);
         entries.push(entry);
       }
-      results.push({ entry, previous });
+      results.push({ entry, deleted: mutation.type === "delete" && previous !== undefined });
     }
     this.#checkRoom(growth, added);
     if (this.#putRefusal && events.some(({ type }) => type !== "delete")) throw this.#putRefusal;
-    if (events.length === 0) return { revision: this.#revision, results };
+    if (events.length === 0 && request === undefined) return { revision: this.#revision, results };
     this.#bytes += growth;
     this.#size += added;
-    this.transactions.push(transaction);
-    this.entries.push(entries);
-    mutations.forEach(({ key }, index) => {
-      this.#pending.set(key, results[index]?.entry);
+    events.forEach(({ key }, index) => {
+      this.#pending.set(key, entries[index]);
     });
-    return { revision: sequence, results };
+    const outcome = { revision: sequence, results };
+    const record = request && this.#requests.add(request, outcome);
+    this.transactions.push({ sequence, time: this.#time, events, request: record });
+    this.entries.push(entries);
+    return outcome;
   }
 
   /** What makes the store smaller is possible also when it is full. */

@@ -6,8 +6,9 @@ import { textBytes } from "../store/text.ts";
 import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
 import type { Applier } from "./applier.ts";
 import type { Clock } from "./background/clock.ts";
-import { Batch } from "./batch.ts";
+import { Batch, type BatchLimits } from "./batch.ts";
 import type { Operation, Outcome } from "./operation.ts";
+import type { RequestIndex } from "./request-index.ts";
 
 /** Most bytes of one append; further operations wait for the next one. */
 const batchBytesMax = 8 * 1024 * 1024;
@@ -25,7 +26,9 @@ interface Waiting {
 export interface CommitterOptions {
   readonly store: ReadonlyStore;
   readonly logger: TransactionLogger;
-  readonly limits: Pick<Limits, "storeBytesMax" | "queueBytesMax">;
+  /** Up to date with the store. */
+  readonly requests: RequestIndex;
+  readonly limits: BatchLimits & Pick<Limits, "queueBytesMax">;
   readonly clock: Clock;
   readonly applier: Applier;
 }
@@ -59,8 +62,8 @@ export class Committer {
   }
 
   /**
-   * Resolves when the operation is durable and applied. Rejects with REVISION_MISMATCH, KEY_EXISTS, STORE_FULL,
-   * OVERLOADED, SHUTTING_DOWN, LOG_UNAVAILABLE (nothing happened, nothing will) or OUTCOME_UNKNOWN.
+   * Resolves when the operation is durable and applied. Rejects with what `Batch.evaluate` throws, OVERLOADED,
+   * SHUTTING_DOWN, LOG_UNAVAILABLE (nothing happened, nothing will) or OUTCOME_UNKNOWN.
    */
   commit(operation: Operation): Promise<Outcome> {
     if (this.#closed) return Promise.reject(new DuetError("SHUTTING_DOWN", "the server is shutting down"));
@@ -122,12 +125,18 @@ export class Committer {
    * Those that come meanwhile join the batch when it has to be tried again.
    */
   async #append(waiting: Waiting[]): Promise<readonly (() => void)[]> {
-    const { store, logger, limits, clock, applier } = this.#options;
+    const { store, requests, logger, limits, clock, applier } = this.#options;
     /** Whether the store has everything that was durable when the operations were asked for. */
     let fresh = !logger.shared;
     for (;;) {
       const basis = store.revision;
-      const batch = new Batch(store, limits, clock(), logger.deletesOnly ? logger.fault : undefined);
+      const batch = new Batch(
+        store,
+        requests,
+        limits,
+        clock(),
+        logger.deletesOnly ? logger.fault : undefined,
+      );
       const settlements = waiting.map((each) => settlement(batch, each));
       const { transactions } = batch;
       const newest = await this.#appendAt(basis, transactions, fresh);

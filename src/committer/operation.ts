@@ -1,4 +1,4 @@
-import type { Entry } from "../store/entry.ts";
+import type { EntryHead } from "../store/entry.ts";
 import type { Value } from "../transaction-log/transaction-logger.ts";
 
 /**
@@ -32,21 +32,32 @@ export type Mutation =
       readonly ttlMs: number;
     };
 
+/** Makes it safe to repeat an operation: a repeat with the same id and digest has the outcome of the first that succeeded. */
+export interface OperationRequest {
+  /** UUIDv7, 16 bytes. */
+  readonly id: Uint8Array;
+  /** `digestOperation` of the checks and mutations. */
+  readonly digest: Uint8Array;
+}
+
 /** If all checks hold, all mutations happen at one revision; otherwise none. No key is mutated twice. */
 export interface Operation {
   readonly checks: readonly Check[];
   readonly mutations: readonly Mutation[];
+  /** undefined: it is not remembered. */
+  readonly request: OperationRequest | undefined;
 }
 
 /** What became of one mutation. */
 export interface MutationResult {
   /** After a put or touch. */
-  readonly entry: Entry | undefined;
-  readonly previous: Entry | undefined;
+  readonly entry: EntryHead | undefined;
+  /** After a delete: whether there was an entry. */
+  readonly deleted: boolean;
 }
 
 export interface Outcome {
-  /** The revision that the operation made; if it changed nothing, that of the state which it saw. */
+  /** The revision that the operation made; if it changed nothing and has no request, that of the state which it saw. */
   readonly revision: number;
   /** One for each mutation. */
   readonly results: readonly MutationResult[];

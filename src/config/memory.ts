@@ -38,6 +38,7 @@ const nativeBytes = 160 * MiB;
 export type MemoryLimits = Pick<
   Limits,
   | "storeBytesMax"
+  | "requestIdsBytesMax"
   | "queueBytesMax"
   | "watchHistoryBytesMax"
   | "watchQueueBytesMax"
@@ -58,15 +59,21 @@ export function fitToMemory({ oldSpaceBytes, processBytes }: Memory, given: Part
   const bound = (name: keyof MemoryLimits, bytes: number) =>
     given[name] ?? Math.max(1, Math.min(defaultLimits[name], bytes));
   const limits = {
+    requestIdsBytesMax: bound("requestIdsBytesMax", share),
     queueBytesMax: bound("queueBytesMax", share),
     watchHistoryBytesMax: bound("watchHistoryBytesMax", share),
     watchQueueBytesMax: bound("watchQueueBytesMax", share),
     watchQueuesBytesMax: bound("watchQueuesBytesMax", 2 * share),
     snapshotBytesMax: bound("snapshotBytesMax", Math.floor(share / 2)),
   };
-  const { queueBytesMax, watchHistoryBytesMax, watchQueuesBytesMax, snapshotBytesMax } = limits;
-  // Two snapshots can be read at a time.
-  const otherBytes = queueBytesMax + watchHistoryBytesMax + watchQueuesBytesMax + 2 * snapshotBytesMax;
+  const { requestIdsBytesMax, queueBytesMax, watchHistoryBytesMax, watchQueuesBytesMax } = limits;
+  const otherBytes =
+    requestIdsBytesMax +
+    queueBytesMax +
+    watchHistoryBytesMax +
+    watchQueuesBytesMax +
+    // Two snapshots can be read at a time.
+    2 * limits.snapshotBytesMax;
   // Compaction remembers the revision of each key that changes meanwhile, which takes up to an eighth of the store.
   const restBytes = ((usableBytes - otherBytes) * 7) / 8;
   const storeBytesMax = Math.floor(Math.min(defaultLimits.storeBytesMax, restBytes));

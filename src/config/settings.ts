@@ -82,6 +82,7 @@ const limitHelp: Readonly<Record<keyof Limits, string>> = {
   commitOperationsMax: "checks and mutations of one Commit",
   commitBytesMax: "one Commit in the message that watchers receive",
   storeBytesMax: "the store in memory, by default what fits; beyond it puts fail with STORE_FULL",
+  requestIdsBytesMax: "remembered request ids; beyond it writes with an id fail with RATE_LIMITED",
   queueBytesMax: "writes waiting for the log; beyond it writes fail with OVERLOADED",
   watchHistoryEventsMax: "changes kept for watches that start in the past",
   watchHistoryBytesMax: "the same, in bytes",

@@ -10,6 +10,7 @@ import type { Limits } from "../limits.ts";
 import { checkKey } from "./check-key.ts";
 import { checkPrecondition } from "./check-precondition.ts";
 import { checkPut } from "./check-put.ts";
+import { toOperation } from "./to-operation.ts";
 
 type CommitLimits = Pick<Limits, "keyBytesMax" | "valueBytesMax" | "commitOperationsMax" | "commitBytesMax">;
 
@@ -17,10 +18,11 @@ type CommitLimits = Pick<Limits, "keyBytesMax" | "valueBytesMax" | "commitOperat
 const eventOverheadBytes = 160;
 
 /**
- * Throws TOO_MANY_OPERATIONS, KEY_REPEATED, REQUEST_TOO_LARGE, PRECONDITION_INVALID, REQUEST_MALFORMED or what `checkPut`
- * does.
+ * Throws TOO_MANY_OPERATIONS, KEY_REPEATED, REQUEST_TOO_LARGE, PRECONDITION_INVALID, REQUEST_MALFORMED or what `checkPut` and
+ * `toOperation` do.
  */
-export function checkCommit({ checks, mutations }: CommitRequest, limits: CommitLimits): Operation {
+export function checkCommit(request: CommitRequest, limits: CommitLimits): Operation {
+  const { checks, mutations, requestId } = request;
   const count = checks.length + mutations.length;
   if (count === 0) throw new DuetError("REQUEST_MALFORMED", "the commit has neither checks nor mutations");
   if (count > limits.commitOperationsMax) {
@@ -29,10 +31,11 @@ export function checkCommit({ checks, mutations }: CommitRequest, limits: Commit
       `a commit has at most ${limits.commitOperationsMax} operations`,
     );
   }
-  const operation = {
-    checks: checks.map((check) => toCheck(check, limits)),
-    mutations: mutations.map((mutation) => toMutation(mutation, limits)),
-  };
+  const operation = toOperation(
+    checks.map((check) => toCheck(check, limits)),
+    mutations.map((mutation) => toMutation(mutation, limits)),
+    requestId,
+  );
   if (new Set(operation.mutations.map(({ key }) => key)).size < mutations.length) {
     throw new DuetError("KEY_REPEATED", "a commit changes a key at most once");
   }

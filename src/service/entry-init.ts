@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import type { EntrySchema } from "../../gen/duetkv/v1/key_value_pb.ts";
-import type { Entry } from "../database.ts";
+import type { Entry, EntryHead } from "../database.ts";
 
 /** What an entry's message is made of. The wire can write it as it is; making the message first takes as long again. */
 export type EntryInit = MessageInitShape<typeof EntrySchema>;
@@ -12,7 +12,7 @@ export function toEntryInit(entry: Entry): EntryInit {
   return entryInit(entry, isText ? value : undefined, isText ? undefined : value);
 }
 
-export function toEntryInitWithoutValue(entry: Entry): EntryInit {
+export function toEntryInitWithoutValue(entry: EntryHead): EntryInit {
   return entryInit(entry, undefined, undefined);
 }
 
@@ -22,7 +22,7 @@ export function toDeletedEntryInit(key: string, revision: number, time: number):
 }
 
 function entryInit(
-  { key, revision, createRevision, version, updateTime, expireTime }: Entry,
+  { key, revision, createRevision, version, updateTime, expireTime }: EntryHead,
   value: string | undefined,
   bytesValue: Uint8Array | undefined,
 ): EntryInit {

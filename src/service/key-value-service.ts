@@ -5,7 +5,7 @@ import {
   type GetResponseSchema,
   type KeyValueService,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
-import type { Database, Entry, State } from "../database.ts";
+import type { Database, EntryHead, State } from "../database.ts";
 import { textBytes } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
@@ -18,6 +18,7 @@ import { checkTtl } from "./check-ttl.ts";
 import { type EntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
 import { checkHistory, history } from "./history.ts";
 import { checkList, list } from "./list.ts";
+import { toOperation } from "./to-operation.ts";
 import { checkWatch, toWatchResponses } from "./watch.ts";
 
 /** The only handler set. Handlers throw DuetError; `intercept` turns it into what is sent. */
@@ -57,9 +58,9 @@ export function createKeyValueService(
       const mutation = checkPut(request, limits);
       const condition = checkPrecondition(request.precondition);
       const checks = condition === undefined ? [] : [{ key: mutation.key, condition }];
-      const { revision, results } = await database.commit({ checks, mutations: [mutation] });
-      const entry = toEntryInitWithoutValue(results[0]?.entry as Entry);
-      return { revision: BigInt(revision), entry };
+      const operation = toOperation(checks, [mutation], request.requestId);
+      const { revision, results } = await database.commit(operation);
+      return { revision: BigInt(revision), entry: toEntryInitWithoutValue(results[0]?.entry as EntryHead) };
     },
 
     // Without a promise where nothing is to be waited for: it would be a good part of what a read costs.
@@ -73,23 +74,20 @@ export function createKeyValueService(
     async delete(request) {
       const key = checkKey(request.key, limits);
       const condition = checkPrecondition(request.precondition);
-      const { revision, results } = await database.commit({
-        checks: condition === undefined ? [] : [{ key, condition }],
-        mutations: [{ type: "delete", key, expired: false }],
-      });
-      const deleted = results[0]?.previous !== undefined;
-      return { revision: BigInt(revision), deleted };
+      const checks = condition === undefined ? [] : [{ key, condition }];
+      const operation = toOperation(checks, [{ type: "delete", key, expired: false }], request.requestId);
+      const { revision, results } = await database.commit(operation);
+      return { revision: BigInt(revision), deleted: results[0]?.deleted === true };
     },
 
     async touch(request) {
       const key = checkKey(request.key, limits);
       const ttlMs = checkTtl(request.ttl);
       const condition = checkPrecondition(request.precondition);
-      const { revision, results } = await database.commit({
-        checks: condition === undefined ? [] : [{ key, condition }],
-        mutations: [{ type: "touch", key, ttlMs }],
-      });
-      return { revision: BigInt(revision), entry: toEntryInitWithoutValue(results[0]?.entry as Entry) };
+      const checks = condition === undefined ? [] : [{ key, condition }];
+      const operation = toOperation(checks, [{ type: "touch", key, ttlMs }], request.requestId);
+      const { revision, results } = await database.commit(operation);
+      return { revision: BigInt(revision), entry: toEntryInitWithoutValue(results[0]?.entry as EntryHead) };
     },
 
     async list(request, context) {
@@ -135,10 +133,8 @@ export function createKeyValueService(
       const { revision, results } = await database.commit(operation);
       return {
         revision: BigInt(revision),
-        results: results.map(({ entry, previous }) =>
-          entry === undefined
-            ? { deleted: previous !== undefined }
-            : { entry: toEntryInitWithoutValue(entry) },
+        results: results.map(({ entry, deleted }) =>
+          entry === undefined ? { deleted } : { entry: toEntryInitWithoutValue(entry) },
         ),
       };
     },

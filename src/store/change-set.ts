@@ -34,7 +34,8 @@ export function createChangeSet(
   previousValues = true,
 ): ChangeSet {
   let entryBytes = 0;
-  let pastBytes = 0;
+  // A transaction without changes, which only remembers a request, occupies something, too.
+  let pastBytes = changes.length === 0 ? changeOverheadBytes : 0;
   for (const { key, entry, previous } of changes) {
     if (entry !== undefined) entryBytes += entry.bytes;
     pastBytes += changeOverheadBytes + (previous?.bytes ?? textBytes(key));

@@ -24,6 +24,9 @@ export interface Entry {
   readonly bytes: number;
 }
 
+/** What is known of an entry, without its value. */
+export type EntryHead = Omit<Entry, "value" | "bytes">;
+
 /**
  * What an entry occupies beside its key and value, measured with 200,000 of them: the object, two headers of strings,
  * its places in the map and in the index, and the second table that the map has while it grows.

@@ -1,3 +1,4 @@
+import { requestTime } from "./request-time.ts";
 import type { Retention, Transaction, TransactionEvent } from "./transaction-logger.ts";
 
 /**
@@ -24,9 +25,4 @@ export function retain(transaction: Transaction, retention: Retention): Transact
   const request = isYoung ? transaction.request : undefined;
   if (!changed && request === transaction.request) return transaction;
   return events.length === 0 && request === undefined ? undefined : { sequence, time, events, request };
-}
-
-/** Milliseconds since 1970 UTC. */
-function requestTime(id: Uint8Array): number {
-  return Buffer.from(id.buffer, id.byteOffset, id.length).readUIntBE(0, 6);
 }

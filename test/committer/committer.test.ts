@@ -1,7 +1,9 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Batch } from "../../src/committer/batch.ts";
+import { RequestIndex } from "../../src/committer/request-index.ts";
 import { DuetError } from "../../src/errors.ts";
+import { defaultLimits } from "../../src/limits.ts";
 import { entryOverheadBytes } from "../../src/store/entry.ts";
 import { entriesMax, Store } from "../../src/store/store.ts";
 import { createRandom, seed } from "../support/random.ts";
@@ -46,14 +48,13 @@ test("says of every outcome what it made and what it found", async () => {
   ]);
   expect(created).toMatchObject({
     revision: 1,
-    results: [{ entry: { version: 1 }, previous: undefined }, {}],
+    results: [{ entry: { version: 1 }, deleted: false }, {}],
   });
   expect(replaced).toMatchObject({ revision: 2, results: [{ entry: { createRevision: 1, version: 2 } }] });
-  expect(replaced?.results[0]?.previous?.value).toBe("1");
-  expect(nothing).toMatchObject({ revision: 2, results: [{ entry: undefined, previous: undefined }] });
+  expect(nothing).toMatchObject({ revision: 2, results: [{ entry: undefined, deleted: false }] });
   expect(deleted).toMatchObject({
     revision: 3,
-    results: [{ previous: { value: "1" } }, { previous: undefined }],
+    results: [{ deleted: true }, { deleted: false }],
   });
   expect(checked).toEqual({ revision: 3, results: [] });
   expect(store.revision).toBe(3);
@@ -107,7 +108,7 @@ test("every mix of passing and failing checks changes all or nothing", async () 
       put("counter", `${mix}`),
       mix % 2 ? remove("old") : put("old", "old"),
     ];
-    const outcome = outcomeOf(committer.commit({ checks, mutations }));
+    const outcome = outcomeOf(committer.commit(operation(mutations, ...checks)));
     outcomes.push(outcome.then((result) => expect(result === "OK", `mix ${mix}`).toBe(passes)));
     if (passes) happened++;
     // Some share a batch, some do not.
@@ -151,7 +152,7 @@ test(`makes what a plain map makes of random operations, without gaps (seed ${se
         else model.delete(key);
       }
     }
-    const seen = committer.commit({ checks, mutations }).then(
+    const seen = committer.commit(operation(mutations, ...checks)).then(
       (outcome) => outcome.revision,
       () => undefined,
     );
@@ -352,7 +353,7 @@ test("refuses entries beyond the number that a map can take", () => {
     bytes: { value: 0 },
     get: { value: () => undefined },
   });
-  const batch = new Batch(store, { storeBytesMax: Number.MAX_SAFE_INTEGER }, 1);
+  const batch = new Batch(store, new RequestIndex(), defaultLimits, 1);
   batch.evaluate(operation([put("a")]));
   expect(() => batch.evaluate(operation([put("b")]))).toThrow(
     `it holds ${entriesMax} of ${entriesMax} entries`,

@@ -1,6 +1,8 @@
 import { Applier } from "../../src/committer/applier.ts";
 import { Committer } from "../../src/committer/committer.ts";
 import type { Check, Condition, Mutation, Operation } from "../../src/committer/operation.ts";
+import { digestOperation } from "../../src/committer/request-digest.ts";
+import { RequestIndex } from "../../src/committer/request-index.ts";
 import { defaultLimits, type Limits } from "../../src/limits.ts";
 import { prefixRange } from "../../src/store/key-range.ts";
 import { Store } from "../../src/store/store.ts";
@@ -10,6 +12,7 @@ import { FakeLogger } from "./fake-logger.ts";
 /** A committer on an empty store, and what it did. */
 export interface Committing {
   readonly store: Store;
+  readonly requests: RequestIndex;
   readonly logger: FakeLogger;
   readonly committer: Committer;
   /** Every transaction, in the order in which it was applied. */
@@ -20,21 +23,26 @@ export interface Committing {
 
 export function startCommitting(limits: Partial<Limits> = {}): Committing {
   const store = new Store();
+  const requests = new RequestIndex();
   const logger = new FakeLogger();
   const applied: Transaction[] = [];
   const committer = new Committer({
     store,
+    requests,
     logger,
     limits: { ...defaultLimits, ...limits },
     clock: () => committing.time,
     applier: new Applier({
       store,
       logger,
-      onApplied: (transaction) => applied.push(transaction),
+      onApplied: (transaction) => {
+        requests.applied(transaction);
+        applied.push(transaction);
+      },
       onRun: () => {},
     }),
   });
-  const committing: Committing = { store, logger, committer, applied, time: 1_000_000 };
+  const committing: Committing = { store, requests, logger, committer, applied, time: 1_000_000 };
   return committing;
 }
 
@@ -55,7 +63,12 @@ export function check(key: string, condition: Condition): Check {
 }
 
 export function operation(mutations: readonly Mutation[], ...checks: readonly Check[]): Operation {
-  return { checks, mutations };
+  return { checks, mutations, request: undefined };
+}
+
+/** The same with a request id. */
+export function repeatable({ checks, mutations }: Operation, id: Uint8Array): Operation {
+  return { checks, mutations, request: { id, digest: digestOperation(checks, mutations) } };
 }
 
 /** "OK", or the reason of the failure. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Entry, Event_Type, type WatchResponse } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { CallFailure, KeyValueClient } from "../support/key-value-client.ts";
+import { uuid7 } from "../support/uuid7.ts";
 import { acceptedKeys, acceptedValues, refusedKeys } from "./verdicts.ts";
 
 /** What every protocol must do alike. Keys of one run begin with a prefix of its own. */
@@ -563,6 +564,78 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
           const refusal = { code: "invalid_argument", reason };
           expect(await failure(client.touch({ key }))).toMatchObject(refusal);
         }
+      });
+    });
+
+    describe("request ids", () => {
+      it("answer a repeat as the first request was answered, and change nothing again", async () => {
+        const key = `${prefix}repeated`;
+        const put = { key, value: "1", ttl: { seconds: 60n }, requestId: uuid7(Date.now()) };
+        const first = await client.put(put);
+        const touch = { key, requestId: uuid7(Date.now()) };
+        const touched = await client.touch(touch);
+        const remove = { key, requestId: uuid7(Date.now()) };
+        const removed = await client.delete(remove);
+        const removeAgain = { key, requestId: uuid7(Date.now()) };
+        const nothing = await client.delete(removeAgain);
+        const commit = {
+          checks: [{ key, precondition: { condition: { case: "exists", value: false } } as const }],
+          mutations: [
+            { kind: { case: "put", value: { key, value: "2" } } as const },
+            { kind: { case: "delete", value: { key: `${key}/none` } } as const },
+          ],
+          requestId: uuid7(Date.now()),
+        };
+        const committed = await client.commit(commit);
+        expect(removed.deleted).toBe(true);
+        // It is remembered, at a revision of its own.
+        expect([nothing.deleted, nothing.revision > removed.revision]).toEqual([false, true]);
+        expect(await client.put(put)).toEqual(first);
+        expect(await client.touch(touch)).toEqual(touched);
+        expect(await client.delete(remove)).toEqual(removed);
+        expect(await client.delete(removeAgain)).toEqual(nothing);
+        expect(await client.commit(commit)).toEqual(committed);
+        const { entry } = await client.get({ key });
+        expect(entry).toMatchObject({ value: "2", revision: committed.revision, version: 1n });
+      });
+
+      it("are refused when they are malformed, too old, ahead, or used for something else", async () => {
+        const key = `${prefix}refused id`;
+        const put = { key, value: "1" };
+        const [version4, variant] = [uuid7(Date.now()), uuid7(Date.now())];
+        version4[6] = ((version4[6] as number) & 0x0f) | 0x40;
+        variant[8] = ((variant[8] as number) & 0x3f) | 0xc0;
+        const invalid = [version4, variant, uuid7(Date.now()).slice(1), uuid7(Date.now() + 3_600_000)];
+        for (const requestId of invalid) {
+          const refusal = { code: "invalid_argument", reason: "REQUEST_ID_INVALID" };
+          expect(await failure(client.put({ ...put, requestId }))).toMatchObject(refusal);
+          expect(await failure(client.delete({ key, requestId }))).toMatchObject(refusal);
+          expect(await failure(client.touch({ key, requestId }))).toMatchObject(refusal);
+          const mutations = [{ kind: { case: "put", value: put } } as const];
+          expect(await failure(client.commit({ mutations, requestId }))).toMatchObject(refusal);
+        }
+        const old = uuid7(Date.now() - 11 * 60_000);
+        expect(await failure(client.put({ ...put, requestId: old }))).toMatchObject({
+          code: "failed_precondition",
+          reason: "REQUEST_ID_EXPIRED",
+        });
+        expect(await failure(client.get({ key }))).toMatchObject({ reason: "NO_SUCH_KEY" });
+        const requestId = uuid7(Date.now());
+        await client.put({ ...put, requestId });
+        expect(await failure(client.put({ ...put, value: "2", requestId }))).toMatchObject({
+          code: "failed_precondition",
+          reason: "REQUEST_ID_REUSED",
+        });
+        expect((await client.get({ key })).entry).toMatchObject({ value: "1", version: 1n });
+      });
+
+      it("do not remember a failure", async () => {
+        const key = `${prefix}failed id`;
+        const precondition = { condition: { case: "exists", value: true } } as const;
+        const put = { key, value: "2", precondition, requestId: uuid7(Date.now()) };
+        expect(await failure(client.put(put))).toMatchObject({ reason: "REVISION_MISMATCH" });
+        await client.put({ key, value: "1" });
+        expect((await client.put(put)).entry).toMatchObject({ version: 2n });
       });
     });
 

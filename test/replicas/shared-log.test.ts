@@ -4,6 +4,7 @@ import { Applier } from "../../src/committer/applier.ts";
 import { loggedBytes } from "../../src/committer/background/compactor.ts";
 import { Committer } from "../../src/committer/committer.ts";
 import { openReplayed, replay } from "../../src/committer/replay.ts";
+import { RequestIndex } from "../../src/committer/request-index.ts";
 import { DuetError } from "../../src/errors.ts";
 import { defaultLimits } from "../../src/limits.ts";
 import { silentLogger } from "../../src/logging.ts";
@@ -13,14 +14,25 @@ import { SharedFakeLogger } from "./shared-fake-logger.ts";
 
 function startReplica(logger = new SharedFakeLogger()) {
   const store = new Store();
+  const requests = new RequestIndex();
   const applied: number[] = [];
   const applier = new Applier({
     store,
     logger,
-    onApplied: ({ sequence }) => applied.push(sequence),
+    onApplied: (transaction) => {
+      requests.applied(transaction);
+      applied.push(transaction.sequence);
+    },
     onRun: () => {},
   });
-  const committer = new Committer({ store, logger, limits: defaultLimits, clock: () => 1000, applier });
+  const committer = new Committer({
+    store,
+    requests,
+    logger,
+    limits: defaultLimits,
+    clock: () => 1000,
+    applier,
+  });
   const abort = new AbortController();
   onTestFinished(() => abort.abort());
   const followed = applier.follow(abort.signal).then(

@@ -226,7 +226,11 @@ test("a list of 100,000 keys that are overwritten meanwhile has each once, all a
       const mutations = keys
         .slice(start, start + 10_000)
         .map((key) => ({ type: "put", key, value, ttlMs: 0 }) as const);
-      await Promise.all(mutations.map((mutation) => database.commit({ checks: [], mutations: [mutation] })));
+      await Promise.all(
+        mutations.map((mutation) =>
+          database.commit({ checks: [], mutations: [mutation], request: undefined }),
+        ),
+      );
     }
   };
   await writeAll("old");

@@ -53,6 +53,14 @@ test("keeps the latest transactions, by the bytes of previous values and the ind
   expect(history.at(5)?.pastBytes).toBe(two - one);
 });
 
+test("transactions without changes occupy something, too", () => {
+  const history = new History({ ...unbounded, watchHistoryBytesMax: 10_000 }, 0);
+  const write = createWriter(history);
+  for (let count = 0; count < 1000; count++) write();
+  expect(history.oldest).toBeGreaterThan(900);
+  expect(history.bytes).toBeGreaterThan(5000);
+});
+
 test("keeps nothing of a transaction that is larger than the whole history", () => {
   const history = new History({ ...unbounded, watchHistoryEventsMax: 2 }, 0);
   const write = createWriter(history);

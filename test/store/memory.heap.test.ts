@@ -2,6 +2,8 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { Batch } from "../../src/committer/batch.ts";
+import { RequestIndex } from "../../src/committer/request-index.ts";
+import { defaultLimits } from "../../src/limits.ts";
 import { Store } from "../../src/store/store.ts";
 import type { Value } from "../../src/transaction-log/transaction-logger.ts";
 
@@ -48,8 +50,12 @@ test.each(Object.entries(fillings))("%s occupy no more than they are counted wit
   const store = new Store();
   const before = occupiedBytes();
   for (let index = 0; index < count; index++) {
-    const batch = new Batch(store, { storeBytesMax: Number.MAX_SAFE_INTEGER }, 1_700_000_000_000 + index);
-    batch.evaluate({ checks: [], mutations: [{ type: "put", key: key(index), value: value(), ttlMs }] });
+    const batch = new Batch(store, new RequestIndex(), defaultLimits, 1_700_000_000_000 + index);
+    batch.evaluate({
+      checks: [],
+      mutations: [{ type: "put", key: key(index), value: value(), ttlMs }],
+      request: undefined,
+    });
     for (const transaction of batch.transactions) store.apply(transaction);
   }
   const occupied = occupiedBytes() - before;

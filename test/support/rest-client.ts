@@ -71,10 +71,16 @@ export function createRestClient(origin: string, style: RestStyle): KeyValueClie
       }
       const headers = {
         "content-type": put.bytesValue === undefined ? "text/plain" : "application/octet-stream",
-        ...conditionHeaders(put.precondition),
+        ...writeHeaders(put),
       };
       const query = put.ttl === undefined ? "" : `?ttl=${fields.ttl as string}`;
-      const answer = await send("PUT", `${target}${query}`, headers, put.bytesValue ?? put.value ?? "");
+      const body = put.bytesValue ?? put.value ?? "";
+      if (put.requestId.length > 0) {
+        // The response to a repeat tells of the first put, not of the entry as it is now.
+        const repeatable = await send("PUT", `${target}${query}`, { ...headers, ...json }, body);
+        return fromJsonString(PutResponseSchema, repeatable.body.toString());
+      }
+      const answer = await send("PUT", `${target}${query}`, headers, body);
       const { value: _value, bytesValue: _bytesValue, ...entry } = await getEntry(target);
       if (answer.headers.etag !== `"${entry.revision}"`)
         throw new Error("the entity tag is not the revision");
@@ -102,23 +108,18 @@ export function createRestClient(origin: string, style: RestStyle): KeyValueClie
     async delete(init) {
       const request = create(DeleteRequestSchema, init);
       const { key: _key, ...fields } = toJson(DeleteRequestSchema, request) as JsonObject;
-      const headers = style === "raw" ? conditionHeaders(request.precondition) : {};
+      const headers = style === "raw" ? writeHeaders(request) : {};
       const query = style === "raw" ? "" : toQuery(fields);
       const answer = await send("DELETE", `${keyTarget(request.key)}${query}`, { ...json, ...headers });
       return fromJsonString(DeleteResponseSchema, answer.body.toString());
     },
 
     touch(init) {
-      const { precondition, ...rest } = create(TouchRequestSchema, init);
+      const request = create(TouchRequestSchema, init);
+      const { $typeName: _type, precondition: _precondition, requestId: _requestId, ...rest } = request;
       return style === "json"
-        ? post("/v1/key:touch", TouchRequestSchema, TouchResponseSchema, init)
-        : post(
-            "/v1/key:touch",
-            TouchRequestSchema,
-            TouchResponseSchema,
-            rest,
-            conditionHeaders(precondition),
-          );
+        ? post("/v1/key:touch", TouchRequestSchema, TouchResponseSchema, request)
+        : post("/v1/key:touch", TouchRequestSchema, TouchResponseSchema, rest, writeHeaders(request));
     },
 
     async list(init) {
@@ -133,7 +134,13 @@ export function createRestClient(origin: string, style: RestStyle): KeyValueClie
     },
 
     batchGet: (init) => post("/v1/key:batchGet", BatchGetRequestSchema, BatchGetResponseSchema, init),
-    commit: (init) => post("/v1/key:commit", CommitRequestSchema, CommitResponseSchema, init),
+    commit(init) {
+      const request = create(CommitRequestSchema, init);
+      const { $typeName: _type, requestId: _requestId, ...rest } = request;
+      return style === "json"
+        ? post("/v1/key:commit", CommitRequestSchema, CommitResponseSchema, request)
+        : post("/v1/key:commit", CommitRequestSchema, CommitResponseSchema, rest, writeHeaders(request));
+    },
 
     async *watch(init, signal) {
       const query = toQuery(toJson(WatchRequestSchema, create(WatchRequestSchema, init)) as JsonObject);
@@ -172,6 +179,18 @@ function toQuery(fields: JsonObject, path = ""): string {
       : [one(name, value)];
   });
   return parameters.length === 0 ? "" : `?${parameters.join("&")}`;
+}
+
+/** The headers that say what must hold, and under which id a write can be repeated. */
+function writeHeaders(request: {
+  readonly precondition?: Precondition | undefined;
+  readonly requestId: Uint8Array;
+}): Record<string, string> {
+  const { precondition, requestId } = request;
+  if (requestId.length === 0) return conditionHeaders(precondition);
+  const digits = Buffer.from(requestId).toString("hex");
+  const key = digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  return { ...conditionHeaders(precondition), "idempotency-key": key };
 }
 
 function conditionHeaders(precondition: Precondition | undefined): Record<string, string> {

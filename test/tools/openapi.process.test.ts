@@ -275,6 +275,23 @@ const cases: readonly Case[] = [
   },
   { name: "a head of a history of no key", method: "head", path: "/v1/key:history", status: 400 },
   {
+    name: "a put with an id that has expired",
+    method: "put",
+    path: key,
+    target: "/v1/key/c",
+    headers: { "idempotency-key": "0198c5f0-3c4e-7a51-9b1d-4f6a8e2c7d03" },
+    body: "x",
+    status: 400,
+  },
+  {
+    name: "a commit with an id that is none",
+    method: "post",
+    path: "/v1/key:commit",
+    headers: json,
+    body: '{"mutations":[{"delete":{"key":"none"}}],"requestId":"AQ=="}',
+    status: 400,
+  },
+  {
     name: "a touch",
     method: "post",
     path: "/v1/key:touch",

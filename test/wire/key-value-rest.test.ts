@@ -45,6 +45,36 @@ describe.each([
     });
   });
 
+  test("Idempotency-Key is the request id of every write, as text in quotes or not", async () => {
+    const { port, memory } = await serve();
+    const uuid = "0198C5F0-3c4e-7a51-9b1d-4f6a8e2c7d03";
+    const key = { "idempotency-key": uuid };
+    await send(port, "PUT", "/v1/key/a", { body: "x", headers: { "idempotency-key": `"${uuid}"` } });
+    await send(port, "PUT", "/v1/key/a", { body: "{}", headers: { ...json, ...key } });
+    await send(port, "POST", "/v1/key:touch", { body: '{"key":"a"}', headers: { ...json, ...key } });
+    await send(port, "POST", "/v1/key:commit", { body: "{}", headers: { ...json, ...key } });
+    await send(port, "DELETE", "/v1/key/a", { headers: key });
+    const ids = memory.requests.map((request) => Buffer.from((request as PutRequest).requestId));
+    expect(ids.map((id) => id.toString("hex"))).toEqual(
+      Array(5).fill(uuid.replaceAll("-", "").toLowerCase()),
+    );
+  });
+
+  test.each([
+    ["not a UUID", { "idempotency-key": "7" }, "{}"],
+    ["empty", { "idempotency-key": "" }, "{}"],
+    [
+      "beside a request_id",
+      { "idempotency-key": "0198c5f0-3c4e-7a51-9b1d-4f6a8e2c7d03" },
+      '{"requestId":"AZjF8DxOelGbHU9qjix9Aw=="}',
+    ],
+  ])("an Idempotency-Key that is %s is refused", async (_kind, headers, body) => {
+    const { port, memory } = await serve();
+    const put = await send(port, "PUT", "/v1/key/a", { body, headers: { ...json, ...headers } });
+    expect([put.status, reasonOf(put)]).toEqual([400, "REQUEST_ID_INVALID"]);
+    expect(memory.requests).toEqual([]);
+  });
+
   test("HEAD says what GET would, without the value", async () => {
     const { port } = await serve();
     await send(port, "PUT", "/v1/key/a", { body: "Hällo" });

@@ -94,7 +94,7 @@ export function errorResponses(failures: readonly Failure[]): Record<string, Res
         )
         .join("; ");
       const headers = {
-        ...(status === "503" && { "Retry-After": retryAfter }),
+        ...((status === "503" || status === "429") && { "Retry-After": retryAfter }),
         ...(group.some(({ reason }) => reason === "REVISION_MISMATCH") && { ETag: currentTag }),
       };
       return [status, { description, ...(Object.keys(headers).length > 0 && { headers }), content }];

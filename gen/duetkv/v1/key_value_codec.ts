@@ -78,6 +78,7 @@ export function writePutRequest(to: Writer, message: MessageInitShape<typeof Put
     writePrecondition(to, message.precondition);
     to.endNested(5, start);
   }
+  if (message.requestId?.length) to.bytes(6, message.requestId);
   if ("$unknown" in message) to.unknownFields(message.$unknown);
 }
 
@@ -101,6 +102,9 @@ export function readPutRequest(from: Reader, end: number, message: PutRequest = 
       case 0x2a: // precondition = 5
         message.precondition = readPrecondition(from, from.nested(end), message.precondition);
         break;
+      case 0x32: // request_id = 6
+        message.requestId = from.bytes(end);
+        break;
       default:
         from.skip(tag, end);
     }
@@ -116,6 +120,7 @@ function newPutRequest(): PutRequest {
     bytesValue: undefined,
     ttl: undefined,
     precondition: undefined,
+    requestId: new Uint8Array(),
   };
 }
 
@@ -244,6 +249,7 @@ export function writeDeleteRequest(to: Writer, message: MessageInitShape<typeof 
     writePrecondition(to, message.precondition);
     to.endNested(2, start);
   }
+  if (message.requestId?.length) to.bytes(3, message.requestId);
   if ("$unknown" in message) to.unknownFields(message.$unknown);
 }
 
@@ -258,6 +264,9 @@ export function readDeleteRequest(from: Reader, end: number, message: DeleteRequ
       case 0x12: // precondition = 2
         message.precondition = readPrecondition(from, from.nested(end), message.precondition);
         break;
+      case 0x1a: // request_id = 3
+        message.requestId = from.bytes(end);
+        break;
       default:
         from.skip(tag, end);
     }
@@ -270,6 +279,7 @@ function newDeleteRequest(): DeleteRequest {
     $typeName: "duetkv.v1.DeleteRequest",
     key: "",
     precondition: undefined,
+    requestId: new Uint8Array(),
   };
 }
 
@@ -542,6 +552,7 @@ export function writeTouchRequest(to: Writer, message: MessageInitShape<typeof T
     writePrecondition(to, message.precondition);
     to.endNested(3, start);
   }
+  if (message.requestId?.length) to.bytes(4, message.requestId);
   if ("$unknown" in message) to.unknownFields(message.$unknown);
 }
 
@@ -559,6 +570,9 @@ export function readTouchRequest(from: Reader, end: number, message: TouchReques
       case 0x1a: // precondition = 3
         message.precondition = readPrecondition(from, from.nested(end), message.precondition);
         break;
+      case 0x22: // request_id = 4
+        message.requestId = from.bytes(end);
+        break;
       default:
         from.skip(tag, end);
     }
@@ -572,6 +586,7 @@ function newTouchRequest(): TouchRequest {
     key: "",
     ttl: undefined,
     precondition: undefined,
+    requestId: new Uint8Array(),
   };
 }
 
@@ -712,6 +727,7 @@ export function writeCommitRequest(to: Writer, message: MessageInitShape<typeof 
     writeMutation(to, each);
     to.endNested(2, start);
   }
+  if (message.requestId?.length) to.bytes(3, message.requestId);
   if ("$unknown" in message) to.unknownFields(message.$unknown);
 }
 
@@ -728,6 +744,9 @@ export function readCommitRequest(from: Reader, end: number, message: CommitRequ
         from.element();
         message.mutations.push(readMutation(from, from.nested(end)));
         break;
+      case 0x1a: // request_id = 3
+        message.requestId = from.bytes(end);
+        break;
       default:
         from.skip(tag, end);
     }
@@ -740,6 +759,7 @@ function newCommitRequest(): CommitRequest {
     $typeName: "duetkv.v1.CommitRequest",
     checks: [],
     mutations: [],
+    requestId: new Uint8Array(),
   };
 }
 

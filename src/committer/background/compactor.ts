@@ -1,12 +1,14 @@
 import { entryBytes, entryOverheadBytes } from "../../store/entry.ts";
 import type { Store } from "../../store/store.ts";
 import type { Transaction, TransactionLogger } from "../../transaction-log/transaction-logger.ts";
+import { type RequestIndex, requestBytesMax } from "../request-index.ts";
 
 /** How often a log without new writes is asked whether it wants to be compacted. */
 const pollMs = 1000;
 
 export interface CompactorOptions {
   readonly store: Store;
+  readonly requests: Pick<RequestIndex, "neededSince">;
   readonly logger: TransactionLogger;
   /** Compaction waits until this much has been written, and as much as the store holds, since the last one. */
   readonly bytesMin: number;
@@ -60,14 +62,14 @@ export class Compactor {
   }
 
   async #compact(): Promise<void> {
-    const { store, logger, onError } = this.#options;
+    const { store, requests, logger, onError } = this.#options;
     const snapshot = store.snapshotRevisions();
     this.#bytes = 0;
     try {
       await logger.compact({
         horizon: snapshot.revision,
         live: (key) => snapshot.get(key),
-        requestsSince: Number.POSITIVE_INFINITY,
+        requestsSince: requests.neededSince,
       });
     } catch (error) {
       onError(error);
@@ -78,8 +80,8 @@ export class Compactor {
 }
 
 /** What a transaction occupies in the log, counted as the store counts its entries. */
-export function loggedBytes({ events }: Transaction): number {
-  let bytes = 0;
+export function loggedBytes({ events, request }: Transaction): number {
+  let bytes = request === undefined ? 0 : requestBytesMax(request.results.length);
   for (const event of events) {
     bytes += event.type === "put" ? entryBytes(event.key, event.value, event.expireTime) : entryOverheadBytes;
   }

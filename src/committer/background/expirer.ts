@@ -1,6 +1,7 @@
 import { DuetError } from "../../errors.ts";
 import type { ReadonlyStore } from "../../store/store.ts";
 import type { Committer } from "../committer.ts";
+import type { RequestIndex } from "../request-index.ts";
 import type { Clock } from "./clock.ts";
 
 /** How often the index of expiry times is looked at. Entries are deleted at most a second late. */
@@ -10,6 +11,7 @@ const sliceLength = 500;
 
 export interface ExpirerOptions {
   readonly store: ReadonlyStore;
+  readonly requests: Pick<RequestIndex, "forgetInvalid">;
   readonly committer: Committer;
   readonly clock: Clock;
   /** Whether the clock may decide that an entry has expired. */
@@ -17,7 +19,7 @@ export interface ExpirerOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Deletes entries whose time to live has passed: each by a logged delete, unless it was put again or touched meanwhile. */
+/** Deletes entries whose time to live has passed: each by a logged delete, unless it was put again or touched meanwhile. Forgets request ids, too. */
 export class Expirer {
   readonly #options: ExpirerOptions;
   readonly #timer: NodeJS.Timeout;
@@ -36,7 +38,8 @@ export class Expirer {
     if (this.#running || !this.#options.trusted()) return;
     this.#running = true;
     try {
-      const { store, clock } = this.#options;
+      const { store, requests, clock } = this.#options;
+      requests.forgetInvalid(clock());
       for (;;) {
         const now = clock();
         const entries = store.expired(now, sliceLength);
@@ -57,6 +60,7 @@ export class Expirer {
         // Not on its revision, which a touch does not change.
         checks: [{ key, condition: { expiredAt: now } }],
         mutations: [{ type: "delete", key, expired: true }],
+        request: undefined,
       });
     } catch (error) {
       if (!(error instanceof DuetError && error.reason === "REVISION_MISMATCH")) throw error;

@@ -25,11 +25,11 @@ export function respondWithError(
 function errorHeaders(error: ConnectError): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = {};
   for (const [name, value] of error.metadata) headers[name] = value;
-  const metadata = findErrorInfo(error)?.metadata ?? {};
+  const { reason, metadata = {} } = findErrorInfo(error) ?? {};
   const currentRevision = metadata["current_revision"] ?? "0";
   if (/^[1-9]\d*$/.test(currentRevision)) headers["etag"] = `"${currentRevision}"`;
   if (metadata["revision"] !== undefined) headers["duetkv-revision"] = metadata["revision"];
-  if (error.code === Code.Unavailable) headers["retry-after"] = "1";
+  if (error.code === Code.Unavailable || reason === "RATE_LIMITED") headers["retry-after"] = "1";
   if (error.code === Code.Unauthenticated) headers["www-authenticate"] ??= "Bearer";
   return headers;
 }

@@ -4,6 +4,7 @@ import { Compactor } from "../../../src/committer/background/compactor.ts";
 import type { Committer } from "../../../src/committer/committer.ts";
 import { Committer as RealCommitter } from "../../../src/committer/committer.ts";
 import { replay } from "../../../src/committer/replay.ts";
+import { RequestIndex } from "../../../src/committer/request-index.ts";
 import { defaultLimits } from "../../../src/limits.ts";
 import { entryBytes } from "../../../src/store/entry.ts";
 import { Store } from "../../../src/store/store.ts";
@@ -27,16 +28,18 @@ async function start(logger: MemoryTransactionLogger, bytesMin: number): Promise
   const errors: unknown[] = [];
   const replayedBytes = (await replay(logger, store, () => {})) ?? Number.NaN;
   const onError = (error: unknown) => errors.push(error);
-  const compactor = new Compactor({ store, logger, bytesMin, onError }, replayedBytes);
+  const requests = new RequestIndex();
+  const compactor = new Compactor({ store, requests, logger, bytesMin, onError }, replayedBytes);
   const committer = new RealCommitter({
     store,
+    requests,
     logger,
     limits: defaultLimits,
     clock: () => 1,
     applier: new Applier({
       store,
       logger,
-      onApplied: () => {},
+      onApplied: (transaction) => requests.applied(transaction),
       onRun: (transactions) => compactor.onRun(transactions),
     }),
   });

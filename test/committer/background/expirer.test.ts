@@ -7,9 +7,10 @@ import { check, operation, outcomeOf, put, startCommitting, touch } from "../com
 function startExpiring() {
   const committing = Object.assign(startCommitting(), { trusted: true });
   const errors: unknown[] = [];
-  const { store, committer } = committing;
+  const { store, requests, committer } = committing;
   const expirer = new Expirer({
     store,
+    requests,
     committer,
     clock: () => committing.time,
     trusted: () => committing.trusted,

@@ -5,6 +5,7 @@ import { Applier } from "../../../src/committer/applier.ts";
 import { Compactor } from "../../../src/committer/background/compactor.ts";
 import { Committer } from "../../../src/committer/committer.ts";
 import { replay } from "../../../src/committer/replay.ts";
+import { RequestIndex } from "../../../src/committer/request-index.ts";
 import { DuetError } from "../../../src/errors.ts";
 import { defaultLimits, type Limits } from "../../../src/limits.ts";
 import { createChangeSet } from "../../../src/store/change-set.ts";
@@ -61,6 +62,7 @@ export class WatchWorld {
       this.committer.commit({
         checks: [{ key, condition: { revision } }],
         mutations: [{ type: "delete", key, expired: true }],
+        request: undefined,
       }),
     );
     await Promise.allSettled(deletes);
@@ -79,12 +81,15 @@ export class WatchWorld {
     const { revision } = this.truth;
     const replayedBytes = (await replay(logger, store, publish)) ?? Number.NaN;
     expect(store.revision, "a restart keeps the revision").toBe(revision);
-    const compactor = new Compactor({ store, logger, bytesMin: Infinity, onError: failTest }, replayedBytes);
+    const requests = new RequestIndex();
+    const options = { store, requests, logger, bytesMin: Infinity, onError: failTest };
+    const compactor = new Compactor(options, replayedBytes);
     this.store = store;
     this.hub = hub;
     this.#compactor = compactor;
     this.committer = new Committer({
       store,
+      requests,
       logger,
       limits: this.limits,
       clock: () => this.time,

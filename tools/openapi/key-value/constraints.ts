@@ -12,6 +12,10 @@ const keyPart: Schema = { maxLength: keyBytesMax, pattern: "^[^\\u0000]*$" };
 const key: Schema = { ...keyPart, minLength: 1 };
 const revision: Schema = { minimum: 0, pattern: "^\\d{1,19}$" };
 const ttl: Schema = { pattern: "^[1-9]\\d{0,10}(\\.\\d{1,9})?s$" };
+/** 16 bytes in base64, the first bits of byte 6 and of byte 8 those of a UUIDv7. */
+const requestId: Schema = {
+  pattern: "^([\\w+/-]{8}[c-f][\\w+/-][CGKOSWaeimquy26+-][\\w+/-]{10}[AQgw](==)?)?$",
+};
 const oneValue: Schema = { allOf: [notBoth("value", "bytesValue")] };
 const listed = { type: "string", ...key };
 
@@ -20,12 +24,15 @@ const requiredKey = { required: true, schema: key };
 const fields: Readonly<Record<string, { readonly required?: boolean; readonly schema?: Schema }>> = {
   "PutRequest.key": requiredKey,
   "PutRequest.ttl": { schema: ttl },
+  "PutRequest.request_id": { schema: requestId },
   "GetRequest.key": requiredKey,
   "GetRequest.min_revision": { schema: revision },
   "GetRequest.at_revision": { schema: revision },
   "DeleteRequest.key": requiredKey,
+  "DeleteRequest.request_id": { schema: requestId },
   "TouchRequest.key": requiredKey,
   "TouchRequest.ttl": { schema: ttl },
+  "TouchRequest.request_id": { schema: requestId },
   "ListRequest.prefix": { schema: keyPart },
   "ListRequest.start": { schema: keyPart },
   "ListRequest.end": { schema: keyPart },
@@ -47,6 +54,7 @@ const fields: Readonly<Record<string, { readonly required?: boolean; readonly sc
   "PutMutation.key": requiredKey,
   "PutMutation.ttl": { schema: ttl },
   "DeleteMutation.key": requiredKey,
+  "CommitRequest.request_id": { schema: requestId },
   "CommitRequest.checks": { schema: { maxItems: commitOperationsMax } },
   "CommitRequest.mutations": { schema: { maxItems: commitOperationsMax } },
   "WatchRequest.key": { schema: key },

@@ -24,6 +24,13 @@ const logReasons: readonly Reason[] = [
   "DATABASE_WENT_BACK_IN_TIME",
 ];
 
+const requestReasons: readonly Reason[] = [
+  "REQUEST_ID_INVALID",
+  "REQUEST_ID_EXPIRED",
+  "REQUEST_ID_REUSED",
+  "RATE_LIMITED",
+];
+
 /** Conditions in headers that do not hold. */
 const headerFailures: readonly Failure[] = [
   { status: 412, code: Code.Aborted, reason: "REVISION_MISMATCH" },
@@ -61,6 +68,18 @@ const writeConditions: readonly Parameter[] = [
   },
 ];
 
+const idempotencyKey: Parameter = {
+  name: "Idempotency-Key",
+  in: "header",
+  required: false,
+  description:
+    "The request_id as text: a UUIDv7, with which the request can be repeated safely for 10 minutes.",
+  schema: {
+    type: "string",
+    pattern: "^[\\da-f]{8}-[\\da-f]{4}-7[\\da-f]{3}-[89ab][\\da-f]{3}-[\\da-f]{12}$",
+  },
+};
+
 const readCondition: Parameter = {
   name: "If-None-Match",
   in: "header",
@@ -89,7 +108,7 @@ const jsonIfAsked =
   "The body is empty. It is JSON if Accept prefers application/json: `x-content-if-accepted` has its schema.";
 
 const put: OpenApiConvention = {
-  reasons: [...keyReasons, ...valueReasons, ...checkReasons, "STORE_FULL", ...logReasons],
+  reasons: [...keyReasons, ...valueReasons, ...checkReasons, ...requestReasons, "STORE_FULL", ...logReasons],
   failures: headerFailures,
   revise(operation, { input }, schemas) {
     const elsewhere = input.fields.filter(({ name }) => /^(key|value|bytes_value)$/.test(name));
@@ -103,7 +122,7 @@ const put: OpenApiConvention = {
         "The body is the value, byte for byte: stored as text if it is UTF-8 and does not come as " +
         "application/octet-stream. Only application/json is read as the request's JSON; to store a JSON document as " +
         "it is, send it with another content type.",
-      parameters: [...operation.parameters, ...besideRaw, ...writeConditions],
+      parameters: [...operation.parameters, ...besideRaw, ...writeConditions, idempotencyKey],
       requestBody: {
         required: true,
         content: { ...rawContent, "*/*": {}, ...operation.requestBody?.content },
@@ -137,11 +156,11 @@ const get: OpenApiConvention = {
 };
 
 const remove: OpenApiConvention = {
-  reasons: [...keyReasons, ...checkReasons, ...logReasons],
+  reasons: [...keyReasons, ...checkReasons, ...requestReasons, ...logReasons],
   failures: headerFailures,
   revise: (operation) => ({
     ...operation,
-    parameters: [...operation.parameters, ...writeConditions],
+    parameters: [...operation.parameters, ...writeConditions, idempotencyKey],
     responses: {
       "200": {
         description: `There is no such key now, whether or not there was one. ${jsonIfAsked}`,
@@ -153,11 +172,19 @@ const remove: OpenApiConvention = {
 };
 
 const touch: OpenApiConvention = {
-  reasons: [...keyReasons, "TTL_INVALID", ...checkReasons, "NO_SUCH_KEY", "STORE_FULL", ...logReasons],
+  reasons: [
+    ...keyReasons,
+    "TTL_INVALID",
+    ...checkReasons,
+    ...requestReasons,
+    "NO_SUCH_KEY",
+    "STORE_FULL",
+    ...logReasons,
+  ],
   failures: headerFailures,
   revise: (operation) => ({
     ...operation,
-    parameters: [...operation.parameters, ...writeConditions],
+    parameters: [...operation.parameters, ...writeConditions, idempotencyKey],
     responses: { "200": { ...success(operation), headers: revisionHeaders } },
   }),
 };
@@ -177,6 +204,24 @@ function jsonOnly(...reasons: readonly Reason[]): OpenApiConvention {
   };
 }
 
+const commit: OpenApiConvention = {
+  reasons: [
+    ...keyReasons,
+    ...valueReasons,
+    ...checkReasons,
+    ...requestReasons,
+    ...logReasons,
+    "STORE_FULL",
+    "KEY_REPEATED",
+    "TOO_MANY_OPERATIONS",
+  ],
+  revise: (operation) => ({
+    ...operation,
+    parameters: [...operation.parameters, idempotencyKey],
+    responses: { "200": { ...success(operation), headers: revisionHeaders } },
+  }),
+};
+
 const byMethod: Readonly<Record<string, OpenApiConvention>> = {
   Put: put,
   Get: get,
@@ -184,15 +229,7 @@ const byMethod: Readonly<Record<string, OpenApiConvention>> = {
   Touch: touch,
   List: jsonOnly(...keyReasons, ...freshReasons, "RANGE_INVALID", "PAGE_SIZE_INVALID", "PAGE_TOKEN_INVALID"),
   BatchGet: jsonOnly(...keyReasons, ...freshReasons, "TOO_MANY_OPERATIONS", "RESPONSE_TOO_LARGE"),
-  Commit: jsonOnly(
-    ...keyReasons,
-    ...valueReasons,
-    ...checkReasons,
-    ...logReasons,
-    "STORE_FULL",
-    "KEY_REPEATED",
-    "TOO_MANY_OPERATIONS",
-  ),
+  Commit: commit,
   Watch: watch,
 };
 

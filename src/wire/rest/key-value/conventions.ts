@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import type { Message, MessageInitShape } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import {
+  type CommitRequest,
   type DeleteRequest,
   type DeleteResponseSchema,
   type EntrySchema,
@@ -19,6 +20,7 @@ import { wireError } from "../../wire-error.ts";
 import type { RestConvention, RestConventions, RestResponse } from "../convention.ts";
 import { prefersJson } from "./accept.ts";
 import { hasPreconditionHeader, isNotModified, readPrecondition, toEntityTag } from "./entity-tags.ts";
+import { readIdempotencyKey } from "./idempotency-key.ts";
 import { mediaTypeOf } from "./media-type.ts";
 import { parseRevision } from "./revision.ts";
 
@@ -73,10 +75,15 @@ const get: RestConvention<Message, MessageInitShape<typeof GetResponseSchema>> =
   },
 };
 
-/** List, BatchGet and Commit: JSON, and the store's revision as every answer has it. */
+/** JSON, and the store's revision as every answer has it. */
 const jsonOnly: RestConvention<Message, { revision?: bigint }> = {
   respond: ({ revision = 0n }, _headers, json) =>
     withJson(200, { "duetkv-revision": String(revision) }, json),
+};
+
+const commit: RestConvention<CommitRequest, { revision?: bigint }> = {
+  ...(jsonOnly as RestConvention<Message, { revision?: bigint }>),
+  readHeaders: readIdempotencyKey,
 };
 
 const watch: RestConvention<WatchRequest, WatchResponse> = {
@@ -105,7 +112,7 @@ const byMethod = {
   Touch: touch,
   List: jsonOnly,
   BatchGet: jsonOnly,
-  Commit: jsonOnly,
+  Commit: commit,
   Watch: watch,
 };
 
@@ -121,6 +128,7 @@ function readWriteHeaders(
   request: PutRequest | DeleteRequest | TouchRequest,
   headers: IncomingHttpHeaders,
 ): void {
+  readIdempotencyKey(request, headers);
   const precondition = readPrecondition(headers);
   if (precondition === undefined) return;
   if (request.precondition !== undefined) {

@@ -1,0 +1,94 @@
+import { murmur3 } from "../store/murmur3.ts";
+import type { Check, Mutation } from "./operation.ts";
+
+/** A longer operation gets memory of its own, which is not kept. */
+const keptBytesMax = 256 * 1024;
+
+/** The most that the numbers, tags and lengths of a check or mutation take. */
+const fieldsBytesMax = 32;
+
+interface Memory {
+  readonly bytes: Buffer;
+  readonly words: Int32Array;
+}
+
+const kept = allocate(keptBytesMax);
+const hash = new Int32Array(4);
+
+let bytes = kept.bytes;
+let offset = 0;
+
+/**
+ * 16 bytes that depend on all that an operation asks for: the MurmurHash3 of its checks and mutations, each with a tag and
+ * lengths. It finds a client that uses a request id twice. It is no defence against one that looks for such operations:
+ * what that client gets is the response to its own request.
+ */
+export function digestOperation(checks: readonly Check[], mutations: readonly Mutation[]): Uint8Array {
+  const bytesMax = mostBytes(checks, mutations);
+  const memory = bytesMax > keptBytesMax ? allocate(bytesMax) : kept;
+  bytes = memory.bytes;
+  offset = 0;
+  for (const { key, condition } of checks) {
+    text("c", key);
+    if ("revision" in condition) number(condition.revision);
+    else number("exists" in condition && condition.exists ? -1 : -2);
+  }
+  for (const mutation of mutations) {
+    if (mutation.type === "delete") {
+      text("d", mutation.key);
+      continue;
+    }
+    text(mutation.type === "put" ? "p" : "t", mutation.key);
+    number(mutation.ttlMs);
+    if (mutation.type === "put") value(mutation.value);
+  }
+  while (offset % 16 !== 0) bytes[offset++] = 0;
+  murmur3(memory.words, offset, hash);
+  bytes = kept.bytes;
+  return toBytes(hash);
+}
+
+function mostBytes(checks: readonly Check[], mutations: readonly Mutation[]): number {
+  let most = 16;
+  for (const { key } of checks) most += fieldsBytesMax + key.length * 3;
+  for (const mutation of mutations) {
+    most += fieldsBytesMax + mutation.key.length * 3;
+    if (mutation.type === "put") most += mutation.value.length * 3;
+  }
+  return most;
+}
+
+function value(content: string | Uint8Array): void {
+  if (typeof content === "string") return text("s", content);
+  bytes.set(content, begin("b", content.length));
+  offset += content.length;
+}
+
+function text(tag: string, content: string): void {
+  const start = begin(tag, 0);
+  const length = bytes.write(content, start, "utf8");
+  bytes.writeUInt32LE(length, start - 4);
+  offset += length;
+}
+
+/** Writes tag and length; returns where the content starts. */
+function begin(tag: string, length: number): number {
+  bytes[offset] = tag.charCodeAt(0);
+  offset = bytes.writeUInt32LE(length, offset + 1);
+  return offset;
+}
+
+function number(content: number): void {
+  offset = bytes.writeDoubleLE(content, offset);
+}
+
+function toBytes(words: Int32Array): Uint8Array {
+  const digest = new Uint8Array(16);
+  for (let index = 0; index < 16; index++) digest[index] = (words[index >> 2] as number) >> (8 * (index & 3));
+  return digest;
+}
+
+function allocate(bytesMin: number): Memory {
+  const { buffer } = Buffer.allocUnsafeSlow(Math.ceil(bytesMin / 16) * 16);
+  return { bytes: Buffer.from(buffer), words: new Int32Array(buffer) };
+}

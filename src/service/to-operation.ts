@@ -1,0 +1,22 @@
+import { type Check, digestOperation, type Mutation, type Operation } from "../database.ts";
+import { DuetError } from "../errors.ts";
+
+/** The operation that a request asks for. `requestId` is empty when it has none. Throws REQUEST_ID_INVALID. */
+export function toOperation(
+  checks: readonly Check[],
+  mutations: readonly Mutation[],
+  requestId: Uint8Array,
+): Operation {
+  if (requestId.length === 0) return { checks, mutations, request: undefined };
+  if (!isUuid7(requestId)) {
+    throw new DuetError("REQUEST_ID_INVALID", "the request id is not a UUIDv7 of 16 bytes");
+  }
+  // A copy: the bytes may be part of a whole request.
+  const id = new Uint8Array(requestId);
+  return { checks, mutations, request: { id, digest: digestOperation(checks, mutations) } };
+}
+
+/** RFC 9562, section 5.7: the version is in the first bits of byte 6, the variant in those of byte 8. */
+function isUuid7(id: Uint8Array): boolean {
+  return id.length === 16 && (id[6] as number) >> 4 === 7 && (id[8] as number) >> 6 === 2;
+}
