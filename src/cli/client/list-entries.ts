@@ -14,11 +14,20 @@ export type Listed = { readonly entry: Entry } | { readonly prefix: string };
 /** The service's own bound of a page. */
 const pageSizeMax = 1000;
 
-/** Reads page after page until `limit` are delivered, or all. */
+export interface ListOptions {
+  /** At most so many; default: all. */
+  readonly limit?: number | undefined;
+  readonly onPage?: (page: ListResponse) => void;
+}
+
+/**
+ * Reads page after page, all at the revision of the first as long as the history reaches it; a page says of which
+ * revision it is.
+ */
 export async function* listEntries(
   client: Client,
   request: ListRequest,
-  limit = Number.POSITIVE_INFINITY,
+  { limit = Number.POSITIVE_INFINITY, onPage = () => {} }: ListOptions = {},
 ): AsyncGenerator<Listed, void, undefined> {
   let left = limit;
   let pageToken = "";
@@ -28,6 +37,7 @@ export async function* listEntries(
       pageToken,
       pageSize: Math.min(left, pageSizeMax),
     });
+    onPage(page);
     const listed = inOrder(page, request.reverse === true);
     left -= listed.length;
     yield* listed;

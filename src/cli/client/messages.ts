@@ -60,3 +60,11 @@ export interface CommitResponse {
   /** One for each mutation. */
   readonly results: readonly { readonly entry?: Entry; readonly deleted: boolean }[];
 }
+
+export interface HistoryResponse {
+  readonly revision: string;
+  /** The newest first. */
+  readonly events: readonly Event[];
+  readonly nextPageToken: string;
+  readonly oldestRevision: string;
+}

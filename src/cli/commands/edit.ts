@@ -1,6 +1,7 @@
 import { CallError } from "../client/call-error.ts";
 import type { Client } from "../client/client.ts";
-import type { BatchGetResponse, Entry, WriteResponse } from "../client/messages.ts";
+import type { Entry, WriteResponse } from "../client/messages.ts";
+import { readEntry } from "../client/read-entry.ts";
 import { openDraft } from "../draft.ts";
 import { readValue, toValueField } from "../entry-value.ts";
 import { usageFailure } from "../failure.ts";
@@ -13,7 +14,7 @@ import { toTextDiff } from "../text-diff.ts";
 export const run: Run<"edit"> = async ({ positionals: [key = ""], flags, output, openClient }) => {
   if (flags.format !== undefined && flags.format !== "json") throw usageFailure("--format must be json");
   const client = openClient();
-  let base = await readEntry(client, key);
+  let base = await readTextEntry(client, key);
   using draft = openDraft(toText(base), flags.format === "json");
   for (let text = draft.edit(); text !== toText(base) || base === undefined; ) {
     showDiff(toText(base), text, [nameOf(base), "yours"], output);
@@ -30,7 +31,7 @@ export const run: Run<"edit"> = async ({ positionals: [key = ""], flags, output,
     } catch (error) {
       if (!(error instanceof CallError) || !isConflict(error) || !canAsk()) throw error;
       const before = base;
-      base = await readEntry(client, key);
+      base = await readTextEntry(client, key);
       output.warn(`somebody else has written ${toPrintable(key)}; their changes:`);
       showDiff(toText(before), toText(base), [nameOf(before), `theirs, ${nameOf(base)}`], output);
       const answer = await ask("Edit yours again (e), replace theirs with yours (r), or give up (g)?");
@@ -47,9 +48,8 @@ function isConflict({ details: { reason } }: CallError): boolean {
   return reason === "REVISION_MISMATCH" || reason === "KEY_EXISTS";
 }
 
-async function readEntry(client: Client, key: string): Promise<Entry | undefined> {
-  const { entries } = await client.read<BatchGetResponse>("BatchGet", { keys: [key] });
-  const [entry] = entries;
+async function readTextEntry(client: Client, key: string): Promise<Entry | undefined> {
+  const entry = await readEntry(client, key);
   if (entry === undefined || isTerminalSafe(readValue(entry).toString())) return entry;
   throw usageFailure(
     "the value is not text",

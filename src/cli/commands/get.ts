@@ -5,7 +5,12 @@ import type { Run } from "../invocation.ts";
 import { isTerminalSafe } from "../printable.ts";
 
 export const run: Run<"get"> = async ({ positionals: [key], flags, output, openClient }) => {
-  const request = { key, ...(flags.local && { consistency: "LOCAL" }), minRevision: flags["min-revision"] };
+  const request = {
+    key,
+    ...(flags.local && { consistency: "LOCAL" }),
+    minRevision: flags["min-revision"],
+    atRevision: flags.at,
+  };
   const { entry } = await openClient().read<GetResponse>("Get", request);
   const value = readValue(entry);
   if (output.json) output.object(entry);

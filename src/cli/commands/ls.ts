@@ -22,7 +22,7 @@ export const run: Run<"ls"> = async ({ positionals: [prefix = ""], flags, output
     keysOnly: !flags.values,
     ...(!flags.recursive && { delimiter: "/" }),
   };
-  for await (const listed of listEntries(client, request, flags.limit)) {
+  for await (const listed of listEntries(client, request, { limit: flags.limit })) {
     if (output.json) output.object("entry" in listed ? listed.entry : listed);
     else if ("entry" in listed) output.line(toLine(listed.entry, flags));
     else

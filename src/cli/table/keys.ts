@@ -19,6 +19,7 @@ export const keyCommands = {
       "there is no such key.",
     examples: ["duetkv get greeting", "duetkv get icon > icon.png", "duetkv get greeting --json"],
     flags: {
+      at: { type: "revision", value: "REV", text: "as it was at this revision, if the history reaches it" },
       local: { type: "boolean", text: "what this replica knows, without asking the log" },
       "min-revision": { type: "revision", value: "REV", text: "wait until the server has this revision" },
     },
@@ -99,6 +100,31 @@ export const keyCommands = {
       limit: { type: "count", value: "N", text: "at most N lines" },
       reverse: { type: "boolean", text: "from the last key to the first" },
     },
+  },
+  history: {
+    usage: "KEY",
+    positionals: [1, 1],
+    summary: "list the changes of a key, the newest first",
+    details: "As far as the history of the store goes; it says how far that is.",
+    examples: ["duetkv history greeting", "duetkv history greeting --json"],
+    flags: {},
+  },
+  diff: {
+    usage: "KEY A [B]",
+    positionals: [2, 3],
+    summary: "show what changed between two revisions",
+    details: "Without B, up to now. Exit code 9: there is a difference.",
+    examples: ["duetkv diff config/app.json 7", "duetkv diff config/app.json 7 12"],
+    flags: {},
+  },
+  revert: {
+    usage: "KEY",
+    positionals: [1, 1],
+    summary: "put the value that a key had at a revision",
+    details:
+      "Writes nothing if somebody else writes the entry meanwhile. The entry has no time to live then.",
+    examples: ["duetkv revert config/app.json --to 7"],
+    flags: { to: { type: "revision", value: "REV", text: "the revision to go back to; needed" } },
   },
   watch: {
     usage: "[KEY] [-- CMD…]",

@@ -1,0 +1,72 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import type { Entry } from "../client/messages.ts";
+import { ContentTally } from "../content-tally.ts";
+import { CommandFailure } from "../failure.ts";
+
+interface SavedState {
+  /** Entries of the export that are stored. */
+  readonly count: number;
+  /** That of ContentTally, of these entries: another export must not go on where this one was. */
+  readonly sha256: string;
+}
+
+/** How far an import is, kept in a file so that another process can go on. Without a file nothing is kept. */
+export class ImportState {
+  readonly #path: string | undefined;
+  readonly #saved: SavedState | undefined;
+  readonly #passed = new ContentTally();
+
+  /** Throws CommandFailure when the file is not one of ours. */
+  constructor(path: string | undefined) {
+    this.#path = path;
+    this.#saved = path === undefined ? undefined : readState(path);
+  }
+
+  /** Takes the next entry of the export and tells whether it is stored already. Throws CommandFailure. */
+  isStored(entry: Entry): boolean {
+    this.#passed.add(entry);
+    const { count, sha256 } = this.#saved ?? { count: 0, sha256: "" };
+    if (this.#passed.count === count && this.#passed.digest() !== sha256) {
+      throw mistake(`${this.#path} is the state of another import`);
+    }
+    return this.#passed.count <= count;
+  }
+
+  /** All entries that were taken are stored. */
+  save(): void {
+    const { count } = this.#passed;
+    if (this.#path === undefined || count < (this.#saved?.count ?? 0)) return;
+    const draft = `${this.#path}.${process.pid}`;
+    writeFileSync(draft, JSON.stringify({ count, sha256: this.#passed.digest() } satisfies SavedState), {
+      mode: 0o600,
+    });
+    renameSync(draft, this.#path);
+  }
+
+  /** The import is complete. */
+  remove(): void {
+    if (this.#path !== undefined) rmSync(this.#path, { force: true });
+  }
+}
+
+function readState(path: string): SavedState | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw mistake(`cannot read ${path}: ${(error as Error).message}`);
+  }
+  const [, count, sha256] = /^\{"count":(\d{1,15}),"sha256":"([0-9a-f]{64})"\}$/.exec(text) ?? [];
+  if (sha256 === undefined) throw mistake(`${path} is not the state of an import`);
+  return { count: Number(count), sha256 };
+}
+
+function mistake(message: string): CommandFailure {
+  return new CommandFailure({
+    outcome: "usage",
+    reason: "STATE_INVALID",
+    message,
+    advice: "Name another file with --resume, or remove this one to start over.",
+  });
+}

@@ -1,0 +1,43 @@
+import type { Entry } from "../client/messages.ts";
+import { usageFailure } from "../failure.ts";
+
+export interface Pair {
+  readonly key: string;
+  readonly source: Entry | undefined;
+  readonly target: Entry | undefined;
+}
+
+/** Pairs entries of two sources, each in the order of keys. Throws CommandFailure when the first is not in order. */
+export async function* joinEntries(
+  source: AsyncIterable<readonly [key: string, entry: Entry]>,
+  target: AsyncIterable<Entry>,
+): AsyncGenerator<Pair, void, undefined> {
+  const targets = target[Symbol.asyncIterator]();
+  let next = await targets.next();
+  let last: string | undefined;
+  for await (const [key, entry] of source) {
+    if (last !== undefined && compareKeys(last, key) >= 0) {
+      throw usageFailure(
+        "the entries are not in the order of their keys",
+        "Import what `duetkv export` has written.",
+      );
+    }
+    last = key;
+    for (; next.done !== true && compareKeys(next.value.key, key) < 0; next = await targets.next()) {
+      yield { key: next.value.key, source: undefined, target: next.value };
+    }
+    if (next.done !== true && next.value.key === key) {
+      yield { key, source: entry, target: next.value };
+      next = await targets.next();
+    } else yield { key, source: entry, target: undefined };
+  }
+  for (; next.done !== true; next = await targets.next()) {
+    yield { key: next.value.key, source: undefined, target: next.value };
+  }
+}
+
+/** The order of the store: that of UTF-8 bytes. It differs from that of strings only beyond U+D7FF. */
+function compareKeys(one: string, other: string): number {
+  if (one === other) return 0;
+  return Buffer.compare(Buffer.from(one), Buffer.from(other));
+}

@@ -1,0 +1,45 @@
+import type { CommandSpec } from "../command.ts";
+
+/** All entries, or many of them, out of a store and into one. */
+export const dataCommands = {
+  export: {
+    usage: "",
+    positionals: [0, 0],
+    summary: "print all entries, or those of a prefix, as lines of JSON",
+    details:
+      "The entries are those of one revision. The last line is an end record with their count and a SHA-256 of their keys " +
+      "and values, so that an export that was cut is noticed.",
+    examples: ["duetkv export > all.jsonl", "duetkv export --prefix config/ | gzip > config.gz"],
+    flags: { prefix: { type: "text", value: "PREFIX", text: "only keys that begin with this" } },
+  },
+  import: {
+    usage: "[FILE|-]",
+    positionals: [0, 1],
+    summary: "store the entries of an export",
+    details:
+      "Commits them in batches. Entries that have expired meanwhile are skipped, as are, with --mode create, keys that " +
+      "exist. --mode mirror also deletes the keys of the export's prefix that the export does not have, and writes only " +
+      "what differs. With --mode mirror or --to-prefix the whole export is checked before anything is written. Exit code " +
+      "9: the export is cut or damaged.",
+    examples: [
+      "duetkv import all.jsonl --resume state",
+      "duetkv export --prefix a/ | duetkv import --to-prefix b/",
+      "duetkv import all.jsonl --mode mirror --server other:8080",
+    ],
+    flags: {
+      prefix: { type: "text", value: "PREFIX", text: "only keys that begin with this" },
+      "to-prefix": {
+        type: "text",
+        value: "PREFIX",
+        text: "in the place of --prefix, or of the export's prefix",
+      },
+      mode: { type: "text", value: "MODE", text: "put, create or mirror (put)" },
+      batch: { type: "count", value: "N", text: "entries in a commit, at most 1000 (500)" },
+      resume: {
+        type: "text",
+        value: "STATE",
+        text: "a file that keeps how far it is: after an interruption the import goes on there",
+      },
+    },
+  },
+} as const satisfies Readonly<Record<string, CommandSpec>>;

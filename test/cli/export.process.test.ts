@@ -1,0 +1,166 @@
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { type CliResult, runCli } from "./run-cli.ts";
+
+/** One to export from, and one to import into. */
+let [source, target]: ServerProcess[] = [];
+
+beforeAll(async () => {
+  [source, target] = await Promise.all([startServer(), startServer()]);
+  const puts = Array.from({ length: 1200 }, (_, index) => ({ key: `e/${index}`, value: `value ${index}` }));
+  const odd = [
+    { key: "e/bytes", bytesValue: "AAH/" },
+    { key: "e/empty", value: "" },
+    { key: "e/ttl", value: "x", ttl: "1000s" },
+    { key: "e/\uffff", value: "ÿ" },
+    { key: "e/𝒳\n", value: "\u0000\n" },
+    { key: "other", value: "x" },
+  ];
+  await commit(source, puts.slice(0, 900));
+  await commit(source, [...puts.slice(900), ...odd]);
+});
+
+afterAll(async () => {
+  await Promise.all([source?.stop(), target?.stop()]);
+});
+
+function startServer(): Promise<ServerProcess> {
+  return startServerProcess(["--log", "memory:"]);
+}
+
+async function commit(server: ServerProcess | undefined, puts: readonly object[]): Promise<void> {
+  const response = await fetch(`http://${server?.address}/v1/key:commit`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ mutations: puts.map((put) => ({ put })) }),
+  });
+  expect(response.status).toBe(200);
+}
+
+async function onSource(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runCli(args, { address: source?.address as string });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return stdout.toString();
+}
+
+function onTarget(args: readonly string[], input = ""): Promise<CliResult> {
+  return runCli(args, { address: target?.address as string, input });
+}
+
+async function clearTarget(): Promise<void> {
+  expect((await onTarget(["del", "--prefix", "", "--all", "--yes"])).code).toBe(0);
+}
+
+/** The end record of an export of the target. */
+async function endOf(prefix: string): Promise<{ count: number; sha256: string }> {
+  const { stdout } = await onTarget(["export", "--prefix", prefix]);
+  return JSON.parse(stdout.toString().trimEnd().split("\n").at(-1) as string).end;
+}
+
+function endRecord(text: string): { count: number; sha256: string; prefix: string; revision: string } {
+  return JSON.parse(text.trimEnd().split("\n").at(-1) as string).end;
+}
+
+test("what is exported and imported is the same, with its time to live", async () => {
+  const text = await onSource("export", "--prefix", "e/");
+  expect(endRecord(text)).toEqual({ count: 1205, sha256: expect.any(String), prefix: "e/", revision: "2" });
+  await clearTarget();
+  const { code, stdout } = await onTarget(["import", "-", "--json"], text);
+  expect({ code, counts: JSON.parse(stdout.toString()) }).toEqual({
+    code: 0,
+    counts: { imported: 1205, skipped: 0, deleted: 0 },
+  });
+  const { count, sha256 } = endRecord(text);
+  expect(await endOf("e/")).toMatchObject({ count, sha256 });
+  const { expireTime } = JSON.parse((await onTarget(["get", "e/ttl", "--json"])).stdout.toString());
+  const left = Date.parse(expireTime) - Date.now();
+  expect(left).toBeGreaterThan(500_000);
+  expect(left).toBeLessThanOrEqual(1_001_000);
+});
+
+test("a mirror writes what differs, deletes what is not there, and touches nothing else", async () => {
+  const text = await onSource("export", "--prefix", "e/");
+  await clearTarget();
+  await commit(target, [
+    { key: "e/1", value: "value 1" },
+    { key: "e/2", value: "another" },
+    { key: "e/22x", value: "gone" },
+    { key: "e/~", value: "gone" },
+    { key: "d", value: "stays" },
+    { key: "f", value: "stays" },
+  ]);
+  const { code, stderr } = await onTarget(["import", "--mode", "mirror"], text);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "imported 1204, skipped 1, deleted 2\n" });
+  const { count, sha256 } = endRecord(text);
+  expect(await endOf("e/")).toMatchObject({ count, sha256 });
+  expect((await onTarget(["ls"])).stdout.toString()).toBe("d\ne/\nf\n");
+});
+
+test("create leaves what exists, and another prefix takes the place of the export's", async () => {
+  const text = await onSource("export", "--prefix", "e/");
+  await clearTarget();
+  await commit(target, [{ key: "copy/1", value: "mine" }]);
+  expect(await onTarget(["import", "--to-prefix", "copy/", "--mode", "create"], text)).toMatchObject({
+    code: 0,
+    stderr: "imported 1204, skipped 1, deleted 0\n",
+  });
+  expect((await onTarget(["get", "copy/1"])).stdout.toString()).toBe("mine");
+  expect((await onTarget(["get", "copy/bytes"])).stdout).toEqual(Buffer.from([0, 1, 0xff]));
+  expect((await onTarget(["ls"])).stdout.toString()).toBe("copy/\n");
+});
+
+test("an export that is cut or changed is refused with 9, wherever it is cut", async () => {
+  const text = await onSource("export", "--prefix", "e/1");
+  const lines = text.trimEnd().split("\n");
+  const damaged = [
+    "",
+    lines.slice(0, -1).join("\n"),
+    text.slice(0, Math.floor(text.length / 2)),
+    text.slice(0, -20),
+    lines.toSpliced(3, 1).join("\n"),
+    text.replace("value 10", "value 99"),
+    `${text}${lines[0]}\n`,
+  ];
+  for (const input of damaged) {
+    const { code, stderr } = await onTarget(["import"], input);
+    expect({ code, stderr }).toEqual({ code: 9, stderr: expect.stringContaining("the export is damaged: ") });
+  }
+  await clearTarget();
+  await commit(target, [{ key: "e/x", value: "stays" }]);
+  for (const input of damaged) {
+    expect((await onTarget(["import", "--mode", "mirror", "--prefix", "e/"], input)).code).toBe(9);
+  }
+  expect((await onTarget(["ls", "--recursive"])).stdout.toString()).toBe("e/x\n");
+  expect((await onTarget(["import"], '{"neither":1}\n')).code).toBe(2);
+});
+
+test("an interrupted import goes on where it was", async () => {
+  const directory = await temporaryDirectory();
+  const [file, state] = [join(directory, "export"), join(directory, "state")];
+  const text = await onSource("export", "--prefix", "e/");
+  const lines = text.trimEnd().split("\n");
+  await clearTarget();
+  // The end of the stream is an interruption too.
+  await writeFile(file, `${lines.slice(0, 700).join("\n")}\n`);
+  expect((await onTarget(["import", file, "--resume", state, "--batch", "100"])).code).toBe(9);
+  expect(JSON.parse(await readFile(state, "utf8"))).toMatchObject({ count: 700 });
+
+  await writeFile(file, lines.with(5, lines[5]?.replace("value", "wrong") as string).join("\n"));
+  expect(await onTarget(["import", file, "--resume", state])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("is the state of another import (STATE_INVALID)"),
+  });
+
+  await writeFile(file, text);
+  expect(await onTarget(["import", file, "--resume", state])).toMatchObject({
+    code: 0,
+    stderr: "imported 505, skipped 0, deleted 0\n",
+  });
+  const { count, sha256 } = endRecord(text);
+  expect(await endOf("e/")).toMatchObject({ count, sha256 });
+  expect(existsSync(state)).toBe(false);
+});
