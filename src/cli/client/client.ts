@@ -47,7 +47,7 @@ export class Client {
   }
 
   /**
-   * The messages of a server stream. The first must come within the timeout of the settings, and each later one within
+   * The messages of a server stream that changes nothing. The first must come within the timeout of the settings, and each later one within
    * `silenceMs` of the one before. It is not tried again.
    */
   async *stream<Message>(
@@ -55,21 +55,23 @@ export class Client {
     request: object,
     silenceMs: number,
   ): AsyncGenerator<Message, void, undefined> {
-    const { timeoutMs } = this.#settings;
     const body = encodeEnvelope(JSON.stringify(request));
-    const connection = await this.#connect(timeoutMs);
+    const pieces = this.#receive(this.#toPost(method, "application/connect+json", body), silenceMs);
     try {
-      connection.limitSilence(timeoutMs, `no response within ${timeoutMs} ms`);
-      const response = await connection.send(this.#toPost(method, "application/connect+json", body));
-      if (response.status !== 200) {
-        throw readCallError(response.status, (await readBody(response)).toString());
-      }
-      for await (const message of readEnvelopes<Message>(response.body)) {
-        connection.limitSilence(silenceMs, `no sign of life for ${silenceMs / 1000} s`);
-        yield message;
-      }
+      yield* readEnvelopes<Message>(pieces);
     } catch (error) {
-      throw toLostError(error);
+      throw withOutcome(toLostError(error), "nothing");
+    } finally {
+      this.close();
+    }
+  }
+
+  /** The body of a REST response, as `stream`. */
+  async *download(path: string, silenceMs: number): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      yield* this.#receive({ method: "GET", path, headers: this.#authorization(), body: "" }, silenceMs);
+    } catch (error) {
+      throw withOutcome(toLostError(error), "nothing");
     } finally {
       this.close();
     }
@@ -84,6 +86,18 @@ export class Client {
   close(): void {
     this.#connection?.close();
     this.#connection = undefined;
+  }
+
+  async *#receive(request: HttpRequest, silenceMs: number): AsyncGenerator<Buffer, void, undefined> {
+    const { timeoutMs } = this.#settings;
+    const connection = await this.#connect(timeoutMs);
+    connection.limitSilence(timeoutMs, `no response within ${timeoutMs} ms`);
+    const response = await connection.send(request);
+    if (response.status !== 200) {
+      throw readCallError(response.status, (await readBody(response)).toString());
+    }
+    connection.limitSilence(silenceMs, `no sign of life for ${silenceMs / 1000} s`);
+    yield* response.body;
   }
 
   async #call<Response>(kind: CallKind, method: string, request: object): Promise<Response> {
@@ -162,7 +176,6 @@ export class Client {
   }
 
   #toPost(method: string, type: string, body: string | Uint8Array, timeoutMs?: number): HttpRequest {
-    const { token } = this.#settings;
     return {
       method: "POST",
       path: method.includes("/") ? `/${method}` : `/duetkv.v1.KeyValueService/${method}`,
@@ -170,10 +183,15 @@ export class Client {
         "Content-Type": type,
         "Connect-Protocol-Version": "1",
         ...(timeoutMs !== undefined && { "Connect-Timeout-Ms": String(Math.ceil(timeoutMs)) }),
-        ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+        ...this.#authorization(),
       },
       body,
     };
+  }
+
+  #authorization(): Readonly<Record<string, string>> {
+    const { token } = this.#settings;
+    return token === undefined ? {} : { Authorization: `Bearer ${token}` };
   }
 }
 

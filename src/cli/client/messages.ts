@@ -68,3 +68,8 @@ export interface HistoryResponse {
   readonly nextPageToken: string;
   readonly oldestRevision: string;
 }
+
+export interface TouchResponse {
+  readonly revision: string;
+  readonly entry: Entry;
+}

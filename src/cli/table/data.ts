@@ -42,4 +42,41 @@ export const dataCommands = {
       },
     },
   },
+  "snapshot save": {
+    usage: "FILE|-",
+    positionals: [1, 1],
+    summary: "write an online backup of the store",
+    details:
+      "All entries at one revision, while writes go on. FILE appears when the backup is whole and synced; until then it " +
+      "is FILE.partial. Prints revision, entries, bytes and hash. Exit code 9: the backup is damaged.",
+    examples: ["duetkv snapshot save backup.snapshot", "duetkv snapshot save - | gzip > backup.gz"],
+    flags: {},
+  },
+  "snapshot verify": {
+    usage: "FILE",
+    positionals: [1, 1],
+    summary: "check a backup",
+    details:
+      "Reads all of it. With --server it also compares its hash with that of the server, if the server is at the same " +
+      "revision. Exit code 9: it is damaged or cut, or the hashes differ.",
+    examples: ["duetkv snapshot verify backup.snapshot"],
+    flags: {},
+  },
+  "snapshot restore": {
+    usage: "FILE",
+    positionals: [1, 1],
+    summary: "make a new log of a backup",
+    details:
+      "Refuses a log that is not empty. The log has another id, and its history begins 1,000,000,000 revisions after the " +
+      "backup, so that watches and caches start over; entries keep their revisions. That is the one gap in revisions.",
+    examples: ["duetkv snapshot restore backup.snapshot --log file:/var/lib/duetkv"],
+    flags: {
+      log: { type: "text", value: "URL", text: "the new log: file:DIR or postgres://…; needed" },
+      deployment: {
+        type: "text",
+        value: "NAME",
+        text: "which of several deployments on one PostgreSQL database",
+      },
+    },
+  },
 } as const satisfies Readonly<Record<string, CommandSpec>>;

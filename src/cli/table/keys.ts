@@ -44,6 +44,19 @@ export const keyCommands = {
       ...precondition,
     },
   },
+  touch: {
+    usage: "KEY",
+    positionals: [1, 1],
+    summary: "renew or end the time to live of an entry",
+    details:
+      "The entry keeps its value and its revision, and watchers are not woken: so a holder of a lock renews it.",
+    examples: ["duetkv touch session/7 --ttl 60s", "duetkv touch session/7 --permanent"],
+    flags: {
+      ttl: { type: "duration", value: "TIME", text: "the entry expires this time from now, at least 1s" },
+      permanent: { type: "boolean", text: "the entry does not expire any more" },
+      ...precondition,
+    },
+  },
   edit: {
     usage: "KEY",
     positionals: [1, 1],

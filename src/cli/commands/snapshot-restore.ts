@@ -1,0 +1,34 @@
+import { restoreFileLog } from "../../transaction-log/file/restore.ts";
+import { silentSink } from "../../transaction-log/log-sink.ts";
+import { usageFailure } from "../failure.ts";
+import type { Run } from "../invocation.ts";
+import { describeSnapshot, describeSnapshotError } from "../snapshot/describe.ts";
+import { type RestoreLog, restoreSnapshot } from "../snapshot/restore.ts";
+
+export const run: Run<"snapshot restore"> = async ({ positionals: [path = ""], flags, output }) => {
+  const restore = await toRestoreLog(flags.log, flags.deployment);
+  const restored = await restoreSnapshot(path, restore).catch((error: unknown) => {
+    throw describeSnapshotError(error);
+  });
+  if (output.json) output.object(restored);
+  else output.line(`${describeSnapshot(restored)}; the log begins at revision ${restored.restoredRevision}`);
+  return 0;
+};
+
+/** Which log it is, by its URL. */
+async function toRestoreLog(
+  location: string | undefined,
+  deployment: string | undefined,
+): Promise<RestoreLog> {
+  const directory = /^file:(.+)$/s.exec(location ?? "")?.[1];
+  if (directory !== undefined) {
+    if (deployment !== undefined) throw usageFailure("--deployment goes with postgres://…");
+    return (horizon, transactions) => restoreFileLog({ directory }, horizon, transactions);
+  }
+  if (location === undefined || !/^postgres(ql)?:\/\//.test(location)) {
+    throw usageFailure("snapshot restore needs --log file:DIR or --log postgres://…");
+  }
+  const { restorePostgresLog } = await import("../../transaction-log/postgres/restore.ts");
+  const options = { url: location, log: silentSink, ...(deployment !== undefined && { deployment }) };
+  return (horizon, transactions) => restorePostgresLog(options, horizon, transactions);
+}

@@ -1,0 +1,93 @@
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { CallError } from "../client/call-error.ts";
+import type { Client } from "../client/client.ts";
+import { CommandFailure, usageFailure } from "../failure.ts";
+import type { Run } from "../invocation.ts";
+import type { Output } from "../output.ts";
+import { Progress } from "../progress.ts";
+import { describeSnapshot, describeSnapshotError } from "../snapshot/describe.ts";
+import { type SnapshotSummary, verifySnapshot } from "../snapshot/verify.ts";
+
+/** The service reads from memory and writes at once; only a slow reader makes it wait. */
+const silenceMs = 60_000;
+
+export const run: Run<"snapshot save"> = async ({ positionals: [path = ""], output, openClient }) => {
+  const client = openClient();
+  if (path === "-") {
+    if (output.terminal) throw usageFailure("a snapshot is binary", "Name a file, or write it into a pipe.");
+    for await (const piece of pieces(client, output)) {
+      output.bytes(piece);
+      await output.drained();
+    }
+    return 0;
+  }
+  const summary = await saveFile(client, path, output);
+  if (output.json) output.object(summary);
+  else output.line(describeSnapshot(summary));
+  return 0;
+};
+
+/** The file has its name only when it is whole and on stable storage. */
+async function saveFile(client: Client, path: string, output: Output): Promise<SnapshotSummary> {
+  const partial = `${path}.partial`;
+  const file = await open(partial, "w", 0o600).catch(throwUsage);
+  try {
+    for await (const piece of pieces(client, output)) await writeWhole(file, piece);
+    await file.sync();
+    const summary = await verifySnapshot(partial).catch((error: unknown) => {
+      throw describeSnapshotError(error);
+    });
+    await rename(partial, path);
+    await syncDirectory(dirname(path));
+    return summary;
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes the new name durable. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+async function* pieces(client: Client, output: Output): AsyncGenerator<Buffer, void, undefined> {
+  const progress = new Progress("bytes", output.quiet);
+  let bytes = 0;
+  try {
+    for await (const piece of client.download("/v1/snapshot", silenceMs)) {
+      yield piece;
+      bytes += piece.length;
+      progress.update(bytes);
+    }
+  } catch (error) {
+    if (bytes === 0 || !(error instanceof CallError)) throw error;
+    const message = `the snapshot was cut after ${bytes} bytes: ${error.message}`;
+    throw new CommandFailure(
+      { outcome: "found", reason: "SNAPSHOT_CUT", message, advice: "Save it again." },
+      error,
+    );
+  } finally {
+    progress.end();
+  }
+}
+
+/** A write may take a part only, such as on a disk that is almost full. */
+async function writeWhole(file: FileHandle, piece: Buffer): Promise<void> {
+  for (let rest = piece; rest.length > 0; ) {
+    const { bytesWritten } = await file.write(rest);
+    rest = rest.subarray(bytesWritten);
+  }
+}
+
+function throwUsage(error: Error): never {
+  throw usageFailure(error.message);
+}

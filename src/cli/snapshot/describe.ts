@@ -1,0 +1,19 @@
+import { DuetError } from "../../errors.ts";
+import { CommandFailure, usageFailure } from "../failure.ts";
+import { toCountText, toSizeText } from "../units.ts";
+import type { SnapshotSummary } from "./verify.ts";
+
+/** One line for people. */
+export function describeSnapshot({ revision, entries, bytes, hash }: SnapshotSummary): string {
+  return `revision ${revision}, ${toCountText(entries)} entries, ${toSizeText(bytes)}, hash ${hash}`;
+}
+
+/** What the user is told when a snapshot cannot be read or restored; other errors are thrown again. */
+export function describeSnapshotError(error: unknown): CommandFailure {
+  if (error instanceof DuetError) {
+    const outcome = error.reason === "LOG_CORRUPT" ? "found" : "failed";
+    return new CommandFailure({ outcome, reason: error.reason, message: error.message }, error);
+  }
+  if (error instanceof Error && "syscall" in error) return usageFailure(error.message);
+  throw error;
+}
