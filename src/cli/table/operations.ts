@@ -1,7 +1,16 @@
 import type { CommandSpec } from "../command.ts";
 
 const log = {
-  log: { type: "text", value: "file:DIR", text: "the log (DUETKV_LOG, or else file:./data)" },
+  log: {
+    type: "text",
+    value: "URL",
+    text: "the log, file:DIR or postgres://… (DUETKV_LOG, or else file:./data)",
+  },
+  deployment: {
+    type: "text",
+    value: "NAME",
+    text: "of several deployments on one database (DUETKV_DEPLOYMENT)",
+  },
 } as const;
 
 /** The state of servers, where they are, and the transaction log on the machine that has it. */
@@ -60,7 +69,8 @@ export const operationCommands = {
     usage: "",
     positionals: [0, 0],
     summary: "check a transaction log",
-    details: "Changes nothing. Exit code 1: the log is damaged or cannot be read.",
+    details:
+      "Changes nothing. A file log must not be in use; one in PostgreSQL may. Exit code 1: it is damaged or cannot be read.",
     examples: ["duetkv log verify --log file:/var/lib/duetkv"],
     flags: log,
   },
@@ -71,7 +81,10 @@ export const operationCommands = {
     details:
       "What it cuts off is kept in files beside the log. Exit code 1: the log is damaged and still is.",
     examples: ["duetkv log repair --log file:/var/lib/duetkv --apply"],
-    flags: { ...log, apply: { type: "boolean", text: "change the log" } },
+    flags: {
+      log: { type: "text", value: "file:DIR", text: "the log (DUETKV_LOG, or else file:./data)" },
+      apply: { type: "boolean", text: "change the log" },
+    },
   },
   "log cat": {
     usage: "",

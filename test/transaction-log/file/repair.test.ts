@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openFileTransactionLogger } from "../../../src/transaction-log/file/file-transaction-logger.ts";
-import { runLogCommand } from "../../../src/transaction-log/file/repair/log-command.ts";
 import { repairLog } from "../../../src/transaction-log/file/repair/repair.ts";
 import { verifyLog } from "../../../src/transaction-log/file/repair/verify.ts";
+import { runLogCommand } from "../../../src/transaction-log/log-command.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
 import { createRandom, seed } from "../../support/random.ts";
 import { put, readAll, simples, transaction } from "../log-model.ts";
@@ -230,7 +230,7 @@ describe("duetkv log", { timeout }, () => {
     ["verify", "more"],
     ["verify", "--apply"],
     ["verify", "--unknown"],
-    ["verify", "--log", "postgres://user:secret@host/db"],
+    ["repair", "--log", "postgres://user:secret@host/db"],
     ["verify", "--log", "./data"],
   ];
   it.each(misunderstood.map((args) => [args]))("does not understand %j", async (args) => {

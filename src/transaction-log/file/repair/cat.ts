@@ -1,4 +1,4 @@
-import type { RequestRecord, Transaction, TransactionEvent } from "../../transaction-logger.ts";
+import { toLine } from "../../transaction-line.ts";
 import type { FileSystem } from "../file-system.ts";
 import { lockDirectoryForReading } from "../lock.ts";
 import { LogDirectory } from "../log-directory.ts";
@@ -45,35 +45,4 @@ function goodFiles({ snapshot, segments }: Inspection): ReadableFile[] {
     files.unshift({ name: snapshot.name, kind: "snapshot", sequence, endOffset: undefined });
   }
   return files;
-}
-
-function toLine({ sequence, time, events, request }: Transaction): string {
-  return JSON.stringify({
-    sequence,
-    time: toTimestamp(time),
-    events: events.map(toJson),
-    ...(request && { request: requestToJson(request) }),
-  });
-}
-
-function requestToJson({ id, digest, results }: RequestRecord): object {
-  return { id: Buffer.from(id).toString("hex"), digest: Buffer.from(digest).toString("hex"), results };
-}
-
-function toJson(event: TransactionEvent): object {
-  if (event.type === "delete") return { type: "delete", key: event.key, expired: event.expired };
-  if (event.type === "touch") return { type: "touch", key: event.key, ...expiryToJson(event.expireTime) };
-  const { key, value, createRevision, version, expireTime } = event;
-  const content =
-    typeof value === "string" ? { value } : { bytesValue: Buffer.from(value).toString("base64") };
-  return { type: "put", key, ...content, createRevision, version, ...expiryToJson(expireTime) };
-}
-
-function expiryToJson(expireTime: number): object {
-  return expireTime === 0 ? {} : { expireTime: toTimestamp(expireTime) };
-}
-
-/** RFC 3339; a number of milliseconds where the calendar of JavaScript ends. */
-function toTimestamp(milliseconds: number): string | number {
-  return milliseconds > 8.64e15 ? milliseconds : new Date(milliseconds).toISOString();
 }

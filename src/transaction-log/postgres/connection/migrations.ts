@@ -87,15 +87,25 @@ const migrationLock = 1;
  */
 export async function migrate(connections: Connections): Promise<void> {
   const version = await connections.withConnection(readVersion);
-  if (version > migrations.length) {
-    throw new DuetError(
-      "LOG_VERSION",
-      `the tables have version ${version}; this Duet KV supports ${migrations.length}: start a later release`,
-    );
-  }
+  expectKnown(version);
   for (let next = version + 1; next <= migrations.length; next++) {
     await connections.transact("BEGIN", (connection) => applyMigration(connection, next));
   }
+}
+
+/** Rejects with LOG_CORRUPT when there are no tables, and with LOG_VERSION when a later version has made them. */
+export async function requireTables(connection: Connection): Promise<void> {
+  const version = await readVersion(connection);
+  if (version === 0) throw new DuetError("LOG_CORRUPT", "there is no log of this deployment in the database");
+  expectKnown(version);
+}
+
+function expectKnown(version: number): void {
+  if (version <= migrations.length) return;
+  throw new DuetError(
+    "LOG_VERSION",
+    `the tables have version ${version}; this Duet KV supports ${migrations.length}: start a later release`,
+  );
 }
 
 /** The version of the tables; 0 when there are none. */

@@ -47,7 +47,7 @@ export async function* replay(
 }
 
 /** A head that is damaged must not hide the end of the log. */
-async function expectNoneAfter(connection: Connection, sequence: number): Promise<void> {
+export async function expectNoneAfter(connection: Connection, sequence: number): Promise<void> {
   const { rows } = await connection.query({ text: "SELECT max(last) AS last FROM duetkv.transactions" });
   const last = Number(rows[0]?.["last"]);
   if (last > sequence) throw corrupt(`it ends at ${sequence}, and contains the row of transaction ${last}`);

@@ -1,14 +1,17 @@
 import { parseArgs } from "node:util";
-import { DuetError } from "../../../errors.ts";
-import { nodeFileSystem } from "../node-file-system.ts";
-import { catLog } from "./cat.ts";
-import { repairLog } from "./repair.ts";
-import { verifyLog } from "./verify.ts";
+import { DuetError } from "../errors.ts";
+import { nodeFileSystem } from "./file/node-file-system.ts";
+import { catLog } from "./file/repair/cat.ts";
+import { repairLog } from "./file/repair/repair.ts";
+import { verifyLog } from "./file/repair/verify.ts";
+import { silentSink } from "./log-sink.ts";
+import type { PostgresTransactionLoggerOptions } from "./postgres/options.ts";
+import { toLine } from "./transaction-line.ts";
 
 const usage = [
-  "usage: duetkv log verify [--log file:DIR]",
+  "usage: duetkv log verify [--log file:DIR|postgres://…] [--deployment NAME]",
   "       duetkv log repair [--log file:DIR] [--apply]",
-  "       duetkv log cat [--log file:DIR]",
+  "       duetkv log cat [--log file:DIR|postgres://…] [--deployment NAME]",
 ];
 
 const exitCodes = { good: 0, damaged: 1, usage: 2 } as const;
@@ -30,16 +33,10 @@ export async function runLogCommand(
     return exitCodes.usage;
   }
   try {
-    await assertLog(command.directory);
-    switch (command.verb) {
-      case "verify":
-        return await verify(command.directory, print);
-      case "repair":
-        return await repair(command.directory, command.apply, print);
-      case "cat":
-        await catLog(command.directory, print);
-        return exitCodes.good;
-    }
+    const { place, verb, apply } = command;
+    return await (typeof place === "string"
+      ? runOnFiles(verb, place, apply, print)
+      : runOnPostgres(verb, place, print));
   } catch (error) {
     // Anything else is not expected, and the caller shows where it came from.
     if (!(error instanceof DuetError) && !(error instanceof Error && "code" in error)) throw error;
@@ -50,10 +47,48 @@ export async function runLogCommand(
 
 const verbs = ["verify", "repair", "cat"] as const;
 
+type Verb = (typeof verbs)[number];
+
 interface Command {
-  readonly verb: (typeof verbs)[number];
-  readonly directory: string;
+  readonly verb: Verb;
+  /** A directory, or a database. */
+  readonly place: string | PostgresTransactionLoggerOptions;
   readonly apply: boolean;
+}
+
+async function runOnFiles(verb: Verb, directory: string, apply: boolean, print: Print): Promise<number> {
+  await assertLog(directory);
+  switch (verb) {
+    case "verify":
+      return verify(directory, print);
+    case "repair":
+      return repair(directory, apply, print);
+    case "cat":
+      await catLog(directory, print);
+      return exitCodes.good;
+  }
+}
+
+/** Throws the damage, if there is any. */
+async function runOnPostgres(
+  verb: Verb,
+  options: PostgresTransactionLoggerOptions,
+  print: Print,
+): Promise<number> {
+  // Loading the driver takes longer than what is done with files.
+  const { inspectPostgresLog } = await import("./postgres/inspect.ts");
+  const report = await inspectPostgresLog(options, (transactions) => {
+    if (verb === "cat") for (const transaction of transactions) print(toLine(transaction));
+  });
+  if (verb === "verify") {
+    print(
+      `${report.rows} rows, ${report.transactions} transactions; ` +
+        `last sequence ${report.lastSequence}, horizon ${report.horizon}`,
+    );
+  }
+  if (report.damage) throw report.damage;
+  if (verb === "verify") print("The log is good.");
+  return exitCodes.good;
 }
 
 /** A text says what is wrong with the arguments. */
@@ -70,15 +105,21 @@ function parseCommand(args: string[]): Command | string {
   if (verb !== "repair" && values.apply) return "--apply goes with repair";
   const location = values.log ?? (process.env["DUETKV_LOG"] || "file:./data");
   const directory = /^file:(.+)$/s.exec(location)?.[1];
-  if (directory === undefined) return `--log must be file:DIR here, not ${location.split(":")[0]}:`;
-  return { verb, directory, apply: values.apply ?? false };
+  if (directory !== undefined) return { verb, place: directory, apply: values.apply ?? false };
+  const scheme = location.split(":")[0];
+  if (verb === "repair") return `--log must be file:DIR for a repair, not ${scheme}:`;
+  if (!/^postgres(?:ql)?:\/\//.test(location))
+    return `--log must be file:DIR or postgres://…, not ${scheme}:`;
+  const deployment = values.deployment ?? process.env["DUETKV_DEPLOYMENT"];
+  const place = { url: location, log: silentSink, ...(deployment && { deployment }) };
+  return { verb, place, apply: false };
 }
 
 function parse(args: string[]) {
   return parseArgs({
     args,
     allowPositionals: true,
-    options: { log: { type: "string" }, apply: { type: "boolean" } },
+    options: { log: { type: "string" }, deployment: { type: "string" }, apply: { type: "boolean" } },
   });
 }
 

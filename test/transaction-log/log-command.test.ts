@@ -1,12 +1,12 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { openFileTransactionLogger } from "../../../src/transaction-log/file/file-transaction-logger.ts";
-import { catLog } from "../../../src/transaction-log/file/repair/cat.ts";
-import { runLogCommand } from "../../../src/transaction-log/file/repair/log-command.ts";
-import { temporaryDirectory } from "../../support/temporary-directory.ts";
-import { put, simples, transaction } from "../log-model.ts";
-import { flipByte, makeLog } from "./damaged-log.ts";
+import { openFileTransactionLogger } from "../../src/transaction-log/file/file-transaction-logger.ts";
+import { catLog } from "../../src/transaction-log/file/repair/cat.ts";
+import { runLogCommand } from "../../src/transaction-log/log-command.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { flipByte, makeLog } from "./file/damaged-log.ts";
+import { put, simples, transaction } from "./log-model.ts";
 
 async function run(...args: string[]): Promise<[number, string]> {
   const lines: string[] = [];
