@@ -1,12 +1,11 @@
 import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import type { MethodEntry } from "../method-table.ts";
 import { type ErrorListeners, toReportedError, wireError } from "../wire-error.ts";
 import { CallContext } from "./call-context.ts";
 import { type Compression, isEncoding } from "./compression.ts";
 import type { BodyReader, Exchange } from "./exchange.ts";
 import { overloaded } from "./overloaded.ts";
-import type { Protocol } from "./protocol.ts";
 
 const noBytes = Buffer.alloc(0);
 
@@ -17,6 +16,26 @@ export interface CallOptions extends ErrorListeners {
   readonly compression: Compression;
   /** Aborts the signal of every running call. */
   readonly shutdownSignal: AbortSignal;
+}
+
+/** What one protocol does with a call: everything else is the same for all of them. What a method throws fails the call. */
+export interface Protocol {
+  readonly name: string;
+  /** Whether the request is in the body, or its part of it. */
+  readonly takesBody: boolean;
+  /** How long the body of a request may be whose message has up to `messageBytesMax` bytes. */
+  bodyBytesMax(messageBytesMax: number): number;
+  /** The request in `bytes[start, end)`, which is valid only during the call. A promise where it is compressed. */
+  decode(call: Call, bytes: Buffer, start: number, end: number): Message | Promise<Message>;
+  /** Sends the response to a unary call. A promise where it is compressed. */
+  respond(call: Call, response: MessageInitShape<DescMessage>): void | Promise<void>;
+  /**
+   * Sends the messages of a server-streaming call, and its end. Headers go out with the first message, so that the handler
+   * can still set some. Rejects with what the handler threw, unless it has told the client itself.
+   */
+  stream?(call: Call, messages: AsyncGenerator<Message, void, undefined>): Promise<void>;
+  /** Sends an error, as the client may see it. The response may have begun. */
+  fail(call: Call, error: ConnectError): void;
 }
 
 /** One call on its way: its body comes in, its handler is called, its response goes out. */

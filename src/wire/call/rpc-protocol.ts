@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Protocol } from "./protocol.ts";
+import type { Protocol } from "./call.ts";
 import type { Timeout } from "./timeouts.ts";
 
 /** A protocol that is recognised by its content type. Connect's handlers serve the calls that it does not know. */

@@ -1,8 +1,7 @@
 import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
-import type { Call } from "../call/call.ts";
+import type { Call, Protocol } from "../call/call.ts";
 import type { Encoding } from "../call/compression.ts";
-import type { Protocol } from "../call/protocol.ts";
 import { type FlatHeaders, ResponseHeaders } from "../http2/response-headers.ts";
 import type { Stream } from "../http2/stream.ts";
 import type { Http2Exchange } from "../listener/http2-exchange.ts";

@@ -8,6 +8,7 @@ import type { EndReason } from "./end-reasons.ts";
 import { FloodLimit } from "./flood-limit.ts";
 import { frameTypes } from "./frame-format.ts";
 import type { FrameSink } from "./frame-reader.ts";
+import { HandlerCalls } from "./handler-calls.ts";
 import { HeaderBlockReader } from "./header-block-reader.ts";
 import { HeaderBlockWriter } from "./header-block-writer.ts";
 import { Input } from "./input.ts";
@@ -19,7 +20,6 @@ import { ResponseSender } from "./response-sender.ts";
 import { scheduleFlush } from "./scheduled-flush.ts";
 import { Shutdown } from "./shutdown.ts";
 import type { Stream } from "./stream.ts";
-import { HandlerCalls } from "./stream-handler.ts";
 import { StreamSet } from "./stream-set.ts";
 
 export interface ConnectionOptions {

@@ -1,19 +1,29 @@
 import type { ConnectionBudget } from "./byte-budget.ts";
 import type { Clock } from "./clock.ts";
-import type { Connection } from "./connection.ts";
 import { ConnectionError, errorCodes } from "./connection-error.ts";
+import type { EndReason } from "./end-reasons.ts";
 import type { FloodLimit } from "./flood-limit.ts";
+import type { HandlerCalls } from "./handler-calls.ts";
 import { HeaderDecoder } from "./header-decoder.ts";
 import { HeaderList } from "./header-list.ts";
 import type { Http2Limits } from "./limits.ts";
 import type { Output } from "./output.ts";
+import type { PeerSettings } from "./peer-settings.ts";
 import { ResponseHeaders } from "./response-headers.ts";
-import { Stream } from "./stream.ts";
-import type { HandlerCalls } from "./stream-handler.ts";
+import type { ResponseSender } from "./response-sender.ts";
+import { Stream, type StreamConnection } from "./stream.ts";
 import type { StreamSet } from "./stream-set.ts";
 
+/** What the receiver needs of its connection. */
+interface ReceivingConnection extends StreamConnection {
+  readonly sender: ResponseSender;
+  readonly settings: PeerSettings;
+  /** Counts something that ended early. */
+  count(reason: EndReason): void;
+}
+
 export interface RequestReceiverOptions {
-  readonly connection: Connection;
+  readonly connection: ReceivingConnection;
   readonly streams: StreamSet;
   readonly output: Output;
   readonly budget: ConnectionBudget;

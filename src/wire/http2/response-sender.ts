@@ -1,6 +1,5 @@
 import type { ConnectionBudget } from "./byte-budget.ts";
 import type { Clock } from "./clock.ts";
-import type { Connection } from "./connection.ts";
 import { ConnectionError, errorCodes } from "./connection-error.ts";
 import {
   frameFlags,
@@ -10,15 +9,15 @@ import {
   windowMax,
   writeFrameHeader,
 } from "./frame-format.ts";
+import type { HandlerCalls } from "./handler-calls.ts";
 import type { HeaderBlockWriter } from "./header-block-writer.ts";
 import type { Output } from "./output.ts";
 import type { FlatHeaders, ResponseHeaders } from "./response-headers.ts";
 import type { Stream } from "./stream.ts";
-import type { HandlerCalls } from "./stream-handler.ts";
 import type { StreamSet } from "./stream-set.ts";
 
 export interface ResponseSenderOptions {
-  readonly connection: Connection;
+  readonly connection: { scheduleFlush(): void };
   readonly streams: StreamSet;
   readonly output: Output;
   readonly budget: ConnectionBudget;

@@ -2,10 +2,10 @@ import type { ConnectionBudget } from "./byte-budget.ts";
 import { errorCodes } from "./connection-error.ts";
 import type { EndReason } from "./end-reasons.ts";
 import type { FloodLimit } from "./flood-limit.ts";
+import type { HandlerCalls } from "./handler-calls.ts";
 import type { Output } from "./output.ts";
 import { ResetStreams } from "./reset-streams.ts";
 import type { Stream } from "./stream.ts";
-import type { HandlerCalls } from "./stream-handler.ts";
 import { StreamTable } from "./stream-table.ts";
 
 export interface StreamSetOptions {

@@ -1,10 +1,35 @@
-import type { Connection } from "./connection.ts";
+import type { Socket } from "node:net";
 import { errorCodes } from "./connection-error.ts";
+import type { EndReason } from "./end-reasons.ts";
 import type { HeaderList } from "./header-list.ts";
 import { type FlatHeaders, noTrailers, type ResponseHeaders } from "./response-headers.ts";
 import type { StreamHandler } from "./stream-handler.ts";
 
 const noHeaders: FlatHeaders = [];
+
+/** The parts of a connection that do what a stream is told. See the methods of Stream. */
+export interface StreamConnection {
+  readonly socket: Socket;
+  readonly receiver: {
+    consume(stream: Stream, bytes: number): void;
+    retain(stream: Stream, bytes: number): void;
+  };
+  readonly sender: {
+    respond(stream: Stream, headers: ResponseHeaders, more: FlatHeaders, isEnd: boolean): void;
+    respondWhole(
+      stream: Stream,
+      headers: ResponseHeaders,
+      bytes: Uint8Array,
+      start: number,
+      end: number,
+      trailers: ResponseHeaders,
+      more: FlatHeaders,
+    ): void;
+    write(stream: Stream, bytes: Uint8Array, start: number, end: number): boolean;
+    end(stream: Stream, trailers: ResponseHeaders, more: FlatHeaders): void;
+  };
+  readonly streams: { reset(stream: Stream, code: number, reason: EndReason): void };
+}
 
 /**
  * One request and its response (RFC 9113, sections 5.1 and 8.1). A plain object: no events, no timers, no signal. All
@@ -12,7 +37,7 @@ const noHeaders: FlatHeaders = [];
  */
 export class Stream {
   readonly id: number;
-  readonly connection: Connection;
+  readonly connection: StreamConnection;
   /** The same object for requests with equal headers. */
   readonly headers: HeaderList;
   /** The value of the header that `varyingHeader` of the server's options names. */
@@ -46,7 +71,7 @@ export class Stream {
 
   constructor(
     id: number,
-    connection: Connection,
+    connection: StreamConnection,
     headers: HeaderList,
     varying: string | undefined,
     requestEnded: boolean,

@@ -7,9 +7,8 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
-import type { Call } from "../call/call.ts";
+import type { Call, Protocol } from "../call/call.ts";
 import { respondEncoded } from "../call/content-encoding.ts";
-import type { Protocol } from "../call/protocol.ts";
 import type { RequestTarget } from "../call/request-target.ts";
 import type { ListLimits } from "../protobuf/codecs.ts";
 import { toReportedError, wireError } from "../wire-error.ts";
