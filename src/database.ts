@@ -9,6 +9,7 @@ import { Applier } from "./committer/applier.ts";
 import { createClock, createSharedClock } from "./committer/background/clock.ts";
 import { Compactor } from "./committer/background/compactor.ts";
 import { Expirer } from "./committer/background/expirer.ts";
+import { LogGarbage } from "./committer/background/log-garbage.ts";
 import { ReplicaComparison } from "./committer/background/replica-comparison.ts";
 import { type ExportCounts, SnapshotExports } from "./committer/background/snapshot-exports.ts";
 import { Committer } from "./committer/committer.ts";
@@ -109,12 +110,14 @@ export interface DatabaseStatus {
 /** Replays the log; resolves when the database is at its end. Rejects with what reading the log throws. */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { logger, limits, log, watchHeartbeatMs = 15_000 } = options;
-  const { store, observer, bytes } = await openReplayed(logger, log, (empty) => {
-    const requests = new RequestIndex();
-    const history = new History(limits, logger.horizon);
+  const { store, observer } = await openReplayed(logger, log, (empty) => {
+    const garbage = new LogGarbage(logger);
+    const requests = new RequestIndex((bytes) => garbage.addRecords(bytes));
+    const history = new History(limits, logger.horizon, (set) => garbage.add(set));
     const hub = new WatchHub(empty, history, limits, watchHeartbeatMs);
     const freshness = new Freshness({ store: empty, logger, waitMs: limits.revisionWaitMs });
     return {
+      garbage,
       requests,
       history,
       hub,
@@ -132,11 +135,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       },
     };
   });
-  return new Database(options, store, observer, bytes);
+  return new Database(options, store, observer);
 }
 
 interface Observer {
   readonly requests: RequestIndex;
+  readonly garbage: LogGarbage;
   readonly history: History;
   readonly hub: WatchHub;
   readonly freshness: Freshness;
@@ -162,7 +166,7 @@ export class Database implements State {
   readonly #lost = Promise.withResolvers<unknown>();
   #followsLog = true;
 
-  constructor(options: DatabaseOptions, store: Store, observer: Observer, replayedBytes: number) {
+  constructor(options: DatabaseOptions, store: Store, observer: Observer) {
     const { logger, limits, log } = options;
     this.#store = store;
     const { requests } = observer;
@@ -172,17 +176,16 @@ export class Database implements State {
     this.#freshness = observer.freshness;
     this.#logger = logger;
     const clock = logger.clock ? createSharedClock(logger.clock) : createClock(store.time);
-    this.#compactor = new Compactor(
-      {
-        store,
-        requests,
-        logger,
-        bytesMin: limits.compactionBytesMin,
-        onError: (error) => log.warn({ err: error }, "compaction failed; it will be tried again"),
-      },
-      replayedBytes,
-    );
-    if (logger.shared) this.#compactor.start();
+    this.#compactor = new Compactor({
+      store,
+      requests,
+      history: observer.history,
+      garbage: observer.garbage,
+      logger,
+      bytesMin: limits.compactionBytesMin,
+      onError: (error) => log.warn({ err: error }, "compaction failed; it will be tried again"),
+    });
+    this.#compactor.check();
     const comparison = logger.shared ? new ReplicaComparison({ store, logger, log }) : undefined;
     this.#comparison = comparison;
     const applier = new Applier({
@@ -192,7 +195,7 @@ export class Database implements State {
         observer.applied(transaction, changes);
         comparison?.applied();
       },
-      onRun: (transactions) => this.#compactor.onRun(transactions),
+      onRun: () => this.#compactor.check(),
     });
     this.#committer = new Committer({ store, requests, logger, limits, clock, applier });
     this.#expirer = new Expirer({

@@ -19,7 +19,7 @@ export interface Limits {
   readonly requestIdsBytesMax: number;
   /** Writes that wait for the log. More of them are refused with OVERLOADED. */
   readonly queueBytesMax: number;
-  /** Changes that are kept for watches which start in the past. */
+  /** Changes that are kept for reads in the past, and for watches which start there. */
   readonly watchHistoryEventsMax: number;
   readonly watchHistoryBytesMax: number;
   /** What one watcher may have waiting before it is cut off. */
@@ -31,7 +31,7 @@ export interface Limits {
   readonly watchQueuesBytesMax: number;
   /** Entries that are kept for the reader of one snapshot although they were overwritten since it began. */
   readonly snapshotBytesMax: number;
-  /** Compaction waits until this much has been written since the last one, and as much as the store holds. */
+  /** Compaction waits until it drops this much from the log, and as much as the store holds. */
   readonly compactionBytesMin: number;
   /** Longest wait for `min_revision` when the caller sets no deadline. */
   readonly revisionWaitMs: number;

@@ -2,7 +2,6 @@ import { DuetError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import { type Change, Store } from "../store/store.ts";
 import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
-import { loggedBytes } from "./background/compactor.ts";
 
 /** A log that is compacted during each of so many replays is compacted more often than it can be read. */
 const replaysMax = 5;
@@ -14,8 +13,6 @@ export interface Replayed<Observer> {
   /** At the end of the log. */
   readonly store: Store;
   readonly observer: Observer;
-  /** The `loggedBytes` of all that was replayed. */
-  readonly bytes: number;
 }
 
 /**
@@ -30,13 +27,13 @@ export async function openReplayed<Observer extends { readonly applied: OnApplie
   for (let replays = 0; replays < replaysMax; replays++) {
     const store = new Store();
     const observer = observe(store);
-    const bytes = await replay(logger, store, observer.applied).catch((error: unknown) => {
+    const replayed = await replay(logger, store, observer.applied).catch((error: unknown) => {
       observer.close();
       throw error;
     });
-    if (bytes !== undefined) {
+    if (replayed) {
       log.info({ revision: store.revision, entries: store.size }, "log replayed");
-      return { store, observer, bytes };
+      return { store, observer };
     }
     observer.close();
     log.info({ horizon: logger.horizon }, "log compacted while it was read; reading again");
@@ -45,25 +42,23 @@ export async function openReplayed<Observer extends { readonly applied: OnApplie
 }
 
 /**
- * Applies what the log holds to an empty store; nothing is logged again. Resolves with the `loggedBytes` of all that was
- * replayed; with undefined when the horizon moved meanwhile, so that it is not known which transactions were whole.
+ * Applies what the log holds to an empty store; nothing is logged again. Resolves with false when the horizon moved
+ * meanwhile, so that it is not known which transactions were whole.
  */
 export async function replay(
   logger: TransactionLogger,
   store: Store,
   onApplied: OnApplied,
-): Promise<number | undefined> {
-  let bytes = 0;
+): Promise<boolean> {
   const { horizon } = logger;
   for await (const transactions of logger.readTransactions(0)) {
     for (const transaction of transactions) {
       onApplied(transaction, store.apply(transaction));
-      bytes += loggedBytes(transaction);
     }
   }
-  if (logger.horizon !== horizon) return undefined;
+  if (logger.horizon !== horizon) return false;
   // Of the last transactions nothing may be left; their numbers stay taken.
   store.advance(horizon);
   logger.applied(store.revision, () => store.hash);
-  return bytes;
+  return true;
 }

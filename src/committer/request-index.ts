@@ -33,12 +33,18 @@ const requestOverheadBytes = 144;
 export class RequestIndex {
   /** By the span in which the time of the id is. */
   readonly #spans = new Map<number, Span>();
+  readonly #onForgotten: (bytes: number) => void;
   #bytes = 0;
   #size = 0;
   /** The time of the newest transaction with a request record. */
   #newest = 0;
   /** When a span is the next to be forgotten, at the earliest. */
   #forgetTime = 0;
+
+  /** `onForgotten` is called with what the forgotten requests occupied. */
+  constructor(onForgotten: (bytes: number) => void = () => {}) {
+    this.#onForgotten = onForgotten;
+  }
 
   /** What the remembered requests occupy. */
   get bytes(): number {
@@ -95,6 +101,7 @@ export class RequestIndex {
         this.#spans.delete(number);
         this.#size -= requests.size;
         this.#bytes -= bytes;
+        this.#onForgotten(bytes);
       }
     }
   }

@@ -84,14 +84,14 @@ const limitHelp: Readonly<Record<keyof Limits, string>> = {
   storeBytesMax: "the store in memory, by default what fits; beyond it puts fail with STORE_FULL",
   requestIdsBytesMax: "remembered request ids; beyond it writes with an id fail with RATE_LIMITED",
   queueBytesMax: "writes waiting for the log; beyond it writes fail with OVERLOADED",
-  watchHistoryEventsMax: "changes kept for watches that start in the past",
+  watchHistoryEventsMax: "changes kept for History, at_revision, and watches that start in the past",
   watchHistoryBytesMax: "the same, in bytes",
   watchQueueBytesMax: "events waiting for one watcher; beyond it the watch ends with WATCHER_TOO_SLOW",
   watchQueuesBytesMax:
     "events waiting for all watchers, and what they watch; beyond it the slowest watches end",
   snapshotBytesMax:
     "overwritten entries kept for the reader of one snapshot; beyond it the snapshot ends with SNAPSHOT_TOO_SLOW",
-  compactionBytesMin: "written to the log before the next compaction, at least",
+  compactionBytesMin: "what a compaction drops from the log, at least",
   revisionWaitMs: "longest wait for min_revision when the caller sets no deadline",
 };
 

@@ -18,8 +18,11 @@ export interface ChangeSet {
   waiting: number;
 }
 
-/** What a change of one key and its transaction occupy beside the entries. */
-const changeOverheadBytes = 240;
+/** What a transaction occupies beside its changes. */
+const setOverheadBytes = 150;
+
+/** What a change of one key occupies beside the entries. */
+const changeOverheadBytes = 90;
 
 /**
  * Entries before and after a transaction are sent up to this many bytes; beyond it those before lose their values. A
@@ -34,8 +37,7 @@ export function createChangeSet(
   previousValues = true,
 ): ChangeSet {
   let entryBytes = 0;
-  // A transaction without changes, which only remembers a request, occupies something, too.
-  let pastBytes = changes.length === 0 ? changeOverheadBytes : 0;
+  let pastBytes = setOverheadBytes;
   for (const { key, entry, previous } of changes) {
     if (entry !== undefined) entryBytes += entry.bytes;
     pastBytes += changeOverheadBytes + (previous?.bytes ?? textBytes(key));

@@ -27,9 +27,10 @@ export class HistoryPin {
   }
 
   /** Called by the history, in order, with each change that leaves it. */
-  keep({ key, previous }: Change): void {
+  keep({ key, previous, revision: changeRevision }: Change): void {
+    if (changeRevision <= this.revision || previous === undefined) return;
     // A later entry is no part of that state. A touched one keeps its revision: only its first change counts.
-    if (previous === undefined || previous.revision > this.revision || this.#versions.has(key)) return;
+    if (previous.revision > this.revision || this.#versions.has(key)) return;
     const { revision, expireTime } = previous;
     this.#versions.set(key, { revision, expireTime });
   }

@@ -32,8 +32,8 @@ export class History {
   #bytes = 0;
 
   /**
-   * `oldest`: the revision after which everything will be added. `onDropped` is called with each transaction that leaves
-   * the history, or is added at or before its oldest revision.
+   * `oldest`: the revision after which everything will be added. `onDropped` is called once with each transaction
+   * after it that is no longer kept, or not with all values.
    */
   constructor(limits: HistoryLimits, oldest: number, onDropped: (set: ChangeSet) => void = () => {}) {
     this.#limits = limits;
@@ -62,10 +62,13 @@ export class History {
 
   add(complete: ChangeSet): void {
     // Before that there are gaps: a replay also goes through what compaction has left.
-    if (complete.revision <= this.#oldest) return this.#onDropped(complete);
+    if (complete.revision <= this.#oldest) return;
     const isTooLarge = complete.pastBytes > this.#limits.watchHistoryBytesMax / 2;
     const set = isTooLarge ? withoutPreviousValues(complete) : complete;
-    if (isTooLarge) this.#oldestState = set.revision;
+    if (isTooLarge) {
+      this.#oldestState = set.revision;
+      this.#onDropped(complete);
+    }
     this.#sets.push(set);
     this.#events += set.changes.length;
     this.#bytes += set.pastBytes;
@@ -128,7 +131,7 @@ export class History {
       for (const pin of this.#pins) pin.keep(change);
       this.#dropFromKey(change);
     }
-    this.#onDropped(set);
+    if (set.previousValues) this.#onDropped(set);
   }
 
   #dropFromKey({ key, entry }: Change): void {

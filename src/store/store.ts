@@ -3,7 +3,6 @@ import { type Entry, entryAfter } from "./entry.ts";
 import { ExpiryIndex } from "./expiry-index.ts";
 import { KeyIndex } from "./key-index.ts";
 import type { KeyRange } from "./key-range.ts";
-import { RevisionSnapshot } from "./revision-snapshot.ts";
 import { Snapshot, type SnapshotBounds, unbounded } from "./snapshot.ts";
 import { StateHash } from "./state-hash.ts";
 
@@ -46,8 +45,6 @@ export interface ReadonlyStore extends State {
   expired(now: number, limit: number): readonly Entry[];
   /** The state as it is now, for as long as it is not released. */
   snapshot(options?: Partial<SnapshotBounds>): Snapshot;
-  /** Only the revision of each key as it is now, which takes much less to keep. */
-  snapshotRevisions(): RevisionSnapshot;
 }
 
 /**
@@ -61,7 +58,7 @@ export class Store implements ReadonlyStore {
   readonly #entries = new Map<string, Entry>();
   readonly #index = new KeyIndex();
   readonly #expiries = new ExpiryIndex();
-  readonly #snapshots = new Set<Snapshot | RevisionSnapshot>();
+  readonly #snapshots = new Set<Snapshot>();
   readonly #hash = new StateHash();
   #revision = 0;
   #time = 0;
@@ -114,16 +111,6 @@ export class Store implements ReadonlyStore {
       ...bounds,
       revision: this.#revision,
       index: this.#index,
-      current: (key) => this.#entries.get(key),
-      onRelease: () => this.#snapshots.delete(snapshot),
-    });
-    this.#snapshots.add(snapshot);
-    return snapshot;
-  }
-
-  snapshotRevisions(): RevisionSnapshot {
-    const snapshot: RevisionSnapshot = new RevisionSnapshot({
-      revision: this.#revision,
       current: (key) => this.#entries.get(key),
       onRelease: () => this.#snapshots.delete(snapshot),
     });

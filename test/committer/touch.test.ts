@@ -5,7 +5,7 @@ import { replay } from "../../src/committer/replay.ts";
 import { RequestIndex } from "../../src/committer/request-index.ts";
 import type { DuetError } from "../../src/errors.ts";
 import { defaultLimits } from "../../src/limits.ts";
-import type { RevisionSnapshot } from "../../src/store/revision-snapshot.ts";
+import type { Snapshot } from "../../src/store/snapshot.ts";
 import { Store } from "../../src/store/store.ts";
 import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
 import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
@@ -92,7 +92,7 @@ class World {
   }
 
   /** What a restart makes of the log, compacted at the revision of the snapshot. */
-  async expectSameAfterRestart(snapshot?: RevisionSnapshot): Promise<void> {
+  async expectSameAfterRestart(snapshot?: Snapshot): Promise<void> {
     const logger = new MemoryTransactionLogger();
     await logger.append(0, this.log);
     if (snapshot !== undefined) {
@@ -130,12 +130,12 @@ test("touch, put, delete and expiry in every order leave what they must, also af
   let count = 0;
   for (const sequence of sequences(3)) {
     const world = new World();
-    const snapshots: RevisionSnapshot[] = [];
+    const snapshots: Snapshot[] = [];
     world.take("key", { put: 1000 });
     for (const step of sequence) {
       world.time += 400;
       world.take("key", step);
-      snapshots.push(world.store.snapshotRevisions());
+      snapshots.push(world.store.snapshot());
     }
     await world.expectSameAfterRestart();
     for (const snapshot of snapshots) await world.expectSameAfterRestart(snapshot);
@@ -149,14 +149,14 @@ test(`many keys are touched, put, deleted and expire while clocks are moved (see
   for (let round = 0; round < 20; round++) {
     const world = new World();
     const keys = Array.from({ length: 1 + random.below(20) }, (_, index) => `key ${index}`);
-    let snapshot = world.store.snapshotRevisions();
+    let snapshot = world.store.snapshot();
     for (let step = 0; step < 200; step++) {
       moveClock(world, random);
       world.take(random.pick(keys), random.pick(steps));
       if (!random.chance(0.05)) continue;
       await world.expectSameAfterRestart(snapshot);
       snapshot.release();
-      snapshot = world.store.snapshotRevisions();
+      snapshot = world.store.snapshot();
     }
     await world.expectSameAfterRestart(snapshot);
   }

@@ -16,7 +16,8 @@ test(`1,000 concurrent writers and readers see one history without gaps (seed ${
   const random = createRandom(seed);
   const directory = await temporaryDirectory();
   // Small, so that the log is compacted meanwhile.
-  const server = await startServerProcess(["--log", `file:${directory}`, "--compaction-bytes-min", "50000"]);
+  const small = ["--compaction-bytes-min", "50000", "--watch-history-events-max", "200"];
+  const server = await startServerProcess(["--log", `file:${directory}`, ...small]);
   onTestFinished(() => void server.stop("SIGKILL"));
   const history = new ConcurrencyHistory();
   await withClients(server.address, async (clients) => {

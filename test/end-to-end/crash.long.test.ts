@@ -17,7 +17,8 @@ test(`loses nothing that was acknowledged, killed ${kills} times among concurren
   console.log(`SEED=${seed}`);
   const random = createRandom(seed);
   const directory = await temporaryDirectory();
-  const flags = ["--log", `file:${directory}`, "--compaction-bytes-min", "20000"];
+  const small = ["--compaction-bytes-min", "20000", "--watch-history-events-max", "50"];
+  const flags = ["--log", `file:${directory}`, ...small];
   const writers = Array.from({ length: writerCount }, (_, index) => new CrashWriter(`writer ${index}`, 5));
   const snapshots = new Set<string>();
 

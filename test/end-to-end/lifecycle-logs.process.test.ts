@@ -13,7 +13,8 @@ const canary = "canary-5f1d";
 
 test("no key and no value is ever logged, whatever clients do", async () => {
   const directory = await temporaryDirectory();
-  const flags = ["--log", `file:${directory}`, "--log-level", "debug", "--compaction-bytes-min", "1000"];
+  const small = ["--compaction-bytes-min", "1000", "--watch-history-events-max", "1"];
+  const flags = ["--log", `file:${directory}`, "--log-level", "debug", ...small];
   const server = await startServerProcess(flags);
   onTestFinished(() => void server.stop("SIGKILL"));
   await withClients(server.address, async (clients) => {

@@ -42,7 +42,8 @@ test(`answers like a Map, also after restarts, kills and compactions (seed ${see
   console.log(`SEED=${seed}`);
   const random = createRandom(seed);
   const directory = await temporaryDirectory();
-  const flags = ["--log", `file:${directory}`, "--compaction-bytes-min", "20000"];
+  const small = ["--compaction-bytes-min", "20000", "--watch-history-events-max", "100"];
+  const flags = ["--log", `file:${directory}`, ...small];
   const model = new Model();
   for (let run = 0; run <= restarts; run++) {
     const server = await startServerProcess(flags);

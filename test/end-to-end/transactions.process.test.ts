@@ -21,7 +21,8 @@ interface Transfer {
 
 test(`a commit happens as a whole or not at all, killed ${kills} times in between (seed ${seed})`, async () => {
   const random = createRandom(seed);
-  const flags = ["--log", `file:${await temporaryDirectory()}`, "--compaction-bytes-min", "50000"];
+  const small = ["--compaction-bytes-min", "50000", "--watch-history-events-max", "200"];
+  const flags = ["--log", `file:${await temporaryDirectory()}`, ...small];
   const acknowledged = new Set<string>();
   const refused = new Set<string>();
   for (let kill = 0; kill <= kills; kill++) {

@@ -14,7 +14,7 @@ import { Clients, Traffic } from "./traffic.ts";
 const keys = Array.from({ length: 12 }, (_, index) => `key ${index}`);
 /** The least number of restarts. */
 const restarts = 3 * rounds;
-const flags = ["--compaction-bytes-min", "5000"];
+const flags = ["--compaction-bytes-min", "5000", "--watch-history-events-max", "20"];
 
 const server = sharedPostgres();
 beforeAll(() => console.log(`SEED=${seed}`));

@@ -1,7 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { Applier } from "../../src/committer/applier.ts";
-import { loggedBytes } from "../../src/committer/background/compactor.ts";
 import { Committer } from "../../src/committer/committer.ts";
 import { openReplayed, replay } from "../../src/committer/replay.ts";
 import { RequestIndex } from "../../src/committer/request-index.ts";
@@ -170,9 +169,8 @@ test("reads the log again when it was compacted during the read", async () => {
   logger.onRead = () => {
     if (logger.reads === 1) logger.moveHorizon(2);
   };
-  const { store, bytes } = await openReplayed(logger, silentLogger, () => unobserved);
+  const { store } = await openReplayed(logger, silentLogger, () => unobserved);
   expect([logger.reads, store.revision, store.get("a")?.version]).toEqual([2, 3, 1]);
-  expect(bytes).toBe(3 * loggedBytes(logger.appendAsOther("c")));
 });
 
 test("fails when the log is compacted during every read", async () => {

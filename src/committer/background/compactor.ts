@@ -1,7 +1,9 @@
-import { entryBytes, entryOverheadBytes } from "../../store/entry.ts";
+import type { History } from "../../store/history.ts";
+import { PastState } from "../../store/past.ts";
 import type { Store } from "../../store/store.ts";
-import type { Transaction, TransactionLogger } from "../../transaction-log/transaction-logger.ts";
-import { type RequestIndex, requestBytesMax } from "../request-index.ts";
+import type { TransactionLogger } from "../../transaction-log/transaction-logger.ts";
+import type { RequestIndex } from "../request-index.ts";
+import type { LogGarbage } from "./log-garbage.ts";
 
 /** How often a log without new writes is asked whether it wants to be compacted. */
 const pollMs = 1000;
@@ -9,32 +11,30 @@ const pollMs = 1000;
 export interface CompactorOptions {
   readonly store: Store;
   readonly requests: Pick<RequestIndex, "neededSince">;
+  readonly history: History;
+  /** Is told of all that leaves the history. */
+  readonly garbage: LogGarbage;
   readonly logger: TransactionLogger;
-  /** Compaction waits until this much has been written, and as much as the store holds, since the last one. */
+  /** Compaction waits until it drops this much, and as much as the store holds. */
   readonly bytesMin: number;
   readonly onError: (error: unknown) => void;
 }
 
-/** Decides when the log is compacted: when about half of it is no longer needed, or when the log wants it for room. */
+/**
+ * Decides when and how far the log is compacted: when much of it is needed neither for the store nor for the history, up to
+ * the oldest revision of the history, so that a restart finds the same history. A log that wants room comes first: it is
+ * compacted as far as possible, and after a restart the history begins there.
+ */
 export class Compactor {
   readonly #options: CompactorOptions;
-  /** What has been logged since the last compaction, or, after a start, more than the store needs. */
-  #bytes: number;
   #running: Promise<void> | undefined;
   readonly #poll: NodeJS.Timeout;
 
-  /** `replayedBytes`: `loggedBytes` of all transactions that were replayed into the store. */
-  constructor(options: CompactorOptions, replayedBytes: number) {
+  constructor(options: CompactorOptions) {
     this.#options = options;
-    this.#bytes = Math.max(0, replayedBytes - options.store.bytes);
     this.#poll = setInterval(() => {
       if (options.logger.compactionWanted) void this.compact();
     }, pollMs).unref();
-  }
-
-  /** Compacts a log that a start found to be mostly garbage. Called before anything is appended. */
-  start(): void {
-    if (this.#isDue) void this.compact();
   }
 
   /** No compaction is begun any more by itself; one that is running ends with the log. */
@@ -42,15 +42,14 @@ export class Compactor {
     clearInterval(this.#poll);
   }
 
-  /** Called for all that is applied. A log that is not shared has no append under way then. */
-  onRun(transactions: readonly Transaction[]): void {
-    for (const transaction of transactions) this.#bytes += loggedBytes(transaction);
+  /** Compacts the log when that is due. Called after the start and after all that is applied. */
+  check(): void {
     if (this.#isDue && this.#running === undefined) void this.compact();
   }
 
   get #isDue(): boolean {
-    const { store, logger, bytesMin } = this.#options;
-    return this.#bytes >= Math.max(bytesMin, store.bytes) || logger.compactionWanted === true;
+    const { store, garbage, logger, bytesMin } = this.#options;
+    return garbage.bytes >= Math.max(bytesMin, store.bytes) || logger.compactionWanted === true;
   }
 
   /** Resolves when a compaction is through. Errors go to `onError`; the next one is then tried later. */
@@ -62,28 +61,22 @@ export class Compactor {
   }
 
   async #compact(): Promise<void> {
-    const { store, requests, logger, onError } = this.#options;
-    const snapshot = store.snapshotRevisions();
-    this.#bytes = 0;
+    const { store, requests, history, garbage, logger, onError } = this.#options;
+    const horizon = logger.compactionWanted ? store.revision : history.oldest;
+    if (horizon <= logger.horizon) return;
+    const pin = history.pin(new PastState(store, history, horizon));
+    garbage.compacting();
     try {
       await logger.compact({
-        horizon: snapshot.revision,
-        live: (key) => snapshot.get(key),
+        horizon,
+        live: (key) => pin.get(key),
         requestsSince: requests.neededSince,
       });
+      garbage.compacted();
     } catch (error) {
       onError(error);
     } finally {
-      snapshot.release();
+      pin.release();
     }
   }
-}
-
-/** What a transaction occupies in the log, counted as the store counts its entries. */
-export function loggedBytes({ events, request }: Transaction): number {
-  let bytes = request === undefined ? 0 : requestBytesMax(request.results.length);
-  for (const event of events) {
-    bytes += event.type === "put" ? entryBytes(event.key, event.value, event.expireTime) : entryOverheadBytes;
-  }
-  return bytes;
 }

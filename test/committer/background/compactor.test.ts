@@ -1,15 +1,21 @@
 import { expect, test } from "vitest";
 import { Applier } from "../../../src/committer/applier.ts";
 import { Compactor } from "../../../src/committer/background/compactor.ts";
-import type { Committer } from "../../../src/committer/committer.ts";
-import { Committer as RealCommitter } from "../../../src/committer/committer.ts";
+import { LogGarbage } from "../../../src/committer/background/log-garbage.ts";
+import { Committer } from "../../../src/committer/committer.ts";
 import { replay } from "../../../src/committer/replay.ts";
 import { RequestIndex } from "../../../src/committer/request-index.ts";
 import { defaultLimits } from "../../../src/limits.ts";
+import { createChangeSet } from "../../../src/store/change-set.ts";
 import { entryBytes } from "../../../src/store/entry.ts";
-import { Store } from "../../../src/store/store.ts";
+import { History } from "../../../src/store/history.ts";
+import { type Change, Store } from "../../../src/store/store.ts";
 import { MemoryTransactionLogger } from "../../../src/transaction-log/memory/memory-transaction-logger.ts";
-import type { Retention } from "../../../src/transaction-log/transaction-logger.ts";
+import type {
+  Retention,
+  Transaction,
+  TransactionLogger,
+} from "../../../src/transaction-log/transaction-logger.ts";
 import { createRandom, seed } from "../../support/random.ts";
 import { until } from "../../support/until.ts";
 import { readAll } from "../../transaction-log/log-model.ts";
@@ -17,33 +23,35 @@ import { contents, operation, put, remove } from "../committing.ts";
 
 interface Compacting {
   readonly store: Store;
+  readonly history: History;
   readonly committer: Committer;
   readonly compactor: Compactor;
-  readonly replayedBytes: number;
+  readonly garbage: LogGarbage;
   readonly errors: unknown[];
 }
 
-async function start(logger: MemoryTransactionLogger, bytesMin: number): Promise<Compacting> {
+/** By default the history keeps nothing. */
+async function start(logger: TransactionLogger, bytesMin: number, historyEvents = 0): Promise<Compacting> {
   const store = new Store();
   const errors: unknown[] = [];
-  const replayedBytes = (await replay(logger, store, () => {})) ?? Number.NaN;
+  const garbage = new LogGarbage(logger);
+  const limits = { ...defaultLimits, watchHistoryEventsMax: historyEvents };
+  const history = new History(limits, logger.horizon, (set) => garbage.add(set));
+  const onApplied = ({ sequence, time }: Transaction, changes: readonly Change[]) =>
+    history.add(createChangeSet(sequence, time, changes));
+  await replay(logger, store, onApplied);
   const onError = (error: unknown) => errors.push(error);
   const requests = new RequestIndex();
-  const compactor = new Compactor({ store, requests, logger, bytesMin, onError }, replayedBytes);
-  const committer = new RealCommitter({
+  const compactor = new Compactor({ store, requests, history, garbage, logger, bytesMin, onError });
+  const committer = new Committer({
     store,
     requests,
     logger,
-    limits: defaultLimits,
+    limits,
     clock: () => 1,
-    applier: new Applier({
-      store,
-      logger,
-      onApplied: (transaction) => requests.applied(transaction),
-      onRun: (transactions) => compactor.onRun(transactions),
-    }),
+    applier: new Applier({ store, logger, onApplied, onRun: () => compactor.check() }),
   });
-  return { store, committer, compactor, replayedBytes, errors };
+  return { store, history, committer, compactor, garbage, errors };
 }
 
 /** Counts compactions, and fails them when it is told to. */
@@ -62,11 +70,11 @@ class CountingLogger extends MemoryTransactionLogger {
 const value = "x".repeat(1000);
 const bytes = entryBytes("key", value, 0);
 
-test("compacts when as much was written as the store holds, and at least the minimum", async () => {
+test("compacts when it drops as much as the store holds, and at least the minimum", async () => {
   const logger = new CountingLogger();
   const { committer } = await start(logger, 10 * bytes);
   for (let count = 1; count <= 25; count++) await committer.commit(operation([put("key", value)]));
-  expect(logger.compactions).toEqual([10, 20]);
+  expect(logger.compactions).toEqual([11, 21]);
   // Now the store is larger than the minimum.
   for (let key = 0; key < 40; key++) await committer.commit(operation([put(`${key}ey`, value)]));
   logger.compactions = [];
@@ -76,39 +84,71 @@ test("compacts when as much was written as the store holds, and at least the min
   expect(logger.compactions.length).toBeLessThanOrEqual(3);
 });
 
-test("compacts as soon as the log wants it, with and without writes", async () => {
+test("does not compact for what the history still needs, and keeps it when it compacts", async () => {
   const logger = new CountingLogger();
-  const { committer, compactor } = await start(logger, 1_000_000);
+  const { committer, history } = await start(logger, 10 * bytes, 20);
+  for (let count = 1; count <= 30; count++) await committer.commit(operation([put("key", value)]));
+  expect(logger.compactions).toEqual([]);
+  await committer.commit(operation([put("key", value)]));
+  await committer.commit(operation([put("key", value)]));
+  expect(logger.compactions).toEqual([11]);
+  const restarted = await start(logger, 10 * bytes, 20);
+  expect([history.oldest, restarted.history.oldest]).toEqual([12, 12]);
+  expect(restarted.history.at(13)?.changes).toEqual(history.at(13)?.changes);
+});
+
+test("counts what another owner has dropped no longer", async () => {
+  const logger = new CountingLogger();
+  const { committer, garbage } = await start(logger, Number.MAX_SAFE_INTEGER);
+  for (let count = 1; count <= 10; count++) await committer.commit(operation([put("key", value)]));
+  expect(garbage.bytes).toBe(9 * bytes);
+  await logger.compact({ horizon: 10, live: () => ({ revision: 10, expireTime: 0 }), requestsSince: 0 });
+  await committer.commit(operation([put("key", value)]));
+  expect(garbage.bytes).toBe(0);
+  await committer.commit(operation([put("key", value)]));
+  await committer.commit(operation([remove("key")]));
+  expect(garbage.bytes).toBeGreaterThan(2 * bytes);
+});
+
+test("compacts as soon as the log wants it, as far as it can, with and without writes", async () => {
+  const logger = new CountingLogger();
+  const { committer, compactor } = await start(logger, 1_000_000, 1000);
   await committer.commit(operation([put("key", value)]));
   expect(logger.compactions).toEqual([]);
   logger.compactionWanted = true;
   await committer.commit(operation([put("key", value)]));
   expect(logger.compactions).toEqual([2]);
-  await until(() => logger.compactions.length > 1);
+  logger.failure = new Error("no");
+  await committer.commit(operation([put("key", value)]));
+  await until(() => logger.compactions.length > 2);
   compactor.close();
 });
 
-test("compacts soon after a start when the log is mostly garbage", async () => {
+test("compacts after a start when the log is mostly garbage, and not otherwise", async () => {
   const logger = new CountingLogger();
   const first = await start(logger, 1_000_000);
   for (let count = 0; count < 30; count++) await first.committer.commit(operation([put("key", value)]));
-  const second = await start(logger, 10 * bytes);
-  expect(second.replayedBytes).toBe(30 * bytes);
+  const patient = await start(logger, 100 * bytes);
+  expect(patient.garbage.bytes).toBe(29 * bytes);
+  patient.compactor.check();
   expect(logger.compactions).toEqual([]);
-  await second.committer.commit(operation([put("key", value)]));
-  expect(logger.compactions).toEqual([31]);
+  const second = await start(logger, 10 * bytes);
+  second.compactor.check();
+  await second.compactor.compact();
+  expect([logger.compactions, logger.horizon, second.errors]).toEqual([[30], 30, []]);
+  expect(await readAll(logger)).toHaveLength(1);
 });
 
 test("tells of a compaction that failed, and tries again when as much was written again", async () => {
   const logger = new CountingLogger();
   const { committer, errors } = await start(logger, 5 * bytes);
   logger.failure = new Error("no");
-  for (let count = 0; count < 9; count++) await committer.commit(operation([put("key", value)]));
-  expect([logger.compactions, errors]).toEqual([[5], [logger.failure]]);
+  for (let count = 0; count < 10; count++) await committer.commit(operation([put("key", value)]));
+  expect([logger.compactions, errors]).toEqual([[6], [logger.failure]]);
   logger.failure = undefined;
   await committer.commit(operation([put("key", value)]));
-  expect(logger.compactions).toEqual([5, 10]);
-  expect(logger.horizon).toBe(10);
+  expect(logger.compactions).toEqual([6, 11]);
+  expect(logger.horizon).toBe(11);
 });
 
 test("a log of which nothing is left keeps its revision", async () => {
@@ -146,20 +186,4 @@ test(`a compacted log gives the same store, with writes under way (seed ${seed})
     expect([running.store.size, running.store.bytes]).toEqual([store.size, store.bytes]);
   }
   expect(logger.horizon).toBeGreaterThan(0);
-});
-
-test("compacts a log that a start finds to be mostly garbage, and no other", async () => {
-  const logger = new CountingLogger();
-  const writing = await start(logger, Number.MAX_SAFE_INTEGER);
-  for (let written = 0; written < 20; written++)
-    await writing.committer.commit(operation([put("a", `${written}`)]));
-  const patient = await start(logger, writing.store.bytes * 100);
-  patient.compactor.start();
-  expect(logger.horizon).toBe(0);
-  const { compactor, store, errors } = await start(logger, 1);
-  compactor.start();
-  await compactor.compact();
-  expect(logger.horizon).toBe(20);
-  expect(await readAll(logger)).toHaveLength(1);
-  expect([store.size, errors]).toEqual([1, []]);
 });
