@@ -27,9 +27,16 @@ export async function openWire(options: WireOptions): Promise<Listener> {
     ...(options.tls && { tls: options.tls }),
     handle: (exchange) => router.handle(exchange),
     handleStream: (stream) => router.handleStream(stream),
-    limits: options.listenerLimits,
+    limits: { connectionBytesMax: connectionBytes(options.inflightBytesMax), ...options.listenerLimits },
     budget,
     log: options.log,
     onEnded: options.onEnded,
   });
+}
+
+const MiB = 1024 * 1024;
+
+/** One connection must not hold all of it: the others would be refused. The least takes a request and a response of 4 MiB. */
+function connectionBytes(inflightBytesMax: number): number {
+  return Math.min(64 * MiB, Math.max(8 * MiB, Math.floor(inflightBytesMax / 4)));
 }

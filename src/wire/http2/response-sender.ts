@@ -108,7 +108,7 @@ export class ResponseSender {
         at += length;
       }
     }
-    if (at < end) this.#enqueue(stream, Buffer.from(bytes.subarray(at, end)));
+    if (at < end) this.#enqueue(stream, bytes, at, end);
     if (stream.closed || (stream.queue === undefined && output.hasRoom)) return true;
     this.#undrained.add(stream);
     return false;
@@ -193,9 +193,10 @@ export class ResponseSender {
     );
   }
 
-  #enqueue(stream: Stream, bytes: Buffer): void {
+  #enqueue(stream: Stream, bytes: Uint8Array, start: number, end: number): void {
     const { budget, connection, clock } = this.#options;
-    const reason = budget.take(bytes.length);
+    // Before the copy: what is over the budget must not cost memory for a moment either.
+    const reason = budget.take(end - start);
     if (reason !== undefined) {
       this.#options.streams.reset(stream, errorCodes.enhanceYourCalm, reason);
       return;
@@ -207,8 +208,8 @@ export class ResponseSender {
       this.waiting.add(stream);
       if (stream.sendWindow > 0) this.#ready.add(stream);
     }
-    stream.queue.push(bytes);
-    stream.queuedBytes += bytes.length;
+    stream.queue.push(Buffer.from(bytes.subarray(start, end)));
+    stream.queuedBytes += end - start;
     connection.scheduleFlush();
   }
 

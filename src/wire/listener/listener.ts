@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Exchange } from "../call/exchange.ts";
 import { ByteBudget } from "../http2/byte-budget.ts";
@@ -48,8 +48,8 @@ export interface Listener {
 }
 
 const drainPollMs = 20;
-/** A connection that was accepted just before a drain has this long for its first bytes: a request may be on the way. */
-const firstBytesMs = 500;
+/** When a drain begins, a request may be on the way: idle HTTP/1.1 connections stay open for so long. */
+const lastRequestMs = 2000;
 
 /** Opens one port for HTTP/1.1 and HTTP/2. Resolves when it accepts connections; rejects when it cannot listen. */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
@@ -172,13 +172,22 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       if (draining) return;
       draining = true;
       const closed = once(server, "close");
-      server.close();
-      const silent = setTimeout(() => open.destroySilent(), Math.min(firstBytesMs, graceMs));
-      const idle = setInterval(() => server.closeIdleConnections(), drainPollMs);
+      // Node's http server would also close idle connections at once, on which a request may be on the way.
+      NetServer.prototype.close.call(server);
+      const idle = setTimeout(
+        () => {
+          open.destroySilent();
+          polling = setInterval(() => server.closeIdleConnections(), drainPollMs);
+        },
+        Math.min(lastRequestMs, graceMs),
+      );
+      let polling: NodeJS.Timeout | undefined;
       const grace = setTimeout(() => open.destroyAll(), graceMs);
       await Promise.all([closed, http2.drain(graceMs)]);
-      clearInterval(idle);
-      clearTimeout(silent);
+      // Ends Node's timer, too.
+      server.close();
+      clearTimeout(idle);
+      clearInterval(polling);
       clearTimeout(grace);
     },
   };
