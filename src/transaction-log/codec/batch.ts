@@ -36,7 +36,8 @@ const version = 2;
 const unknownId = "00000000-0000-0000-0000-000000000000";
 
 export function encodeBatch({ basis, last, id, previous, transactions }: Batch): Buffer {
-  const encoder = new TransactionEncoder(headerBytes);
+  // An encoder of its own, because its bytes are sent later. To allocate more than is needed costs more than to encode.
+  const encoder = new TransactionEncoder(headerBytes, 2048);
   encoder.begin(basis);
   for (const transaction of transactions) encoder.encode(transaction);
   const bytes = encoder.buffer.subarray(0, encoder.offset);

@@ -62,10 +62,10 @@ export class TransactionEncoder {
   readonly #start: number;
   #sequence = 0;
 
-  /** Leaves `start` bytes free in front. */
-  constructor(start: number) {
+  /** Leaves `start` bytes free in front. `bytes`: what is allocated at first. */
+  constructor(start: number, bytes = 64 * 1024) {
     this.#start = start;
-    this.buffer = Buffer.allocUnsafeSlow(64 * 1024);
+    this.buffer = Buffer.allocUnsafeSlow(bytes);
     this.offset = start;
   }
 
