@@ -19,7 +19,7 @@ export interface ChangeSet {
 }
 
 /** What a transaction occupies beside its changes. */
-const setOverheadBytes = 150;
+const setOverheadBytes = 190;
 
 /** What a change of one key occupies beside the entries. */
 const changeOverheadBytes = 90;

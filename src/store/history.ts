@@ -11,7 +11,7 @@ import type { Change, State } from "./store.ts";
 export type HistoryLimits = Pick<Limits, "watchHistoryEventsMax" | "watchHistoryBytesMax">;
 
 /** What a key with changes occupies in the indexes beside them. Its text is counted with them. */
-const keyOverheadBytes = 256;
+const keyOverheadBytes = 300;
 
 /**
  * The latest transactions, without gaps, bounded by the number of changes and by bytes, and an index of their changes by

@@ -338,6 +338,19 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
         });
       });
 
+      it("reads the expire time that an entry had before a touch, which is no version", async () => {
+        const key = `${prefix}past/touched`;
+        const { revision: atRevision } = await client.put({ key, value: "x", ttl: { seconds: 1000n } });
+        const { entry: before } = await client.get({ key });
+        await client.touch({ key });
+        const { entry: after } = await client.get({ key });
+        const { entry: past } = await client.get({ key, atRevision });
+        expect(after?.expireTime).toBeUndefined();
+        expect(past).toEqual(before);
+        expect((await client.history({ key })).events).toHaveLength(1);
+        await client.delete({ key });
+      });
+
       it("goes on with the pages of a list at the revision of the first", async () => {
         for (const key of keys) await client.put({ key, value: "old" });
         let page = await client.list({ ...range, pageSize: 1 });

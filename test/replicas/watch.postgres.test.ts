@@ -5,7 +5,7 @@ import { createRandom, seed } from "../support/random.ts";
 import type { ServerProcess } from "../support/server-process.ts";
 import { sharedPostgres } from "../support/shared-postgres.ts";
 import { until } from "../support/until.ts";
-import { connectTo, expectSameState, startReplicas } from "./cluster.ts";
+import { connectTo, expectSameState, startReplica, startReplicas } from "./cluster.ts";
 import { ReplicaHistory } from "./replica-history.ts";
 import { Clients, Traffic } from "./traffic.ts";
 
@@ -107,4 +107,35 @@ test("an entry expires once, at the same revision on all replicas", async () => 
   expect(last).toBe(count * 2 + 3);
   expect((await clients[1].get({ key: "kept" })).entry?.value).toBe("permanent");
   await expectSameState(replicas);
+});
+
+test("the history is the same on all replicas, and after a restart and a compaction", async () => {
+  const url = await server.createDatabase();
+  const flags = ["--compaction-bytes-min", "5000", "--watch-history-events-max", "40"];
+  const [first, second] = (await startReplicas(url, 2, flags)) as [ServerProcess, ServerProcess];
+  const [writer, reader] = [connectTo(first), connectTo(second)];
+  let newest = 0n;
+  const compacted = async () => {
+    const [row] = await server.query(url, "SELECT horizon FROM duetkv.log");
+    return Number(row?.["horizon"]) > 0;
+  };
+  for (let value = 0; value < 100 || !(await compacted()); value++) {
+    ({ revision: newest } = await writer.put({ key: `key ${value % 5}`, value: `${value}` }));
+  }
+  const restarted = await startReplica(url, flags);
+  const clients = [writer, reader, connectTo(restarted)];
+  const from = newest - 30n;
+  const seen = clients.map(async (client) => {
+    const recorder = new Recorder();
+    recorder.resumeRevision = from;
+    await recorder.watch(client, () => recorder.resumeRevision >= newest);
+    const { entries, revision } = await client.list({ atRevision: from });
+    const { events } = await client.history({ key: "key 1" });
+    const versions = events.slice(0, 5).map(describe);
+    return [recorder.lines, revision, entries.map(({ key, value }) => `${key} ${value}`), versions];
+  });
+  const [whatFirst, ...others] = await Promise.all(seen);
+  expect(whatFirst?.[0]).toHaveLength(30);
+  expect(whatFirst?.[1]).toBe(from);
+  for (const what of others) expect(what).toEqual(whatFirst);
 });

@@ -33,6 +33,10 @@ interface Filling {
 const fillings: Readonly<Record<string, Filling>> = {
   "new keys": { before: () => [], events: existing },
   "overwritten keys": { before: existing, events: existing },
+  "overwritten keys, of which it has dropped as many": {
+    before: existing,
+    events: () => [...existing(), ...existing()],
+  },
   "deleted keys": { before: existing, events: () => eachKey((key) => remove(key)) },
   "deleted keys beyond ASCII": {
     before: () => existing().map((event) => ({ ...event, key: `\ue000${event.key}` })),
@@ -54,7 +58,7 @@ test.each(Object.entries(fillings))(
     for (const event of filling.events()) applyNext(plain, event);
     const grown = heapBytes() - start;
     const history = new History(
-      { watchHistoryEventsMax: Number.MAX_SAFE_INTEGER, watchHistoryBytesMax: Number.MAX_SAFE_INTEGER },
+      { watchHistoryEventsMax: count, watchHistoryBytesMax: Number.MAX_SAFE_INTEGER },
       store.revision,
     );
     const before = heapBytes();
