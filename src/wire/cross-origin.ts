@@ -12,7 +12,7 @@ export interface CrossOriginPolicy {
   refuses(exchange: Exchange, isRpc: boolean): boolean;
   /** Adds the headers by which a page of a listed origin may read the response. Call it before the response begins. */
   addHeaders(exchange: Exchange): void;
-  /** Responds to a preflight request of CORS; false when it is none, or comes from an origin that is not listed. */
+  /** Responds to a preflight request of CORS; false for other requests, and for an origin that is not listed. */
   respondToPreflight(exchange: Exchange): boolean;
 }
 

@@ -11,7 +11,7 @@ const text = `Duet KV, a key-value store.
 gRPC, gRPC-Web and Connect: the service duetkv.v1.KeyValueService, on this port.
 `;
 
-/** Tells a person who opens the root of the port what there is. */
+/** Lists the API for a person who opens the root of the port. */
 export function sendIndexPage(exchange: Exchange): void {
   exchange.respond(200, { "content-type": "text/plain; charset=utf-8" }, text);
 }

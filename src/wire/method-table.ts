@@ -7,7 +7,7 @@ export interface ServiceRegistration {
   readonly implementation: Partial<ServiceImpl<DescService>>;
 }
 
-/** Pairs a service with its handlers, checked against each other. Methods without a handler answer unimplemented. */
+/** Pairs a service with its handlers, checked against each other. Methods without a handler respond with unimplemented. */
 export function registerService<Service extends DescService>(
   service: Service,
   implementation: Partial<ServiceImpl<Service>>,

@@ -305,9 +305,9 @@ describe("a value", () => {
     ["an unknown field", '{"valeu":"x"}', /no field "valeu".*text\/plain/],
     ["a field of another type", '{"value":1}', /value is not valid.*text\/plain/],
     ["a field twice", '{"value":"secret","value":"b"}', /text\/plain/],
-    ["no JSON", "secret", /no JSON at all.*text\/plain/],
-    ["nothing", "", /no JSON at all/],
-    ["another shape", "[1]", /another shape/],
+    ["no JSON", "secret", /not valid JSON.*text\/plain/],
+    ["nothing", "", /not valid JSON/],
+    ["another shape", "[1]", /the expected shape/],
     ["no UTF-8", Buffer.from([0x22, 0xff, 0x22]), /not UTF-8/],
     ["another key than the path", '{"key":"b"}', /key .* path/],
   ])("as JSON is refused for %s, and told how to be stored as it is", async (_name, body, message) => {

@@ -187,7 +187,7 @@ export class Call extends CallContext implements BodyReader {
     this.#settled = true;
   }
 
-  /** Each message is pulled when it is asked for; leaving the loop early tells the handler. */
+  /** Pulls one message at a time. Leaving the loop early ends the call of the handler. */
   async *#messages(request: Message): AsyncGenerator<Message, void, undefined> {
     const { spec, path } = this.entry;
     if (spec.kind !== "server_streaming") throw new TypeError(`${path} is not a server-streaming method`);

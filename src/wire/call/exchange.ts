@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 
-/** Gets the body of a request, or why there is none that could be used. One of the three is called, once. */
+/** Receives the body of a request, or the reason why it cannot be used. One of the three is called, once. */
 export interface BodyReader {
   /** The whole body is `bytes[start, end)`, valid only during the call. */
   receive(bytes: Buffer, start: number, end: number): void;
   fail(error: unknown): void;
-  /** The client has left before the end: nobody would hear of anything. */
+  /** The client has left before the end: a response would reach nobody. */
   abandon(): void;
 }
 
@@ -36,7 +36,7 @@ export interface Exchange {
   readBody(bytesMax: number, reader: BodyReader): void;
   /** The body part by part. Whoever leaves early lets the rest be thrown away. Rejects when the client leaves. */
   body(): AsyncIterable<Uint8Array>;
-  /** Adds a header to whatever response is sent; those of the response itself win, and `vary` is joined. */
+  /** Adds a header to the response that will be sent; headers of the response itself win, and `vary` is joined. */
   addHeader(name: string, value: string): void;
   /** Sends a whole response with its length. HEAD, 204 and 304 get no body. */
   respond(status: number, headers: OutgoingHttpHeaders, body: string | Uint8Array): void;

@@ -8,7 +8,7 @@ export interface RequestTarget {
 
 const absoluteForm = /^https?:\/\/[^/?]*/i;
 
-/** Splits a raw request target (origin, absolute or asterisk form); undefined when it is none of them. */
+/** Splits a raw request target (origin, absolute or asterisk form); undefined for other forms. */
 export function splitRequestTarget(target: string): RequestTarget | undefined {
   let rest = target;
   if (target.charCodeAt(0) !== 0x2f) {

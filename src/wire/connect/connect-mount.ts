@@ -87,7 +87,7 @@ export function createConnectMount(options: ConnectMountOptions): ConnectMount {
   };
 }
 
-/** Undefined when the host is none that a URL can have. */
+/** Undefined when the host cannot be part of a URL. */
 function toUniversalRequest(
   exchange: Exchange,
   path: string,
@@ -136,7 +136,7 @@ function hasValidBase64(query: string): boolean {
   return digits !== undefined && digits.length % 4 !== 1;
 }
 
-/** Data that cannot be decompressed are the client's mistake, whatever zlib calls it. */
+/** Data that cannot be decompressed are an error of the client. */
 function blameClient(compression: Compression): Compression {
   const { name } = compression;
   return {

@@ -34,7 +34,7 @@ const reasons: Partial<Record<Code, Reason>> = {
 /** Whether the handler of a call failed: its error stays as it is. */
 const handlerFailed = createContextKey({ yes: false });
 
-/** What `withReasons` needs to tell the errors of the handler from those of Connect. */
+/** Values by which `withReasons` distinguishes errors of the handler from those of Connect. */
 export function createCallValues(): ContextValues {
   return createContextValues().set(handlerFailed, { yes: false });
 }

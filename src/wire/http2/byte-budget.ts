@@ -1,4 +1,4 @@
-/** Bytes that all connections may hold together. Shared with whatever else holds bytes of requests or responses. */
+/** Bytes that all connections may hold together. Shared by all code that holds bytes of requests or responses. */
 export class ByteBudget {
   readonly #bytesMax: number;
   #used = 0;

@@ -36,7 +36,7 @@ export class ConnectionTimes {
     this.#drainAt = limits.ageMs > 0 ? now + limits.ageMs * jitter : Number.POSITIVE_INFINITY;
   }
 
-  /** The connection is to be closed by then, whatever is open. */
+  /** Sets the time at which the connection is closed, even with streams open. */
   closeBy(time: number): void {
     this.#closeAt = Math.min(this.#closeAt, time);
   }

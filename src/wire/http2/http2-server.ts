@@ -37,7 +37,7 @@ export interface Http2Server {
 const sweepMsMin = 10;
 const sweepMsMax = 1000;
 
-/** Creates a server of our own HTTP/2 (RFC 9113). It listens nowhere: whoever owns the port hands it sockets. */
+/** Creates a server of our own HTTP/2 (RFC 9113). It does not listen: the owner of the port hands it sockets. */
 export function createHttp2Server(options: Http2ServerOptions): Http2Server {
   const limits = { ...defaultHttp2Limits, ...options.limits };
   const clock: Clock = { now: performance.now() };

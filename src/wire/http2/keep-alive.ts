@@ -1,8 +1,8 @@
 import type { Http2Limits } from "./limits.ts";
 
 /**
- * Finds peers that have gone without a word (RFC 9113, section 6.7): TCP alone would notice only after many minutes. A
- * connection that has been silent gets a PING; whatever arrives afterwards is a sign of life.
+ * Finds peers that have vanished (RFC 9113, section 6.7): TCP alone would notice only after many minutes. A
+ * connection that has been silent gets a PING; any byte that arrives afterwards is a sign of life.
  */
 export class KeepAlive {
   readonly #limits: Http2Limits;

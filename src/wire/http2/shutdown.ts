@@ -6,13 +6,13 @@ import type { StreamSet } from "./stream-set.ts";
 /** Tells the PING of a shutdown from those of keep-alive. */
 const pingPayload = Buffer.from("shutdown", "latin1");
 
-/** A client that does not answer the PING has had this long to hear of the GOAWAY, and sends nothing more. */
+/** How long to wait for the acknowledgement of the PING, in milliseconds. By then the GOAWAY has arrived. */
 const roundTripMsMax = 1000;
 
 /**
  * Ends a connection without losing a call (RFC 9113, section 6.8): a first GOAWAY with the highest possible stream
  * identifier tells the client to open no more streams; after a round trip a second one names the last stream that was
- * opened. What arrived between the two is answered.
+ * opened. Streams that arrive between the two are served.
  */
 export class Shutdown {
   readonly #streams: StreamSet;

@@ -2,7 +2,7 @@ import type { Http2Limits } from "../http2/limits.ts";
 
 /** What a peer may take, hold and withhold on the port. Times are milliseconds. */
 export interface ListenerLimits {
-  /** Until the first bytes tell the protocol; also for the TLS handshake. */
+  /** Until the first bytes show the protocol; also for the TLS handshake. */
   readonly prefaceMs: number;
   /** HTTP/1.1: until the headers of a request are complete. */
   readonly headersMs: number;

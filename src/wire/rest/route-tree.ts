@@ -40,13 +40,13 @@ export class RouteTree<Route> {
 
   /**
    * The route for a raw path. What is more literal wins, and a verb wins over a variable that could swallow it.
-   * HEAD falls back to GET. Undefined when there is none for this method.
+   * HEAD falls back to GET. Undefined without a route for this method.
    */
   find(method: string, path: string): RouteMatch<Route> | undefined {
     return this.#search(path, (byMethod) => findMethod(byMethod, method));
   }
 
-  /** The methods that have a route for this path, sorted; empty when it is no path at all. */
+  /** The methods that have a route for this path, sorted; empty for an unknown path. */
   methodsOf(path: string): string[] {
     const methods = new Set<string>();
     this.#search(path, (byMethod) => {

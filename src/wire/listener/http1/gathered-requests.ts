@@ -2,16 +2,15 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** While requests come alone, every so many one waits for others all the same, to see whether there are any. */
+/** While requests come alone, one of so many waits for others, to find out whether there are any. */
 const probeInterval = 16;
 
 /**
- * Hands on the requests of one turn of the event loop together, at its end, without those whose client is gone by then.
- * Where requests are answered one by one between reading the others, each answer finds a client on the same machine (a
- * proxy beside the service, most often) asleep, and to wake it takes as long as to make the answer; of answers that go out
- * in a row only the first does. Requests that come alone are handed on at once: to wait for the end of the turn costs a
- * tenth of what they do; so are those with a body, which may be answered before it turns out to be broken. Sessions of
- * HTTP/2 gather what they write by themselves.
+ * Handles the requests of one turn of the event loop together, at its end, except those whose client has gone by then. A
+ * client on the same machine, such as the proxy of a mesh, sleeps until it has a response, and waking it takes as long as
+ * making one. Responses in a row wake it once. Requests that come alone are handled at once, since waiting for the end of
+ * the turn costs a tenth of their time. So are requests with a body, which may get a response before the body turns out to
+ * be broken. HTTP/2 connections gather what they write by themselves.
  */
 export function gatherRequests(handle: Handle): Handle {
   let gathered: [IncomingMessage, ServerResponse][] = [];

@@ -119,7 +119,7 @@ export class Http1Exchange implements Exchange {
     if (this.gone || response.headersSent) return;
     this.#dropBody();
     const all = withAddedHeaders(headers, this.#added);
-    // 304 tells the length of nothing: its headers stand for a response that is not sent.
+    // The headers of 304 describe a response that is not sent: a length would be wrong.
     if (status !== 304 && status !== 204)
       all["content-length"] = typeof body === "string" ? Buffer.byteLength(body) : body.length;
     const isUnread = this.#wantsBody && !this.#request.complete;

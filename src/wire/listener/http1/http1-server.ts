@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import type { ListenerLimits } from "../limits.ts";
 import type { TlsFiles } from "../tls-files.ts";
 
-/** The one place that every HTTP/1.1 response passes, whoever writes it: the last one also ends the connection. */
+/** Every HTTP/1.1 response passes through here: the last one also ends the connection. */
 function closingServerResponse(isLast: (socket: Socket) => boolean): typeof ServerResponse {
   class ClosingServerResponse extends ServerResponse {
     override writeHead(...head: unknown[]): this {

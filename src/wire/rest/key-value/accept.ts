@@ -13,7 +13,7 @@ const quoted = /"(?:[^"\\]|\\.)*"/g;
  */
 export function prefersJson(accept: string | undefined): boolean {
   if (accept === undefined || accept === "*/*" || !/json|application\/\*/i.test(accept)) return false;
-  // A comma in a quoted parameter is none between ranges; what the parameter says plays no part.
+  // A comma in a quoted parameter separates no ranges. Parameters other than q are ignored.
   const ranges = accept.replace(quoted, "x").toLowerCase().split(",");
   const json = qualityOf("application", "json", ranges);
   return (

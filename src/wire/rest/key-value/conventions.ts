@@ -75,7 +75,7 @@ const get: RestConvention<Message, MessageInitShape<typeof GetResponseSchema>> =
   },
 };
 
-/** JSON, and the store's revision as every answer has it. */
+/** JSON, and the store's revision in a header. */
 const jsonOnly: RestConvention<Message, { revision?: bigint }> = {
   respond: ({ revision = 0n }, _headers, json) =>
     withJson(200, { "duetkv-revision": String(revision) }, json),
@@ -95,7 +95,7 @@ const watch: RestConvention<WatchRequest, WatchResponse> = {
       throw wireError(
         Code.InvalidArgument,
         "REVISION_INVALID",
-        "Last-Event-ID must be the id of an event of ours",
+        "Last-Event-ID must be the id of an event of this service",
       );
     }
     // An EventSource repeats its URL when it connects again; what it has seen already goes before what that says.
@@ -132,7 +132,7 @@ function readWriteHeaders(
   const precondition = readPrecondition(headers);
   if (precondition === undefined) return;
   if (request.precondition !== undefined) {
-    const message = "a precondition stands in the headers and in the request: only one can count";
+    const message = "both the headers and the request have a precondition; send only one";
     throw wireError(Code.InvalidArgument, "PRECONDITION_INVALID", message);
   }
   request.precondition = precondition;
