@@ -180,8 +180,8 @@ export interface TransactionLogger {
 
   /**
    * What other writers append after `after`, as it becomes durable, oldest first, each once. Ends only when `signal`
-   * aborts. Throws LOG_CORRUPT when it cannot go on without leaving something out: the owner must start anew; and
-   * DATABASE_WENT_BACK_IN_TIME. A logger with one writer yields nothing.
+   * aborts. Throws LOG_CORRUPT when it cannot go on without leaving something out: the owner must start anew; LOG_VERSION
+   * when a later release has appended; and DATABASE_WENT_BACK_IN_TIME. A logger with one writer yields nothing.
    */
   follow(after: number, signal: AbortSignal): AsyncIterable<readonly Transaction[]>;
 

@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 import { sharedPostgres } from "../../support/shared-postgres.ts";
@@ -76,6 +77,18 @@ describe("a damaged row of transactions", { timeout }, () => {
     await other.close();
     await server.query(url, setEvents(8, flipped(events, 90)));
     await expect(log.compact(retaining(10))).rejects.toMatchObject(corrupt);
+  });
+
+  it("is refused as newer when a later release has written it, also by a replica that follows", async () => {
+    const events = await eventsOf(10);
+    events.writeUInt32LE(3, 20);
+    events.writeUInt32LE(crc32(events.subarray(20)), 16);
+    await server.query(url, setEvents(10, events));
+    const newer = { reason: "LOG_VERSION" };
+    await expect(readAll(log)).rejects.toMatchObject(newer);
+    const other = await openLogger(url);
+    await expect(drain(other.follow(4, new AbortController().signal))).rejects.toMatchObject(newer);
+    await other.close();
   });
 
   it("is refused when its end is another one", async () => {
