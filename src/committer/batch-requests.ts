@@ -2,7 +2,7 @@ import { DuetError } from "../errors.ts";
 import { requestTime } from "../transaction-log/request-time.ts";
 import type { RequestRecord, RequestResult } from "../transaction-log/transaction-logger.ts";
 import type { MutationResult, Operation, OperationRequest, Outcome } from "./operation.ts";
-import { type RequestIndex, requestBytesMax, requestIdText, requestIdValidMs } from "./request-index.ts";
+import { type RequestIndex, requestBytesMax, requestIdValidMs } from "./request-index.ts";
 
 interface OwnRequest {
   readonly digest: string;
@@ -32,12 +32,12 @@ export class BatchRequests {
   find({ id, digest }: OperationRequest, { mutations }: Operation): Outcome | undefined {
     // Before anything is looked up, so that it does not depend on what has been forgotten by now.
     this.#checkTime(id);
-    const earlier = this.#own?.get(requestIdText(id)) ?? this.#index.find(id);
+    const earlier = this.#own?.get(id) ?? this.#index.find(id);
     if (earlier === undefined) {
       this.#checkRoom(mutations.length);
       return undefined;
     }
-    if (earlier.digest !== requestIdText(digest)) {
+    if (earlier.digest !== digest) {
       throw new DuetError("REQUEST_ID_REUSED", "the request id was used for a request with other content");
     }
     if ("outcome" in earlier) return earlier.outcome;
@@ -48,12 +48,12 @@ export class BatchRequests {
   /** Remembers an operation of the batch. Returns what is to be logged of it. */
   add({ id, digest }: OperationRequest, outcome: Outcome): RequestRecord {
     this.#own ??= new Map();
-    this.#own.set(requestIdText(id), { digest: requestIdText(digest), outcome });
+    this.#own.set(id, { digest, outcome });
     this.#bytes += requestBytesMax(outcome.results.length);
     return { id, digest, results: outcome.results.map(toRequestResult) };
   }
 
-  #checkTime(id: Uint8Array): void {
+  #checkTime(id: string): void {
     const ahead = requestTime(id) - this.#time;
     if (ahead < -requestIdValidMs) {
       throw new DuetError(

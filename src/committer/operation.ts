@@ -34,10 +34,10 @@ export type Mutation =
 
 /** Makes it safe to repeat an operation: a repeat with the same id and digest has the outcome of the first that succeeded. */
 export interface OperationRequest {
-  /** UUIDv7, 16 bytes. */
-  readonly id: Uint8Array;
+  /** UUIDv7, 32 hexadecimal digits. */
+  readonly id: string;
   /** `digestOperation` of the checks and mutations. */
-  readonly digest: Uint8Array;
+  readonly digest: string;
 }
 
 /** If all checks hold, all mutations happen at one revision; otherwise none. No key is mutated twice. */

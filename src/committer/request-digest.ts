@@ -14,16 +14,17 @@ interface Memory {
 
 const kept = allocate(keptBytesMax);
 const hash = new Int32Array(4);
+const hashBytes = Buffer.from(hash.buffer);
 
 let bytes = kept.bytes;
 let offset = 0;
 
 /**
- * 16 bytes that depend on all that an operation asks for: the MurmurHash3 of its checks and mutations, each with a tag and
+ * 32 hexadecimal digits that depend on all that an operation asks for: the MurmurHash3 of its checks and mutations, each with a tag and
  * lengths. It finds a client that uses a request id twice. It is no defence against one that looks for such operations:
  * what that client gets is the response to its own request.
  */
-export function digestOperation(checks: readonly Check[], mutations: readonly Mutation[]): Uint8Array {
+export function digestOperation(checks: readonly Check[], mutations: readonly Mutation[]): string {
   const bytesMax = mostBytes(checks, mutations);
   const memory = bytesMax > keptBytesMax ? allocate(bytesMax) : kept;
   bytes = memory.bytes;
@@ -45,7 +46,7 @@ export function digestOperation(checks: readonly Check[], mutations: readonly Mu
   while (offset % 16 !== 0) bytes[offset++] = 0;
   murmur3(memory.words, offset, hash);
   bytes = kept.bytes;
-  return toBytes(hash);
+  return hashBytes.toString("hex");
 }
 
 function mostBytes(checks: readonly Check[], mutations: readonly Mutation[]): number {
@@ -80,12 +81,6 @@ function begin(tag: string, length: number): number {
 
 function number(content: number): void {
   offset = bytes.writeDoubleLE(content, offset);
-}
-
-function toBytes(words: Int32Array): Uint8Array {
-  const digest = new Uint8Array(16);
-  for (let index = 0; index < 16; index++) digest[index] = (words[index >> 2] as number) >> (8 * (index & 3));
-  return digest;
 }
 
 function allocate(bytesMin: number): Memory {

@@ -7,7 +7,7 @@ export const requestIdValidMs = 10 * 60_000;
 /** What a request that has succeeded returned. */
 export interface RememberedRequest {
   readonly revision: number;
-  /** `RequestRecord.digest` as text, for comparisons. */
+  /** `RequestRecord.digest`. */
   readonly digest: string;
   readonly results: readonly RequestResult[];
 }
@@ -22,7 +22,7 @@ interface Span {
 const spanMs = 10_000;
 
 /** What a remembered request occupies beside its text: the id, the header of the text, and places in a map that grows. */
-const requestOverheadBytes = 144;
+const requestOverheadBytes = 168;
 
 /**
  * The requests with an id that have succeeded, as long as their ids are valid. All replicas remember the same, because
@@ -65,8 +65,8 @@ export class RequestIndex {
     return this.#newest - requestIdValidMs;
   }
 
-  find(id: Uint8Array): RememberedRequest | undefined {
-    const packed = this.#spans.get(spanOf(id))?.requests.get(requestIdText(id));
+  find(id: string): RememberedRequest | undefined {
+    const packed = this.#spans.get(spanOf(id))?.requests.get(id);
     return packed === undefined ? undefined : unpack(packed);
   }
 
@@ -84,7 +84,7 @@ export class RequestIndex {
     }
     const packed = pack(sequence, request);
     const bytes = requestOverheadBytes + packed.length;
-    span.requests.set(requestIdText(request.id), packed);
+    span.requests.set(request.id, packed);
     span.bytes += bytes;
     this.#bytes += bytes;
     this.#size++;
@@ -112,12 +112,7 @@ export function requestBytesMax(mutations: number): number {
   return requestOverheadBytes + 128 + mutations * 84;
 }
 
-/** Bytes as text, a character each: the key of a map. */
-export function requestIdText(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
-}
-
-function spanOf(id: Uint8Array): number {
+function spanOf(id: string): number {
   return Math.floor(requestTime(id) / spanMs);
 }
 
@@ -133,7 +128,7 @@ function pack(sequence: number, { digest, results }: RequestRecord): string {
       ? Number(result.deleted)
       : [result.revision, result.createRevision, result.version, result.updateTime, result.expireTime],
   );
-  return JSON.stringify([requestIdText(digest), sequence, packed]);
+  return JSON.stringify([digest, sequence, packed]);
 }
 
 function unpack(text: string): RememberedRequest {

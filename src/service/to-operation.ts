@@ -1,6 +1,8 @@
 import { type Check, digestOperation, type Mutation, type Operation } from "../database.ts";
 import { DuetError } from "../errors.ts";
 
+const idBytes = Buffer.alloc(16);
+
 /** The operation that a request asks for. `requestId` is empty when it has none. Throws REQUEST_ID_INVALID. */
 export function toOperation(
   checks: readonly Check[],
@@ -11,8 +13,8 @@ export function toOperation(
   if (!isUuid7(requestId)) {
     throw new DuetError("REQUEST_ID_INVALID", "the request id is not a UUIDv7 of 16 bytes");
   }
-  // A copy: the bytes may be part of a whole request.
-  const id = new Uint8Array(requestId);
+  idBytes.set(requestId);
+  const id = idBytes.toString("hex");
   return { checks, mutations, request: { id, digest: digestOperation(checks, mutations) } };
 }
 

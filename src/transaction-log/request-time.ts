@@ -1,6 +1,4 @@
-/** The time in a UUIDv7, in milliseconds since 1970 UTC: its first 6 bytes, big-endian. */
-export function requestTime(id: Uint8Array): number {
-  let time = 0;
-  for (let index = 0; index < 6; index++) time = time * 256 + (id[index] as number);
-  return time;
+/** The time in a UUIDv7 of 32 hexadecimal digits, in milliseconds since 1970 UTC: its first 6 bytes, big-endian. */
+export function requestTime(id: string): number {
+  return Number.parseInt(id.slice(0, 12), 16);
 }

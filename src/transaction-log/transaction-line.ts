@@ -1,4 +1,4 @@
-import type { RequestRecord, Transaction, TransactionEvent } from "./transaction-logger.ts";
+import type { Transaction, TransactionEvent } from "./transaction-logger.ts";
 
 /** A transaction as one line of JSON, for people and scripts. */
 export function toLine({ sequence, time, events, request }: Transaction): string {
@@ -6,12 +6,8 @@ export function toLine({ sequence, time, events, request }: Transaction): string
     sequence,
     time: toTimestamp(time),
     events: events.map(toJson),
-    ...(request && { request: requestToJson(request) }),
+    ...(request && { request }),
   });
-}
-
-function requestToJson({ id, digest, results }: RequestRecord): object {
-  return { id: Buffer.from(id).toString("hex"), digest: Buffer.from(digest).toString("hex"), results };
 }
 
 function toJson(event: TransactionEvent): object {

@@ -68,10 +68,10 @@ export type RequestResult = EntryResult | DeleteResult;
 
 /** What a repeat with the same request id returns, at the revision of the transaction. */
 export interface RequestRecord {
-  /** UUIDv7, 16 bytes; the first 6 are its time in milliseconds since 1970 UTC, big-endian. */
-  readonly id: Uint8Array;
-  /** Digest of what the request asks for. Another request with the same id has another one. */
-  readonly digest: Uint8Array;
+  /** UUIDv7, 32 hexadecimal digits; the first 12 are its time in milliseconds since 1970 UTC. */
+  readonly id: string;
+  /** Digest of what the request asks for, in hexadecimal. Another request with the same id has another one. */
+  readonly digest: string;
   /** One for each mutation of the request. */
   readonly results: readonly RequestResult[];
 }

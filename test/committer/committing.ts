@@ -67,7 +67,7 @@ export function operation(mutations: readonly Mutation[], ...checks: readonly Ch
 }
 
 /** The same with a request id. */
-export function repeatable({ checks, mutations }: Operation, id: Uint8Array): Operation {
+export function repeatable({ checks, mutations }: Operation, id: string): Operation {
   return { checks, mutations, request: { id, digest: digestOperation(checks, mutations) } };
 }
 

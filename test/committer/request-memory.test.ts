@@ -3,7 +3,7 @@ import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { RequestIndex, requestBytesMax } from "../../src/committer/request-index.ts";
 import type { RequestResult } from "../../src/transaction-log/transaction-logger.ts";
-import { uuid7 } from "../support/uuid7.ts";
+import { uuid7Text as uuid7 } from "../support/uuid7.ts";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;

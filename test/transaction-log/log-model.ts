@@ -130,7 +130,8 @@ function randomEvent(random: Random, key: string, sequence: number): Transaction
 }
 
 function randomRequest(random: Random, sequence: number): RequestRecord {
-  const bytes = (length: number) => Uint8Array.from({ length }, () => random.below(256));
+  const hex = (length: number) =>
+    Buffer.from(Array.from({ length }, () => random.below(256))).toString("hex");
   const results = Array.from({ length: random.below(4) }, (): RequestResult => {
     if (random.chance(0.3)) return { type: "delete", deleted: random.chance(0.5) };
     return {
@@ -142,12 +143,12 @@ function randomRequest(random: Random, sequence: number): RequestRecord {
       expireTime: random.chance(0.5) ? 0 : 2 ** 41 + random.below(1000),
     };
   });
-  return { id: requestId(2 ** 40 + sequence), digest: bytes(random.chance(0.1) ? 0 : 16), results };
+  return { id: requestId(2 ** 40 + sequence), digest: hex(random.chance(0.1) ? 0 : 16), results };
 }
 
 /** An id with the time `time`, in milliseconds since 1970. */
-export function requestId(time: number): Uint8Array {
+export function requestId(time: number): string {
   const id = Buffer.alloc(16, 0x7f);
   id.writeUIntBE(time, 0, 6);
-  return new Uint8Array(id);
+  return id.toString("hex");
 }

@@ -214,7 +214,7 @@ export function transactionLoggerSuite({ name, create, lasts }: TransactionLogge
       const there = await place();
       const request = (time: number): RequestRecord => ({
         id: requestId(time),
-        digest: Uint8Array.of(1, 2, 3),
+        digest: "010203",
         results: [
           { type: "entry", revision: 9, createRevision: 7, version: 2, updateTime: 5, expireTime: 2 ** 41 },
           { type: "delete", deleted: false },

@@ -76,8 +76,8 @@ export class TransactionDecoder {
 
   #request(): RequestRecord {
     const reader = this.#reader;
-    const id = reader.copy(requestIdBytes);
-    const digest = reader.copy(reader.length());
+    const id = reader.hex(requestIdBytes);
+    const digest = reader.hex(reader.length());
     const results = Array.from({ length: reader.length() }, () => this.#result());
     this.#skipFields("a request record");
     return { id, digest, results };

@@ -120,15 +120,15 @@ export class TransactionEncoder {
   }
 
   #request({ id, digest, results }: RequestRecord): void {
-    if (id.length !== requestIdBytes)
-      throw new Error(`a request id has ${requestIdBytes} bytes, not ${id.length}`);
+    if (id.length !== 2 * requestIdBytes)
+      throw new Error(`a request id has ${requestIdBytes} bytes, not ${id.length / 2}`);
     this.reserve(numbersBytesMax + id.length + digest.length);
     this.#number(requestField);
     // Its length is not known yet, and mostly takes one byte.
     const start = this.offset++;
-    this.#bytes(id);
-    this.#number(digest.length);
-    this.#bytes(digest);
+    this.#hex(id);
+    this.#number(digest.length / 2);
+    this.#hex(digest);
     this.#number(results.length);
     for (const result of results) this.#result(result);
     this.#endFields();
@@ -173,6 +173,10 @@ export class TransactionEncoder {
   #bytes(bytes: Uint8Array): void {
     this.buffer.set(bytes, this.offset);
     this.offset += bytes.length;
+  }
+
+  #hex(digits: string): void {
+    this.offset += this.buffer.write(digits, this.offset, "hex");
   }
 
   #text(text: string): void {
