@@ -28,6 +28,7 @@ import { million } from "./sections/million.ts";
 import { mixed } from "./sections/mixed.ts";
 import { puts } from "./sections/puts.ts";
 import { replicas } from "./sections/replicas.ts";
+import { snapshot } from "./sections/snapshot.ts";
 import { startup } from "./sections/startup.ts";
 import { watch } from "./sections/watch.ts";
 import { canPin, pinThisProcess } from "./server-process.ts";
@@ -41,6 +42,7 @@ const sections: Readonly<Record<string, (run: Run) => Promise<void>>> = {
   batches,
   million,
   compaction,
+  snapshot,
   startup,
   watch,
   expiry,

@@ -11,6 +11,7 @@ const questions: Readonly<Record<string, string>> = {
   batches: "What do many keys in one call take?",
   million: "What does a store of a million entries cost?",
   compaction: "What does compaction cost the writers?",
+  snapshot: "How fast is a backup, and what does it cost the writers?",
   replicas: "How fast are replicas on PostgreSQL?",
   startup: "How long does a start take?",
   watch: "How many events reach the watchers?",

@@ -1,5 +1,5 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Entry } from "./entry.ts";
+import { giveWay } from "./give-way.ts";
 import { prefixRange } from "./key-range.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -34,7 +34,7 @@ export class RevisionOrder {
       if (entries.length < runLength) continue;
       runs.push(toRun(entries));
       entries = [];
-      await nextTurn();
+      await giveWay();
       signal.throwIfAborted();
     }
     if (entries.length > 0) runs.push(toRun(entries));

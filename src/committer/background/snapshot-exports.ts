@@ -1,6 +1,6 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { DuetError } from "../../errors.ts";
 import type { Entry } from "../../store/entry.ts";
+import { giveWay } from "../../store/give-way.ts";
 import { RevisionOrder } from "../../store/revision-order.ts";
 import type { Snapshot } from "../../store/snapshot.ts";
 import type { Store } from "../../store/store.ts";
@@ -123,7 +123,7 @@ export class SnapshotExports {
       for (const entry of entries) snapshot.pass(entry);
       if (frame !== undefined) yield* split(frame);
       if (performance.now() < sliceEnd) continue;
-      await nextTurn();
+      await giveWay();
       signal.throwIfAborted();
       sliceEnd = performance.now() + sliceMs;
     }
