@@ -1,18 +1,15 @@
-import { readFile } from "node:fs/promises";
-import type { DescService } from "@bufbuild/protobuf";
+import type { DescMethod } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
-import { KeyValueService } from "../gen/duetkv/v1/key_value_pb.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { openAdminListener } from "./admin/admin-listener.ts";
 import { createMetrics } from "./admin/metrics.ts";
 import type { Configuration } from "./config/configuration.ts";
-import { connectionsForDescriptors } from "./config/descriptors.ts";
-import { readMemory } from "./config/memory.ts";
 import type { Address } from "./config/values.ts";
 import { openDatabase, type TransactionLogger } from "./database.ts";
 import type { Logger } from "./logging.ts";
 import { createServices } from "./service/services.ts";
-import { isLoopback, openWire, type TlsFiles } from "./wire/wire.ts";
+import { openWire } from "./wire/wire.ts";
+import { configureWire } from "./wire-configuration.ts";
 
 /** How long running calls may take to finish once the server stops. */
 const drainMs = 7_000;
@@ -21,9 +18,9 @@ export interface Server {
   /** Where all protocols are served. */
   readonly address: Address;
   readonly adminAddress: Address;
-  /** Resolves, with the reason, when this replica can no longer follow the log, and a new start helps. */
+  /** Resolves with the reason when this replica cannot follow the log any longer and must be restarted. */
   readonly lost: Promise<unknown>;
-  /** Ends watches, lets running calls finish, and closes the log. Nothing that was acknowledged is lost. */
+  /** Ends watches, lets running calls finish, and closes the log. Every acknowledged write is kept. */
   close(): Promise<void>;
 }
 
@@ -34,10 +31,10 @@ export async function openServer(
   log: Logger,
 ): Promise<Server> {
   const { limits } = configuration;
-  // What to close when a later step fails.
+  // Closed when a later step fails.
   await using opened = new AsyncDisposableStack();
   opened.defer(() => logger.close());
-  const tls = await readTlsFiles(configuration);
+  const wireConfiguration = await configureWire(configuration);
   const database = await openDatabase({ logger, limits, log });
   opened.defer(() => database.close());
   const metrics = createMetrics(() => database.status());
@@ -55,8 +52,7 @@ export async function openServer(
     rates: () => metrics.rates(),
     unready,
     observe(service, method) {
-      const isUnary = service.method[method]?.methodKind === "unary";
-      const count = metrics.countCalls(labelOf(service, method), isUnary);
+      const count = metrics.countCalls(service.method[method] as DescMethod);
       return (milliseconds, code, error) => {
         count(milliseconds, code);
         if (code === Code.Internal) log.error({ err: error, method }, "call failed unexpectedly");
@@ -73,25 +69,12 @@ export async function openServer(
   });
   opened.defer(() => admin.close());
   const wire = await openWire({
-    address: configuration.listen,
-    ...(tls && { tls }),
+    ...wireConfiguration,
     services: services.registrations,
-    limits,
-    listenerLimits: {
-      connectionsMax: configuration.connectionsMax ?? connectionsForDescriptors(),
-      connectionsPerAddressMax: configuration.connectionsPerAddressMax ?? Number.POSITIVE_INFINITY,
-      ageMs: configuration.connectionAgeMax ?? 0,
-    },
-    inflightBytesMax: configuration.inflightBytesMax ?? Math.floor(readMemory().processBytes / 8),
     log,
-    ...(configuration.corsOrigin && { corsOrigins: configuration.corsOrigin }),
-    allowedHosts: configuration.allowedHosts ?? (isLoopback(configuration.listen.host) ? new Set() : "*"),
     shutdownSignal: shutdown.signal,
-    onCallFailed(method, reason) {
-      const label = method === undefined ? "" : labelOf(method.service, method.spec.method.localName);
-      metrics.failures.countError(label, reason);
-    },
-    onEnded: (reason) => metrics.failures.countConnectionEnded(reason),
+    onCallFailed: (method, reason) => metrics.countError(method?.spec.method, reason),
+    onEnded: (reason) => metrics.countConnectionEnded(reason),
   });
 
   opened.move();
@@ -101,7 +84,7 @@ export async function openServer(
     lost: database.lost,
     async close() {
       draining = true;
-      // Load balancers hear that the server drains before anything else ends.
+      // Health checks report the drain before anything else ends, so that load balancers send no more calls.
       services.drain();
       database.drain();
       await wire.drain(drainMs);
@@ -111,19 +94,4 @@ export async function openServer(
       metrics.close();
     },
   };
-}
-
-/** How metrics name a method: those of the key-value service by their name alone. */
-function labelOf({ typeName }: DescService, method: string): string {
-  return typeName === KeyValueService.typeName ? method : `${typeName}/${method}`;
-}
-
-async function readTlsFiles({ tlsCert, tlsKey, tlsClientCa }: Configuration): Promise<TlsFiles | undefined> {
-  if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  const [cert, key, clientCa] = await Promise.all([
-    readFile(tlsCert, "utf8"),
-    readFile(tlsKey, "utf8"),
-    tlsClientCa === undefined ? undefined : readFile(tlsClientCa, "utf8"),
-  ]);
-  return { cert, key, ...(clientCa && { clientCa }) };
 }

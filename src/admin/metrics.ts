@@ -1,15 +1,20 @@
+import type { DescMethod } from "@bufbuild/protobuf";
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { DatabaseStatus } from "../database.ts";
 import { CallMetrics, type CountCall, metric } from "./call-metrics.ts";
 import type { Rates } from "./call-rates.ts";
 import { FailureMetrics } from "./failure-metrics.ts";
 
 export interface Metrics {
-  /** Once for each method. */
-  countCalls(method: string, isUnary: boolean): CountCall;
+  /** Makes the counter of a method. To be called once for each. */
+  countCalls(method: DescMethod): CountCall;
+  /** Counts a call that failed, by its reason. `method` is undefined when the request names none. */
+  countError(method: DescMethod | undefined, reason: string): void;
+  /** Counts a connection that the server ended. */
+  countConnectionEnded(reason: string): void;
   /** Of the unary calls of the last 10 seconds. */
   rates(): Rates;
-  readonly failures: Pick<FailureMetrics, "countError" | "countConnectionEnded">;
   /** The Prometheus text format, and its content type. */
   render(): Promise<string>;
   readonly contentType: string;
@@ -73,11 +78,17 @@ export function createMetrics(status: () => DatabaseStatus): Metrics {
   );
 
   return {
-    countCalls: (method, isUnary) => calls.ofMethod(method, isUnary),
+    countCalls: (method) => calls.ofMethod(labelOf(method), method.methodKind === "unary"),
+    countError: (method, reason) => failures.countError(method ? labelOf(method) : "", reason),
+    countConnectionEnded: (reason) => failures.countConnectionEnded(reason),
     rates: () => calls.rates.read(),
-    failures,
     render: () => registry.metrics(),
     contentType: registry.contentType,
     close: () => calls.rates.close(),
   };
+}
+
+/** How metrics name a method: those of the key-value service by their name alone. */
+function labelOf({ parent, localName }: DescMethod): string {
+  return parent.typeName === KeyValueService.typeName ? localName : `${parent.typeName}/${localName}`;
 }
