@@ -153,7 +153,7 @@ test("a second signal ends it at once", async () => {
   await expect(upload.status).rejects.toThrow("socket hang up");
 });
 
-test("a log in memory is said loudly at start, and lasts no longer than the process", async () => {
+test("a log in memory is logged as a warning at startup, and ends with the process", async () => {
   const server = await start("--log", "memory:");
   const [first = ""] = server.lines;
   expect(JSON.parse(first)).toMatchObject({ level: 40, msg: expect.stringContaining("memory") });

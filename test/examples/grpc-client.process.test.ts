@@ -103,7 +103,7 @@ test("a lock has one holder, and every holder a larger fence", async () => {
   await expect(lock.renew()).rejects.toMatchObject({ code: 10 });
 });
 
-test("who does not renew loses the lead to who waits for it", async () => {
+test("a leader that does not renew loses the lead to the candidate that waits", async () => {
   const client = await openClient(await startServer());
   const first = await becomeLeader(client, "leader", "a", 1);
   const second = await becomeLeader(client, "leader", "b", 60);
@@ -111,7 +111,7 @@ test("who does not renew loses the lead to who waits for it", async () => {
   await expect(first.unlock()).rejects.toMatchObject({ code: 10 });
 });
 
-test("many who count at once count right", async () => {
+test("concurrent increments add up exactly", async () => {
   const client = await openClient(await startServer());
   const sums = await Promise.all(Array.from({ length: 20 }, () => increment(client, "count", 1)));
   expect(sums.toSorted((a: number, b: number) => a - b)).toEqual(
@@ -119,7 +119,7 @@ test("many who count at once count right", async () => {
   );
 });
 
-test("a counter that always loses says so", async () => {
+test("an increment that loses every attempt rejects with the last error", async () => {
   let puts = 0;
   const call = async (method: string) => {
     if (method === "batchGet") return {};
