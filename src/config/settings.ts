@@ -90,7 +90,7 @@ const limitHelp: Readonly<Record<keyof Limits, string>> = {
   watchQueuesBytesMax:
     "events waiting for all watchers, and what they watch; beyond it the slowest watches end",
   snapshotBytesMax:
-    "overwritten entries kept for the reader of one snapshot; beyond it the snapshot ends with SNAPSHOT_TOO_SLOW",
+    "overwritten entries kept for the reader of one snapshot; more end it",
   compactionBytesMin: "what a compaction drops from the log, at least",
   revisionWaitMs: "longest wait for min_revision when the caller sets no deadline",
 };
