@@ -87,10 +87,8 @@ const limitHelp: Readonly<Record<keyof Limits, string>> = {
   watchHistoryEventsMax: "changes kept for History, at_revision, and watches that start in the past",
   watchHistoryBytesMax: "the same, in bytes",
   watchQueueBytesMax: "events waiting for one watcher; beyond it the watch ends with WATCHER_TOO_SLOW",
-  watchQueuesBytesMax:
-    "events waiting for all watchers, and what they watch; beyond it the slowest watches end",
-  snapshotBytesMax:
-    "overwritten entries kept for the reader of one snapshot; more end it",
+  watchQueuesBytesMax: "events waiting for all watchers, and their keys; beyond it the slowest watches end",
+  snapshotBytesMax: "overwritten entries kept for one snapshot; beyond it the snapshot ends",
   compactionBytesMin: "what a compaction drops from the log, at least",
   revisionWaitMs: "longest wait for min_revision when the caller sets no deadline",
 };
