@@ -87,7 +87,7 @@ const limitHelp: Readonly<Record<keyof Limits, string>> = {
   watchHistoryEventsMax: "changes kept for History, at_revision, and watches that start in the past",
   watchHistoryBytesMax: "the same, in bytes",
   watchQueueBytesMax: "events waiting for one watcher; beyond it the watch ends with WATCHER_TOO_SLOW",
-  watchQueuesBytesMax: "events waiting for all watchers, and their keys; beyond it the slowest watches end",
+  watchQueuesBytesMax: "events waiting for all watchers, and their keys; beyond it the slowest end",
   snapshotBytesMax: "overwritten entries kept for one snapshot; beyond it the snapshot ends",
   compactionBytesMin: "what a compaction drops from the log, at least",
   revisionWaitMs: "longest wait for min_revision when the caller sets no deadline",
