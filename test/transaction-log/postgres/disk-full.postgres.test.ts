@@ -31,7 +31,7 @@ it("refuses writes at once on a full disk, and has a fault until a write of the 
   url = await server.createDatabase();
   log = await openLogger(url, { heartbeatMs: 20, heartbeatValidMs: 60_000 });
   await log.append(0, [simple(1)]);
-  await fillDisk(100);
+  await fillDisk(1_000);
   const large = transaction(2, put("large", "x".repeat(3_000_000)));
   await expect(log.append(1, [large])).rejects.toMatchObject({
     reason: "LOG_UNAVAILABLE",
