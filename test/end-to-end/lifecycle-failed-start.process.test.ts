@@ -86,15 +86,16 @@ test("names all mistakes of the configuration at once", async () => {
 });
 
 test.each([
-  { title: "an unknown flag", flags: ["--data-dir", "x"], says: /--data-dir/ },
-  { title: "a flag without its value", flags: ["--listen"], says: /--listen/ },
-  { title: "an argument that is no flag", flags: ["serve"], says: /serve/ },
-])("refuses $title", async ({ flags, says }) => {
+  { title: "an unknown flag", flags: ["--data-dir", "x"], says: /--data-dir/, exit: 1 },
+  { title: "a flag without its value", flags: ["--listen"], says: /--listen/, exit: 1 },
+  // A client command: its exit codes are those of docs/cli.md.
+  { title: "an unknown command", flags: ["serve"], says: /serve/, exit: 2 },
+])("refuses $title", async ({ flags, says, exit }) => {
   const { code, errors } = await runToEnd(flags);
   expect(errors).toMatch(says);
   expect(errors).toContain("--help");
   expect(errors).not.toContain("    at ");
-  expect(code).toBe(1);
+  expect(code).toBe(exit);
 });
 
 function tls(path: string): string[] {
