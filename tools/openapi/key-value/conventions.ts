@@ -76,7 +76,7 @@ const idempotencyKey: Parameter = {
     "The request_id as text: a UUIDv7, with which the request can be repeated safely for 10 minutes.",
   schema: {
     type: "string",
-    pattern: "^[\\da-f]{8}-[\\da-f]{4}-7[\\da-f]{3}-[89ab][\\da-f]{3}-[\\da-f]{12}$",
+    pattern: "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
   },
 };
 
