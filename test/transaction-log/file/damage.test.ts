@@ -30,7 +30,10 @@ describe("a log with a damaged end", { timeout }, () => {
 
   it("loses only the torn last frame, wherever it was cut", async () => {
     const [file] = made.files as [{ name: string; end: number }];
+    const whole = made.fileSystem.content(pathOf(file.name));
     for (let offset = made.lastFrame; offset < file.end; offset++) {
+      // The checksum, and so the frame, may end with zeros: nothing is cut off then.
+      if (whole.subarray(offset, file.end).every((byte) => byte === 0)) break;
       for (const how of ["short", "zeros"] as const) {
         const fileSystem = made.fileSystem.copy();
         const cut = fileSystem.content(pathOf(file.name)).subarray(made.lastFrame, offset);

@@ -49,7 +49,9 @@ interface Reading {
 function withoutIntendedDifferences(reading: Reading, own: boolean): Reading {
   const { error } = reading;
   if (error === undefined || !own) return reading;
-  return { ...reading, error: { ...error, message: "", details: [] } };
+  // Whether the handler had set its headers when the deadline passed is a matter of time.
+  const headers = error.code === Code.DeadlineExceeded ? {} : reading.headers;
+  return { ...reading, headers, error: { ...error, message: "", details: [] } };
 }
 
 function failAsAsked(context: HandlerContext): void {
