@@ -88,6 +88,7 @@ export class SnapshotExports {
       this.#tooSlow++;
       release();
     };
+    let stall: NodeJS.Timeout | undefined;
     this.#running++;
     pieces = this.#pieces(snapshot, AbortSignal.any([signal, given.signal]));
     try {
@@ -96,14 +97,16 @@ export class SnapshotExports {
         const piece: IteratorResult<Uint8Array, void> | undefined = await pieces?.next();
         given.signal.throwIfAborted();
         if (piece?.done !== false) break;
-        const timer = setTimeout(giveUp, stallMs, `nothing was read for ${stallMs} ms`).unref();
+        stall = setTimeout(giveUp, stallMs, `nothing was read for ${stallMs} ms`).unref();
         yield piece.value;
-        clearTimeout(timer);
+        clearTimeout(stall);
         this.#bytes += piece.value.length;
       }
       this.#completed++;
       this.#completedTime = Date.now();
     } finally {
+      // A reader that leaves ends the generator at the yield.
+      clearTimeout(stall);
       release();
     }
   }

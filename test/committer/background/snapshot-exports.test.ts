@@ -134,6 +134,22 @@ test("a third reader is refused until one of two has ended or left", async () =>
   expect(exports.counts.running).toBe(2);
 });
 
+test("a reader that leaves is not counted as one that was too slow", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const store = new Store();
+    fill(store, 3000);
+    const exports = createExports(store, { stallMs: 1000 });
+    const reading = exports.read(never);
+    await reading.next();
+    await reading.return();
+    vi.advanceTimersByTime(1000);
+    expect(exports.counts).toMatchObject({ running: 0, completed: 0, tooSlow: 0 });
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test("an export ends when its signal aborts", async () => {
   const store = new Store();
   fill(store, 3000);

@@ -60,6 +60,8 @@ describe("compaction of a shared log", () => {
     const paused = await openLogger(url.replace(`:${server.port}/`, `:${proxy.port}/`), {
       compactionSilenceMs: 500,
       leavingMs: 100,
+      // Only the server can end the session of a process that is paused: this one must not give it up either.
+      statementTimeoutMs: 600_000,
     });
     opened.push(paused);
     one.applied(10);
