@@ -151,6 +151,16 @@ describe("repairLog", { timeout }, () => {
     },
   );
 
+  it("replaces a snapshot over which a later segment without its header was copied", async () => {
+    const { fileSystem } = await makeLog(oneEach(60), [19], "close", 3);
+    const [snapshot, , segment] = logFiles(fileSystem) as [string, string, string];
+    fileSystem.replace(pathOf(snapshot), fileSystem.content(pathOf(segment)));
+    flipByte(fileSystem, snapshot, 3);
+    const { lastSequence } = await repairLog(directory, { apply: true }, fileSystem);
+    expect(lastSequence).toBe(60);
+    await (await openIn(fileSystem)).close();
+  });
+
   it("makes any random damage open again", async () => {
     const random = createRandom(seed);
     const made = await makeLog(oneEach(60), [19], "close", 3);
@@ -167,10 +177,11 @@ describe("repairLog", { timeout }, () => {
         else if (length > 0) flipByte(fileSystem, name, random.below(length));
         if (fileSystem.names().length < 2) break;
       }
-      const report = await repairLog(directory, { apply: true }, fileSystem);
-      const log = await openIn(fileSystem).catch((error: unknown) => {
+      const failed = (error: unknown) => {
         throw new Error(`SEED=${seed} round ${round}`, { cause: error });
-      });
+      };
+      const report = await repairLog(directory, { apply: true }, fileSystem).catch(failed);
+      const log = await openIn(fileSystem).catch(failed);
       expect(await log.latestSequence()).toBe(report.lastSequence);
       await readAll(log);
       await log.close();

@@ -43,30 +43,37 @@ export async function planSalvage(
   const isSuccessor =
     successor?.kind === "segment" && (!isOwn || successor.previousChecksum === own.previousChecksum);
   return directory.withFile(snapshot.name, "read", async (file) => {
-    let kept = 0;
-    let total: number | undefined;
-    let last: number | undefined;
-    let lastKept = snapshot.sequence;
+    const frames: FrameHeader[] = [];
     for await (const frame of findFrames(file, frameMarker(header.logId), 0, await file.size())) {
-      const { kind, firstSequence, count } = frame.header;
-      if (kind === frameKinds.endOfSnapshot) {
-        total = count;
-        last = firstSequence - 1;
-      } else {
-        kept += count;
-        if (kind === frameKinds.transactions) lastKept = Math.max(lastKept, firstSequence + count - 1);
-      }
+      frames.push(frame.header);
     }
+    const end = frames.findLast(({ kind }) => kind === frameKinds.endOfSnapshot);
+    const lastFound = frames
+      .filter(({ kind }) => kind === frameKinds.transactions)
+      .reduce((latest, frame) => Math.max(latest, lastSequenceOf(frame)), snapshot.sequence);
+    const lastReplaced = isSuccessor ? successor.sequence - 1 : lastFound;
+    const last = end === undefined ? lastReplaced : end.firstSequence - 1;
+    const kept = frames.filter((frame) => isKept(frame, last)).reduce((sum, { count }) => sum + count, 0);
     return {
       snapshot,
       logId: header.logId,
       version: isOwn ? own.version : undefined,
-      last: last ?? (isSuccessor ? successor.sequence - 1 : lastKept),
+      last,
       checksum: header.previousChecksum,
       kept,
-      lost: total === undefined ? undefined : total - kept,
+      lost: end === undefined ? undefined : end.count - kept,
     };
   });
+}
+
+/** Frames of later transactions are not the snapshot's: a segment of this log was copied over it. */
+function isKept(frame: FrameHeader, last: number): boolean {
+  if (frame.kind === frameKinds.transactions) return lastSequenceOf(frame) <= last;
+  return frame.kind === frameKinds.snapshot;
+}
+
+function lastSequenceOf({ firstSequence, count }: FrameHeader): number {
+  return firstSequence + count - 1;
 }
 
 /**
@@ -84,7 +91,7 @@ export async function applySalvage(directory: LogDirectory, salvage: Salvage): P
       const output = new SnapshotOutput(copy, logId);
       await output.begin(last, salvage.checksum);
       for await (const frame of findFrames(file, frameMarker(logId), 0, bytes)) {
-        if (frame.header.kind === frameKinds.endOfSnapshot) continue;
+        if (!isKept(frame.header, last)) continue;
         const transactions = await readTransactions(file, frame, salvage.version);
         for (const transaction of transactions) await output.add(transaction);
       }
