@@ -1,33 +1,24 @@
-import { murmur3 } from "../store/murmur3.ts";
+import { hashInput, murmur3 } from "../store/murmur3.ts";
 import type { Check, Mutation } from "./operation.ts";
-
-/** A longer operation gets memory of its own, which is not kept. */
-const keptBytesMax = 256 * 1024;
 
 /** The most that the numbers, tags and lengths of a check or mutation take. */
 const fieldsBytesMax = 32;
 
-interface Memory {
-  readonly bytes: Buffer;
-  readonly words: Int32Array;
-}
-
-const kept = allocate(keptBytesMax);
 const hash = new Int32Array(4);
 const hashBytes = Buffer.from(hash.buffer);
 
-let bytes = kept.bytes;
+/** Where the operation is written, and how far: state of one call. */
+let bytes: Buffer = hashBytes;
 let offset = 0;
 
 /**
- * 32 hexadecimal digits that depend on all that an operation asks for: the MurmurHash3 of its checks and mutations, each with a tag and
- * lengths. It finds a client that uses a request id twice. It is no defence against one that looks for such operations:
- * what that client gets is the response to its own request.
+ * 32 hexadecimal digits that depend on all that an operation asks for: the MurmurHash3 of its checks and mutations, each
+ * with a tag and lengths. It detects a client that uses a request id for two operations. It is no defence against a client
+ * that searches for two operations with one digest: that client gets the response to its own request.
  */
 export function digestOperation(checks: readonly Check[], mutations: readonly Mutation[]): string {
-  const bytesMax = mostBytes(checks, mutations);
-  const memory = bytesMax > keptBytesMax ? allocate(bytesMax) : kept;
-  bytes = memory.bytes;
+  const input = hashInput(mostBytes(checks, mutations));
+  bytes = input.bytes;
   offset = 0;
   for (const { key, condition } of checks) {
     text("c", key);
@@ -44,8 +35,9 @@ export function digestOperation(checks: readonly Check[], mutations: readonly Mu
     if (mutation.type === "put") value(mutation.value);
   }
   while (offset % 16 !== 0) bytes[offset++] = 0;
-  murmur3(memory.words, offset, hash);
-  bytes = kept.bytes;
+  murmur3(input.words, offset, hash);
+  // Memory of its own must not stay.
+  bytes = hashBytes;
   return hashBytes.toString("hex");
 }
 
@@ -81,9 +73,4 @@ function begin(tag: string, length: number): number {
 
 function number(content: number): void {
   offset = bytes.writeDoubleLE(content, offset);
-}
-
-function allocate(bytesMin: number): Memory {
-  const { buffer } = Buffer.allocUnsafeSlow(Math.ceil(bytesMin / 16) * 16);
-  return { bytes: Buffer.from(buffer), words: new Int32Array(buffer) };
 }

@@ -3,6 +3,30 @@ const c2 = 0xab0e9789;
 const c3 = 0x38b34ae5;
 const c4 = 0xa1e38b93;
 
+/** Longer input gets memory of its own, which is not kept. */
+const keptBytesMax = 256 * 1024;
+
+/** The same memory, as bytes to write and as words to hash. */
+export interface HashInput {
+  readonly bytes: Buffer;
+  readonly words: Int32Array;
+  /** The first numbers of it. */
+  readonly numbers: Float64Array;
+}
+
+const kept = allocate(keptBytesMax);
+
+/** Memory for at least `bytesMin` bytes. It is used again: write and hash in one turn of the event loop. */
+export function hashInput(bytesMin: number): HashInput {
+  return bytesMin > keptBytesMax ? allocate(bytesMin) : kept;
+}
+
+function allocate(bytesMin: number): HashInput {
+  const { buffer } = Buffer.allocUnsafeSlow(Math.ceil(bytesMin / 16) * 16);
+  const numbers = new Float64Array(buffer, 0, Math.min(8, buffer.byteLength / 8));
+  return { bytes: Buffer.from(buffer), words: new Int32Array(buffer), numbers };
+}
+
 /**
  * MurmurHash3_x86_128 with seed 0 of the first `length` bytes of `words`, a multiple of 16, into the four words of
  * `hash`. Words are little-endian, as on every machine that Node runs on.

@@ -1,5 +1,5 @@
 import type { Entry } from "./entry.ts";
-import { murmur3 } from "./murmur3.ts";
+import { hashInput, murmur3 } from "./murmur3.ts";
 
 /**
  * What is hashed of an entry, little-endian:
@@ -17,18 +17,8 @@ import { murmur3 } from "./murmur3.ts";
  */
 const headerBytes = 56;
 
-/** A longer record gets memory of its own, which is not kept. */
-const keptBytesMax = 256 * 1024;
-
 type HashedEntry = Omit<Entry, "bytes">;
 
-interface Memory {
-  readonly bytes: Buffer;
-  readonly words: Int32Array;
-  readonly numbers: Float64Array;
-}
-
-const kept = allocate(keptBytesMax);
 const entryHash = new Int32Array(4);
 
 /**
@@ -74,7 +64,7 @@ export function hashDigits(sums: Int32Array): string {
 function hashEntry(entry: HashedEntry): void {
   const { key, value } = entry;
   const bytesMax = headerBytes + key.length * 3 + value.length * 3 + 16;
-  const { bytes, words, numbers } = bytesMax > keptBytesMax ? allocate(bytesMax) : kept;
+  const { bytes, words, numbers } = hashInput(bytesMax);
   numbers[0] = entry.revision;
   numbers[1] = entry.createRevision;
   numbers[2] = entry.version;
@@ -92,13 +82,4 @@ function hashEntry(entry: HashedEntry): void {
   let end = valueStart + valueBytes;
   while (end % 16 !== 0) bytes[end++] = 0;
   murmur3(words, end, entryHash);
-}
-
-function allocate(bytesMin: number): Memory {
-  const { buffer } = Buffer.allocUnsafeSlow(Math.ceil(bytesMin / 16) * 16);
-  return {
-    bytes: Buffer.from(buffer),
-    words: new Int32Array(buffer),
-    numbers: new Float64Array(buffer, 0, 5),
-  };
 }
