@@ -24,11 +24,13 @@ export class HttpConnection {
   readonly #socket: Socket;
   readonly #reader: ByteReader;
   #keepAlive = true;
+  #silence = "";
 
   private constructor(origin: URL, socket: Socket) {
     this.#origin = origin;
     this.#socket = socket;
     this.#reader = new ByteReader(socket);
+    socket.on("timeout", () => socket.destroy(new Error(this.#silence)));
   }
 
   /** Rejects with the error of the system, or after `timeoutMs`. */
@@ -73,10 +75,10 @@ export class HttpConnection {
     return response;
   }
 
-  /** Ends the connection with `message` for whoever reads it when nothing has come or gone for `ms`. 0: never. */
+  /** Ends the connection when nothing has come or gone for `ms`; reading then rejects with `message`. 0: never. */
   limitSilence(ms: number, message: string): void {
-    this.#socket.removeAllListeners("timeout");
-    this.#socket.setTimeout(ms, () => this.#socket.destroy(new Error(message)));
+    this.#silence = message;
+    this.#socket.setTimeout(ms);
   }
 
   close(error?: Error): void {
