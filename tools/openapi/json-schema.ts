@@ -47,7 +47,7 @@ export class JsonSchemas {
   body(message: DescMessage, direction: Direction, omit: readonly DescField[] = []): Schema {
     const fields = message.fields.filter((field) => !omit.includes(field));
     const required = fields
-      .filter((field) => this.#isRequired(field, direction))
+      .filter((field) => this.isRequired(field, direction))
       .map(({ jsonName }) => jsonName);
     return {
       type: "object",
@@ -64,7 +64,7 @@ export class JsonSchemas {
     };
   }
 
-  #isRequired(field: DescField, direction: Direction): boolean {
+  isRequired(field: DescField, direction: Direction): boolean {
     if (direction === "response") return field.presence === Presence.IMPLICIT;
     return this.#constraints.fields.get(fullName(field))?.required === true;
   }
@@ -74,7 +74,7 @@ export class JsonSchemas {
     const schema = this.type(field, direction);
     // Protobuf-es counts the null of a message as a member of its oneof, and refuses another one beside it.
     const inOneof = field.oneof !== undefined && field.fieldKind !== "scalar";
-    const nullable = direction === "request" && !this.#isRequired(field, direction) && !inOneof;
+    const nullable = direction === "request" && !this.isRequired(field, direction) && !inOneof;
     return { ...(nullable ? orNull(schema) : schema), ...describe(this.comment(field)) };
   }
 

@@ -55,7 +55,8 @@ export function queryParameters(
     const path = [...within, field];
     const name = path.map((part) => part.name).join(".");
     if (findFieldPath((path[0] as DescField).parent, name) !== undefined) {
-      return [{ name, in: "query", required: false, ...described(field, schemas) }];
+      const required = within.length === 0 && schemas.isRequired(field, "request");
+      return [{ name, in: "query", required, ...described(field, schemas) }];
     }
     // A message within itself would go on for ever.
     const opens = field.fieldKind === "message" && !within.some(({ message }) => message === field.message);
