@@ -11,12 +11,13 @@ import { Compactor } from "./committer/background/compactor.ts";
 import { Expirer } from "./committer/background/expirer.ts";
 import { LogGarbage } from "./committer/background/log-garbage.ts";
 import { ReplicaComparison } from "./committer/background/replica-comparison.ts";
-import { type ExportCounts, SnapshotExports } from "./committer/background/snapshot-exports.ts";
+import { SnapshotExports } from "./committer/background/snapshot-exports.ts";
 import { Committer } from "./committer/committer.ts";
 import { Freshness, type ReadCall, type ReadRequirement } from "./committer/freshness.ts";
 import type { Operation, Outcome } from "./committer/operation.ts";
 import { openReplayed } from "./committer/replay.ts";
 import { RequestIndex } from "./committer/request-index.ts";
+import type { DatabaseStatus, Replica } from "./database-status.ts";
 import { DuetError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import type { Logger } from "./logging.ts";
@@ -39,6 +40,7 @@ export type {
   Outcome,
 } from "./committer/operation.ts";
 export { digestOperation } from "./committer/request-digest.ts";
+export type { DatabaseStatus, Replica } from "./database-status.ts";
 export type { ChangeSet } from "./store/change-set.ts";
 export { type Entry, type EntryHead, entryOverheadBytes, valueBytes } from "./store/entry.ts";
 export {
@@ -66,45 +68,6 @@ export interface DatabaseOptions {
   readonly watchHeartbeatMs?: number;
   /** How long the reader of a snapshot may take nothing, in milliseconds. Default: 30 s. */
   readonly snapshotStallMs?: number;
-}
-
-/** A process that serves the store. */
-export interface Replica {
-  readonly id: string;
-  /** What it had applied at `seenTime`. */
-  readonly revision: number;
-  /** Milliseconds since 1970 UTC. */
-  readonly seenTime: number;
-  /** Whether it appends to the log. */
-  readonly writer: boolean;
-}
-
-export interface DatabaseStatus {
-  /** The id of the log, in hexadecimal. */
-  readonly storeId: string;
-  readonly revision: number;
-  /** Changes after this revision can be watched. */
-  readonly oldestRevision: number;
-  readonly entries: number;
-  /** `ReadonlyStore.hash` of the entries at `revision`. */
-  readonly stateHash: string;
-  /** What the entries count against `storeBytesMax`. */
-  readonly storeBytes: number;
-  readonly watchers: number;
-  /** Bytes of writes that wait for the log. */
-  readonly queueBytes: number;
-  /** Requests with an id that are remembered, and what they count against `requestIdsBytesMax`. */
-  readonly requestIds: number;
-  readonly requestIdsBytes: number;
-  /** Why the log takes no writes at the moment; undefined when it does. */
-  readonly fault: Error | undefined;
-  /** Whether what other replicas write arrives here. */
-  readonly followsLog: boolean;
-  /** How many replicas hold other entries at the same revision. */
-  readonly differingReplicas: number;
-  /** Why this replica must not serve, because others hold other entries. */
-  readonly difference: string | undefined;
-  readonly snapshots: ExportCounts;
 }
 
 /** Replays the log; resolves when the database is at its end. Rejects with what reading the log throws. */
