@@ -30,10 +30,10 @@ export function render(results: Results, plots: readonly { name: string; title: 
   return `${[
     "# Measured",
     `\`${command}\`, ${date}. ${machine}. ${versions}.`,
-    "The server has one core, its load the other. CPU is what the process of the server used for each request, by " +
-      "`/proc/PID/stat`. Latencies are those that the load generator saw. Servers that compete run side by side and have " +
+    "The server has one core, its load the other. CPU is what the process of the server used for each request, by\n" +
+      "`/proc/PID/stat`. Latencies are those that the load generator saw. Servers that compete run side by side and have\n" +
       "turns of a second, two with 1,024 calls in flight: each figure is the median of its turns.",
-    "Where several servers are compared, a cell has requests per second, CPU for each, and p99. After × stands how many " +
+    "Where several servers are compared, a cell has requests per second, CPU for each, and p99. After × stands how many\n" +
       "times as many requests Duet KV serves.",
     ...notes,
     ...(goals.length === 0 ? [] : ["## Are the goals met?", renderGoals(goals)]),
