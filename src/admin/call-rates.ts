@@ -14,7 +14,10 @@ export interface Rates {
   readonly p99Seconds: number;
 }
 
-/** Rate and duration of the calls of the last 10 seconds, from a histogram that only grows. Calls themselves cost nothing more. */
+/**
+ * Rate and duration of the calls of the last 10 seconds, from a histogram that only grows. Calls themselves cost
+ * nothing more.
+ */
 export class CallRates {
   readonly #bounds: readonly number[];
   readonly #counts: () => Float64Array;

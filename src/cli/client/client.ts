@@ -47,8 +47,8 @@ export class Client {
   }
 
   /**
-   * The messages of a server stream that changes nothing. The first must come within the timeout of the settings, and each later one within
-   * `silenceMs` of the one before. It is not tried again.
+   * The messages of a server stream that changes nothing. The first must come within the timeout of the settings, and
+   * each later one within `silenceMs` of the one before. It is not tried again.
    */
   async *stream<Message>(
     method: string,

@@ -19,7 +19,10 @@ export interface ExpirerOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Deletes entries whose time to live has passed: each by a logged delete, unless it was put again or touched meanwhile. Forgets request ids, too. */
+/**
+ * Deletes entries whose time to live has passed: each by a logged delete, unless it was put again or touched
+ * meanwhile. Forgets request ids, too.
+ */
 export class Expirer {
   readonly #options: ExpirerOptions;
   readonly #timer: NodeJS.Timeout;

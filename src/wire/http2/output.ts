@@ -53,7 +53,10 @@ export class Output {
     return this.#buffer as Buffer;
   }
 
-  /** Makes room for `bytes` bytes, at most `writeBufferBytes`, in `this.bytes`. Returns where they go; `commit` says how many they were. */
+  /**
+   * Makes room for `bytes` bytes, at most `writeBufferBytes`, in `this.bytes`. Returns where they go; `commit` says
+   * how many they were.
+   */
   reserve(bytes: number): number {
     if (this.#length + bytes > writeBufferBytes) this.flush();
     if (this.#buffer === undefined) {

@@ -11,7 +11,8 @@ import { standbyProof } from "./standby-proof.ts";
 
 /**
  * Yields every durable transaction after `after`, a page at a time, from one snapshot of the database, which includes the
- * events that compaction drops meanwhile. The synchronous standby has all of them. Throws LOG_CORRUPT rather than skip a transaction, or the driver's error.
+ * events that compaction drops meanwhile. The synchronous standby has all of them. Throws LOG_CORRUPT rather than
+ * skip a transaction, or the driver's error.
  */
 export async function* replay(
   connections: Connections,
