@@ -75,7 +75,11 @@ export class Replica {
         this.#appending = false;
       }
       const latest = await this.log.latestSequence();
-      while (this.revision < latest && !this.failure) await setImmediate();
+      // A replica of a primary that has lost its standby never gets there.
+      while (this.revision < latest && !this.failure) {
+        if (this.log.fault) throw this.log.fault;
+        await setImmediate();
+      }
     }
   }
 

@@ -189,7 +189,12 @@ export async function compareWithNode(requests: number): Promise<void> {
   console.log(`SEED=${seed}`);
   const random = createRandom(seed);
   const ours = await serveHttp2({ onStream: respondToOurs });
-  const node = createServer({ settings: { maxConcurrentStreams: 4096 } });
+  // Its own bounds of resets would end the connection.
+  const node = createServer({
+    settings: { maxConcurrentStreams: 4096 },
+    streamResetBurst: requests,
+    streamResetRate: requests,
+  });
   node.on("stream", respondToNode).listen(0, "127.0.0.1");
   await once(node, "listening");
   const sessions = [ours.port, (node.address() as AddressInfo).port].map((port) =>
