@@ -64,6 +64,8 @@ export interface DatabaseOptions {
   readonly logger: TransactionLogger;
   readonly limits: Limits;
   readonly log: Logger;
+  /** Told now and then to which revision the log is replayed. */
+  readonly onReplayed?: (revision: number) => void;
   /** How often a quiet watcher receives a sign of life, in milliseconds. Default: 15 s. */
   readonly watchHeartbeatMs?: number;
   /** How long the reader of a snapshot may take nothing, in milliseconds. Default: 30 s. */
@@ -72,8 +74,8 @@ export interface DatabaseOptions {
 
 /** Replays the log; resolves when the database is at its end. Rejects with what reading the log throws. */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const { logger, limits, log, watchHeartbeatMs = 15_000 } = options;
-  const { store, observer } = await openReplayed(logger, log, (empty) => {
+  const { logger, limits, log, onReplayed = () => {}, watchHeartbeatMs = 15_000 } = options;
+  const observe = (empty: Store) => {
     const garbage = new LogGarbage(logger);
     const requests = new RequestIndex((bytes) => garbage.addRecords(bytes));
     const history = new History(limits, logger.horizon, (set) => garbage.add(set));
@@ -97,7 +99,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
         freshness.close();
       },
     };
-  });
+  };
+  const { store, observer } = await openReplayed(logger, log, observe, onReplayed);
   return new Database(options, store, observer);
 }
 

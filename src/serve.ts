@@ -1,9 +1,10 @@
+import { setTimeout } from "node:timers/promises";
 import packageJson from "../package.json" with { type: "json" };
 import { describeCommands } from "./cli/help.ts";
 import { type Configuration, createConfiguration } from "./config/configuration.ts";
 import { unknownVariables } from "./config/environment.ts";
 import { describeFlags, parseFlags } from "./config/flags.ts";
-import type { Address } from "./config/values.ts";
+import { type Address, addressToText } from "./config/values.ts";
 import { describeFailure } from "./failure.ts";
 import { createLog, type Logger } from "./logging.ts";
 import { openServer } from "./server.ts";
@@ -26,7 +27,7 @@ A SIZE is a number of bytes, or has a unit: 64MiB.
 ${describeFlags()}
 `;
 
-/** A stop that takes longer than this is given up. */
+/** A stop that takes longer than this, after --drain-delay, is given up. */
 const stopMs = 10_000;
 
 /**
@@ -56,21 +57,30 @@ async function serve(configuration: Configuration): Promise<number> {
     log.warn(unknown, "unknown environment variable ignored");
   try {
     const stopping = new AbortController();
-    const logger = await openLogger(configuration, log, stopping.signal);
-    const server = await openServer(configuration, logger, log);
+    const server = await openServer(
+      configuration,
+      () => openLogger(configuration, log, stopping.signal),
+      log,
+    );
     const { address, adminAddress } = server;
     // Before anybody is told that it is ready, and may want it to stop.
     const firstSignal = nextSignal();
-    log.info({ listen: toText(address), admin: toText(adminAddress), version: packageJson.version }, "ready");
+    log.info(
+      { listen: addressToText(address), admin: addressToText(adminAddress), version: packageJson.version },
+      "ready",
+    );
     if (configuration.tlsClientCa === undefined) hint(`try: ${exampleCommand(configuration, address)}`);
     const signal = await Promise.race([firstSignal, server.lost.then(throwLost)]);
-    log.info({ signal }, "stopping");
+    const { drainDelay } = configuration;
+    log.info({ signal, drainDelayMs: drainDelay }, "stopping");
     const giveUp = () => {
       abandon();
       process.exit(1);
     };
     void nextSignal().then(giveUp);
-    setTimeout(giveUp, stopMs).unref();
+    server.leave();
+    await setTimeout(drainDelay);
+    globalThis.setTimeout(giveUp, stopMs).unref();
     stopping.abort();
     await server.close();
     log.info("stopped");
@@ -113,11 +123,7 @@ function nextSignal(): Promise<NodeJS.Signals> {
 }
 
 function exampleCommand({ tlsCert }: Configuration, { host, port }: Address): string {
-  const authority = toText({ host: host === "0.0.0.0" || host === "::" ? "localhost" : host, port });
+  const authority = addressToText({ host: host === "0.0.0.0" || host === "::" ? "localhost" : host, port });
   const curl = tlsCert === undefined ? "curl http://" : "curl --insecure https://";
   return `${curl}${authority}/v1/key/greeting -X PUT -d hello`;
-}
-
-function toText({ host, port }: Address): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

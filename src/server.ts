@@ -1,15 +1,16 @@
-import type { DescMethod } from "@bufbuild/protobuf";
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import packageJson from "../package.json" with { type: "json" };
-import { openAdminListener } from "./admin/admin-listener.ts";
+import { createAdminPages } from "./admin/admin-pages.ts";
 import { createMetrics } from "./admin/metrics.ts";
+import { Readiness } from "./admin/readiness.ts";
 import type { Configuration } from "./config/configuration.ts";
-import type { Address } from "./config/values.ts";
-import { openDatabase, type TransactionLogger } from "./database.ts";
+import { type Address, addressToText } from "./config/values.ts";
+import { type DatabaseStatus, openDatabase, type TransactionLogger } from "./database.ts";
 import type { Logger } from "./logging.ts";
-import { createServices } from "./service/services.ts";
+import { createHealth, createServices } from "./service/services.ts";
 import { openWire } from "./wire/wire.ts";
-import { configureWire } from "./wire-configuration.ts";
+import { configureAdminWire, configureWire } from "./wire-configuration.ts";
 
 /** How long running calls may take to finish once the server stops. */
 const drainMs = 7_000;
@@ -20,77 +21,103 @@ export interface Server {
   readonly adminAddress: Address;
   /** Resolves with the reason when this replica cannot follow the log any longer and must be restarted. */
   readonly lost: Promise<unknown>;
-  /** Ends watches, lets running calls finish, and closes the log. Every acknowledged write is kept. */
+  /** Makes every probe report that the server is about to stop. Calls and connections are still taken. */
+  leave(): void;
+  /** Leaves, ends watches, lets running calls finish, and closes the log. Every acknowledged write is kept. */
   close(): Promise<void>;
 }
 
-/** Replays the log, then opens both ports; resolves when it is ready. Closes the logger when it rejects. */
+/**
+ * Opens the admin port, then the log, replays it, and opens the port of the service; resolves when that is ready. Leaves
+ * nothing open when it rejects.
+ */
 export async function openServer(
   configuration: Configuration,
-  logger: TransactionLogger,
+  openLogger: () => Promise<TransactionLogger>,
   log: Logger,
 ): Promise<Server> {
   const { limits } = configuration;
   // Closed when a later step fails.
   await using opened = new AsyncDisposableStack();
-  opened.defer(() => logger.close());
   const wireConfiguration = await configureWire(configuration);
-  const database = await openDatabase({ logger, limits, log });
-  opened.defer(() => database.close());
-  const metrics = createMetrics(() => database.status());
+  const readiness = new Readiness();
+  const metrics = createMetrics(readiness);
   opened.defer(() => metrics.close());
-  let draining = false;
-  const unready = () => {
-    if (draining) return "draining";
-    const { fault, difference } = database.status();
-    return fault?.message ?? difference;
-  };
-  const services = createServices({
-    database,
-    limits,
-    version: packageJson.version,
-    rates: () => metrics.rates(),
-    unready,
-    observe(service, method) {
-      const count = metrics.countCalls(service.method[method] as DescMethod);
-      return (milliseconds, code, error) => {
-        count(milliseconds, code);
-        if (code === Code.Internal) log.error({ err: error, method }, "call failed unexpectedly");
-      };
-    },
-  });
+  function observe(service: DescService, method: string) {
+    const count = metrics.countCalls(service.method[method] as DescMethod);
+    return (milliseconds: number, code: Code | undefined, error: unknown) => {
+      count(milliseconds, code);
+      if (code === Code.Internal) log.error({ err: error, method }, "call failed unexpectedly");
+    };
+  }
+  const health = createHealth(readiness, observe);
   const shutdown = new AbortController();
-  const admin = await openAdminListener({
-    address: configuration.adminListen,
-    metrics,
-    state: () => database.status(),
+  let state: (() => DatabaseStatus) | undefined;
+  const admin = await openWire({
+    ...configureAdminWire(configuration),
+    services: [health.registration],
+    pages: createAdminPages({ metrics, readiness, state: () => state?.(), log }),
     log,
-    unready,
+    shutdownSignal: shutdown.signal,
+    onEnded: (reason) => metrics.countConnectionEnded(reason),
   });
-  opened.defer(() => admin.close());
+  opened.defer(() => admin.drain(0));
+  log.info({ admin: addressToText(admin.address) }, "admin port open");
+
+  const logger = await openLogger();
+  opened.defer(() => logger.close());
+  // Only shown as progress: what is wrong with the log is reported by the replay.
+  logger.latestSequence().then(
+    (sequence) => readiness.replayEndsAt(sequence),
+    (error: unknown) => log.debug({ err: error }, "end of the log unknown"),
+  );
+  const database = await openDatabase({
+    logger,
+    limits,
+    log,
+    onReplayed: (revision) => readiness.replaying(revision),
+  });
+  opened.defer(() => database.close());
+  const status = () => database.status();
+  state = status;
+  metrics.showDatabase(status);
   const wire = await openWire({
     ...wireConfiguration,
-    services: services.registrations,
+    services: createServices({
+      database,
+      limits,
+      version: packageJson.version,
+      rates: () => metrics.rates(),
+      unready: () => readiness.writesFault(),
+      health,
+      observe,
+    }),
     log,
     shutdownSignal: shutdown.signal,
     onCallFailed: (method, reason) => metrics.countError(method?.spec.method, reason),
     onEnded: (reason) => metrics.countConnectionEnded(reason),
   });
+  readiness.open(status);
 
   opened.move();
+  function leave(): void {
+    readiness.drain();
+    health.drain();
+  }
   return {
     address: wire.address,
     adminAddress: admin.address,
     lost: database.lost,
+    leave,
     async close() {
-      draining = true;
       // Health checks report the drain before anything else ends, so that load balancers send no more calls.
-      services.drain();
+      leave();
+      health.close();
       database.drain();
       await wire.drain(drainMs);
       shutdown.abort();
       await database.close();
-      await admin.close();
+      await admin.drain(0);
       metrics.close();
     },
   };

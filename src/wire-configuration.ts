@@ -4,6 +4,10 @@ import { connectionsForDescriptors } from "./config/descriptors.ts";
 import { readMemory } from "./config/memory.ts";
 import { isLoopback, type TlsFiles, type WireOptions } from "./wire/wire.ts";
 
+/** Fewer than the descriptors that `connectionsForDescriptors` leaves. */
+const adminConnectionsMax = 32;
+const adminInflightBytesMax = 8 * 1024 * 1024;
+
 /** The options of the wire that follow from the configuration, this machine and the TLS files, which are read. */
 export async function configureWire(configuration: Configuration) {
   const { listen, limits, corsOrigin, allowedHosts, connectionAgeMax } = configuration;
@@ -21,6 +25,17 @@ export async function configureWire(configuration: Configuration) {
     inflightBytesMax: inflightBytesMax ?? Math.floor(readMemory().processBytes / 8),
     ...(corsOrigin && { corsOrigins: corsOrigin }),
     allowedHosts: allowedHosts ?? (isLoopback(listen.host) ? new Set() : "*"),
+  } satisfies Partial<WireOptions>;
+}
+
+/** The options of the admin port: always cleartext, for any Host, and small, since few probes and scrapers use it. */
+export function configureAdminWire({ adminListen, limits }: Configuration) {
+  return {
+    address: adminListen,
+    limits,
+    conventions: new Map(),
+    listenerLimits: { connectionsMax: adminConnectionsMax },
+    inflightBytesMax: adminInflightBytesMax,
   } satisfies Partial<WireOptions>;
 }
 

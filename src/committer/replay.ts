@@ -17,17 +17,18 @@ export interface Replayed<Observer> {
 
 /**
  * Builds a store from the log. `observe` makes what is to be told of every transaction, for each store anew: a log that
- * was compacted while it was read is read again. Rejects with what reading throws, or LOG_UNAVAILABLE.
+ * was compacted while it was read is read again. `onProgress` is told now and then how far it is. Rejects with what reading throws, or LOG_UNAVAILABLE.
  */
 export async function openReplayed<Observer extends { readonly applied: OnApplied; close(): void }>(
   logger: TransactionLogger,
   log: Logger,
   observe: (store: Store) => Observer,
+  onProgress: (sequence: number) => void = () => {},
 ): Promise<Replayed<Observer>> {
   for (let replays = 0; replays < replaysMax; replays++) {
     const store = new Store();
     const observer = observe(store);
-    const replayed = await replay(logger, store, observer.applied).catch((error: unknown) => {
+    const replayed = await replay(logger, store, observer.applied, onProgress).catch((error: unknown) => {
       observer.close();
       throw error;
     });
@@ -49,12 +50,14 @@ export async function replay(
   logger: TransactionLogger,
   store: Store,
   onApplied: OnApplied,
+  onProgress: (sequence: number) => void = () => {},
 ): Promise<boolean> {
   const { horizon } = logger;
   for await (const transactions of logger.readTransactions(0)) {
     for (const transaction of transactions) {
       onApplied(transaction, store.apply(transaction));
     }
+    onProgress(store.revision);
   }
   if (logger.horizon !== horizon) return false;
   // Of the last transactions nothing may be left; their numbers stay taken.

@@ -4,6 +4,7 @@ import {
   address,
   corsOrigins,
   count,
+  delay,
   duration,
   hostNames,
   logLocation,
@@ -39,6 +40,7 @@ const ownSettings = {
   connectionsPerAddressMax: v.optional(count),
   connectionAgeMax: v.optional(duration),
   inflightBytesMax: v.optional(size),
+  drainDelay: v.optional(delay, "0s"),
   logLevel: v.optional(v.picklist(["debug", "info", "warn", "error"], "debug, info, warn or error"), "info"),
 };
 
@@ -67,6 +69,10 @@ const ownHelp: Readonly<Record<keyof typeof ownSettings, SettingHelp>> = {
   inflightBytesMax: {
     value: "SIZE",
     text: "request bodies and unread responses, all connections (an eighth of memory)",
+  },
+  drainDelay: {
+    value: "DURATION",
+    text: "how long calls are still taken after a stop signal, while probes say no",
   },
   logLevel: { value: "LEVEL", text: "debug, info, warn or error" },
 };

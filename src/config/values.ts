@@ -6,6 +6,11 @@ export interface Address {
   readonly port: number;
 }
 
+/** HOST:PORT, as `address` reads it. */
+export function addressToText({ host, port }: Address): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** Where the transaction log is. */
 export type LogLocation =
   | { readonly type: "file"; readonly directory: string }
@@ -37,6 +42,8 @@ const units: Readonly<Record<string, number>> = {
   GiB: 1024 ** 3,
 };
 
+const durationUnits = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
 /** Bytes, as a plain number or with a unit. */
 export const size = wholeNumber("a size greater than 0, such as 64MiB or a number of bytes", units);
 
@@ -45,12 +52,13 @@ export const count = wholeNumber("a whole number greater than 0");
 export const milliseconds = wholeNumber("a whole number of milliseconds greater than 0");
 
 /** Milliseconds, from a number with a unit. */
-export const duration = wholeNumber("a duration greater than 0 with a unit, such as 90s, 30m or 1h", {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-});
+export const duration = wholeNumber(
+  "a duration greater than 0 with a unit, such as 90s, 30m or 1h",
+  durationUnits,
+);
+
+/** The same; 0s is none. */
+export const delay = wholeNumber("a duration with a unit, such as 0s, 5s or 1m", durationUnits, 0);
 
 /** The shortest text that `size` reads as this many bytes. */
 export function sizeToText(bytes: number): string {
@@ -58,13 +66,13 @@ export function sizeToText(bytes: number): string {
   return unit === undefined ? String(bytes) : `${bytes / (units[unit] as number)}${unit}`;
 }
 
-function wholeNumber(message: string, factors: Readonly<Record<string, number>> = { "": 1 }) {
+function wholeNumber(message: string, factors: Readonly<Record<string, number>> = { "": 1 }, least = 1) {
   return v.pipe(
     v.string(),
     v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
-      const [, digits, unit = ""] = /^([1-9]\d{0,14})([A-Za-z]*)$/.exec(dataset.value) ?? [];
+      const [, digits, unit = ""] = /^(0|[1-9]\d{0,14})([A-Za-z]*)$/.exec(dataset.value) ?? [];
       const value = Number(digits) * (Object.hasOwn(factors, unit) ? (factors[unit] as number) : Number.NaN);
-      if (Number.isSafeInteger(value)) return value;
+      if (Number.isSafeInteger(value) && value >= least) return value;
       addIssue({ message });
       return NEVER;
     }),

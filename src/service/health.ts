@@ -1,4 +1,5 @@
 import type { ServiceImpl } from "@connectrpc/connect";
+import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { type Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/health/v1/health_pb.ts";
 import { DuetError } from "../errors.ts";
 
@@ -7,6 +8,22 @@ export interface HealthOptions {
   readonly services: ReadonlyMap<string, () => boolean>;
   /** How often a Watch call looks for a change, in milliseconds. Default: 500. */
   readonly pollMs?: number;
+}
+
+/** Why the process does not serve reads or writes; undefined when it does. */
+export interface Serving {
+  readsFault(): string | undefined;
+  writesFault(): string | undefined;
+}
+
+/** By which names clients ask: all of the process and its service mean reads, "writable" means writes. */
+export function servicesOf(serving: Serving): HealthOptions["services"] {
+  const reads = () => serving.readsFault() === undefined;
+  return new Map([
+    ["", reads],
+    [KeyValueService.typeName, reads],
+    ["writable", () => serving.writesFault() === undefined],
+  ]);
 }
 
 export interface HealthService {

@@ -5,7 +5,7 @@ import { StatusService } from "../../gen/duetkv/v1/status_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { Health } from "../../gen/health/v1/health_pb.ts";
-import { createHealthService } from "./health.ts";
+import { createHealthService, type Serving, servicesOf } from "./health.ts";
 import { type CallObserver, intercept } from "./intercept.ts";
 import { createKeyValueService } from "./key-value-service.ts";
 import { createReflectionService } from "./reflection.ts";
@@ -17,41 +17,47 @@ interface ServiceRegistration {
   readonly implementation: Partial<ServiceImpl<DescService>>;
 }
 
-export interface Services {
-  readonly registrations: readonly ServiceRegistration[];
-  /** From now on every service is reported as not serving, and running health watches end. */
+/** Asked once for each method; what it returns is told of its calls. */
+type Observe = (service: DescService, method: string) => CallObserver;
+
+function register<Service extends DescService>(
+  service: Service,
+  implementation: ServiceImpl<Service>,
+  observe: Observe,
+): ServiceRegistration {
+  const intercepted: Partial<ServiceImpl<Service>> = intercept(service, implementation, (method) =>
+    observe(service, method),
+  );
+  return { service, implementation: intercepted };
+}
+
+export interface HealthRegistration {
+  /** For every port; it does not need the database. */
+  readonly registration: ServiceRegistration;
+  /** From now on every service is reported as not serving. */
   drain(): void;
+  /** Ends running health watches. */
+  close(): void;
+}
+
+/** The health service, which serves before the database is open. */
+export function createHealth(serving: Serving, observe: Observe): HealthRegistration {
+  const health = createHealthService({ services: servicesOf(serving) });
+  return {
+    registration: register(Health, health.implementation, observe),
+    drain: () => health.drain(),
+    close: () => health.close(),
+  };
 }
 
 export interface ServicesOptions extends StatusServiceOptions {
-  /** Asked once for each method; what it returns is told of its calls. */
-  readonly observe: (service: DescService, method: string) => CallObserver;
+  readonly health: HealthRegistration;
+  readonly observe: Observe;
 }
 
 /** All services over a database. */
-export function createServices({ observe, ...options }: ServicesOptions): Services {
-  const { database, limits } = options;
-  function register<Service extends DescService>(
-    service: Service,
-    implementation: ServiceImpl<Service>,
-  ): ServiceRegistration {
-    const intercepted: Partial<ServiceImpl<Service>> = intercept(service, implementation, (method) =>
-      observe(service, method),
-    );
-    return { service, implementation: intercepted };
-  }
-
-  const reads = () => {
-    const { followsLog, difference } = database.status();
-    return followsLog && difference === undefined;
-  };
-  const health = createHealthService({
-    services: new Map([
-      ["", reads],
-      [KeyValueService.typeName, reads],
-      ["writable", () => reads() && database.status().fault === undefined],
-    ]),
-  });
+export function createServices(options: ServicesOptions): readonly ServiceRegistration[] {
+  const { database, limits, health, observe } = options;
   const reflection = createReflectionService([
     KeyValueService,
     StatusService,
@@ -59,17 +65,11 @@ export function createServices({ observe, ...options }: ServicesOptions): Servic
     ServerReflection,
     ServerReflectionAlpha,
   ]);
-  return {
-    registrations: [
-      register(KeyValueService, createKeyValueService(database, limits)),
-      register(StatusService, createStatusService(options)),
-      register(Health, health.implementation),
-      register(ServerReflection, reflection.v1),
-      register(ServerReflectionAlpha, reflection.v1alpha),
-    ],
-    drain() {
-      health.drain();
-      health.close();
-    },
-  };
+  return [
+    register(KeyValueService, createKeyValueService(database, limits), observe),
+    register(StatusService, createStatusService(options), observe),
+    health.registration,
+    register(ServerReflection, reflection.v1, observe),
+    register(ServerReflectionAlpha, reflection.v1alpha, observe),
+  ];
 }

@@ -10,7 +10,7 @@ import type { Limits } from "../limits.ts";
 import { type AllowedHosts, createHostCheck } from "./allowed-hosts.ts";
 import { Compression } from "./call/compression.ts";
 import type { Exchange } from "./call/exchange.ts";
-import { splitRequestTarget } from "./call/request-target.ts";
+import { type RequestTarget, splitRequestTarget } from "./call/request-target.ts";
 import { createConnectMount } from "./connect/connect-mount.ts";
 import { createConnectRoute } from "./connect/route.ts";
 import { type CorsOrigins, createCrossOriginPolicy } from "./cross-origin.ts";
@@ -46,6 +46,8 @@ export interface RouterOptions {
   readonly conventions?: RestConventions;
   /** Default: none, which keeps pages of other origins out. */
   readonly corsOrigins?: CorsOrigins;
+  /** Responds to all that is no call of an RPC. Default: REST, its OpenAPI document, and a page at the root. */
+  readonly pages?: (exchange: Exchange, target: RequestTarget) => void;
   /** Default: any. */
   readonly allowedHosts?: AllowedHosts;
   /** Told of every failed call with its reason; the method is undefined when the request names none that is served. */
@@ -151,6 +153,8 @@ export function createRouter(routerOptions: RouterOptions): Router {
     } else if (methods.has(target.path)) {
       if (hasFastPath && rpcRoutes.some((route) => route(exchange, target.path))) return;
       connect(exchange, target.path, target.query);
+    } else if (options.pages !== undefined && !isForRpc(exchange, target.path)) {
+      options.pages(exchange, target);
     } else if (target.path === openApiPath) {
       openApi(exchange);
     } else if (target.path === "/" && (method === "GET" || method === "HEAD")) {

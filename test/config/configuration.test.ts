@@ -30,6 +30,7 @@ test("has a default for everything", () => {
     listen: { host: "127.0.0.1", port: 8080 },
     adminListen: { host: "127.0.0.1", port: 8081 },
     log: { type: "file", directory: "./data" },
+    drainDelay: 0,
     logLevel: "info",
     limits: defaultLimits,
   });
@@ -44,6 +45,12 @@ test("every limit can be set, by flag and by variable", () => {
     expect(createConfiguration({ [flag]: String(limit) }, {}, plenty).limits[name]).toBe(limit);
     expect(createConfiguration({}, { [variable]: String(limit) }, plenty).limits[name]).toBe(limit);
   }
+});
+
+test("a delay may be none, other durations may not", () => {
+  expect(createConfiguration({ "drain-delay": "0s" }, {}).drainDelay).toBe(0);
+  expect(createConfiguration({ "drain-delay": "2m" }, {}).drainDelay).toBe(120_000);
+  expect(() => createConfiguration({ "connection-age-max": "0s" }, {})).toThrow("greater than 0");
 });
 
 test.each([

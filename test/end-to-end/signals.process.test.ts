@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { startServerProcess } from "../support/server-process.ts";
+import { until } from "../support/until.ts";
 
 test("SIGHUP and SIGUSR1 neither end the process nor open a debugger", async () => {
   const server = await startServerProcess(["--log", "memory:"]);
@@ -23,3 +24,24 @@ async function openPorts(pid: number): Promise<string[]> {
   const { stdout } = await promisify(execFile)("ss", ["-ltnpH"]);
   return stdout.split("\n").filter((line) => line.includes(`pid=${pid},`));
 }
+
+test("--drain-delay: probes fail at once, calls are taken until the delay is over, then the process ends", async () => {
+  const server = await startServerProcess(["--log", "memory:", "--drain-delay", "3s"]);
+  onTestFinished(() => void server.stop("SIGKILL"));
+  const stopped = server.stop();
+  const ready = async () => (await fetch(`http://${server.adminAddress}/readyz`)).status;
+  await until(async () => (await ready()) === 503);
+  expect((await fetch(`http://${server.address}/v1/key`)).status).toBe(200);
+  expect(await stopped).toBe(0);
+  const time = (event: string) =>
+    server.lines.map((line) => JSON.parse(line)).find(({ msg }) => msg === event).time;
+  expect(time("stopped") - time("stopping")).toBeGreaterThanOrEqual(2_990);
+});
+
+test("a second signal ends the process within --drain-delay", async () => {
+  const server = await startServerProcess(["--log", "memory:", "--drain-delay", "1h"]);
+  const stopped = server.stop();
+  await until(() => server.lines.some((line) => JSON.parse(line).msg === "stopping"));
+  process.kill(server.pid, "SIGTERM");
+  expect(await stopped).toBe(1);
+});
