@@ -7,7 +7,7 @@ import { describeFlags, parseFlags } from "./config/flags.ts";
 import { type Address, addressToText } from "./config/values.ts";
 import { describeFailure } from "./failure.ts";
 import { createLog, type Logger } from "./logging.ts";
-import { openServer } from "./server.ts";
+import { openServer, type Server } from "./server.ts";
 import { openFileTransactionLogger } from "./transaction-log/file/file-transaction-logger.ts";
 import { MemoryTransactionLogger } from "./transaction-log/memory/memory-transaction-logger.ts";
 import { openPostgresTransactionLogger } from "./transaction-log/postgres/postgres-transaction-logger.ts";
@@ -49,10 +49,13 @@ export async function runService(args: readonly string[]): Promise<number> {
 
 async function serve(configuration: Configuration): Promise<number> {
   const { log, hint, close, abandon } = createLog(configuration.logLevel);
+  let running: Server | undefined;
   // By default SIGHUP ends the process without draining, and SIGUSR1 makes Node open a debugger port.
-  for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
-    process.on(signal, () => log.info({ signal }, "signal ignored"));
-  }
+  process.on("SIGUSR1", (signal) => log.info({ signal }, "signal ignored"));
+  process.on("SIGHUP", (signal) => {
+    log.info({ signal }, "reading files again");
+    void running?.reload();
+  });
   for (const unknown of unknownVariables(process.env))
     log.warn(unknown, "unknown environment variable ignored");
   try {
@@ -62,6 +65,7 @@ async function serve(configuration: Configuration): Promise<number> {
       () => openLogger(configuration, log, stopping.signal),
       log,
     );
+    running = server;
     const { address, adminAddress } = server;
     // Before anybody is told that it is ready, and may want it to stop.
     const firstSignal = nextSignal();
@@ -71,13 +75,14 @@ async function serve(configuration: Configuration): Promise<number> {
     );
     if (configuration.tlsClientCa === undefined) hint(`try: ${exampleCommand(configuration, address)}`);
     const signal = await Promise.race([firstSignal, server.lost.then(throwLost)]);
-    const { drainDelay } = configuration;
-    log.info({ signal, drainDelayMs: drainDelay }, "stopping");
+    // Registered before the line below is seen, which may prompt a second signal.
     const giveUp = () => {
       abandon();
       process.exit(1);
     };
     void nextSignal().then(giveUp);
+    const { drainDelay } = configuration;
+    log.info({ signal, drainDelayMs: drainDelay }, "stopping");
     server.leave();
     await setTimeout(drainDelay);
     globalThis.setTimeout(giveUp, stopMs).unref();

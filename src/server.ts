@@ -9,6 +9,7 @@ import { type Address, addressToText } from "./config/values.ts";
 import { type DatabaseStatus, openDatabase, type TransactionLogger } from "./database.ts";
 import type { Logger } from "./logging.ts";
 import { createHealth, createServices } from "./service/services.ts";
+import { openTlsSource } from "./tls-source.ts";
 import { openWire } from "./wire/wire.ts";
 import { configureAdminWire, configureWire } from "./wire-configuration.ts";
 
@@ -23,6 +24,8 @@ export interface Server {
   readonly lost: Promise<unknown>;
   /** Makes every probe report that the server is about to stop. Calls and connections are still taken. */
   leave(): void;
+  /** Reads the TLS files again. Resolves also when they are refused. */
+  reload(): Promise<void>;
   /** Leaves, ends watches, lets running calls finish, and closes the log. Every acknowledged write is kept. */
   close(): Promise<void>;
 }
@@ -39,10 +42,12 @@ export async function openServer(
   const { limits } = configuration;
   // Closed when a later step fails.
   await using opened = new AsyncDisposableStack();
-  const wireConfiguration = await configureWire(configuration);
+  const tls = await openTlsSource(configuration, log);
+  if (tls !== undefined) opened.defer(() => tls.close());
   const readiness = new Readiness();
   const metrics = createMetrics(readiness);
   opened.defer(() => metrics.close());
+  if (tls !== undefined) metrics.showTls(tls);
   function observe(service: DescService, method: string) {
     const count = metrics.countCalls(service.method[method] as DescMethod);
     return (milliseconds: number, code: Code | undefined, error: unknown) => {
@@ -82,7 +87,8 @@ export async function openServer(
   state = status;
   metrics.showDatabase(status);
   const wire = await openWire({
-    ...wireConfiguration,
+    ...configureWire(configuration),
+    ...(tls && { tls: tls.files }),
     services: createServices({
       database,
       limits,
@@ -97,6 +103,7 @@ export async function openServer(
     onCallFailed: (method, reason) => metrics.countError(method?.spec.method, reason),
     onEnded: (reason) => metrics.countConnectionEnded(reason),
   });
+  tls?.onChange((files) => wire.setTls(files));
   readiness.open(status);
 
   opened.move();
@@ -109,6 +116,7 @@ export async function openServer(
     adminAddress: admin.address,
     lost: database.lost,
     leave,
+    reload: async () => tls?.reload(),
     async close() {
       // Health checks report the drain before anything else ends, so that load balancers send no more calls.
       leave();
@@ -118,6 +126,7 @@ export async function openServer(
       shutdown.abort();
       await database.close();
       await admin.drain(0);
+      tls?.close();
       metrics.close();
     },
   };

@@ -1,21 +1,18 @@
-import { readFile } from "node:fs/promises";
 import type { Configuration } from "./config/configuration.ts";
 import { connectionsForDescriptors } from "./config/descriptors.ts";
 import { readMemory } from "./config/memory.ts";
-import { isLoopback, type TlsFiles, type WireOptions } from "./wire/wire.ts";
+import { isLoopback, type WireOptions } from "./wire/wire.ts";
 
 /** Fewer than the descriptors that `connectionsForDescriptors` leaves. */
 const adminConnectionsMax = 32;
 const adminInflightBytesMax = 8 * 1024 * 1024;
 
-/** The options of the wire that follow from the configuration, this machine and the TLS files, which are read. */
-export async function configureWire(configuration: Configuration) {
+/** The options of the wire that follow from the configuration and this machine. */
+export function configureWire(configuration: Configuration) {
   const { listen, limits, corsOrigin, allowedHosts, connectionAgeMax } = configuration;
   const { connectionsMax, connectionsPerAddressMax, inflightBytesMax } = configuration;
-  const tls = await readTlsFiles(configuration);
   return {
     address: listen,
-    ...(tls && { tls }),
     limits,
     listenerLimits: {
       connectionsMax: connectionsMax ?? connectionsForDescriptors(),
@@ -37,14 +34,4 @@ export function configureAdminWire({ adminListen, limits }: Configuration) {
     listenerLimits: { connectionsMax: adminConnectionsMax },
     inflightBytesMax: adminInflightBytesMax,
   } satisfies Partial<WireOptions>;
-}
-
-async function readTlsFiles({ tlsCert, tlsKey, tlsClientCa }: Configuration): Promise<TlsFiles | undefined> {
-  if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  const [cert, key, clientCa] = await Promise.all([
-    readFile(tlsCert, "utf8"),
-    readFile(tlsKey, "utf8"),
-    tlsClientCa === undefined ? undefined : readFile(tlsClientCa, "utf8"),
-  ]);
-  return { cert, key, ...(clientCa && { clientCa }) };
 }

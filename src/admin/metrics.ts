@@ -7,6 +7,7 @@ import type { Rates } from "./call-rates.ts";
 import { registerDatabaseMetrics } from "./database-metrics.ts";
 import { FailureMetrics } from "./failure-metrics.ts";
 import type { Readiness } from "./readiness.ts";
+import { registerTlsMetrics, type TlsStatus } from "./tls-metrics.ts";
 
 export interface Metrics {
   /** Makes the counter of a method. To be called once for each. */
@@ -19,6 +20,8 @@ export interface Metrics {
   rates(): Rates;
   /** Shows the state of the database, too, from now on. To be called once. */
   showDatabase(status: () => DatabaseStatus): void;
+  /** Shows the certificates of the server, too. To be called once. */
+  showTls(tls: TlsStatus): void;
   /** The Prometheus text format, and its content type. */
   render(): Promise<string>;
   readonly contentType: string;
@@ -48,6 +51,7 @@ export function createMetrics(readiness: Pick<Readiness, "readsFault" | "writesF
     countConnectionEnded: (reason) => failures.countConnectionEnded(reason),
     rates: () => calls.rates.read(),
     showDatabase: (status) => registerDatabaseMetrics(registry, status),
+    showTls: (tls) => registerTlsMetrics(registry, tls),
     render: () => registry.metrics(),
     contentType: registry.contentType,
     close: () => calls.rates.close(),

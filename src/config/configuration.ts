@@ -79,9 +79,12 @@ function mebibytes(bytes: number): string {
 }
 
 /** The certificate and its key go together, and client certificates need both. */
-function tlsMistakes({ tlsCert, tlsKey, tlsClientCa }: Partial<Record<string, string>>): readonly string[] {
-  if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return [];
+function tlsMistakes(given: Partial<Record<string, string>>): readonly string[] {
+  const { tlsCert, tlsKey, tlsClientCa, tlsClientAuth } = given;
+  const caMissing = tlsClientAuth !== undefined && tlsClientCa === undefined;
+  if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined && !caMissing) return [];
   return [
+    ...(caMissing ? ["--tls-client-ca must be a PEM file, since client certificates are asked for"] : []),
     ...(tlsCert === undefined ? ["--tls-cert must be a PEM file, since TLS is asked for"] : []),
     ...(tlsKey === undefined ? ["--tls-key must be a PEM file, since TLS is asked for"] : []),
   ];

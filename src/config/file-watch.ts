@@ -22,7 +22,7 @@ export async function watchFiles({ paths, onChange, pollMs = 500 }: FileWatchOpt
   let reported = await look(paths);
   let last = reported;
   let closed = false;
-  let timer = setTimeout(poll, pollMs).unref();
+  let timer = setTimeout(() => void poll(), pollMs).unref();
 
   async function poll(): Promise<void> {
     const now = await look(paths);
@@ -33,7 +33,7 @@ export async function watchFiles({ paths, onChange, pollMs = 500 }: FileWatchOpt
       onChange();
     }
     last = now;
-    timer = setTimeout(poll, pollMs).unref();
+    timer = setTimeout(() => void poll(), pollMs).unref();
   }
 
   return {

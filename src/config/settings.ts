@@ -34,6 +34,8 @@ const ownSettings = {
   tlsCert: v.optional(v.string()),
   tlsKey: v.optional(v.string()),
   tlsClientCa: v.optional(v.string()),
+  tlsClientAuth: v.optional(v.picklist(["required", "optional"], "required or optional")),
+  tlsMinVersion: v.optional(v.picklist(["1.2", "1.3"], "1.2 or 1.3"), "1.2"),
   corsOrigin: v.optional(corsOrigins),
   allowedHosts: v.optional(hostNames),
   connectionsMax: v.optional(count),
@@ -49,12 +51,17 @@ const ownHelp: Readonly<Record<keyof typeof ownSettings, SettingHelp>> = {
   adminListen: { value: "HOST:PORT", text: "address of probes and metrics; cleartext, keep it inside" },
   log: { value: "URL", text: "transaction log: file:DIR, postgres://… or memory:" },
   deployment: { value: "NAME", text: "which of several deployments on one PostgreSQL database this is" },
-  tlsCert: { value: "FILE", text: "PEM certificate; serves TLS only" },
+  tlsCert: { value: "FILE", text: "PEM certificate, read again when it changes; serves TLS only" },
   tlsKey: { value: "FILE", text: "PEM key of the certificate" },
   tlsClientCa: {
     value: "FILE",
     text: "PEM certificates that sign client certificates, which are then required",
   },
+  tlsClientAuth: {
+    value: "WHETHER",
+    text: "required or optional: must clients show such a certificate? (required)",
+  },
+  tlsMinVersion: { value: "VERSION", text: "oldest version of TLS that is spoken: 1.2 or 1.3" },
   corsOrigin: { value: "LIST|*", text: "origins whose pages may call the service (none)" },
   allowedHosts: {
     value: "LIST|*",

@@ -1,11 +1,11 @@
 import { ByteBudget } from "./http2/byte-budget.ts";
 import type { ListenerLimits } from "./listener/limits.ts";
 import { type Listener, openListener } from "./listener/listener.ts";
-import type { TlsFiles } from "./listener/tls-files.ts";
+import { type TlsFiles, toSecureContextOptions } from "./listener/tls-files.ts";
 import { createRouter, type RouterOptions } from "./router.ts";
 
 export { isLoopback } from "./allowed-hosts.ts";
-export type { TlsFiles };
+export { type TlsFiles, toSecureContextOptions };
 
 export interface WireOptions extends Omit<RouterOptions, "budget"> {
   /** Port 0 picks a free one. */

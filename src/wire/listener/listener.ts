@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
+import type { TLSSocket, Server as TlsServer } from "node:tls";
 import type { Exchange } from "../call/exchange.ts";
 import { ByteBudget } from "../http2/byte-budget.ts";
 import { createHttp2Server } from "../http2/http2-server.ts";
@@ -17,7 +17,7 @@ import { varyingHeader } from "./http2-exchange.ts";
 import { defaultListenerLimits, type ListenerLimits } from "./limits.ts";
 import { OpenConnections } from "./open-connections.ts";
 import { peekPreface } from "./preface.ts";
-import type { TlsFiles } from "./tls-files.ts";
+import { type TlsFiles, toSecureContextOptions } from "./tls-files.ts";
 
 export interface ListenerOptions {
   /** Port 0 picks a free one. */
@@ -40,6 +40,11 @@ export interface Listener {
   readonly address: { readonly host: string; readonly port: number };
   /** Open connections. */
   readonly connections: number;
+  /**
+   * Uses these files for handshakes from now on; open connections keep theirs. Throws when they do not belong together, and
+   * then goes on with the old ones. A port that was opened without TLS, or without a client CA, stays so.
+   */
+  setTls(files: TlsFiles): void;
   /**
    * Stops accepting, closes idle connections at once and lets running calls finish, telling clients that no more are
    * taken. Resolves when all connections are closed; those that still are not after `graceMs` are destroyed.
@@ -103,8 +108,12 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
           serveHttp1();
         }
       });
-    if (tls !== undefined) serve((socket as TLSSocket).alpnProtocol === "h2" ? "h2" : "http/1.1");
-    else peekPreface(socket, limits.prefaceMs, serve, () => onEnded("preface_timeout"));
+    if (tls !== undefined) {
+      if (hasBadCertificate(socket as TLSSocket)) {
+        onEnded("client_certificate_refused");
+        socket.destroy();
+      } else serve((socket as TLSSocket).alpnProtocol === "h2" ? "h2" : "http/1.1");
+    } else peekPreface(socket, limits.prefaceMs, serve, () => onEnded("preface_timeout"));
   }
 
   const isLast = (socket: Socket): boolean => draining || http1.find(socket)?.isOld === true;
@@ -168,6 +177,9 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     get connections() {
       return open.size;
     },
+    setTls(files) {
+      if (tls !== undefined) (server as unknown as TlsServer).setSecureContext(toSecureContextOptions(files));
+    },
     async drain(graceMs) {
       if (draining) return;
       draining = true;
@@ -191,6 +203,11 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       clearTimeout(grace);
     },
   };
+}
+
+/** Where a certificate is optional, Node leaves it to us to refuse one that is not valid. */
+function hasBadCertificate(socket: TLSSocket): boolean {
+  return !socket.authorized && socket.getPeerX509Certificate() !== undefined;
 }
 
 /** What an error of Node's HTTP/1.1 server stands for; undefined when the client has just gone. */

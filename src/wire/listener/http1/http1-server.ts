@@ -2,7 +2,7 @@ import { createServer, type Server, type ServerOptions, ServerResponse } from "n
 import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { ListenerLimits } from "../limits.ts";
-import type { TlsFiles } from "../tls-files.ts";
+import { type TlsFiles, toSecureContextOptions } from "../tls-files.ts";
 
 /** Every HTTP/1.1 response passes through here: the last one also ends the connection. */
 function closingServerResponse(isLast: (socket: Socket) => boolean): typeof ServerResponse {
@@ -51,12 +51,11 @@ export function createHttp1Server(
 }
 
 function toTlsOptions(tls: TlsFiles, limits: ListenerLimits) {
+  const { clientCa, clientCertOptional = false } = tls;
   return {
-    key: tls.key,
-    cert: tls.cert,
-    minVersion: "TLSv1.2" as const,
+    ...toSecureContextOptions(tls),
     handshakeTimeout: limits.prefaceMs,
     ALPNProtocols: ["h2", "http/1.1"],
-    ...(tls.clientCa === undefined ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
+    ...(clientCa !== undefined && { requestCert: true, rejectUnauthorized: !clientCertOptional }),
   };
 }
