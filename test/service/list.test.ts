@@ -4,6 +4,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Entry, ListRequestSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { encodePageToken } from "../../src/service/page-token.ts";
 import { compareUtf8 } from "../store/unicode-keys.ts";
 import { createRandom, seed } from "../support/random.ts";
 import { reasonOf, type Serving, startServing } from "./serving.ts";
@@ -49,6 +50,24 @@ test(`pages never repeat or skip a key that was there all along (seed ${seed})`,
     expect(new Set(listed).size).toBe(listed.length);
     expect(lasting.filter((key) => key.startsWith(prefix) && !listed.includes(key))).toEqual([]);
     expect(listed.every((key) => key.startsWith(prefix))).toBe(true);
+  }
+});
+
+test("a forged page token reaches no key outside of the range of its request", async () => {
+  const { client } = await startServing();
+  for (const key of ["a", "m/1", "m/n/2", "z"]) await client.put({ key });
+  for (const reverse of [false, true]) {
+    for (const delimiter of ["", "/"]) {
+      const request = { prefix: "m/", start: "", end: "", reverse, keysOnly: false, delimiter };
+      const { prefix, start, end, keysOnly } = request;
+      const identity = JSON.stringify([prefix, start, end, reverse, keysOnly, delimiter, "0"]);
+      for (const lastKey of ["a", "z", "A/x", "zz/z/"]) {
+        const pageToken = encodePageToken(identity, { revision: 4, lastKey });
+        const { entries, prefixes } = await client.list({ ...request, pageToken });
+        const names = [...entries.map(({ key }) => key), ...prefixes];
+        expect(names.filter((name) => !name.startsWith("m/"))).toEqual([]);
+      }
+    }
   }
 });
 
