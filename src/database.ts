@@ -28,7 +28,8 @@ import type { KeyRange } from "./store/key-range.ts";
 import { type KeyVersion, keyVersions } from "./store/key-versions.ts";
 import { PastState } from "./store/past.ts";
 import type { Change, State, Store } from "./store/store.ts";
-import { WatchHub, type WatchMessage, type WatchOptions } from "./store/watch/hub.ts";
+import { WatchHub, type WatchOptions } from "./store/watch/hub.ts";
+import type { Watch } from "./store/watch/watch.ts";
 import type { Transaction, TransactionLogger } from "./transaction-log/transaction-logger.ts";
 
 export type { ReadCall, ReadRequirement } from "./committer/freshness.ts";
@@ -55,8 +56,9 @@ export {
 export type { KeyVersion } from "./store/key-versions.ts";
 export type { Change, State } from "./store/store.ts";
 export { textBytes } from "./store/text.ts";
-export type { WatchMessage, WatchOptions } from "./store/watch/hub.ts";
+export type { WatchOptions } from "./store/watch/hub.ts";
 export { type Selector, unite } from "./store/watch/selector.ts";
+export type { Watch, WatchMessage } from "./store/watch/watch.ts";
 export type { TransactionLogger, Value } from "./transaction-log/transaction-logger.ts";
 
 export interface DatabaseOptions {
@@ -243,7 +245,7 @@ export class Database implements State {
   }
 
   /** As `WatchHub.watch`. */
-  watch(options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchMessage, void> {
+  watch(options: WatchOptions, signal: AbortSignal): Watch {
     return this.#hub.watch(options, signal);
   }
 

@@ -6,7 +6,12 @@ import { toConnectError } from "./connect-error.ts";
 export type CallObserver = (milliseconds: number, code: Code | undefined, error: unknown) => void;
 
 type Unary = (request: never, context: HandlerContext) => unknown;
-type Streaming = (request: never, context: HandlerContext) => AsyncIterable<unknown>;
+type Streaming = (request: never, context: HandlerContext) => { [Symbol.asyncIterator](): Messages };
+
+interface Messages extends AsyncIterator<unknown> {
+  /** The next message, if it is there already. Undefined: ask `next`. */
+  ready?(): unknown;
+}
 
 /**
  * Wraps all handlers of a service once, for every protocol: errors become what is sent, and each call is reported to the
@@ -74,6 +79,13 @@ function interceptStreaming(handler: Streaming, observe: CallObserver): Streamin
       return {
         [Symbol.asyncIterator]: () => ({
           next: () => messages.next().then(pass, fail),
+          ready() {
+            try {
+              return messages.ready?.();
+            } catch (error) {
+              return fail(error);
+            }
+          },
           async return() {
             succeed();
             await messages.return?.();

@@ -12,6 +12,7 @@ import {
   type Entry,
   type Selector,
   unite,
+  type Watch,
   type WatchMessage,
   type WatchOptions,
 } from "../database.ts";
@@ -55,18 +56,28 @@ function checkSelector({ key, prefix, keys, prefixes }: WatchRequest, limits: Wa
   return unite(allKeys, allPrefixes);
 }
 
+/** The responses of a watch, some of which are often there at once. */
+interface WatchResponses extends AsyncIterator<WatchResponse, void> {
+  /** As `Watch.ready`. */
+  ready(): WatchResponse | undefined;
+}
+
 /** Each message as a response. Not an async generator: with many watchers that would double the cost of a message. */
 export function toWatchResponses(
-  messages: AsyncGenerator<WatchMessage, void>,
+  watch: Watch,
   { previous, keysOnly }: Pick<WatchRequest, "previous" | "keysOnly">,
-): AsyncIterable<WatchResponse> {
+): { [Symbol.asyncIterator](): WatchResponses } {
   const form = forms[`${previous}-${keysOnly}`];
   const toResult = (result: IteratorResult<WatchMessage, void>): IteratorResult<WatchResponse, void> =>
     result.done === true ? result : { done: false, value: toWatchResponse(result.value, form) };
   return {
     [Symbol.asyncIterator]: () => ({
-      next: () => messages.next().then(toResult),
-      return: () => messages.return().then(toResult),
+      next: () => watch.next().then(toResult),
+      ready() {
+        const message = watch.ready();
+        return message && toWatchResponse(message, form);
+      },
+      return: () => watch.return().then(toResult),
     }),
   };
 }

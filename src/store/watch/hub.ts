@@ -9,6 +9,7 @@ import type { ReadonlyStore } from "../store.ts";
 import { WatchBytes, WatchQueue } from "./queue.ts";
 import { createMatcher, rangesOf, type Selector, selectorBytes } from "./selector.ts";
 import { select, WatchTopics } from "./topics.ts";
+import { LiveWatch, Watch, type WatchMessage } from "./watch.ts";
 
 export interface WatchOptions {
   readonly selector: Selector;
@@ -18,15 +19,6 @@ export interface WatchOptions {
   readonly includeExisting: boolean;
   /** Change sets have the entries before the changes. */
   readonly previous: boolean;
-}
-
-/** One message to a watcher. All that matches up to `resumeRevision`, if it is there, has been delivered with it. */
-export interface WatchMessage {
-  readonly revision: number;
-  readonly resumeRevision?: number;
-  readonly set?: ChangeSet;
-  readonly existing?: readonly Entry[];
-  readonly existingEnd?: boolean;
 }
 
 type WatchLimits = Pick<
@@ -96,12 +88,17 @@ export class WatchHub {
   }
 
   /**
-   * The first message comes at once and carries the store's revision. Ends quietly when the signal aborts. Throws
-   * REVISION_COMPACTED when the history does not reach back to startRevision, OVERLOADED when the keys and prefixes of all
-   * watches are too much, WATCHER_TOO_SLOW when the reader is cut
-   * off, and what the hub is closed with; the last two name the revision to resume from.
+   * The first message comes at once and carries the store's revision. Ends quietly when the signal aborts. `next` rejects
+   * with REVISION_COMPACTED when the history does not reach back to startRevision, OVERLOADED when the keys and prefixes of
+   * all watches are too much, WATCHER_TOO_SLOW when the reader is cut off, and what the hub is closed with; the last two name
+   * the revision to resume from.
    */
-  async *watch(options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchMessage, void> {
+  watch(options: WatchOptions, signal: AbortSignal): Watch {
+    return new Watch(this.#open(options, signal));
+  }
+
+  /** Subscribes, and delivers what comes before the changes that are still to happen. */
+  async *#open(options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchMessage, LiveWatch> {
     const { selector, startRevision, includeExisting } = options;
     // The snapshot keeps entries that are gone, too: they count as waiting, once for all watchers.
     const topics = options.previous || includeExisting ? this.#topicsWithPrevious : this.#topics;
@@ -118,22 +115,24 @@ export class WatchHub {
           onTooLarge: () => queue.end("too-slow"),
         })
       : undefined;
+    const cancel = () => queue.end("canceled");
     const queue = new WatchQueue(this.#limits.watchQueueBytesMax, this.#watchBytes, () => {
       // Here and not in the end of the generator: one that nobody reads any more may never get there.
       this.#queues.delete(queue);
       this.#watchBytes.addSelector(-bytes);
       topics.delete(selector, queue);
       snapshot?.release();
+      signal.removeEventListener("abort", cancel);
     });
     this.#queues.add(queue);
     this.#watchBytes.addSelector(bytes);
     const subscribe = () => {
       if (queue.ended === undefined) topics.add(selector, queue);
     };
-    const cancel = () => queue.end("canceled");
     signal.addEventListener("abort", cancel);
     if (signal.aborted) cancel();
     if (this.#closed !== undefined) queue.end("closed");
+    let isOpen = false;
     try {
       let resumeRevision = startRevision ?? revision;
       const past = startRevision !== undefined && startRevision < revision;
@@ -141,23 +140,11 @@ export class WatchHub {
       yield includeExisting ? { revision } : { revision, resumeRevision };
       if (past) resumeRevision = yield* this.#past(selector, startRevision, queue, subscribe);
       if (snapshot !== undefined) resumeRevision = yield* this.#existing(selector, snapshot, queue);
-      // Not in a generator of its own: each one that a message passes through costs as much as all the rest.
-      for (;;) {
-        await queue.wait();
-        if (queue.ended === "canceled") return;
-        if (queue.ended !== undefined) throw this.#endError(queue.ended, resumeRevision);
-        const set = queue.take();
-        if (set === undefined) {
-          resumeRevision = Math.max(resumeRevision, this.#store.revision);
-          yield { revision: this.#store.revision, resumeRevision };
-        } else if (set.revision > resumeRevision) {
-          resumeRevision = set.revision;
-          yield { revision: resumeRevision, resumeRevision, set };
-        }
-      }
+      isOpen = true;
+      const endError = this.#endError.bind(this);
+      return new LiveWatch({ queue, store: this.#store, resumeRevision, endError });
     } finally {
-      signal.removeEventListener("abort", cancel);
-      queue.end("canceled");
+      if (!isOpen) cancel();
     }
   }
 

@@ -60,6 +60,10 @@ export class WatchQueue {
     return this.#ended;
   }
 
+  get isEmpty(): boolean {
+    return this.#sets.length === 0;
+  }
+
   /** Bytes of the change sets that wait. */
   get bytes(): number {
     return this.#bytes;
@@ -105,10 +109,10 @@ export class WatchQueue {
     return set;
   }
 
-  /** Resolves when something waits, the queue has ended, or `wake` is called. For one reader. */
-  async wait(): Promise<void> {
-    if (this.#sets.length > 0 || this.#ended !== undefined) return;
-    await new Promise<void>((resolve) => {
+  /** Resolves when something waits, the queue has ended, or `wake` is called; undefined: it does already. For one reader. */
+  wait(): Promise<void> | undefined {
+    if (!this.isEmpty || this.#ended !== undefined) return undefined;
+    return new Promise((resolve) => {
       this.#wake = resolve;
     });
   }

@@ -1,10 +1,11 @@
-import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
+import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import type { MethodEntry } from "../method-table.ts";
 import { type ErrorListeners, toReportedError, wireError } from "../wire-error.ts";
 import { CallContext } from "./call-context.ts";
 import { type Compression, isEncoding } from "./compression.ts";
 import type { BodyReader, Exchange } from "./exchange.ts";
+import { MessageStream } from "./message-stream.ts";
 import { overloaded } from "./overloaded.ts";
 
 const noBytes = Buffer.alloc(0);
@@ -33,7 +34,7 @@ export interface Protocol {
    * Sends the messages of a server-streaming call, and its end. Headers go out with the first message, so that the handler
    * can still set some. Rejects with what the handler threw, unless it has told the client itself.
    */
-  stream?(call: Call, messages: AsyncGenerator<Message, void, undefined>): Promise<void>;
+  stream?(call: Call, messages: MessageStream): Promise<void>;
   /** Sends an error, as the client may see it. The response may have begun. */
   fail(call: Call, error: ConnectError): void;
 }
@@ -182,26 +183,15 @@ export class Call extends CallContext implements BodyReader {
   }
 
   async #stream(request: Message): Promise<void> {
-    if (this.#protocol.stream === undefined) throw new TypeError(`${this.#protocol.name} does not stream`);
-    await this.#protocol.stream(this, this.#messages(request));
-    this.#settled = true;
-  }
-
-  /** Pulls one message at a time. Leaving the loop early ends the call of the handler. */
-  async *#messages(request: Message): AsyncGenerator<Message, void, undefined> {
     const { spec, path } = this.entry;
+    if (this.#protocol.stream === undefined) throw new TypeError(`${this.#protocol.name} does not stream`);
     if (spec.kind !== "server_streaming") throw new TypeError(`${path} is not a server-streaming method`);
-    const messages = spec.impl(request, this)[Symbol.asyncIterator]();
+    const messages = new MessageStream(this, spec.impl(request, this)[Symbol.asyncIterator]());
     try {
-      for (;;) {
-        const next = await this.untilDeadline(messages.next());
-        if (next.done === true) return;
-        yield create(spec.method.output, next.value);
-      }
+      await this.#protocol.stream(this, messages);
     } finally {
-      // A handler that waits for its signal only hears of the end by it; waiting for the handler first would hang.
-      this.finish();
-      messages.return?.().then(undefined, () => {});
+      messages.end();
     }
+    this.#settled = true;
   }
 }

@@ -3,6 +3,7 @@ import type { Message, Registry } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import { endStreamFlag, endStreamToJson } from "@connectrpc/connect/protocol-connect";
 import type { Call } from "../call/call.ts";
+import type { MessageStream } from "../call/message-stream.ts";
 import { toNodeHeaders } from "../call/node-headers.ts";
 import type { RpcProtocol } from "../call/rpc-protocol.ts";
 import { parseConnectTimeout, type Timeout } from "../call/timeouts.ts";
@@ -48,7 +49,7 @@ export class ConnectStreamProtocol implements RpcProtocol, StreamEnds {
     throw new TypeError("this protocol has no unary calls");
   }
 
-  stream(call: Call, messages: AsyncGenerator<Message, void, undefined>): Promise<void> {
+  stream(call: Call, messages: MessageStream): Promise<void> {
     return streamMessages(this, this.#envelopes, call, messages);
   }
 

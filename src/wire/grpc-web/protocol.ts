@@ -3,6 +3,7 @@ import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf"
 import type { ConnectError } from "@connectrpc/connect";
 import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import type { Call } from "../call/call.ts";
+import type { MessageStream } from "../call/message-stream.ts";
 import { toNodeHeaders } from "../call/node-headers.ts";
 import type { RpcProtocol } from "../call/rpc-protocol.ts";
 import { parseGrpcTimeout, type Timeout } from "../call/timeouts.ts";
@@ -62,7 +63,7 @@ export class GrpcWebProtocol implements RpcProtocol, StreamEnds {
     call.exchange.respond(200, this.#headers(call), this.#form.encode(body));
   }
 
-  stream(call: Call, messages: AsyncGenerator<Message, void, undefined>): Promise<void> {
+  stream(call: Call, messages: MessageStream): Promise<void> {
     return streamMessages(this, this.#envelopes, call, messages);
   }
 

@@ -2,6 +2,7 @@ import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf"
 import type { ConnectError } from "@connectrpc/connect";
 import type { Call, Protocol } from "../call/call.ts";
 import type { Encoding } from "../call/compression.ts";
+import type { MessageStream } from "../call/message-stream.ts";
 import { type FlatHeaders, ResponseHeaders } from "../http2/response-headers.ts";
 import type { Stream } from "../http2/stream.ts";
 import type { Http2Exchange } from "../listener/http2-exchange.ts";
@@ -92,7 +93,7 @@ export class GrpcProtocol implements Protocol, StreamEnds {
     stream.end(trailersOk, flatten(responseTrailerIfAny));
   }
 
-  stream(call: Call, messages: AsyncGenerator<Message, void, undefined>): Promise<void> {
+  stream(call: Call, messages: MessageStream): Promise<void> {
     return streamMessages(this, this.#envelopes, call, messages);
   }
 

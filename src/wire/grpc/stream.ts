@@ -1,5 +1,6 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import type { Call } from "../call/call.ts";
+import type { MessageStream } from "../call/message-stream.ts";
 import type { MessageCodec } from "../protobuf/codecs.ts";
 import { encodeMessage } from "./envelope.ts";
 
@@ -39,19 +40,21 @@ export async function streamMessages(
   ends: StreamEnds,
   envelopes: SharedEnvelopes,
   call: Call,
-  messages: AsyncGenerator<Message, void, undefined>,
+  messages: MessageStream,
 ): Promise<void> {
   const { exchange } = call;
   let begun = false;
-  for await (const message of messages) {
+  for (;;) {
+    const message = messages.ready() ?? (await messages.next());
     if (exchange.gone) return;
+    if (message === undefined) break;
     const envelope = envelopes.encode(call, message);
     if (!begun) ends.begin(call);
     begun = true;
     if (!exchange.write(envelope)) await exchange.drained();
     if (exchange.gone) return;
   }
-  if (exchange.gone) return;
+  messages.end();
   if (!begun) ends.begin(call);
   ends.end(call);
 }

@@ -1,5 +1,6 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Call } from "../call/call.ts";
+import type { MessageStream } from "../call/message-stream.ts";
 
 /**
  * Sends the messages of a server-streaming call as one body of bytes; the next one is pulled when the client has taken the
@@ -8,12 +9,12 @@ import type { Call } from "../call/call.ts";
  */
 export async function sendByteStream(
   call: Call,
-  messages: AsyncGenerator<Message, void, undefined>,
+  messages: MessageStream,
   toBytes: (message: Message) => Uint8Array,
 ): Promise<void> {
   const { exchange } = call;
-  let next = await messages.next();
-  if (exchange.gone) return void messages.return();
+  let message = await messages.next();
+  if (exchange.gone) return;
   exchange.begin(200, {
     ...Object.fromEntries(call.responseHeaderIfAny ?? []),
     "content-type": "application/octet-stream",
@@ -21,14 +22,12 @@ export async function sendByteStream(
     "x-content-type-options": "nosniff",
   });
   try {
-    for (; next.done !== true && !exchange.gone; next = await messages.next()) {
-      if (!exchange.write(toBytes(next.value))) await exchange.drained();
+    for (; message !== undefined && !exchange.gone; message = await messages.next()) {
+      if (!exchange.write(toBytes(message))) await exchange.drained();
     }
     if (!exchange.gone) exchange.end();
   } catch (error) {
     exchange.abort();
     throw error;
-  } finally {
-    await messages.return();
   }
 }

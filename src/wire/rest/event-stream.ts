@@ -1,6 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import type { Call } from "../call/call.ts";
+import type { MessageStream } from "../call/message-stream.ts";
 import { toErrorJson } from "./error-response.ts";
 import type { BoundRule } from "./http-rule.ts";
 
@@ -16,7 +17,7 @@ export const everyFifteenSeconds: Heartbeat = (beat) => {
 export interface EventStreamOptions {
   readonly route: BoundRule;
   readonly call: Call;
-  readonly messages: AsyncGenerator<Message, void, undefined>;
+  readonly messages: MessageStream;
   readonly heartbeat: Heartbeat;
   readonly toJson: (message: Message) => string;
   /** What was thrown, as the client may see it. */
@@ -38,8 +39,8 @@ const eventStreamHeaders = {
 export async function streamEvents(options: EventStreamOptions): Promise<void> {
   const { call, messages } = options;
   const { exchange } = call;
-  let next = await messages.next();
-  if (exchange.gone) return void messages.return();
+  let message = await messages.next();
+  if (exchange.gone) return;
   exchange.begin(200, {
     ...Object.fromEntries(call.responseHeaderIfAny ?? []),
     ...eventStreamHeaders,
@@ -50,8 +51,8 @@ export async function streamEvents(options: EventStreamOptions): Promise<void> {
     if (!waiting && !exchange.gone) exchange.write(":\n\n");
   });
   try {
-    for (; next.done !== true; next = await messages.next()) {
-      if (!exchange.write(encodeEvent(next.value, options))) {
+    for (; message !== undefined; message = messages.ready() ?? (await messages.next())) {
+      if (!exchange.write(encodeEvent(message, options))) {
         waiting = true;
         await exchange.drained();
         waiting = false;
@@ -63,7 +64,7 @@ export async function streamEvents(options: EventStreamOptions): Promise<void> {
     if (!exchange.gone) exchange.write(`event: end\ndata: ${end}\n\n`);
   } finally {
     stopBeating();
-    await messages.return();
+    messages.end();
     if (!exchange.gone) exchange.end();
   }
 }

@@ -9,6 +9,7 @@ import {
 import { Code, type ConnectError } from "@connectrpc/connect";
 import type { Call, Protocol } from "../call/call.ts";
 import { respondEncoded } from "../call/content-encoding.ts";
+import type { MessageStream } from "../call/message-stream.ts";
 import type { RequestTarget } from "../call/request-target.ts";
 import type { ListLimits } from "../protobuf/codecs.ts";
 import { toReportedError, wireError } from "../wire-error.ts";
@@ -76,11 +77,8 @@ export class RestProtocol implements Protocol {
     return respondEncoded(exchange, options.compression, status, headers, body);
   }
 
-  async stream(call: Call, messages: AsyncGenerator<Message, void, undefined>): Promise<void> {
-    if (call.exchange.method === "HEAD") {
-      await messages.return();
-      return call.exchange.respond(200, {}, "");
-    }
+  async stream(call: Call, messages: MessageStream): Promise<void> {
+    if (call.exchange.method === "HEAD") return call.exchange.respond(200, {}, "");
     const { streamBytes } = this.#match.route.convention;
     if (streamBytes !== undefined) return sendByteStream(call, messages, streamBytes);
     await streamEvents({

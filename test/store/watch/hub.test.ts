@@ -5,8 +5,9 @@ import { defaultLimits, type Limits } from "../../../src/limits.ts";
 import { createChangeSet } from "../../../src/store/change-set.ts";
 import { History } from "../../../src/store/history.ts";
 import { Store } from "../../../src/store/store.ts";
-import { WatchHub, type WatchMessage, type WatchOptions } from "../../../src/store/watch/hub.ts";
+import { WatchHub, type WatchOptions } from "../../../src/store/watch/hub.ts";
 import { type Selector, unite } from "../../../src/store/watch/selector.ts";
+import type { WatchMessage } from "../../../src/store/watch/watch.ts";
 import type { TransactionEvent } from "../../../src/transaction-log/transaction-logger.ts";
 import { put, remove, touch } from "../store-model.ts";
 

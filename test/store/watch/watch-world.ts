@@ -12,8 +12,9 @@ import { defaultLimits, type Limits } from "../../../src/limits.ts";
 import { createChangeSet } from "../../../src/store/change-set.ts";
 import { History } from "../../../src/store/history.ts";
 import { type Change, Store } from "../../../src/store/store.ts";
-import { WatchHub, type WatchMessage, type WatchOptions } from "../../../src/store/watch/hub.ts";
+import { WatchHub, type WatchOptions } from "../../../src/store/watch/hub.ts";
 import type { Selector } from "../../../src/store/watch/selector.ts";
+import type { Watch, WatchMessage } from "../../../src/store/watch/watch.ts";
 import { MemoryTransactionLogger } from "../../../src/transaction-log/memory/memory-transaction-logger.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
 import type { Random } from "../../support/random.ts";
@@ -173,7 +174,8 @@ export class RandomWatcher implements SeenBy {
     let left = this.#random.chance(0.3) ? Number.POSITIVE_INFINITY : this.#random.below(200);
     const aborts = this.#random.chance(0.5);
     try {
-      for await (const message of hub.watch(options, controller.signal)) {
+      const watch = hub.watch(options, controller.signal);
+      for await (const message of this.#random.chance(0.5) ? watch : readEagerly(watch)) {
         session.messages.push(toSeenMessage(message, true));
         this.#resumeRevision = message.resumeRevision ?? this.#resumeRevision;
         if (isAtEnd()) return;
@@ -205,5 +207,22 @@ export class RandomWatcher implements SeenBy {
 
   #count(end: string): void {
     this.ends.set(end, (this.ends.get(end) ?? 0) + 1);
+  }
+}
+
+/** Reads as the wire does: waits only when nothing is there. */
+async function* readEagerly(watch: Watch): AsyncGenerator<WatchMessage, void> {
+  try {
+    for (;;) {
+      const ready = watch.ready();
+      if (ready !== undefined) yield ready;
+      else {
+        const { done, value } = await watch.next();
+        if (done === true) return;
+        yield value;
+      }
+    }
+  } finally {
+    await watch.return();
   }
 }
