@@ -113,6 +113,46 @@ describe("a database that went back in time", () => {
   });
 });
 
+describe("a batch that nobody was told of and that a failover dropped", () => {
+  const drop = () =>
+    sql("DELETE FROM duetkv.transactions WHERE last > 6; DELETE FROM duetkv.batches WHERE last > 6");
+  const append = async (count: number) => {
+    const other = await openLogger(url);
+    await other.append(6, simples(7, count));
+    await other.close();
+  };
+
+  it("is forgotten when only its sequence was seen", async () => {
+    await append(1);
+    expect(await log.latestSequence()).toBe(7);
+    await drop();
+    expect(await log.latestSequence()).toBe(6);
+    expect(await log.append(6, [simple(7)])).toEqual({ appended: true });
+    expect(await readAll(log)).toEqual(simples(1, 7));
+    expect(log.fault).toBeUndefined();
+  });
+
+  it("is forgotten also when another one is in its place", async () => {
+    await append(1);
+    expect(await log.latestSequence()).toBe(7);
+    await drop();
+    await append(2);
+    expect(await log.latestSequence()).toBe(8);
+    expect(await readAll(log)).toEqual(simples(1, 8));
+  });
+
+  const reads: readonly (readonly [string, () => Promise<unknown>])[] = [
+    ["read", () => readAll(log)],
+    ["followed", () => log.follow(6, new AbortController().signal)[Symbol.asyncIterator]().next()],
+  ];
+  it.each(reads)("is missed when it was %s", async (_, read) => {
+    await append(1);
+    await read();
+    await drop();
+    await expect(log.latestSequence()).rejects.toMatchObject({ reason: "DATABASE_WENT_BACK_IN_TIME" });
+  });
+});
+
 describe("a damaged log", () => {
   beforeEach(async () => {
     for (let sequence = 7; sequence <= 9; sequence++) await log.append(sequence - 1, [simple(sequence)]);

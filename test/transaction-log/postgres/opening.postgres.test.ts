@@ -108,6 +108,29 @@ describe("opening a log", () => {
     await (await openLogger(restricted)).close();
   });
 
+  it("names the GRANT to run to a role that may not execute the function that followers call", async () => {
+    const url = await server.createDatabase();
+    await (await openLogger(url)).close();
+    const called =
+      "SELECT oid::regprocedure::text AS name FROM pg_proc WHERE proname = 'pg_logical_emit_message'";
+    const functions = await server.query(url, called);
+    for (const text of [
+      "CREATE ROLE follower LOGIN",
+      "GRANT USAGE ON SCHEMA duetkv TO follower",
+      "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA duetkv TO follower",
+      ...functions.map(({ name }) => `REVOKE EXECUTE ON FUNCTION ${name} FROM PUBLIC`),
+    ]) {
+      await server.query(url, text);
+    }
+    const restricted = server.url(new URL(url).pathname.slice(1), "follower");
+    const error = await failureOf(openLogger(restricted));
+    expect(error.reason).toBe("LOG_UNAVAILABLE");
+    expect(error.message).toContain('the role "follower" lacks EXECUTE on pg_logical_emit_message(');
+    const [, run = ""] = error.message.split("; run: ");
+    await server.query(url, run);
+    await (await openLogger(restricted)).close();
+  });
+
   it("names the role in the GRANT statement as it is, even if it is called like the schema", async () => {
     const url = await server.createDatabase();
     await (await openLogger(url, { deployment: "shop" })).close();

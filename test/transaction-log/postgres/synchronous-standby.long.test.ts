@@ -121,6 +121,29 @@ describe("a batch whose wait for the synchronous standby was cut", () => {
     },
   );
 
+  it("is forgotten by a replica that has seen it, when a promotion drops it", async () => {
+    const options = { outcomeMs: 500, statementTimeoutMs: 1_000, heartbeatMs: 100 };
+    const log = await open(url, options);
+    await log.append(0, [simple(1)]);
+    const both = url.replace(/@[^/]*/, `@127.0.0.1:${pair.primary.port},127.0.0.1:${pair.standby.port}`);
+    const reader = await Replica.open(both, "reader", { ...options, leavingMs: 100, listen: false });
+    pair.link.freeze();
+    const appending = log.append(1, [simple(2)]);
+    appending.catch(() => {});
+    await queryPrimary(`SELECT pg_terminate_backend(${await pair.waitingBackend()})`);
+    await until(async () => (await batchesOnPrimary()) === 2);
+    // Refused or not, this looks at the end of the log.
+    await reader.log.latestSequence().catch(() => {});
+    await expect(appending).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+    await pair.primary.kill();
+    await pair.promote();
+    await until(() => reader.write(1));
+    expect(reader.applied.map(({ sequence }) => sequence)).toEqual([1, 2]);
+    expect(marksOf(await readAll(await open(onStandby())))).toEqual(marksOf(reader.applied));
+    await reader.close();
+    await pair.primary.restart();
+  });
+
   it.each(endings)("is applied by other replicas once the standby has it, although %s", async (_, end) => {
     const options = { outcomeMs: 60_000, statementTimeoutMs: 1_000, heartbeatMs: 100, leavingMs: 100 };
     const log = await open(url, options);

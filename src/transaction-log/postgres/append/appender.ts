@@ -127,6 +127,7 @@ export class Appender {
       settle(appended === true);
       if (appended === true) {
         history.advance(batch);
+        history.prove(batch);
         onAppended();
       }
     }

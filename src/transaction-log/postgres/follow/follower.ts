@@ -78,6 +78,7 @@ export class Follower {
         readNewest(connection, start, anchor, limits),
       );
       if (!history.learn(page.header, anchor)) continue;
+      history.prove(page.header);
       if (page.header.horizon > start) return this.#passed(start, page.header.horizon);
       // What the logger has appended itself in between is not read.
       const reader = this.#reader?.position === start ? this.#reader : new PieceReader(start, 0);

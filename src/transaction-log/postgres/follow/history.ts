@@ -44,12 +44,15 @@ export function decodeHeader(row: HeaderRow): Header {
 
 /**
  * The past of the log as this process has read it. Each query of the header checks whether the newest known position is
- * still in the database. If it is not, the database was restored or lost commits in a failover, and there are two
- * histories. Then, and when compaction has dropped events that this process has not read, the log is not used any more.
+ * still in the database. If it is not, the database was restored or lost commits in a failover. It may lose a batch that
+ * no standby has and that nobody has read or was told of. If it has lost more, there are two histories. Then, and when
+ * compaction has dropped events that this process has not read, the log is not used any more.
  */
 export class History {
   readonly #id: string;
   #seen: Position;
+  /** Everything that was read or acknowledged is at or before this position. */
+  #proven: Position;
   #horizon: number;
   #fault: DuetError | undefined;
   /** Called when `seen` advances and when `fault` is set. */
@@ -58,6 +61,7 @@ export class History {
   constructor({ history, sequence, batch, horizon }: Header) {
     this.#id = history;
     this.#seen = { sequence, batch };
+    this.#proven = this.#seen;
     this.#horizon = horizon;
   }
 
@@ -81,16 +85,20 @@ export class History {
   }
 
   /**
-   * Takes over the header of a query with `anchor`. Returns false when the header proves nothing, because `seen` has
-   * advanced since the query began: query again. Throws `fault`.
+   * Takes over the header of a query with `anchor`, which was `seen`. Returns false when the header says nothing about
+   * `seen`, which has changed since the query began or changes now: query again. Throws `fault`.
    */
   learn(header: Header, anchor: Position): boolean {
     if (this.#fault) throw this.#fault;
     const compacted = header.horizon > anchor.sequence;
     if (header.history !== this.#id) throw this.#fail(wentBack("it contains another log"));
     if (compacted || !header.anchored) {
-      if (anchor.sequence !== this.#seen.sequence) return false;
+      if (anchor !== this.#seen) return false;
       if (compacted) throw this.outrun(anchor.sequence, header.horizon);
+      if (anchor !== this.#proven) {
+        this.#seen = this.#proven;
+        return false;
+      }
       throw this.#fail(wentBack(`it ends at ${header.sequence} without sequence ${anchor.sequence}`));
     }
     if (header.sequence < anchor.sequence) {
@@ -106,6 +114,16 @@ export class History {
     if (sequence <= this.#seen.sequence) return;
     this.#seen = { sequence, batch };
     this.onAdvance();
+  }
+
+  /**
+   * Called when the synchronous standby has everything up to `seen`, or up to an earlier position, and before anything of
+   * it is read or acknowledged.
+   */
+  prove(position: Position): void {
+    if (position.sequence <= this.#proven.sequence) return;
+    // The same object, where it is the same position.
+    this.#proven = position.batch === this.#seen.batch ? this.#seen : position;
   }
 
   /** Sets and returns the fault of a reader at `after` when events up to `horizon` may have been dropped. */

@@ -26,6 +26,7 @@ export async function* replay(
     const header = await beginSnapshot(connection, history);
     const { horizon, sequence } = header;
     await connections.withConnection((other) => other.query({ text: `SELECT ${standbyProof}` }));
+    history.prove(header);
     if (after > 0 && after < horizon) {
       throw new DuetError("LOG_CORRUPT", `the log was compacted up to ${horizon}, beyond sequence ${after}`);
     }
