@@ -1,7 +1,7 @@
 import { DuetError } from "../../errors.ts";
 import { type LogSink, silentSink } from "../log-sink.ts";
 import type { Transaction } from "../transaction-logger.ts";
-import { snapshotName, temporaryName } from "./file-names.ts";
+import { segmentName, snapshotName, temporaryName } from "./file-names.ts";
 import { closeQuietly, type FileSystem } from "./file-system.ts";
 import { lockDirectory } from "./lock.ts";
 import { LogDirectory } from "./log-directory.ts";
@@ -20,7 +20,7 @@ export interface RestoreFileLogOptions {
 /**
  * Makes a new log that begins at `horizon` with what `transactions` hold, in order of sequence, as if a compaction had left
  * it. Rejects with LOG_NOT_EMPTY when there is a log that has ever been written to, with what `transactions` throw, and as
- * opening a log does; nothing was changed then. After a crash at the end the log may be LOG_CORRUPT: empty the directory.
+ * opening a log does; the log is as empty as before then. After a crash at the end it may be LOG_CORRUPT: empty the directory.
  */
 export async function restoreFileLog(
   { directory: path, log: sink = silentSink, fileSystem = nodeFileSystem }: RestoreFileLogOptions,
@@ -44,7 +44,7 @@ export async function restoreFileLog(
 }
 
 async function restoreInto(
-  { files, spare }: OpenedLog,
+  { files, spare, sink }: OpenedLog,
   horizon: number,
   transactions: AsyncIterable<Transaction>,
 ): Promise<void> {
@@ -67,13 +67,17 @@ async function restoreInto(
     await directory.remove(temporary).catch(() => {});
     throw error;
   }
-  await directory.rename(temporary, name);
-  await directory.sync();
-  const next = await createSegment(directory, spare, {
-    logId,
-    firstSequence: horizon + 1,
-    previousChecksum: 0,
+  const firstSequence = horizon + 1;
+  try {
+    await directory.rename(temporary, name);
+    await directory.sync();
+    const next = await createSegment(directory, spare, { logId, firstSequence, previousChecksum: 0 });
+    await closeQuietly(next.file);
+  } catch (error) {
+    await directory.removeDurably([temporary, segmentName(firstSequence), name]).catch(() => {});
+    throw error;
+  }
+  await directory.removeDurably([active.name]).catch((error: unknown) => {
+    sink.warn({ err: error, file: active.name }, "empty segment not removed; the next start tries again");
   });
-  await closeQuietly(next.file);
-  await directory.removeDurably([active.name]);
 }
