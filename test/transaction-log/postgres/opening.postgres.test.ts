@@ -118,7 +118,7 @@ describe("opening a log", () => {
       "CREATE ROLE follower LOGIN",
       "GRANT USAGE ON SCHEMA duetkv TO follower",
       "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA duetkv TO follower",
-      ...functions.map(({ name }) => `REVOKE EXECUTE ON FUNCTION ${name} FROM PUBLIC`),
+      ...functions.map(({ name }) => `REVOKE EXECUTE ON FUNCTION ${String(name)} FROM PUBLIC`),
     ]) {
       await server.query(url, text);
     }
