@@ -40,7 +40,7 @@ async function writeAll(database: Database, value: () => string): Promise<void> 
       database.commit({
         checks: [],
         mutations: [{ type: "put", key, value: value(), ttlMs: 0 }],
-        request: undefined,
+        requestId: undefined,
       }),
     );
     await Promise.all(writes);

@@ -20,7 +20,7 @@ async function measure(value: string): Promise<number> {
   let key = 0;
   const put = () => {
     const mutation = { type: "put", key: `key ${key++ % keys}`, value, ttlMs: 0 } as const;
-    return database.commit({ checks: [], mutations: [mutation], request: undefined });
+    return database.commit({ checks: [], mutations: [mutation], requestId: undefined });
   };
   const putMany = async (count: number) => {
     for (let batch = 0; batch < count; batch++) await Promise.all(Array.from({ length: batchSize }, put));

@@ -40,7 +40,6 @@ export type {
   Operation,
   Outcome,
 } from "./committer/operation.ts";
-export { digestOperation } from "./committer/request-digest.ts";
 export type { DatabaseStatus, Replica } from "./database-status.ts";
 export type { ChangeSet } from "./store/change-set.ts";
 export { type Entry, type EntryHead, entryOverheadBytes, valueBytes } from "./store/entry.ts";

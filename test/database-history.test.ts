@@ -68,7 +68,7 @@ async function write(database: Database, model: Model, random: Random): Promise<
 }
 
 async function commit(database: Database, model: Model, mutations: readonly Mutation[]): Promise<void> {
-  const { revision } = await database.commit({ checks: [], mutations, request: undefined });
+  const { revision } = await database.commit({ checks: [], mutations, requestId: undefined });
   const entries = mutations.map(({ key }) => database.get(key));
   model.apply(revision, mutations, entries);
 }

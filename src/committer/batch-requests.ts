@@ -1,21 +1,21 @@
 import { DuetError } from "../errors.ts";
-import { requestTime } from "../transaction-log/request-time.ts";
+import {
+  decodeRequestRecord,
+  encodeRequestRecord,
+  requestTime,
+} from "../transaction-log/codec/request-record.ts";
 import type { RequestRecord, RequestResult } from "../transaction-log/transaction-logger.ts";
-import type { MutationResult, Operation, OperationRequest, Outcome } from "./operation.ts";
+import type { MutationResult, Operation, Outcome } from "./operation.ts";
+import { digestOperation } from "./request-digest.ts";
 import { type RequestIndex, requestBytesMax, requestIdValidMs } from "./request-index.ts";
-
-interface OwnRequest {
-  readonly digest: string;
-  readonly outcome: Outcome;
-}
+import { RequestTable } from "./request-table.ts";
 
 /** What the operations of one batch must know of request ids: of those that have succeeded, and of the batch's own. */
 export class BatchRequests {
   readonly #index: RequestIndex;
   readonly #bytesMax: number;
   readonly #time: number;
-  #own: Map<string, OwnRequest> | undefined;
-  #bytes = 0;
+  #own: RequestTable | undefined;
 
   /** `time` is that of the batch, `bytesMax` what the index may occupy. */
   constructor(index: RequestIndex, bytesMax: number, time: number) {
@@ -29,31 +29,31 @@ export class BatchRequests {
    * The outcome of the first operation with the same id and content; undefined when there was none that succeeded. Throws
    * REQUEST_ID_EXPIRED, REQUEST_ID_INVALID, REQUEST_ID_REUSED or RATE_LIMITED.
    */
-  find({ id, digest }: OperationRequest, { mutations }: Operation): Outcome | undefined {
+  find(id: Uint8Array, { checks, mutations }: Operation): Outcome | undefined {
     // Before anything is looked up, so that it does not depend on what has been forgotten by now.
     this.#checkTime(id);
-    const earlier = this.#own?.get(id) ?? this.#index.find(id);
+    const earlier = this.#own?.find(id) ?? this.#index.find(id);
     if (earlier === undefined) {
       this.#checkRoom(mutations.length);
       return undefined;
     }
-    if (earlier.digest !== digest) {
+    const { revision, record } = earlier;
+    const { digest, results } = decodeRequestRecord(record);
+    if (!digestOperation(checks, mutations).equals(digest)) {
       throw new DuetError("REQUEST_ID_REUSED", "the request id was used for a request with other content");
     }
-    if ("outcome" in earlier) return earlier.outcome;
-    const { revision, results } = earlier;
     return { revision, results: mutations.map(({ key }, index) => toMutationResult(key, results[index])) };
   }
 
   /** Remembers an operation of the batch. Returns what is to be logged of it. */
-  add({ id, digest }: OperationRequest, outcome: Outcome): RequestRecord {
-    this.#own ??= new Map();
-    this.#own.set(id, { digest, outcome });
-    this.#bytes += requestBytesMax(outcome.results.length);
-    return { id, digest, results: outcome.results.map(toRequestResult) };
+  add(id: Uint8Array, { checks, mutations }: Operation, { revision, results }: Outcome): RequestRecord {
+    const record = encodeRequestRecord({ id, digest: digestOperation(checks, mutations), results });
+    this.#own ??= new RequestTable();
+    this.#own.add(record, revision);
+    return record;
   }
 
-  #checkTime(id: string): void {
+  #checkTime(id: Uint8Array): void {
     const ahead = requestTime(id) - this.#time;
     if (ahead < -requestIdValidMs) {
       throw new DuetError(
@@ -70,7 +70,8 @@ export class BatchRequests {
   }
 
   #checkRoom(mutations: number): void {
-    if (this.#index.bytes + this.#bytes + requestBytesMax(mutations) <= this.#bytesMax) return;
+    const ownBytes = this.#own?.bytes ?? 0;
+    if (this.#index.bytes + ownBytes + requestBytesMax(mutations) <= this.#bytesMax) return;
     throw new DuetError(
       "RATE_LIMITED",
       `${this.#index.size} request ids of the last minutes take ${this.#index.bytes} bytes; the limit is ${this.#bytesMax} (--request-ids-bytes-max). Try again later, or without request_id`,
@@ -78,14 +79,7 @@ export class BatchRequests {
   }
 }
 
-function toRequestResult({ entry, deleted }: MutationResult): RequestResult {
-  if (entry === undefined) return { type: "delete", deleted };
-  const { revision, createRevision, version, updateTime, expireTime } = entry;
-  return { type: "entry", revision, createRevision, version, updateTime, expireTime };
-}
-
 function toMutationResult(key: string, result: RequestResult | undefined): MutationResult {
-  if (result?.type !== "entry") return { entry: undefined, deleted: result?.deleted ?? false };
-  const { type: _type, ...numbers } = result;
-  return { entry: { key, ...numbers }, deleted: false };
+  const entry = result?.entry;
+  return { entry: entry && { key, ...entry }, deleted: result?.deleted ?? false };
 }

@@ -58,12 +58,13 @@ export class Batch {
    * operation then has no part in the batch.
    */
   evaluate(operation: Operation): Outcome {
-    const { request } = operation;
-    const earlier = request && this.#requests.find(request, operation);
+    const { requestId } = operation;
+    const earlier = requestId && this.#requests.find(requestId, operation);
     return earlier ?? this.#execute(operation);
   }
 
-  #execute({ checks, mutations, request }: Operation): Outcome {
+  #execute(operation: Operation): Outcome {
+    const { checks, mutations, requestId } = operation;
     checks.forEach((check, index) => {
       this.#verify(check, index);
     });
@@ -94,15 +95,15 @@ export class Batch {
     }
     this.#checkRoom(growth, added);
     if (this.#putRefusal && events.some(({ type }) => type !== "delete")) throw this.#putRefusal;
-    if (events.length === 0 && request === undefined) return { revision: this.#revision, results };
+    if (events.length === 0 && requestId === undefined) return { revision: this.#revision, results };
     this.#bytes += growth;
     this.#size += added;
     events.forEach(({ key }, index) => {
       this.#pending.set(key, entries[index]);
     });
     const outcome = { revision: sequence, results };
-    const record = request && this.#requests.add(request, outcome);
-    this.transactions.push({ sequence, time: this.#time, events, request: record });
+    const request = requestId && this.#requests.add(requestId, operation, outcome);
+    this.transactions.push({ sequence, time: this.#time, events, request });
     this.entries.push(entries);
     return outcome;
   }

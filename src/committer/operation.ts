@@ -32,20 +32,15 @@ export type Mutation =
       readonly ttlMs: number;
     };
 
-/** Makes it safe to repeat an operation: a repeat with the same id and digest has the outcome of the first that succeeded. */
-export interface OperationRequest {
-  /** UUIDv7, 32 hexadecimal digits. */
-  readonly id: string;
-  /** `digestOperation` of the checks and mutations. */
-  readonly digest: string;
-}
-
 /** If all checks hold, all mutations happen at one revision; otherwise none. No key is mutated twice. */
 export interface Operation {
   readonly checks: readonly Check[];
   readonly mutations: readonly Mutation[];
-  /** undefined: it is not remembered. */
-  readonly request: OperationRequest | undefined;
+  /**
+   * UUIDv7, 16 bytes. It makes it safe to repeat the operation: one with the same id and content has the outcome of the
+   * first that succeeded. undefined: it is not remembered.
+   */
+  readonly requestId: Uint8Array | undefined;
 }
 
 /** What became of one mutation. */
@@ -57,7 +52,7 @@ export interface MutationResult {
 }
 
 export interface Outcome {
-  /** The revision that the operation made; if it changed nothing and has no request, that of the state which it saw. */
+  /** The revision that the operation made; if it changed nothing and has no request id, that of the state which it saw. */
   readonly revision: number;
   /** One for each mutation. */
   readonly results: readonly MutationResult[];

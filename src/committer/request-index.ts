@@ -1,38 +1,21 @@
-import { requestTime } from "../transaction-log/request-time.ts";
-import type { RequestRecord, RequestResult, Transaction } from "../transaction-log/transaction-logger.ts";
+import { requestRecordBytesMax, requestTime } from "../transaction-log/codec/request-record.ts";
+import type { Transaction } from "../transaction-log/transaction-logger.ts";
+import { digestBytes } from "./request-digest.ts";
+import { type RememberedRequest, RequestTable, recordBytes } from "./request-table.ts";
 
 /** A request id is valid while the time in it is at most this far from that of the log, before or after, in milliseconds. */
 export const requestIdValidMs = 10 * 60_000;
 
-/** What a request that has succeeded returned. */
-export interface RememberedRequest {
-  readonly revision: number;
-  /** `RequestRecord.digest`. */
-  readonly digest: string;
-  readonly results: readonly RequestResult[];
-}
-
-interface Span {
-  /** By id. */
-  readonly requests: Map<string, string>;
-  bytes: number;
-}
-
 /** Ids whose times are in the same span of so many milliseconds are forgotten together. */
 const spanMs = 10_000;
-
-/** What a remembered request occupies beside its text: the id, the header of the text, and places in a map that grows. */
-const requestOverheadBytes = 168;
 
 /**
  * The requests with an id that have succeeded, as long as their ids are valid. All replicas remember the same, because
  * all of it comes from the log: of each transaction with a request record, in order, whoever appended it.
- *
- * A request is kept as one short text, its id, digest and results; objects would take three times as much.
  */
 export class RequestIndex {
   /** By the span in which the time of the id is. */
-  readonly #spans = new Map<number, Span>();
+  readonly #spans = new Map<number, RequestTable>();
   readonly #onForgotten: (bytes: number) => void;
   #bytes = 0;
   #size = 0;
@@ -65,9 +48,9 @@ export class RequestIndex {
     return this.#newest - requestIdValidMs;
   }
 
-  find(id: string): RememberedRequest | undefined {
-    const packed = this.#spans.get(spanOf(id))?.requests.get(id);
-    return packed === undefined ? undefined : unpack(packed);
+  /** `id` is a UUIDv7 of 16 bytes. */
+  find(id: Uint8Array): RememberedRequest | undefined {
+    return this.#spans.get(spanOf(id))?.find(id);
   }
 
   /** Called once for each transaction, in order, right after the store has applied it. */
@@ -75,18 +58,16 @@ export class RequestIndex {
     this.forgetInvalid(time);
     if (request === undefined) return;
     this.#newest = Math.max(this.#newest, time);
-    const number = spanOf(request.id);
+    const number = spanOf(request);
     let span = this.#spans.get(number);
     if (span === undefined) {
-      span = { requests: new Map(), bytes: 0 };
+      span = new RequestTable();
       this.#spans.set(number, span);
       this.#forgetTime = Math.min(this.#forgetTime, endOf(number));
     }
-    const packed = pack(sequence, request);
-    const bytes = requestOverheadBytes + packed.length;
-    span.requests.set(request.id, packed);
-    span.bytes += bytes;
-    this.#bytes += bytes;
+    const before = span.bytes;
+    span.add(request, sequence);
+    this.#bytes += span.bytes - before;
     this.#size++;
   }
 
@@ -94,12 +75,12 @@ export class RequestIndex {
   forgetInvalid(time: number): void {
     if (time < this.#forgetTime || this.#spans.size === 0) return;
     this.#forgetTime = Number.POSITIVE_INFINITY;
-    for (const [number, { requests, bytes }] of this.#spans) {
+    for (const [number, { size, bytes }] of this.#spans) {
       if (time < endOf(number)) {
         this.#forgetTime = Math.min(this.#forgetTime, endOf(number));
       } else {
         this.#spans.delete(number);
-        this.#size -= requests.size;
+        this.#size -= size;
         this.#bytes -= bytes;
         this.#onForgotten(bytes);
       }
@@ -109,10 +90,10 @@ export class RequestIndex {
 
 /** The most that a request with so many mutations will occupy. */
 export function requestBytesMax(mutations: number): number {
-  return requestOverheadBytes + 128 + mutations * 84;
+  return recordBytes(requestRecordBytesMax(digestBytes, mutations));
 }
 
-function spanOf(id: string): number {
+function spanOf(id: Uint8Array): number {
   return Math.floor(requestTime(id) / spanMs);
 }
 
@@ -120,25 +101,3 @@ function spanOf(id: string): number {
 function endOf(span: number): number {
   return (span + 1) * spanMs + requestIdValidMs;
 }
-
-/** Results as numbers: 0 or 1 of a delete, the five of an entry. */
-function pack(sequence: number, { digest, results }: RequestRecord): string {
-  const packed = results.map((result) =>
-    result.type === "delete"
-      ? Number(result.deleted)
-      : [result.revision, result.createRevision, result.version, result.updateTime, result.expireTime],
-  );
-  return JSON.stringify([digest, sequence, packed]);
-}
-
-function unpack(text: string): RememberedRequest {
-  const [digest, revision, packed] = JSON.parse(text) as [string, number, (number | EntryNumbers)[]];
-  const results = packed.map((result): RequestResult => {
-    if (typeof result === "number") return { type: "delete", deleted: result === 1 };
-    const [entryRevision, createRevision, version, updateTime, expireTime] = result;
-    return { type: "entry", revision: entryRevision, createRevision, version, updateTime, expireTime };
-  });
-  return { revision, digest, results };
-}
-
-type EntryNumbers = readonly [number, number, number, number, number];

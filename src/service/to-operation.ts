@@ -1,7 +1,5 @@
-import { type Check, digestOperation, type Mutation, type Operation } from "../database.ts";
+import type { Check, Mutation, Operation } from "../database.ts";
 import { DuetError } from "../errors.ts";
-
-const idBytes = Buffer.alloc(16);
 
 /** The operation that a request asks for. `requestId` is empty when it has none. Throws REQUEST_ID_INVALID. */
 export function toOperation(
@@ -9,13 +7,11 @@ export function toOperation(
   mutations: readonly Mutation[],
   requestId: Uint8Array,
 ): Operation {
-  if (requestId.length === 0) return { checks, mutations, request: undefined };
+  if (requestId.length === 0) return { checks, mutations, requestId: undefined };
   if (!isUuid7(requestId)) {
     throw new DuetError("REQUEST_ID_INVALID", "the request id is not a UUIDv7 of 16 bytes");
   }
-  idBytes.set(requestId);
-  const id = idBytes.toString("hex");
-  return { checks, mutations, request: { id, digest: digestOperation(checks, mutations) } };
+  return { checks, mutations, requestId };
 }
 
 /** RFC 9562, section 5.7: the version is in the first bits of byte 6, the variant in those of byte 8. */

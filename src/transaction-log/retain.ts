@@ -1,4 +1,4 @@
-import { requestTime } from "./request-time.ts";
+import { requestTime } from "./codec/request-record.ts";
 import type { Retention, Transaction, TransactionEvent } from "./transaction-logger.ts";
 
 /**
@@ -21,7 +21,7 @@ export function retain(transaction: Transaction, retention: Retention): Transact
       events.push({ ...event, expireTime: live.expireTime });
     }
   }
-  const isYoung = transaction.request && requestTime(transaction.request.id) >= retention.requestsSince;
+  const isYoung = transaction.request && requestTime(transaction.request) >= retention.requestsSince;
   const request = isYoung ? transaction.request : undefined;
   if (!changed && request === transaction.request) return transaction;
   return events.length === 0 && request === undefined ? undefined : { sequence, time, events, request };

@@ -1,4 +1,5 @@
-import type { Transaction, TransactionEvent } from "./transaction-logger.ts";
+import { decodeRequestRecord } from "./codec/request-record.ts";
+import type { RequestRecord, Transaction, TransactionEvent } from "./transaction-logger.ts";
 
 /** A transaction as one line of JSON, for people and scripts. */
 export function toLine({ sequence, time, events, request }: Transaction): string {
@@ -6,7 +7,7 @@ export function toLine({ sequence, time, events, request }: Transaction): string
     sequence,
     time: toTimestamp(time),
     events: events.map(toJson),
-    ...(request && { request }),
+    ...(request && { request: requestToJson(request) }),
   });
 }
 
@@ -17,6 +18,17 @@ function toJson(event: TransactionEvent): object {
   const content =
     typeof value === "string" ? { value } : { bytesValue: Buffer.from(value).toString("base64") };
   return { type: "put", key, ...content, createRevision, version, ...expiryToJson(expireTime) };
+}
+
+function requestToJson(record: RequestRecord): object {
+  const { id, digest, results } = decodeRequestRecord(record);
+  return {
+    id: Buffer.from(id).toString("hex"),
+    digest: Buffer.from(digest).toString("hex"),
+    results: results.map(({ entry, deleted }) =>
+      entry === undefined ? { type: "delete", deleted } : { type: "entry", ...entry },
+    ),
+  };
 }
 
 function expiryToJson(expireTime: number): object {

@@ -47,8 +47,7 @@ interface TouchEvent {
 export type TransactionEvent = PutEvent | DeleteEvent | TouchEvent;
 
 /** The entry after a put or touch, without its key and value. */
-interface EntryResult {
-  readonly type: "entry";
+export interface EntryResult {
   readonly revision: number;
   readonly createRevision: number;
   readonly version: number;
@@ -58,23 +57,19 @@ interface EntryResult {
   readonly expireTime: number;
 }
 
-interface DeleteResult {
-  readonly type: "delete";
-  /** Whether there was an entry. */
+/** What became of one mutation of a request. */
+export interface RequestResult {
+  /** After a put or touch. */
+  readonly entry: EntryResult | undefined;
+  /** After a delete: whether there was an entry. */
   readonly deleted: boolean;
 }
 
-export type RequestResult = EntryResult | DeleteResult;
-
-/** What a repeat with the same request id returns, at the revision of the transaction. */
-export interface RequestRecord {
-  /** UUIDv7, 32 hexadecimal digits; the first 12 are its time in milliseconds since 1970 UTC. */
-  readonly id: string;
-  /** Digest of what the request asks for, in hexadecimal. Another request with the same id has another one. */
-  readonly digest: string;
-  /** One for each mutation of the request. */
-  readonly results: readonly RequestResult[];
-}
+/**
+ * What a repeat with the same request id returns, at the revision of the transaction: encoded as
+ * codec/request-record.ts says, because it is kept by the thousand and seldom read.
+ */
+export type RequestRecord = Uint8Array;
 
 /** No key is in it twice. */
 export interface Transaction {

@@ -1,7 +1,6 @@
 import { Applier } from "../../src/committer/applier.ts";
 import { Committer } from "../../src/committer/committer.ts";
 import type { Check, Condition, Mutation, Operation } from "../../src/committer/operation.ts";
-import { digestOperation } from "../../src/committer/request-digest.ts";
 import { RequestIndex } from "../../src/committer/request-index.ts";
 import { defaultLimits, type Limits } from "../../src/limits.ts";
 import { prefixRange } from "../../src/store/key-range.ts";
@@ -63,12 +62,12 @@ export function check(key: string, condition: Condition): Check {
 }
 
 export function operation(mutations: readonly Mutation[], ...checks: readonly Check[]): Operation {
-  return { checks, mutations, request: undefined };
+  return { checks, mutations, requestId: undefined };
 }
 
 /** The same with a request id. */
-export function repeatable({ checks, mutations }: Operation, id: string): Operation {
-  return { checks, mutations, request: { id, digest: digestOperation(checks, mutations) } };
+export function repeatable({ checks, mutations }: Operation, requestId: Uint8Array): Operation {
+  return { checks, mutations, requestId };
 }
 
 /** "OK", or the reason of the failure. */

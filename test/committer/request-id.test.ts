@@ -11,10 +11,10 @@ import { DuetError } from "../../src/errors.ts";
 import { defaultLimits } from "../../src/limits.ts";
 import { History } from "../../src/store/history.ts";
 import { Store } from "../../src/store/store.ts";
-import { requestTime } from "../../src/transaction-log/request-time.ts";
+import { requestTime } from "../../src/transaction-log/codec/request-record.ts";
 import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
 import { createRandom, type Random, seed } from "../support/random.ts";
-import { uuid7Text as uuid7 } from "../support/uuid7.ts";
+import { uuid7 } from "../support/uuid7.ts";
 import {
   check,
   contents,
@@ -75,7 +75,7 @@ class World {
     compactor.close();
   }
 
-  uuid(): string {
+  uuid(): Uint8Array {
     return uuid7(this.time);
   }
 }
@@ -193,10 +193,9 @@ test("the digest tells contents apart that are written alike", () => {
     [put("a", long)],
     [put("a", `${long.slice(1)}y`)],
     [{ ...put("a"), value: bytes(long) }],
-  ].map((mutations) => digestOperation([], mutations as never));
+  ].map((mutations) => digestOperation([], mutations as never).toString("hex"));
   expect(new Set(alike).size).toBe(alike.length);
-  const again = digestOperation([], [put("a", "bc")]);
-  expect([again, again.length]).toEqual([alike[0], 32]);
+  expect(digestOperation([], [put("a", "bc")]).toString("hex")).toBe(alike[0]);
 });
 
 test("only what succeeded is remembered: a failure is judged anew", async () => {
@@ -294,7 +293,7 @@ test("requests are forgotten when their ids are no longer valid, and not before"
 });
 
 test("ids have a bound: beyond it those with new ids are refused until others are forgotten", async () => {
-  const committing = startCommitting({ requestIdsBytesMax: 3000 });
+  const committing = startCommitting({ requestIdsBytesMax: 1500 });
   const { committer, requests } = committing;
   const start = committing.time;
   const attempts = Array.from({ length: 20 }, () => repeatable(operation([put("a")]), uuid7(start)));
@@ -302,10 +301,10 @@ test("ids have a bound: beyond it those with new ids are refused until others ar
   const admitted = outcomes.indexOf("RATE_LIMITED");
   expect(admitted).toBeGreaterThan(3);
   expect(outcomes.slice(admitted)).toEqual(Array(20 - admitted).fill("RATE_LIMITED"));
-  expect(requests.bytes).toBeLessThanOrEqual(3000);
+  expect(requests.bytes).toBeLessThanOrEqual(1500);
   // In batches of their own, too.
   for (const each of attempts) await outcomeOf(committer.commit(each));
-  expect(requests.bytes).toBeLessThanOrEqual(3000);
+  expect(requests.bytes).toBeLessThanOrEqual(1500);
   // Repeats and requests without an id go on.
   expect(await outcomeOf(committer.commit(attempts[0] as Operation))).toBe("OK");
   expect(await outcomeOf(committer.commit(operation([put("a")])))).toBe("OK");

@@ -2,28 +2,28 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { RequestIndex, requestBytesMax } from "../../src/committer/request-index.ts";
+import { encodeRequestRecord } from "../../src/transaction-log/codec/request-record.ts";
 import type { RequestResult } from "../../src/transaction-log/transaction-logger.ts";
-import { uuid7Text as uuid7 } from "../support/uuid7.ts";
+import { uuid7 } from "../support/uuid7.ts";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
-function heapBytes(): number {
+/** Of the heap, and of byte arrays outside of it. */
+function memoryBytes(): number {
   collectGarbage();
   collectGarbage();
-  return process.memoryUsage().heapUsed;
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
 }
 
 const start = 1_700_000_000_000;
 
-function entry(revision: number): RequestResult {
+function result(revision: number): RequestResult {
+  const [createRevision, version] = [revision, 1];
   return {
-    type: "entry",
-    revision,
-    createRevision: revision,
-    version: 1,
-    updateTime: start,
-    expireTime: start,
+    entry: { revision, createRevision, version, updateTime: start, expireTime: start },
+    deleted: false,
   };
 }
 
@@ -31,15 +31,15 @@ test.each([
   ["puts", 50_000, 1],
   ["commits of 100 puts", 2000, 100],
 ])("remembered %s occupy no more than they are counted with", (_, count, mutations) => {
-  const before = heapBytes();
+  const before = memoryBytes();
   const index = new RequestIndex();
   for (let sequence = 1; sequence <= count; sequence++) {
     const time = start + sequence;
-    const results = Array.from({ length: mutations }, () => entry(sequence));
-    const request = { id: uuid7(time), digest: uuid7(time), results };
+    const results = Array.from({ length: mutations }, () => result(sequence));
+    const request = encodeRequestRecord({ id: uuid7(time), digest: uuid7(time), results });
     index.applied({ sequence, time, events: [], request });
   }
-  const occupied = heapBytes() - before;
+  const occupied = memoryBytes() - before;
   expect(index.size).toBe(count);
   console.log(`${occupied / count} bytes each, counted ${index.bytes / count}`);
   expect(occupied).toBeLessThanOrEqual(index.bytes);

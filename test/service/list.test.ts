@@ -247,7 +247,7 @@ test("a list of 100,000 keys that are overwritten meanwhile has each once, all a
         .map((key) => ({ type: "put", key, value, ttlMs: 0 }) as const);
       await Promise.all(
         mutations.map((mutation) =>
-          database.commit({ checks: [], mutations: [mutation], request: undefined }),
+          database.commit({ checks: [], mutations: [mutation], requestId: undefined }),
         ),
       );
     }

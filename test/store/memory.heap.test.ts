@@ -54,7 +54,7 @@ test.each(Object.entries(fillings))("%s occupy no more than they are counted wit
     batch.evaluate({
       checks: [],
       mutations: [{ type: "put", key: key(index), value: value(), ttlMs }],
-      request: undefined,
+      requestId: undefined,
     });
     for (const transaction of batch.transactions) store.apply(transaction);
   }

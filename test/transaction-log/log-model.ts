@@ -1,3 +1,4 @@
+import { encodeRequestRecord } from "../../src/transaction-log/codec/request-record.ts";
 import { retain } from "../../src/transaction-log/retain.ts";
 import type {
   LiveEntry,
@@ -130,25 +131,24 @@ function randomEvent(random: Random, key: string, sequence: number): Transaction
 }
 
 function randomRequest(random: Random, sequence: number): RequestRecord {
-  const hex = (length: number) =>
-    Buffer.from(Array.from({ length }, () => random.below(256))).toString("hex");
   const results = Array.from({ length: random.below(4) }, (): RequestResult => {
-    if (random.chance(0.3)) return { type: "delete", deleted: random.chance(0.5) };
-    return {
-      type: "entry",
+    if (random.chance(0.3)) return { entry: undefined, deleted: random.chance(0.5) };
+    const entry = {
       revision: sequence,
       createRevision: 1 + random.below(sequence),
       version: 1 + random.below(5),
       updateTime: 2 ** 40 + random.below(1000),
       expireTime: random.chance(0.5) ? 0 : 2 ** 41 + random.below(1000),
     };
+    return { entry, deleted: false };
   });
-  return { id: requestId(2 ** 40 + sequence), digest: hex(random.chance(0.1) ? 0 : 16), results };
+  const digest = Uint8Array.from({ length: random.chance(0.1) ? 0 : 16 }, () => random.below(256));
+  return encodeRequestRecord({ id: requestId(2 ** 40 + sequence), digest, results });
 }
 
 /** An id with the time `time`, in milliseconds since 1970. */
-export function requestId(time: number): string {
+export function requestId(time: number): Uint8Array {
   const id = Buffer.alloc(16, 0x7f);
   id.writeUIntBE(time, 0, 6);
-  return id.toString("hex");
+  return new Uint8Array(id);
 }

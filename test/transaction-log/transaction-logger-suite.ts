@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { encodeRequestRecord } from "../../src/transaction-log/codec/request-record.ts";
 import type {
   RequestRecord,
   Transaction,
@@ -212,15 +213,14 @@ export function transactionLoggerSuite({ name, create, lasts }: TransactionLogge
 
     it("keeps touches and request records, and what touches changed across a compaction", async () => {
       const there = await place();
-      const request = (time: number): RequestRecord => ({
-        id: requestId(time),
-        digest: "010203",
-        results: [
-          { type: "entry", revision: 9, createRevision: 7, version: 2, updateTime: 5, expireTime: 2 ** 41 },
-          { type: "delete", deleted: false },
-          { type: "delete", deleted: true },
-        ],
-      });
+      const entry = { revision: 9, createRevision: 7, version: 2, updateTime: 5, expireTime: 2 ** 41 };
+      const results = [
+        { entry, deleted: false },
+        { entry: undefined, deleted: false },
+        { entry: undefined, deleted: true },
+      ];
+      const request = (time: number): RequestRecord =>
+        encodeRequestRecord({ id: requestId(time), digest: Uint8Array.of(1, 2, 3), results });
       const all: Transaction[] = [
         transaction(1, put("a", "1", { expireTime: 100 }), put("b", "1", { expireTime: 100 }), put("c", "1")),
         { ...transaction(2, { type: "touch", key: "a", expireTime: 200 }), request: request(2000) },

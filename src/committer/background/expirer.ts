@@ -63,7 +63,7 @@ export class Expirer {
         // Not on its revision, which a touch does not change.
         checks: [{ key, condition: { expiredAt: now } }],
         mutations: [{ type: "delete", key, expired: true }],
-        request: undefined,
+        requestId: undefined,
       });
     } catch (error) {
       if (!(error instanceof DuetError && error.reason === "REVISION_MISMATCH")) throw error;

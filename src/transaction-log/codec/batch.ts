@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
 import type { Transaction } from "../transaction-logger.ts";
-import { TransactionDecoder, UnknownFormatError } from "./transaction-decoder.ts";
+import { UnknownFormatError } from "./fields.ts";
+import { TransactionDecoder } from "./transaction-decoder.ts";
 import { TransactionEncoder } from "./transaction-encoder.ts";
 
 /**

@@ -50,12 +50,4 @@ export class ByteReader {
     this.offset = start + length;
     return new Uint8Array(this.#bytes.subarray(start, this.offset));
   }
-
-  /** So many bytes, as hexadecimal digits. */
-  hex(length: number): string {
-    if (length > this.left) throw new RangeError("bytes beyond the end");
-    const start = this.offset;
-    this.offset = start + length;
-    return this.#bytes.toString("hex", start, this.offset);
-  }
 }

@@ -1,9 +1,8 @@
-import type { RequestRecord, RequestResult, Transaction, TransactionEvent } from "../transaction-logger.ts";
+import type { RequestRecord, Transaction, TransactionEvent } from "../transaction-logger.ts";
 import { ByteReader } from "./byte-reader.ts";
-import { requestField, requestIdBytes, resultKinds, tags } from "./transaction-encoder.ts";
-
-/** What is read is intact, and only a later release can have written it. */
-export class UnknownFormatError extends Error {}
+import { skipField, skipFields, UnknownFormatError } from "./fields.ts";
+import { readRequest } from "./request-record.ts";
+import { requestField, tags } from "./transaction-encoder.ts";
 
 /**
  * Decodes transactions that `TransactionEncoder` encoded one after the other. Throws RangeError for what it cannot have
@@ -45,7 +44,7 @@ export class TransactionDecoder {
     const tag = reader.byte();
     if ((tag & tags.reserved) !== 0) throw new UnknownFormatError(`an event with the tag ${tag}`);
     const event = this.#knownEvent(tag, reader.text());
-    if ((tag & tags.fields) !== 0) this.#skipFields("an event");
+    if ((tag & tags.fields) !== 0) skipFields(reader, "an event");
     return event;
   }
 
@@ -66,45 +65,24 @@ export class TransactionDecoder {
     const reader = this.#reader;
     let request: RequestRecord | undefined;
     for (let number = reader.number(); number !== 0; number = reader.number()) {
-      const end = reader.length() + reader.offset;
-      if (number === requestField) request = this.#request();
-      else this.#skipField("a transaction", number, end);
+      const length = reader.length();
+      const end = length + reader.offset;
+      if (number === requestField) request = this.#request(length);
+      else skipField(reader, "a transaction", number, end);
       if (reader.offset !== end) throw new RangeError("a field of another length");
     }
     return request;
   }
 
-  #request(): RequestRecord {
+  /** Reads it twice: once to see that it can be decoded. */
+  #request(length: number): RequestRecord {
     const reader = this.#reader;
-    const id = reader.hex(requestIdBytes);
-    const digest = reader.hex(reader.length());
-    const results = Array.from({ length: reader.length() }, () => this.#result());
-    this.#skipFields("a request record");
-    return { id, digest, results };
-  }
-
-  #result(): RequestResult {
-    const reader = this.#reader;
-    const kind = reader.number();
-    if (kind > resultKinds.entry) throw new UnknownFormatError(`a result of the kind ${kind}`);
-    if (kind !== resultKinds.entry) return { type: "delete", deleted: kind === resultKinds.deleted };
-    const revision = reader.number();
-    const createRevision = reader.number();
-    const version = reader.number();
-    const updateTime = reader.number();
-    const expireTime = reader.number();
-    return { type: "entry", revision, createRevision, version, updateTime, expireTime };
-  }
-
-  #skipFields(of: string): void {
-    const reader = this.#reader;
-    for (let number = reader.number(); number !== 0; number = reader.number()) {
-      this.#skipField(of, number, reader.length() + reader.offset);
-    }
-  }
-
-  #skipField(of: string, number: number, end: number): void {
-    if (number % 2 === 1) throw new UnknownFormatError(`field ${number} of ${of}`);
-    this.#reader.offset = end;
+    const start = reader.offset;
+    readRequest(reader);
+    const end = reader.offset;
+    reader.offset = start;
+    const record = reader.copy(length);
+    reader.offset = end;
+    return record;
   }
 }

@@ -1,10 +1,4 @@
-import type {
-  RequestRecord,
-  RequestResult,
-  Transaction,
-  TransactionEvent,
-  Value,
-} from "../transaction-logger.ts";
+import type { Transaction, TransactionEvent, Value } from "../transaction-logger.ts";
 import { varintBytes, varintBytesMax, writeVarint } from "./varint.ts";
 
 /**
@@ -20,17 +14,7 @@ import { varintBytes, varintBytesMax, writeVarint } from "./varint.ts";
  *       put:           value as length and bytes, createRevision, version
  *       put, touch:    [expireTime]
  *       [fields]
- *     [fields]         1: the request record
- *
- * A request record:
- *
- *     id               16 bytes
- *     digest           length, bytes
- *     count            of results
- *     results:
- *       kind           0: delete, no entry was there; 1: delete; 2: entry, which has
- *       entry:         revision, createRevision, version, updateTime, expireTime
- *     fields
+ *     [fields]         1: the request record (request-record.ts)
  *
  * Fields are optional; there is room for later releases in them. Each is a number from 1, a length, and so many bytes;
  * a 0 ends them. A reader skips an even number that it does not know, and refuses an odd one: whoever adds a field
@@ -48,10 +32,8 @@ export const tags = {
   fields: 0x80,
 } as const;
 export const requestField = 1;
-export const requestIdBytes = 16;
-export const resultKinds = { missing: 0, deleted: 1, entry: 2 } as const;
 
-/** Most bytes that the numbers of a transaction, an event or a result take up. */
+/** Most bytes that the numbers of a transaction, or an event take up. */
 const numbersBytesMax = 6 * varintBytesMax;
 
 /** Encodes transactions one after the other into a buffer that grows and is used again. */
@@ -93,8 +75,11 @@ export class TransactionEncoder {
     this.#number(events.length * 2 + (request === undefined ? 0 : 1));
     for (const event of events) this.#event(event);
     if (request === undefined) return;
-    this.#request(request);
-    this.#endFields();
+    this.reserve(numbersBytesMax + request.length);
+    this.#number(requestField);
+    this.#number(request.length);
+    this.#bytes(request);
+    this.#number(0);
   }
 
   #event(event: TransactionEvent): void {
@@ -119,46 +104,6 @@ export class TransactionEncoder {
     }
   }
 
-  #request({ id, digest, results }: RequestRecord): void {
-    if (id.length !== 2 * requestIdBytes)
-      throw new Error(`a request id has ${requestIdBytes} bytes, not ${id.length / 2}`);
-    this.reserve(numbersBytesMax + id.length + digest.length);
-    this.#number(requestField);
-    // Its length is not known yet, and mostly takes one byte.
-    const start = this.offset++;
-    this.#hex(id);
-    this.#number(digest.length / 2);
-    this.#hex(digest);
-    this.#number(results.length);
-    for (const result of results) this.#result(result);
-    this.#endFields();
-    const length = this.offset - start - 1;
-    const moved = varintBytes(length) - 1;
-    this.reserve(moved);
-    this.buffer.copyWithin(start + 1 + moved, start + 1, this.offset);
-    this.offset += moved;
-    writeVarint(this.buffer, length, start);
-  }
-
-  #result(result: RequestResult): void {
-    this.reserve(numbersBytesMax);
-    if (result.type === "delete") {
-      this.#number(result.deleted ? resultKinds.deleted : resultKinds.missing);
-      return;
-    }
-    this.#number(resultKinds.entry);
-    this.#number(result.revision);
-    this.#number(result.createRevision);
-    this.#number(result.version);
-    this.#number(result.updateTime);
-    this.#number(result.expireTime);
-  }
-
-  #endFields(): void {
-    this.reserve(1);
-    this.#number(0);
-  }
-
   #value(value: Value): void {
     if (typeof value === "string") {
       this.reserve(numbersBytesMax + value.length * 3);
@@ -173,10 +118,6 @@ export class TransactionEncoder {
   #bytes(bytes: Uint8Array): void {
     this.buffer.set(bytes, this.offset);
     this.offset += bytes.length;
-  }
-
-  #hex(digits: string): void {
-    this.offset += this.buffer.write(digits, this.offset, "hex");
   }
 
   #text(text: string): void {

@@ -2,7 +2,7 @@
 export const varintBytesMax = 8;
 
 /** Seven bits in a byte, the lowest first; the top bit says that more follow. Returns the offset behind it. */
-export function writeVarint(bytes: Buffer, value: number, offset: number): number {
+export function writeVarint(bytes: Uint8Array, value: number, offset: number): number {
   // Bitwise operators know only 32 bits.
   while (value > 0x7fffffff) {
     bytes[offset++] = (value % 128) | 128;

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { DuetError } from "../../errors.ts";
-import { UnknownFormatError } from "../codec/transaction-decoder.ts";
+import { UnknownFormatError } from "../codec/fields.ts";
 import { closeQuietly, type File, readFully } from "../file/file-system.ts";
 import {
   decodeFileHeader,

@@ -23,7 +23,7 @@ async function open(logger: TransactionLogger): Promise<Database> {
 }
 
 const write = (database: Database, key: string, value: string | Uint8Array, ttlMs = 0) =>
-  database.commit({ checks: [], mutations: [{ type: "put", key, value, ttlMs }], request: undefined });
+  database.commit({ checks: [], mutations: [{ type: "put", key, value, ttlMs }], requestId: undefined });
 
 const contents = (database: Database) => [...database.scan(prefixRange(""), false)];
 
@@ -37,11 +37,11 @@ async function snapshotOfSomeStore(): Promise<{ readonly source: Database; reado
   }
   const keys = ["one", "two", "three"];
   const mutations = keys.map((key) => ({ type: "put", key, value: "", ttlMs: 0 }) as const);
-  await source.commit({ checks: [], mutations, request: undefined });
+  await source.commit({ checks: [], mutations, requestId: undefined });
   await source.commit({
     checks: [],
     mutations: [{ type: "delete", key: "two", expired: false }],
-    request: undefined,
+    requestId: undefined,
   });
   const path = join(await temporaryDirectory(), "backup");
   await writeFile(path, source.snapshot(new AbortController().signal));

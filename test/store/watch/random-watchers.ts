@@ -77,7 +77,7 @@ function randomOperation(random: Random): Operation {
   const checks = random.chance(0.2)
     ? [{ key: random.pick(keys), condition: { exists: random.chance(0.5) } }]
     : [];
-  return { checks, mutations, request: undefined };
+  return { checks, mutations, requestId: undefined };
 }
 
 function ignoreRefusal(error: { readonly reason?: string }): void {

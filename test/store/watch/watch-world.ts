@@ -64,7 +64,7 @@ export class WatchWorld {
       this.committer.commit({
         checks: [{ key, condition: { revision } }],
         mutations: [{ type: "delete", key, expired: true }],
-        request: undefined,
+        requestId: undefined,
       }),
     );
     await Promise.allSettled(deletes);

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { expect, it } from "vitest";
 import { type Batch, decodeBatch, encodeBatch, isBatch } from "../../../src/transaction-log/codec/batch.ts";
+import { UnknownFormatError } from "../../../src/transaction-log/codec/fields.ts";
 import { Format1Decoder } from "../../../src/transaction-log/codec/format-1-decoder.ts";
-import { UnknownFormatError } from "../../../src/transaction-log/codec/transaction-decoder.ts";
 import { decodePiece } from "../../../src/transaction-log/postgres/follow/piece.ts";
 import { simple, simples } from "../log-model.ts";
 

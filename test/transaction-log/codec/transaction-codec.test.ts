@@ -1,11 +1,13 @@
 import { expect, it } from "vitest";
+import { UnknownFormatError } from "../../../src/transaction-log/codec/fields.ts";
 import { Format1Decoder } from "../../../src/transaction-log/codec/format-1-decoder.ts";
 import {
-  TransactionDecoder,
-  UnknownFormatError,
-} from "../../../src/transaction-log/codec/transaction-decoder.ts";
+  decodeRequestRecord,
+  encodeRequestRecord,
+} from "../../../src/transaction-log/codec/request-record.ts";
+import { TransactionDecoder } from "../../../src/transaction-log/codec/transaction-decoder.ts";
 import { TransactionEncoder } from "../../../src/transaction-log/codec/transaction-encoder.ts";
-import type { RequestRecord, Transaction } from "../../../src/transaction-log/transaction-logger.ts";
+import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
 import { createRandom, seed } from "../../support/random.ts";
 import { LogModel, put, requestId, transaction } from "../log-model.ts";
 import { encodeFormat1 } from "./format-1-encoder.ts";
@@ -63,23 +65,25 @@ it(`decodes what 0.1 encoded (SEED=${seed})`, () => {
 
 it("keeps a request record of any length", () => {
   for (const count of [0, 1, 4, 5, 6, 7, 8, 1000]) {
-    const request: RequestRecord = {
-      id: requestId(2 ** 40),
-      digest: "07".repeat(count),
-      results: Array.from({ length: count }, (_, index) => ({
-        type: "entry" as const,
-        revision: Number.MAX_SAFE_INTEGER,
-        createRevision: index,
-        version: 1,
-        updateTime: 2 ** 41,
-        expireTime: 0,
-      })),
+    const entry = {
+      revision: Number.MAX_SAFE_INTEGER,
+      createRevision: count,
+      version: 1,
+      updateTime: 2 ** 41,
+      expireTime: 0,
     };
+    const decoded = {
+      id: requestId(2 ** 40),
+      digest: new Uint8Array(count).fill(7),
+      results: Array.from({ length: count }, () => ({ entry, deleted: false })),
+    };
+    const request = encodeRequestRecord(decoded);
+    expect(decodeRequestRecord(request)).toEqual(decoded);
     const transactions = [{ ...transaction(9), request }, transaction(10, put("k", "v"))];
     expect(decode(encode(transactions, 8), 8)).toEqual(transactions);
   }
-  const short = { id: "7f".repeat(15), digest: "", results: [] };
-  expect(() => encode([{ ...transaction(1), request: short }])).toThrow("a request id has 16 bytes, not 15");
+  const short = { id: new Uint8Array(15), digest: new Uint8Array(), results: [] };
+  expect(() => encodeRequestRecord(short)).toThrow("a request id has 16 bytes, not 15");
 });
 
 it("skips fields with even numbers, and refuses odd ones, unknown bits of a tag and unknown results", () => {
@@ -94,12 +98,11 @@ it("skips fields with even numbers, and refuses odd ones, unknown bits of a tag 
   const empty = (...fields: number[]) => Buffer.of(1, 5, 1, ...fields, 0);
   expect(decode(empty(4, 1, 9))).toEqual([{ ...transaction(1), time: 5 }]);
   expect(() => decode(empty(5, 1, 9))).toThrow("field 5 of a transaction");
-  const record = (...rest: number[]) =>
-    empty(1, 17 + rest.length, ...Buffer.from(requestId(3), "hex"), 0, ...rest);
-  expect(decode(record(1, 1, 0))).toMatchObject([
-    { request: { results: [{ type: "delete", deleted: true }] } },
-  ]);
-  expect(decode(record(0, 2, 1, 9, 0))).toMatchObject([{ request: { results: [] } }]);
+  const record = (...rest: number[]) => empty(1, 17 + rest.length, ...requestId(3), 0, ...rest);
+  const results = (bytes: Buffer) =>
+    decode(bytes).map(({ request }) => request && decodeRequestRecord(request).results);
+  expect(results(record(1, 1, 0))).toEqual([[{ entry: undefined, deleted: true }]]);
+  expect(results(record(0, 2, 1, 9, 0))).toEqual([[]]);
   expect(() => decode(record(0, 1, 1, 9, 0))).toThrow("field 1 of a request record");
   expect(() => decode(record(1, 3, 0))).toThrow(UnknownFormatError);
   expect(() => decode(record(1, 1, 0, 0))).toThrow("a field of another length");

@@ -1,5 +1,5 @@
 import { DuetError } from "../../../errors.ts";
-import type { UnknownFormatError } from "../../codec/transaction-decoder.ts";
+import type { UnknownFormatError } from "../../codec/fields.ts";
 import type { LogDirectory } from "../log-directory.ts";
 
 /** Where a log stops to be what was written. */

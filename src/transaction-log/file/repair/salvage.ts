@@ -1,4 +1,4 @@
-import { UnknownFormatError } from "../../codec/transaction-decoder.ts";
+import { UnknownFormatError } from "../../codec/fields.ts";
 import type { Transaction } from "../../transaction-logger.ts";
 import { type DirectoryContent, type NamedFile, snapshotName, temporaryName } from "../file-names.ts";
 import { type File, readFully } from "../file-system.ts";

@@ -1,4 +1,4 @@
-import { UnknownFormatError } from "../../codec/transaction-decoder.ts";
+import { UnknownFormatError } from "../../codec/fields.ts";
 import type { Transaction } from "../../transaction-logger.ts";
 import { closeQuietly, type File } from "../file-system.ts";
 import { type FileHeader } from "../format/file-header.ts";

@@ -1,7 +1,7 @@
 import { DuetError } from "../../../errors.ts";
 import { type Batch, decodeBatch, encodeBatch, isBatch } from "../../codec/batch.ts";
+import { UnknownFormatError } from "../../codec/fields.ts";
 import { Format1Decoder } from "../../codec/format-1-decoder.ts";
-import { UnknownFormatError } from "../../codec/transaction-decoder.ts";
 import type { Transaction } from "../../transaction-logger.ts";
 
 /**

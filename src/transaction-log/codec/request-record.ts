@@ -1,0 +1,111 @@
+import type { EntryResult, RequestRecord, RequestResult } from "../transaction-logger.ts";
+import { ByteReader } from "./byte-reader.ts";
+import { skipFields, UnknownFormatError } from "./fields.ts";
+import { varintBytesMax, writeVarint } from "./varint.ts";
+
+/**
+ * A request record. Numbers are varints.
+ *
+ *     id               16 bytes
+ *     digest           length, bytes
+ *     count            of results
+ *     results:
+ *       kind           0: delete, no entry was there; 1: delete; 2: entry, which has
+ *       entry:         revision, createRevision, version, updateTime, expireTime
+ *     fields           as those of a transaction
+ */
+const kinds = { missing: 0, deleted: 1, entry: 2 } as const;
+
+export const requestIdBytes = 16;
+
+/** Most bytes of the kind and the numbers of a result. */
+const resultBytesMax = 1 + 5 * varintBytesMax;
+
+/** A request record as objects. */
+export interface Request {
+  /** UUIDv7, 16 bytes; the first 6 are its time. */
+  readonly id: Uint8Array;
+  /** Of what the request asks for. Another request with the same id has another one. */
+  readonly digest: Uint8Array;
+  /** One for each mutation of the request. */
+  readonly results: readonly RequestResult[];
+}
+
+/** Memory to encode in, which is used again. */
+let scratch = new Uint8Array(4096);
+
+/** Most bytes of a record with a digest of so many bytes and so many results. */
+export function requestRecordBytesMax(digestBytes: number, results: number): number {
+  return requestIdBytes + digestBytes + 3 * varintBytesMax + results * resultBytesMax;
+}
+
+/** Throws Error when the id does not have 16 bytes. */
+export function encodeRequestRecord({ id, digest, results }: Request): RequestRecord {
+  if (id.length !== requestIdBytes)
+    throw new Error(`a request id has ${requestIdBytes} bytes, not ${id.length}`);
+  const most = requestRecordBytesMax(digest.length, results.length);
+  const bytes = most > scratch.length ? new Uint8Array(most) : scratch;
+  bytes.set(id, 0);
+  let offset = writeVarint(bytes, digest.length, requestIdBytes);
+  bytes.set(digest, offset);
+  offset = writeVarint(bytes, results.length, offset + digest.length);
+  for (const result of results) offset = writeResult(bytes, result, offset);
+  bytes[offset++] = 0;
+  return bytes.slice(0, offset);
+}
+
+function writeResult(bytes: Uint8Array, { entry, deleted }: RequestResult, offset: number): number {
+  if (entry === undefined) {
+    bytes[offset] = deleted ? kinds.deleted : kinds.missing;
+    return offset + 1;
+  }
+  bytes[offset++] = kinds.entry;
+  offset = writeVarint(bytes, entry.revision, offset);
+  offset = writeVarint(bytes, entry.createRevision, offset);
+  offset = writeVarint(bytes, entry.version, offset);
+  offset = writeVarint(bytes, entry.updateTime, offset);
+  return writeVarint(bytes, entry.expireTime, offset);
+}
+
+/** Throws RangeError for what cannot have been encoded, and UnknownFormatError. */
+export function decodeRequestRecord(record: RequestRecord): Request {
+  return readRequest(new ByteReader(Buffer.from(record.buffer, record.byteOffset, record.length)));
+}
+
+/** Reads a record where it stands. Throws as `decodeRequestRecord` does. */
+export function readRequest(reader: ByteReader): Request {
+  const id = reader.copy(requestIdBytes);
+  const digest = reader.copy(reader.length());
+  const results = Array.from({ length: reader.length() }, () => readResult(reader));
+  skipFields(reader, "a request record");
+  return { id, digest, results };
+}
+
+function readResult(reader: ByteReader): RequestResult {
+  const kind = reader.number();
+  if (kind > kinds.entry) throw new UnknownFormatError(`a result of the kind ${kind}`);
+  return kind === kinds.entry
+    ? { entry: readEntry(reader), deleted: false }
+    : { entry: undefined, deleted: kind === kinds.deleted };
+}
+
+function readEntry(reader: ByteReader): EntryResult {
+  const revision = reader.number();
+  const createRevision = reader.number();
+  const version = reader.number();
+  const updateTime = reader.number();
+  const expireTime = reader.number();
+  return { revision, createRevision, version, updateTime, expireTime };
+}
+
+/** The time in the id of a record, or at the start of an id, in milliseconds since 1970 UTC. */
+export function requestTime(record: Uint8Array): number {
+  const high = (byteAt(record, 0) << 8) | byteAt(record, 1);
+  const low =
+    (byteAt(record, 2) << 24) | (byteAt(record, 3) << 16) | (byteAt(record, 4) << 8) | byteAt(record, 5);
+  return high * 2 ** 32 + (low >>> 0);
+}
+
+function byteAt(bytes: Uint8Array, index: number): number {
+  return bytes[index] as number;
+}

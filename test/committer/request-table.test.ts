@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import { RequestTable } from "../../src/committer/request-table.ts";
+import { createRandom, seed } from "../support/random.ts";
+
+test(`records are found by their ids, in chunks and slots that grow (seed ${seed})`, () => {
+  const random = createRandom(seed);
+  const table = new RequestTable();
+  const records: Uint8Array[] = [];
+  for (let revision = 1; revision <= 5000; revision++) {
+    const length = random.chance(0.003) ? 60_000 + random.below(50_000) : 16 + random.below(100);
+    const record = Uint8Array.from({ length }, () => random.below(256));
+    // Ids that differ in one bit, too.
+    const before = records.at(-1);
+    if (before && random.chance(0.3)) {
+      record.set(before.subarray(0, 16));
+      const at = random.below(16);
+      record[at] = (record[at] as number) ^ (1 << random.below(8));
+    }
+    if (table.find(record)) continue;
+    table.add(record, revision);
+    records.push(record);
+    expect(table.find(record)).toEqual({ revision, record: Buffer.from(record) });
+    const some = random.pick(records);
+    expect(table.find(some)?.record).toEqual(Buffer.from(some));
+  }
+  expect(table.size).toBe(records.length);
+  for (const record of records) {
+    expect(table.find(record)?.record).toEqual(Buffer.from(record));
+    const other = Uint8Array.from(record.subarray(0, 16), (byte) => byte ^ 1);
+    expect(table.find(other)).toBeUndefined();
+  }
+});
