@@ -26,6 +26,8 @@ export interface DatabaseStatus {
   readonly watchers: number;
   /** Bytes of writes that wait for the log. */
   readonly queueBytes: number;
+  /** What the history occupies beside the store, counted against `watchHistoryBytesMax`. */
+  readonly historyBytes: number;
   /** Requests with an id that are remembered, and what they count against `requestIdsBytesMax`. */
   readonly requestIds: number;
   readonly requestIdsBytes: number;

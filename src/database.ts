@@ -275,6 +275,7 @@ export class Database implements State {
       storeBytes: this.#store.bytes,
       watchers: this.#hub.watchers,
       queueBytes: this.#committer.queueBytes,
+      historyBytes: this.#history.bytes,
       requestIds: this.#requests.size,
       requestIdsBytes: this.#requests.bytes,
       fault: this.#logger.fault,

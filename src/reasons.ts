@@ -137,7 +137,8 @@ export const reasons = {
     code: "resource_exhausted",
     status: 429,
     meaning:
-      "The `request_id`s of the last minutes have reached `--request-ids-bytes-max`. Nothing happened; try again later.",
+      "The `request_id`s of the last minutes have reached `--request-ids-bytes-max`. Nothing happened; try again in `retry_after` seconds, when the oldest are forgotten.",
+    metadata: ["retry_after"],
   },
   OVERLOADED: {
     code: "unavailable",

@@ -23,6 +23,11 @@ export function registerDatabaseMetrics(registry: Registry, status: () => Databa
     "What they count against request-ids-bytes-max.",
     () => status().requestIdsBytes,
   );
+  gauge(
+    "duetkv_history_bytes",
+    "What the latest changes occupy beside the store, counted against watch-history-bytes-max.",
+    () => status().historyBytes,
+  );
   gauge("duetkv_log_writable", "1 when the transaction log takes writes.", () =>
     Number(status().fault === undefined),
   );

@@ -6,20 +6,21 @@ const pauseMs = 100;
 /** A line on the terminal of the user that says how far a long command is; nothing in a pipe. */
 export class Progress {
   readonly #what: string;
-  readonly #shown: boolean;
+  /** Whether anybody sees it. */
+  readonly shown: boolean;
   readonly #start = performance.now();
   #last = 0;
 
   /** `what` is counted: "entries". */
   constructor(what: string, quiet: boolean) {
     this.#what = what;
-    this.#shown = process.stderr.isTTY && !quiet;
+    this.shown = process.stderr.isTTY && !quiet;
   }
 
   /** `total` is 0 while it is not known. */
   update(done: number, total = 0): void {
     const now = performance.now();
-    if (!this.#shown || now - this.#last < pauseMs) return;
+    if (!this.shown || now - this.#last < pauseMs) return;
     this.#last = now;
     const seconds = (now - this.#start) / 1000;
     const rate = `${toCountText(Math.round(done / Math.max(seconds, 0.001)))}/s`;

@@ -72,9 +72,11 @@ export class BatchRequests {
   #checkRoom(mutations: number): void {
     const ownBytes = this.#own?.bytes ?? 0;
     if (this.#index.bytes + ownBytes + requestBytesMax(mutations) <= this.#bytesMax) return;
+    const seconds = Math.ceil(this.#index.roomAfterMs(this.#time) / 1000);
     throw new DuetError(
       "RATE_LIMITED",
-      `${this.#index.size} request ids of the last minutes take ${this.#index.bytes} bytes; the limit is ${this.#bytesMax} (--request-ids-bytes-max). Try again later, or without request_id`,
+      `${this.#index.size} request ids of the last minutes take ${this.#index.bytes} bytes; the limit is ${this.#bytesMax} (--request-ids-bytes-max). Try again in ${seconds} s, or without request_id`,
+      { metadata: { retry_after: String(seconds) } },
     );
   }
 }

@@ -71,6 +71,11 @@ export class RequestIndex {
     this.#size++;
   }
 
+  /** When the oldest requests are forgotten, in milliseconds from `time`; at least 1 s, at most when an id is forgotten. */
+  roomAfterMs(time: number): number {
+    return Math.min(Math.max(this.#forgetTime - time, 1000), 2 * requestIdValidMs + spanMs);
+  }
+
   /** Drops requests whose ids are no longer valid at `time`, which the log has reached or will not go back behind. */
   forgetInvalid(time: number): void {
     if (time < this.#forgetTime || this.#spans.size === 0) return;

@@ -14,13 +14,14 @@ const usage = [
   "       duetkv log cat [--log file:DIR|postgres://…] [--deployment NAME]",
 ];
 
-const exitCodes = { good: 0, damaged: 1, usage: 2 } as const;
+/** As those of all commands: src/cli/exit-codes.ts. */
+const exitCodes = { good: 0, failed: 1, usage: 2, damaged: 9 } as const;
 
 type Print = (line: string) => void;
 
 /**
  * `duetkv log verify`, `duetkv log repair` and `duetkv log cat`. Resolves with the exit code: 0 the log is good, or is
- * now; 1 it is damaged, or could not be read; 2 the command was not understood. `printError` gets what is not a result.
+ * now; 1 it could not be read; 2 the command was not understood; 9 it is damaged. `printError` gets what is not a result.
  */
 export async function runLogCommand(
   args: string[],
@@ -41,7 +42,8 @@ export async function runLogCommand(
     // Anything else is not expected, and the caller shows where it came from.
     if (!(error instanceof DuetError) && !(error instanceof Error && "code" in error)) throw error;
     printError(`duetkv log: ${error.message}`);
-    return exitCodes.damaged;
+    const damaged = error instanceof DuetError && error.reason === "LOG_CORRUPT";
+    return damaged ? exitCodes.damaged : exitCodes.failed;
   }
 }
 
@@ -129,7 +131,7 @@ async function assertLog(directory: string): Promise<void> {
     if (error.code === "ENOENT") return [];
     throw error;
   });
-  if (names.length === 0) throw new DuetError("LOG_CORRUPT", `there is no log in ${directory}`);
+  if (names.length === 0) throw new DuetError("LOG_UNAVAILABLE", `there is no log in ${directory}`);
 }
 
 async function verify(directory: string, print: Print): Promise<number> {

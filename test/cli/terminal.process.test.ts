@@ -1,9 +1,11 @@
 import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hasPrograms } from "../support/programs.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { serverProgram } from "../support/server-program.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { runCli } from "./run-cli.ts";
 
 const run = promisify(execFile);
@@ -19,7 +21,7 @@ afterAll(async () => {
 
 /** What a pseudo-terminal shows, and the exit code. */
 async function onTerminal(command: string, typed = ""): Promise<{ shown: string; code: number }> {
-  const line = command.replaceAll("duetkv", `'${process.execPath}' '${serverProgram()}'`);
+  const line = command.replaceAll(/duetkv(?= )/g, `'${process.execPath}' '${serverProgram()}'`);
   const env = {
     PATH: process.env["PATH"],
     TERM: "xterm",
@@ -78,6 +80,14 @@ test.skipIf(!hasPrograms("script"))("a person who waits for a server is told for
     /^cannot reach http:\/\/127\.0\.0\.1:1: .*; trying again for 0\.3 s\nduetkv: cannot reach/,
   );
   expect(code).toBe(6);
+});
+
+test.skipIf(!hasPrograms("script"))("a person sees how far a snapshot is", async () => {
+  await runCli(["put", "large", "-"], { address: server.address, input: Buffer.alloc(1_000_000, "x") });
+  const file = join(await temporaryDirectory(), "backup");
+  const { shown, code } = await onTerminal(`duetkv snapshot save ${file}`);
+  expect(shown).toMatch(/\r\[[# ]{20}\] \d+ % [\d,]+ of 1,000,\d\d\d bytes, /);
+  expect(code).toBe(0);
 });
 
 test.skipIf(!hasPrograms("script"))("a prefix is deleted when a person says yes", async () => {

@@ -150,6 +150,7 @@ test("metrics count the snapshots", async () => {
   );
   const text = await metrics();
   expect(text).toContain("duetkv_snapshots 0");
+  expect(Number(/duetkv_history_bytes (\d+)/.exec(text)?.[1])).toBeGreaterThan(0);
   expect(Number(/duetkv_snapshot_sent_bytes_total (\d+)/.exec(text)?.[1])).toBeGreaterThan(count * 500);
   expect(Number(/duetkv_snapshot_last_success_timestamp_seconds ([\d.]+)/.exec(text)?.[1])).toBeGreaterThan(
     1e9,

@@ -12,6 +12,9 @@ import { type SnapshotSummary, verifySnapshot } from "../snapshot/verify.ts";
 /** The service reads from memory and writes at once; only a slow reader makes it wait. */
 const silenceMs = 60_000;
 
+/** What an entry counts in memory more than it takes in a snapshot. */
+const memoryOverheadBytes = 210;
+
 export const run: Run<"snapshot save"> = async ({ positionals: [path = ""], output, openClient }) => {
   const client = openClient();
   if (path === "-") {
@@ -61,12 +64,13 @@ async function syncDirectory(path: string): Promise<void> {
 
 async function* pieces(client: Client, output: Output): AsyncGenerator<Buffer, void, undefined> {
   const progress = new Progress("bytes", output.quiet);
+  const total = progress.shown ? await estimateBytes(client) : 0;
   let bytes = 0;
   try {
     for await (const piece of client.download("/v1/snapshot", silenceMs)) {
       yield piece;
       bytes += piece.length;
-      progress.update(bytes);
+      progress.update(bytes, total);
     }
   } catch (error) {
     if (bytes === 0 || !(error instanceof CallError)) throw error;
@@ -78,6 +82,19 @@ async function* pieces(client: Client, output: Output): AsyncGenerator<Buffer, v
   } finally {
     progress.end();
   }
+}
+
+/** About how long the snapshot will be; 0 when the server does not tell. */
+async function estimateBytes(client: Client): Promise<number> {
+  const method = "duetkv.v1.StatusService/GetStatus";
+  const status = await client
+    .read<{ entries: string; storeBytes: string }>(method, {})
+    .catch((error: unknown) => {
+      // Whoever may take a snapshot need not be allowed to see the status.
+      if (error instanceof CallError) return { entries: "0", storeBytes: "0" };
+      throw error;
+    });
+  return Number(status.storeBytes) - Number(status.entries) * memoryOverheadBytes;
 }
 
 /** A write may take a part only, such as on a disk that is almost full. */

@@ -29,7 +29,8 @@ function errorHeaders(error: ConnectError): OutgoingHttpHeaders {
   const currentRevision = metadata["current_revision"] ?? "0";
   if (/^[1-9]\d*$/.test(currentRevision)) headers["etag"] = `"${currentRevision}"`;
   if (metadata["revision"] !== undefined) headers["duetkv-revision"] = metadata["revision"];
-  if (error.code === Code.Unavailable || reason === "RATE_LIMITED") headers["retry-after"] = "1";
+  if (error.code === Code.Unavailable || reason === "RATE_LIMITED")
+    headers["retry-after"] = metadata["retry_after"] ?? "1";
   if (error.code === Code.Unauthenticated) headers["www-authenticate"] ??= "Bearer";
   return headers;
 }

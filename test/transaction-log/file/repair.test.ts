@@ -221,9 +221,9 @@ describe("duetkv log", { timeout }, () => {
     content[1000] = (content[1000] as number) ^ 1;
     await writeFile(path, content);
     process.env["DUETKV_LOG"] = `file:${place}`;
-    expect(await run("verify")).toBe(1);
+    expect(await run("verify")).toBe(9);
     expect(lines.at(-1)).toContain(`duetkv log repair --log file:${place}`);
-    expect(await run("repair")).toBe(1);
+    expect(await run("repair")).toBe(9);
     expect(lines.at(-1)).toContain("--apply");
     expect((await readFile(path)).equals(content)).toBe(true);
     expect(await run("repair", "--apply")).toBe(0);

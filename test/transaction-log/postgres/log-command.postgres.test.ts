@@ -62,12 +62,12 @@ it.each(damages)("finds damage, and prints what is before it: %s", async (_what,
   await server.query(url, change);
   const verified = await run("verify");
   expect(verified).toMatchObject({
-    code: 1,
+    code: 9,
     errors: [expect.stringContaining("the log in the database is damaged")],
   });
   expect(verified.lines).toEqual([expect.stringMatching(/last sequence 2[45], horizon 15$/)]);
   const printed = await run("cat");
-  expect([printed.code, printed.errors]).toEqual([1, verified.errors]);
+  expect([printed.code, printed.errors]).toEqual([9, verified.errors]);
   expect(sequences(printed.lines).at(-1)).toBeOneOf([24, 25]);
 });
 

@@ -93,10 +93,11 @@ export async function migrate(connections: Connections): Promise<void> {
   }
 }
 
-/** Rejects with LOG_CORRUPT when there are no tables, and with LOG_VERSION when a later version has made them. */
+/** Rejects with LOG_UNAVAILABLE when there are no tables, and with LOG_VERSION when a later version has made them. */
 export async function requireTables(connection: Connection): Promise<void> {
   const version = await readVersion(connection);
-  if (version === 0) throw new DuetError("LOG_CORRUPT", "there is no log of this deployment in the database");
+  if (version === 0)
+    throw new DuetError("LOG_UNAVAILABLE", "there is no log of this deployment in the database");
   expectKnown(version);
 }
 
