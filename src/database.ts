@@ -43,6 +43,7 @@ export type {
 export type { DatabaseStatus, Replica } from "./database-status.ts";
 export type { ChangeSet } from "./store/change-set.ts";
 export { type Entry, type EntryHead, entryOverheadBytes, valueBytes } from "./store/entry.ts";
+export { Slice } from "./store/give-way.ts";
 export {
   afterKey,
   beforeKey,
@@ -215,10 +216,7 @@ export class Database implements State {
     return this.#history.oldestState;
   }
 
-  /**
-   * The state at an earlier revision, to be read in one turn of the event loop. Throws REVISION_COMPACTED when the history
-   * does not reach back to it.
-   */
+  /** The state at an earlier revision, see `PastState`. Throws REVISION_COMPACTED when the history does not reach back to it. */
   at(revision: number): State {
     if (revision === this.#store.revision) return this.#store;
     if (revision < this.oldestState) throw revisionCompacted(this.oldestState);

@@ -11,6 +11,7 @@ import {
   type KeyRange,
   keyRange,
   prefixRange,
+  Slice,
   type State,
   textBytes,
 } from "../database.ts";
@@ -47,14 +48,30 @@ export function checkList(request: ListRequest, limits: ListLimits): ListQuery {
   return { request, range: rest, pageSize, revision: position.revision };
 }
 
-/** A page. Throws REVISION_COMPACTED when the request has an `at_revision` that the history does not reach. */
-export function list(database: Database, query: ListQuery, limits: ListLimits): ListResponseInit {
+/** A page. Rejects with REVISION_COMPACTED when the request has an `at_revision` that the history does not reach. */
+export async function list(
+  database: Database,
+  query: ListQuery,
+  limits: ListLimits,
+): Promise<ListResponseInit> {
+  for (;;) {
+    const state = stateOf(database, query);
+    try {
+      return await listState(state, query, limits);
+    } catch (error) {
+      // The history went on meanwhile. `stateOf` then finds a newer state, or says that the one asked for is gone.
+      if (!(error instanceof DuetError && error.reason === "REVISION_COMPACTED")) throw error;
+    }
+  }
+}
+
+async function listState(state: State, query: ListQuery, limits: ListLimits): Promise<ListResponseInit> {
   const { request, range, pageSize } = query;
-  const state = stateOf(database, query);
   const revision = BigInt(state.revision);
-  if (request.countOnly) return { revision, count: BigInt(state.count(range)) };
+  if (request.countOnly) return { revision, count: BigInt(await state.count(range)) };
   const items =
     request.delimiter === "" ? state.scan(range, request.reverse) : scanLevel(state, range, request);
+  const slice = new Slice();
   const toInit = request.keysOnly ? toEntryInitWithoutValue : toEntryInit;
   const entries: EntryInit[] = [];
   const prefixes: string[] = [];
@@ -62,6 +79,10 @@ export function list(database: Database, query: ListQuery, limits: ListLimits): 
   let bytes = 0;
   let lastKey: string | undefined;
   for (const item of items) {
+    if (item === undefined) {
+      if (slice.isOver) await slice.giveWay();
+      continue;
+    }
     const isPrefix = typeof item === "string";
     const name = isPrefix ? item : item.key;
     bytes += isPrefix || request.keysOnly ? entryOverheadBytes + textBytes(name) : item.bytes;
@@ -87,11 +108,15 @@ function stateOf(database: Database, { request, revision }: ListQuery): State {
  * The entries of a range whose keys do not contain the delimiter after the prefix, and in the place of the others the
  * text up to and with the delimiter, once each. One seek skips all keys that begin with it.
  */
-function* scanLevel(state: State, range: KeyRange, request: ListRequest): Generator<Entry | string, void> {
+function* scanLevel(
+  state: State,
+  range: KeyRange,
+  request: ListRequest,
+): Generator<Entry | string | undefined, void> {
   for (let rest: KeyRange | undefined = range; rest !== undefined; ) {
     let common: string | undefined;
     for (const entry of state.scan(rest, request.reverse)) {
-      common = commonPrefix(entry.key, request);
+      common = entry && commonPrefix(entry.key, request);
       if (common !== undefined) break;
       yield entry;
     }

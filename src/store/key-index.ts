@@ -1,6 +1,6 @@
 import BTreeModule from "sorted-btree";
 import { fromOrderKey, type OrderKey, toOrderKey } from "./key-order.ts";
-import type { KeyRange } from "./key-range.ts";
+import { afterKey, beforeKey, type KeyRange } from "./key-range.ts";
 
 // The package is CommonJS and its types speak of a default export.
 const BTree = BTreeModule.default;
@@ -40,12 +40,43 @@ export class KeyIndex {
   }
 }
 
-/** The keys of both, which are in key order, each once. */
-export function* mergeKeys(some: Iterator<string>, others: Iterator<string>): Generator<string, void> {
+/** How many keys of an index are taken at a time: it must not change meanwhile. */
+const sliceLength = 64;
+
+/**
+ * The keys that two scans of a range yield together, in order, each once. In short slices: what is scanned may change between
+ * them, so that the caller can let others have their turn.
+ */
+export function* keySlices(
+  range: KeyRange,
+  reverse: boolean,
+  scanSome: (range: KeyRange) => Iterator<string>,
+  scanOthers: (range: KeyRange) => Iterator<string>,
+): Generator<readonly string[], void> {
+  for (let rest = range; ; ) {
+    const keys: string[] = [];
+    for (const key of mergeKeys(scanSome(rest), scanOthers(rest), reverse)) {
+      keys.push(key);
+      if (keys.length === sliceLength) break;
+    }
+    yield keys;
+    const last = keys.at(-1);
+    if (last === undefined || keys.length < sliceLength) return;
+    rest = reverse ? beforeKey(rest, last) : afterKey(rest, last);
+  }
+}
+
+/** The keys of both, which are in key order or in its reverse, each once. */
+function* mergeKeys(
+  some: Iterator<string>,
+  others: Iterator<string>,
+  reverse: boolean,
+): Generator<string, void> {
   let one = some.next();
   let other = others.next();
   while (one.done !== true && other.done !== true) {
-    const difference = compare(toOrderKey(one.value), toOrderKey(other.value));
+    const order = compare(toOrderKey(one.value), toOrderKey(other.value));
+    const difference = reverse ? -order : order;
     yield difference <= 0 ? one.value : other.value;
     if (difference <= 0) one = some.next();
     if (difference >= 0) other = others.next();

@@ -2,7 +2,7 @@ import type { ChangeSet } from "./change-set.ts";
 import type { Entry } from "./entry.ts";
 import type { History } from "./history.ts";
 import { PastState } from "./past.ts";
-import type { State } from "./store.ts";
+import type { Store } from "./store.ts";
 
 /** A put or delete of a key. */
 export interface KeyVersion {
@@ -20,7 +20,7 @@ export interface KeyVersion {
  * the history. To be read in one turn of the event loop.
  */
 export function* keyVersions(
-  store: State,
+  store: Store,
   history: History,
   key: string,
   before: number,

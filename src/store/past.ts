@@ -1,19 +1,22 @@
 import type { Entry } from "./entry.ts";
-import type { History } from "./history.ts";
+import { Slice } from "./give-way.ts";
+import { type History, revisionCompacted } from "./history.ts";
+import { keySlices } from "./key-index.ts";
 import { toOrderKey } from "./key-order.ts";
 import type { KeyRange } from "./key-range.ts";
-import type { State } from "./store.ts";
+import type { State, Store } from "./store.ts";
 
 /**
  * The state of a store at an earlier revision that its history reaches: the present, and of each key that has changed
- * since, the entry before its first change. To be read in one turn of the event loop.
+ * since, the entry before its first change. What is read over several turns of the event loop ends with REVISION_COMPACTED
+ * when the history does not reach back any more; other reads are right only in the turn in which it was made.
  */
 export class PastState implements State {
   readonly revision: number;
-  readonly #store: State;
+  readonly #store: Pick<Store, "revision" | "get" | "keys" | "count">;
   readonly #history: History;
 
-  constructor(store: State, history: History, revision: number) {
+  constructor(store: Pick<Store, "revision" | "get" | "keys" | "count">, history: History, revision: number) {
     this.revision = revision;
     this.#store = store;
     this.#history = history;
@@ -24,49 +27,40 @@ export class PastState implements State {
     return change === undefined ? this.#store.get(key) : change.previous;
   }
 
-  *scan(range: KeyRange, reverse: boolean): Generator<Entry, void> {
-    const deleted = this.#deleted(range, reverse);
-    let next = deleted.next();
-    for (const present of this.#store.scan(range, reverse)) {
-      while (next.done !== true && isBefore(next.value.key, present.key, reverse)) {
-        yield next.value;
-        next = deleted.next();
+  *scan(range: KeyRange, reverse: boolean): Generator<Entry | undefined, void> {
+    const present = (rest: KeyRange) => this.#store.keys(rest, reverse);
+    const deleted = (rest: KeyRange) => this.#history.deletedKeys(rest, reverse);
+    for (const keys of keySlices(range, reverse, present, deleted)) {
+      this.#assertKept();
+      for (const key of keys) {
+        const entry = this.get(key);
+        if (entry !== undefined) yield entry;
       }
-      const change = this.#history.changeAfter(present.key, this.revision);
-      const entry = change === undefined ? present : change.previous;
-      if (entry !== undefined) yield entry;
-    }
-    if (next.done !== true) {
-      yield next.value;
-      yield* deleted;
+      yield undefined;
     }
   }
 
-  /** Takes as long as there were changes since. */
-  count({ start, end }: KeyRange): number {
-    const { revision } = this;
-    let count = this.#store.count({ start, end });
-    for (let next = revision + 1; next <= this.#store.revision; next++) {
-      for (const change of this.#history.at(next)?.changes ?? []) {
-        const { key, previous } = change;
+  /** How many keys there are now, less those that came since, plus those that went. It takes as long as there were changes. */
+  async count({ start, end }: KeyRange): Promise<number> {
+    const slice = new Slice();
+    let came = 0;
+    for (let next = this.revision + 1; next <= this.#store.revision; next++) {
+      if (slice.isOver) {
+        await slice.giveWay();
+        if (next <= this.#history.oldest) throw revisionCompacted(this.#history.oldestState);
+      }
+      for (const { key, entry, previous } of this.#history.at(next)?.changes ?? []) {
+        if ((entry === undefined) === (previous === undefined)) continue;
         const orderKey = toOrderKey(key);
         if (orderKey < start || (end !== undefined && orderKey >= end)) continue;
-        if (this.#history.changeAfter(key, revision) !== change) continue;
-        count += Number(previous !== undefined) - Number(this.#store.get(key) !== undefined);
+        came += entry === undefined ? -1 : 1;
       }
     }
-    return count;
+    return this.#store.count({ start, end }) - came;
   }
 
-  /** The entries that were there and are not any more. */
-  *#deleted(range: KeyRange, reverse: boolean): Generator<Entry, void> {
-    for (const key of this.#history.deletedKeys(range, reverse)) {
-      const entry = this.get(key);
-      if (entry !== undefined) yield entry;
-    }
+  #assertKept(): void {
+    const { oldestState } = this.#history;
+    if (this.revision < oldestState) throw revisionCompacted(oldestState);
   }
-}
-
-function isBefore(key: string, other: string, reverse: boolean): boolean {
-  return toOrderKey(key) < toOrderKey(other) !== reverse;
 }

@@ -1,6 +1,6 @@
 import type { Entry } from "./entry.ts";
-import { KeyIndex, mergeKeys } from "./key-index.ts";
-import { afterKey, type KeyRange } from "./key-range.ts";
+import { KeyIndex, keySlices } from "./key-index.ts";
+import type { KeyRange } from "./key-range.ts";
 
 /** What a snapshot keeps of the entries that are overwritten. */
 export interface SnapshotBounds {
@@ -24,9 +24,6 @@ export interface SnapshotOptions extends SnapshotBounds {
   readonly current: (key: string) => Entry | undefined;
   readonly onRelease: () => void;
 }
-
-/** How many keys are taken from the index at a time: it must not change meanwhile. */
-const sliceLength = 64;
 
 /**
  * The state of a store at one revision: what the store has now, and the entries that were overwritten or deleted since,
@@ -67,21 +64,9 @@ export class Snapshot {
    * The keys of all entries, and maybe others, in key order; the store may change meanwhile. In short slices, so that the
    * caller can let others have their turn also where all keys are newer than the snapshot.
    */
-  *keySlices(range: KeyRange): Generator<readonly string[], void> {
-    for (let rest = range; ; ) {
-      const keys: string[] = [];
-      for (const key of mergeKeys(
-        this.#options.index.scan(rest, false),
-        this.#deletedKeys.scan(rest, false),
-      )) {
-        keys.push(key);
-        if (keys.length === sliceLength) break;
-      }
-      yield keys;
-      const last = keys.at(-1);
-      if (last === undefined || keys.length < sliceLength) return;
-      rest = afterKey(rest, last);
-    }
+  keySlices(range: KeyRange): Generator<readonly string[], void> {
+    const current = (rest: KeyRange) => this.#options.index.scan(rest, false);
+    return keySlices(range, false, current, (rest) => this.#deletedKeys.scan(rest, false));
   }
 
   /** Called by the store before it changes `key`. */

@@ -25,10 +25,13 @@ export interface Change {
 export interface State {
   readonly revision: number;
   get(key: string): Entry | undefined;
-  /** Entries in key order, lazily. Ends early, unnoticed, when the store is changed meanwhile: consume it at once. */
-  scan(range: KeyRange, reverse: boolean): Generator<Entry, void>;
+  /**
+   * Entries in key order, lazily. In the state of the past undefined stands where the caller may let others have their
+   * turn; elsewhere it must be consumed at once, and ends early, unnoticed, when the store is changed meanwhile.
+   */
+  scan(range: KeyRange, reverse: boolean): Generator<Entry | undefined, void>;
   /** How many keys are in the range. */
-  count(range: KeyRange): number;
+  count(range: KeyRange): number | Promise<number>;
 }
 
 /** The store for everything but the committer. Its revision is the sequence of the last applied transaction. */
@@ -95,6 +98,11 @@ export class Store implements ReadonlyStore {
 
   *scan(range: KeyRange, reverse: boolean): Generator<Entry, void> {
     for (const key of this.#index.scan(range, reverse)) yield this.#entries.get(key) as Entry;
+  }
+
+  /** The keys of `scan`. */
+  keys(range: KeyRange, reverse: boolean): Generator<string, void> {
+    return this.#index.scan(range, reverse);
   }
 
   count(range: KeyRange): number {

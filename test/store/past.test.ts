@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createChangeSet } from "../../src/store/change-set.ts";
+import type { Entry } from "../../src/store/entry.ts";
 import { History, type HistoryLimits } from "../../src/store/history.ts";
 import { type KeyRange, keyRange, prefixRange } from "../../src/store/key-range.ts";
 import { PastState } from "../../src/store/past.ts";
@@ -50,26 +51,70 @@ function randomEvents(random: Random): TransactionEvent[] {
 }
 
 /** All that can be read of a state. */
-function readAll(state: State): unknown {
+async function readAll(state: State): Promise<unknown> {
+  const counts = ranges.map((range) => Promise.resolve(state.count(range)));
   return {
     entries: keys.map((key) => state.get(key)),
-    scans: ranges.flatMap((range) => [false, true].map((reverse) => [...state.scan(range, reverse)])),
-    counts: ranges.map((range) => state.count(range)),
+    scans: ranges.flatMap((range) => [false, true].map((reverse) => scanAll(state, range, reverse))),
+    counts: await Promise.all(counts),
   };
 }
 
-test(`every revision that the history reaches reads as it was (seed ${seed})`, () => {
+function scanAll(state: State, range: KeyRange, reverse: boolean): Entry[] {
+  return [...state.scan(range, reverse)].filter((entry) => entry !== undefined);
+}
+
+test(`every revision that the history reaches reads as it was (seed ${seed})`, async () => {
   const random = createRandom(seed);
   const world = new World({ ...roomy, watchHistoryEventsMax: 30 });
-  const expected = [readAll(world.store)];
+  const expected = [await readAll(world.store)];
   for (let round = 0; round < 150; round++) {
     world.write(...randomEvents(random));
-    expected.push(readAll(world.store));
+    expected.push(await readAll(world.store));
     for (let revision = world.history.oldestState; revision < world.store.revision; revision++) {
-      expect(readAll(world.at(revision))).toEqual(expected[revision]);
+      expect(await readAll(world.at(revision))).toEqual(expected[revision]);
     }
   }
   expect(world.history.oldestState).toBeGreaterThan(100);
+});
+
+test(`what is read over several turns is of one revision, whatever is written meanwhile (seed ${seed})`, async () => {
+  const random = createRandom(seed);
+  const world = new World();
+  const key = () => `key ${random.below(1000)}`;
+  const event = () => (random.chance(0.5) ? remove(key()) : put(key(), `${random.below(1000)}`));
+  for (let count = 0; count < 3000; count++) world.write(event());
+  const { revision } = world.store;
+  const expected = scanAll(world.store, prefixRange(""), false);
+  for (let count = 0; count < 10_000; count++) world.write(event());
+  for (const reverse of [false, true]) {
+    const read: Entry[] = [];
+    let turns = 0;
+    for (const entry of world.at(revision).scan(prefixRange(""), reverse)) {
+      if (entry !== undefined) read.push(entry);
+      else for (let count = 0; count < 100; count++) world.write(event());
+      turns += Number(entry === undefined);
+    }
+    expect(read).toEqual(reverse ? expected.toReversed() : expected);
+    expect(turns).toBeGreaterThan(5);
+  }
+  const counting = world.at(revision).count(prefixRange(""));
+  // The first slice was over long before all changes were counted.
+  for (let count = 0; count < 3000; count++) world.write(event());
+  expect(await counting).toBe(expected.length);
+});
+
+test("what is read over several turns ends when the history does not reach back any more", async () => {
+  const world = new World({ ...roomy, watchHistoryEventsMax: 20_000 });
+  for (let count = 0; count < 20_000; count++) world.write(put(`key ${count % 300}`, "1"));
+  const past = world.at(world.history.oldestState);
+  const counting = past.count(prefixRange(""));
+  const scan = past.scan(prefixRange(""), false);
+  for (let next = scan.next(); next.value !== undefined; ) next = scan.next();
+  for (let count = 0; count < 20_000; count++) world.write(put("new", "1"));
+  const compacted = { reason: "REVISION_COMPACTED" };
+  expect(() => scan.next()).toThrow(expect.objectContaining(compacted));
+  await expect(counting).rejects.toMatchObject(compacted);
 });
 
 test("has the versions of a key, the newest first", () => {
@@ -100,8 +145,8 @@ test("reads begin at a transaction that takes half of the history; watches go on
   expect(history.oldestState).toBe(2);
   expect(history.oldest).toBeLessThan(2);
   expect(history.at(2)?.previousValues).toBe(false);
-  world.write(put("a", "1"), remove("c"));
-  expect([...world.at(2).scan(prefixRange(""), false)].map(({ key }) => key)).toEqual(["c"]);
+  world.write(put("a", "1"));
+  expect(scanAll(world.at(2), prefixRange(""), false).map(({ key }) => key)).toEqual(["c"]);
 });
 
 test(`a pin has the revisions of its time, whatever leaves the history (seed ${seed})`, () => {

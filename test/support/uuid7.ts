@@ -8,8 +8,3 @@ export function uuid7(time: number): Uint8Array<ArrayBuffer> {
   id[8] = ((id[8] as number) & 0x3f) | 0x80;
   return new Uint8Array(id);
 }
-
-/** The same as 32 hexadecimal digits. */
-export function uuid7Text(time: number): string {
-  return Buffer.from(uuid7(time)).toString("hex");
-}

@@ -1,6 +1,6 @@
 import { DuetError } from "../../errors.ts";
 import type { Entry } from "../../store/entry.ts";
-import { giveWay } from "../../store/give-way.ts";
+import { Slice } from "../../store/give-way.ts";
 import { RevisionOrder } from "../../store/revision-order.ts";
 import type { Snapshot } from "../../store/snapshot.ts";
 import type { Store } from "../../store/store.ts";
@@ -12,9 +12,6 @@ const runningMax = 2;
 
 /** A message of gRPC has 4 MiB at the most, and a frame as many bytes as the largest transaction. */
 const pieceBytes = 256 * 1024;
-
-/** Longest stretch of work after which others get their turn, in milliseconds. */
-const sliceMs = 0.3;
 
 export interface SnapshotExportsOptions {
   readonly store: Store;
@@ -115,7 +112,7 @@ export class SnapshotExports {
     const encoder = new SnapshotEncoder(Buffer.from(this.#options.storeId.slice(0, 16), "hex"));
     yield* split(encoder.begin(snapshot.revision, 0));
     const order = await RevisionOrder.of(snapshot, signal);
-    let sliceEnd = performance.now() + sliceMs;
+    const slice = new Slice();
     let next = order.take();
     while (next !== undefined) {
       const entries = [next];
@@ -125,10 +122,9 @@ export class SnapshotExports {
       const frame = encoder.add(toTransaction(entries));
       for (const entry of entries) snapshot.pass(entry);
       if (frame !== undefined) yield* split(frame);
-      if (performance.now() < sliceEnd) continue;
-      await giveWay();
+      if (!slice.isOver) continue;
+      await slice.giveWay();
       signal.throwIfAborted();
-      sliceEnd = performance.now() + sliceMs;
     }
     for (const bytes of encoder.end()) yield* split(bytes);
   }
