@@ -35,7 +35,8 @@ export interface Http2Server {
 }
 
 const sweepMsMin = 10;
-const sweepMsMax = 1000;
+/** Times are late by up to this, once when they begin and once when they end. */
+export const sweepMsMax = 1000;
 
 /** Creates a server of our own HTTP/2 (RFC 9113). It does not listen: the owner of the port hands it sockets. */
 export function createHttp2Server(options: Http2ServerOptions): Http2Server {

@@ -61,7 +61,8 @@ export const defaultHttp2Limits: Http2Limits = {
   settingsMs: 20_000,
   headerMs: 15_000,
   bodyMs: 300_000,
-  stallMs: 60_000,
+  // With the sweeps at both ends, less than 60 s.
+  stallMs: 55_000,
   pingIntervalMs: 30_000,
   pingTimeoutMs: 20_000,
   idleMs: 300_000,

@@ -34,7 +34,8 @@ export const defaultListenerLimits: ListenerLimits = {
   requestMs: 300_000,
   // Longer than the idle time of common proxies, so that they close first and never send into a closing connection.
   keepAliveMs: 75_000,
-  stallMs: 60_000,
+  // With the sweeps at both ends, less than 60 s.
+  stallMs: 55_000,
   // With the 15 s between two heartbeats of an event stream, and what a look costs, less than 60 s.
   vanishedMs: 30_000,
   headerBytesMax: 32 * 1024,

@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
 import { errorCodes } from "../../../src/wire/http2/connection-error.ts";
+import { type ConnectionState, ConnectionTimes } from "../../../src/wire/http2/connection-times.ts";
 import { clientPreface, frameTypes } from "../../../src/wire/http2/frame-format.ts";
+import { sweepMsMax } from "../../../src/wire/http2/http2-server.ts";
+import { defaultHttp2Limits } from "../../../src/wire/http2/limits.ts";
 import { until } from "../../support/until.ts";
 import { RawClient } from "./raw-client.ts";
 import { data, frame, headers, opening, windowUpdate } from "./raw-frames.ts";
@@ -103,6 +106,28 @@ test("destroys a connection whose socket takes nothing", async () => {
   await until(() => server.connections.size > 0);
   await until(() => server.connections.size === 0);
   expect(ends).toContain("write_stalled");
+});
+
+/** What a sweep sees of a connection whose peer has taken nothing since the last one. */
+const stalled: ConnectionState = {
+  settingsReceived: true,
+  settingsAcknowledged: true,
+  partialFrame: undefined,
+  partialBlock: undefined,
+  writeProgress: 1,
+  openStreams: 1,
+  lastStreamId: 1,
+};
+
+test("ends a connection that takes nothing within 60 s, however the sweeps fall", () => {
+  // The backlog begins just after a sweep.
+  const times = new ConnectionTimes(defaultHttp2Limits, 0);
+  let now = 0;
+  times.expired({ ...stalled, writeProgress: undefined }, now);
+  while (times.expired(stalled, (now += sweepMsMax)) === undefined);
+  // A sweep later the socket is destroyed.
+  expect(now).toBeLessThanOrEqual(60_000 - 2 * sweepMsMax);
+  expect(now).toBeGreaterThan(50_000);
 });
 
 test("pings a silent peer, and destroys the connection without a sign of life", async () => {
