@@ -11,6 +11,7 @@ import { type AllowedHosts, createHostCheck } from "./allowed-hosts.ts";
 import { Compression } from "./call/compression.ts";
 import type { Exchange } from "./call/exchange.ts";
 import { type RequestTarget, splitRequestTarget } from "./call/request-target.ts";
+import type { RpcRoute } from "./call/rpc-route.ts";
 import { createConnectMount } from "./connect/connect-mount.ts";
 import { createConnectRoute } from "./connect/route.ts";
 import { type CorsOrigins, createCrossOriginPolicy } from "./cross-origin.ts";
@@ -84,7 +85,7 @@ export function createRouter(routerOptions: RouterOptions): Router {
   const methods = createMethodTable(services);
   const listLimits = createListLimits(options.limits);
   const codecs = createCodecs(registry, listLimits);
-  const connect = createConnectMount({ ...options, registry });
+  const connect = createConnectMount({ ...options, registry, codecs });
   const conventions = options.conventions ?? new Map([...keyValueConventions, ...statusConventions]);
   const restOptions = { ...options, conventions, methods: methods.values(), registry, listLimits };
   const rest = createRestRoute(restOptions);
@@ -107,7 +108,8 @@ export function createRouter(routerOptions: RouterOptions): Router {
 
   const hasFastPath = options.fastPath !== false;
   const grpc = createGrpcRoute(methods, codecs, options);
-  const rpcRoutes = [
+  const rpcRoutes: readonly RpcRoute[] = [
+    (exchange) => grpc.serveExchange(exchange),
     createConnectRoute(methods, codecs, registry, options),
     createGrpcWebRoute(methods, codecs, options),
   ];
@@ -169,7 +171,7 @@ export function createRouter(routerOptions: RouterOptions): Router {
   return {
     methods,
     handleStream(stream) {
-      if (!hasFastPath || !grpc(stream)) handle(new Http2Exchange(stream));
+      if (!hasFastPath || !grpc.serveStream(stream)) handle(new Http2Exchange(stream));
     },
     handle,
   };

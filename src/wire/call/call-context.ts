@@ -61,6 +61,7 @@ export class CallContext implements HandlerContext, Deadline {
   }
   get url(): string {
     const { encrypted, headers, target } = this.exchange;
+    if (!target.startsWith("/")) return target;
     return `${encrypted ? "https" : "http"}://${headers.host}${target}`;
   }
   get requestHeader(): Headers {

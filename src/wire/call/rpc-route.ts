@@ -2,6 +2,7 @@ import type { MethodEntry } from "../method-table.ts";
 import { Call, type CallOptions } from "./call.ts";
 import type { Exchange } from "./exchange.ts";
 import type { RpcProtocol } from "./rpc-protocol.ts";
+import { toTimeoutMs } from "./timeouts.ts";
 
 /** Serves a request to the path of a method. False, with nothing consumed: the request is for another route. */
 export type RpcRoute = (exchange: Exchange, path: string) => boolean;
@@ -22,16 +23,15 @@ export function createRpcRoute(
   return (exchange, path) => {
     const { headers } = exchange;
     const type = headers["content-type"] ?? "";
-    const candidates = byContentType.get(type) ?? byContentType.get(type.replace(charsetOfJson, ""));
+    const candidates =
+      byContentType.get(type) ?? byContentType.get(type.toLowerCase().replace(charsetOfJson, ""));
     const entry = methods.get(path);
     if (candidates === undefined || entry === undefined || exchange.method !== "POST") return false;
     const protocol = candidates.find(({ kind }) => kind === entry.spec.kind);
-    if (protocol === undefined || headers.expect !== undefined || !protocol.knows(headers)) return false;
-    // The absolute form of a target says more than the path.
-    if (!exchange.target.startsWith("/")) return false;
-    const timeoutMs = protocol.readTimeout(headers);
-    if (typeof timeoutMs === "string") return false;
-    new Call(entry, exchange, protocol, options, timeoutMs).begin();
+    if (protocol === undefined || !protocol.knows(headers)) return false;
+    const timeout = protocol.readTimeout(headers);
+    if (timeout === "malformed") return false;
+    new Call(entry, exchange, protocol, options, toTimeoutMs(timeout)).begin();
     return true;
   };
 }

@@ -4,6 +4,11 @@ const timerMsMax = 2 ** 31 - 1;
 /** Milliseconds; undefined: no deadline; "endless": one that no timer can keep (24 days), and that is as good as none. */
 export type Timeout = number | undefined | "endless" | "malformed";
 
+/** As a call takes it. */
+export function toTimeoutMs(timeout: number | "endless" | undefined): number | undefined {
+  return timeout === "endless" ? undefined : timeout;
+}
+
 type Header = string | readonly string[] | undefined;
 
 const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };

@@ -15,14 +15,17 @@ import { toHeaders } from "../call/headers.ts";
 import { toNodeHeaders } from "../call/node-headers.ts";
 import { parseConnectTimeout, parseGrpcTimeout } from "../call/timeouts.ts";
 import type { ServiceRegistration } from "../method-table.ts";
+import type { Codecs } from "../protobuf/codecs.ts";
 import { refuseRpc } from "../refused-rpc.ts";
 import { respondWithError } from "../rest/error-response.ts";
-import { wireError } from "../wire-error.ts";
+import { toReportedError, wireError } from "../wire-error.ts";
 import { createCallValues, noteHandlerFailure, withReasons } from "./error-reasons.ts";
+import { checkGetMessage } from "./get-message.ts";
 
 export interface ConnectMountOptions extends CallOptions {
   readonly services: readonly ServiceRegistration[];
   readonly registry: Registry;
+  readonly codecs: Codecs;
 }
 
 /** Serves gRPC, gRPC-Web and Connect by Connect's own pipeline. `path` is one of the paths of the method table. */
@@ -35,11 +38,12 @@ const writeBytesMax = 64 * 1024 * 1024;
  * Mounts the services on Connect: its universal handlers on our exchanges, whichever version of HTTP they speak.
  */
 export function createConnectMount(options: ConnectMountOptions): ConnectMount {
-  const { log, onError } = options;
+  const { log, onError, codecs, requestBytesMax } = options;
+  const compressions = [compressionGzip, compressionBrotli].map(blameClient);
   const router = createConnectRouter({
-    readMaxBytes: options.requestBytesMax,
+    readMaxBytes: requestBytesMax,
     writeMaxBytes: writeBytesMax,
-    acceptCompression: [compressionGzip, compressionBrotli].map(blameClient),
+    acceptCompression: compressions,
     jsonOptions: { registry: options.registry, alwaysEmitImplicit: true, ignoreUnknownFields: false },
     shutdownSignal: options.shutdownSignal,
     interceptors: [noteHandlerFailure],
@@ -48,6 +52,14 @@ export function createConnectMount(options: ConnectMountOptions): ConnectMount {
   const handlers = new Map<string, UniversalHandler>(router.handlers.map((h) => [h.requestPath, h]));
 
   async function serve(exchange: Exchange, handler: UniversalHandler, path: string, query: string) {
+    if (exchange.method === "GET" && handler.allowedMethods.includes("GET")) {
+      const { input } = handler.method;
+      try {
+        await checkGetMessage(input, query, codecs, compressions, requestBytesMax);
+      } catch (thrown) {
+        return refuseRpc(exchange, toReportedError(thrown, options, path));
+      }
+    }
     const contextValues = createCallValues();
     const request = toUniversalRequest(exchange, path, query);
     if (request === undefined) {
@@ -73,11 +85,6 @@ export function createConnectMount(options: ConnectMountOptions): ConnectMount {
   return (exchange, path, query) => {
     const handler = handlers.get(path);
     if (handler === undefined) throw new Error(`${path} is not mounted`);
-    if (exchange.method === "GET" && !hasValidBase64(query)) {
-      const error = wireError(Code.InvalidArgument, "REQUEST_MALFORMED", "message is not valid base64");
-      onError(path, error);
-      return respondWithError(exchange, error);
-    }
     serve(exchange, handler, path, query).catch((error: unknown) => {
       // The client has left or has reset the stream: nobody is there to be told, and it is no fault of ours.
       if (exchange.gone || ConnectError.from(error).code === Code.Aborted) return;
@@ -125,15 +132,6 @@ async function send(exchange: Exchange, response: UniversalServerResponse): Prom
   } finally {
     parts?.return?.().then(undefined, () => {});
   }
-}
-
-/** Whether the message of a GET is what it says: an error in base64 would be one of the server for Connect. */
-function hasValidBase64(query: string): boolean {
-  const parameters = new URLSearchParams(query);
-  if (parameters.get("base64") !== "1") return true;
-  // Both alphabets; padding may be left out.
-  const digits = /^([\w+/-]*)={0,2}$/.exec(parameters.get("message") ?? "")?.[1];
-  return digits !== undefined && digits.length % 4 !== 1;
 }
 
 /** Data that cannot be decompressed are an error of the client. */

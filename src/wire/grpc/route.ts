@@ -1,6 +1,7 @@
 import { Call, type CallOptions } from "../call/call.ts";
 import { type Encoding, isEncoding } from "../call/compression.ts";
-import { parseGrpcTimeout } from "../call/timeouts.ts";
+import type { Exchange } from "../call/exchange.ts";
+import { parseGrpcTimeout, toTimeoutMs } from "../call/timeouts.ts";
 import type { HeaderList } from "../http2/header-list.ts";
 import type { Stream } from "../http2/stream.ts";
 import { isValidAuthority } from "../listener/authority.ts";
@@ -9,8 +10,13 @@ import type { MethodEntry } from "../method-table.ts";
 import type { Codecs } from "../protobuf/codecs.ts";
 import { GrpcProtocol } from "./protocol.ts";
 
-/** Serves a gRPC call on a stream. False, with nothing consumed: the request is for another route. */
-export type GrpcRoute = (stream: Stream) => boolean;
+/** Serves gRPC calls. False, with nothing consumed: the request is for another route. */
+export interface GrpcRoute {
+  /** Serves a call before its exchange is looked at. False also for headers that `Router.handle` must check first. */
+  serveStream(stream: Stream): boolean;
+  /** Serves a call whose headers were checked. */
+  serveExchange(exchange: Exchange): boolean;
+}
 
 /** Headers that only `Router.handle` looks at. */
 const unusualHeaders: readonly string[] = ["origin", "sec-fetch-site"];
@@ -18,6 +24,7 @@ const unusualHeaders: readonly string[] = ["origin", "sec-fetch-site"];
 interface FoundRoute {
   readonly entry: MethodEntry;
   readonly protocol: GrpcProtocol;
+  readonly isUnusual: boolean;
 }
 
 /**
@@ -40,25 +47,38 @@ export function createGrpcRoute(
   function find(headers: HeaderList): FoundRoute | null {
     const protocol = protocols
       .get(headers.get("grpc-encoding") ?? "identity")
-      ?.get(headers.contentType ?? "");
+      ?.get((headers.contentType ?? "").toLowerCase());
     if (protocol === undefined || headers.method !== "POST") return null;
     const entry = methods.get(headers.path as string);
     const kind = entry?.spec.kind;
     if (entry === undefined || (kind !== "unary" && kind !== "server_streaming")) return null;
     if (!isValidAuthority(headers.authority)) return null;
-    if (unusualHeaders.some((name) => headers.get(name) !== undefined)) return null;
-    return { entry, protocol };
+    const isUnusual = unusualHeaders.some((name) => headers.get(name) !== undefined);
+    return { entry, protocol, isUnusual };
   }
 
-  return (stream) => {
-    const { headers, varying } = stream;
-    let found = foundRoutes.get(headers);
-    if (found === undefined) foundRoutes.set(headers, (found = find(headers)));
-    if (found === null) return false;
-    const timeoutMs = parseGrpcTimeout(varying);
-    if (typeof timeoutMs === "string") return false;
-    new Call(found.entry, new Http2Exchange(stream), found.protocol, options, timeoutMs).begin();
-    return true;
+  return {
+    serveStream(stream) {
+      const { headers, varying } = stream;
+      let found = foundRoutes.get(headers);
+      if (found === undefined) foundRoutes.set(headers, (found = find(headers)));
+      if (found === null || found.isUnusual) return false;
+      const timeout = parseGrpcTimeout(varying);
+      if (timeout === "malformed") return false;
+      const timeoutMs = toTimeoutMs(timeout);
+      new Call(found.entry, new Http2Exchange(stream), found.protocol, options, timeoutMs).begin();
+      return true;
+    },
+    serveExchange(exchange) {
+      if (!(exchange instanceof Http2Exchange)) return false;
+      const found = find(exchange.stream.headers);
+      const timeout = parseGrpcTimeout(exchange.stream.varying);
+      if (found === null || timeout === "malformed") return false;
+      const call = new Call(found.entry, exchange, found.protocol, options, toTimeoutMs(timeout));
+      for (const [name, value] of Object.entries(exchange.added)) call.responseHeader.set(name, value);
+      call.begin();
+      return true;
+    },
   };
 }
 

@@ -155,6 +155,11 @@ export class Http2Exchange implements Exchange, StreamHandler {
     }
   }
 
+  /** What `addHeader` was called with. */
+  get added(): Readonly<Record<string, string>> {
+    return this.#added ?? {};
+  }
+
   addHeader(name: string, value: string): void {
     (this.#added ??= {})[name] = value;
   }

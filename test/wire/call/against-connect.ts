@@ -42,6 +42,7 @@ interface Reading {
  * - An error without headers of the handler is one block (Trailers-Only) in the fast paths, two in Connect; to clients they
  *   are the same.
  * - A body over the limit that is too long for one message is too large for the fast paths, whatever its messages are.
+ * - A handler sees the header of a timeout that no timer can keep in the fast paths; for Connect it is removed.
  *
  * And two that no case here provokes: a fast path ends a call at its deadline even if the handler does not listen to its
  * signal; JSON that is not UTF-8 is refused by the fast paths and patched by Connect.
@@ -211,11 +212,12 @@ function readDetail(type: string, value: Uint8Array): { type: string; value: unk
   return { type, value: known };
 }
 
-/** As JSON, without the time that was left. */
+const endlessTimeout = /\{"name":"(?:grpc-timeout|connect-timeout-ms)","value":\["(?:9{8}H|9{10})"\]\},/g;
+
+/** As JSON, without the time that was left and timeouts that are as good as none. */
 function toPlain(schema: DescMessage, message: ReturnType<typeof fromBinary>): unknown {
-  return JSON.parse(
-    JSON.stringify(toJson(schema, message, { registry })).replace(/,?"timeoutMs":"-?\d+"/g, ""),
-  );
+  const text = JSON.stringify(toJson(schema, message, { registry }));
+  return JSON.parse(text.replace(/,?"timeoutMs":"-?\d+"/g, "").replace(endlessTimeout, ""));
 }
 
 /** What handlers have set, and nothing of the protocol. */
