@@ -82,6 +82,11 @@ export const reasons = {
     status: 415,
     meaning: "No RPC protocol has this `Content-Type`.",
   },
+  EXPECTATION_UNSUPPORTED: {
+    code: "invalid_argument",
+    status: 417,
+    meaning: "The `Expect` header asks for something else than `100-continue`.",
+  },
   HTTP_VERSION_UNSUPPORTED: {
     code: "unimplemented",
     status: 505,

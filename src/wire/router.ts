@@ -72,6 +72,13 @@ export interface Router {
 // Connect's type for JSON is that of REST, too.
 const rpcType = /^application\/(?:grpc|connect\+|proto)/i;
 
+/** Node's own test for the one expectation that HTTP defines (RFC 9110, section 10.1.1). */
+const continueExpectation = /(?:^|\W)100-continue(?:$|\W)/i;
+
+function hasUnknownExpectation({ headers: { expect } }: Exchange): boolean {
+  return expect !== undefined && !continueExpectation.test(expect);
+}
+
 /** Serves the services in every protocol. Throws when their HTTP rules make no sense. */
 export function createRouter(routerOptions: RouterOptions): Router {
   const onError: OnError = (path, error) => routerOptions.onCallFailed?.(methods.get(path), reasonOf(error));
@@ -152,6 +159,11 @@ export function createRouter(routerOptions: RouterOptions): Router {
       respondWithError(exchange, error);
     } else if (keepOut(exchange, target.path)) {
       return;
+    } else if (hasUnknownExpectation(exchange)) {
+      const message = "Expect may only be 100-continue";
+      const error = wireError(Code.InvalidArgument, "EXPECTATION_UNSUPPORTED", message);
+      onError(target.path, error);
+      respondWithError(exchange, error);
     } else if (methods.has(target.path)) {
       if (hasFastPath && rpcRoutes.some((route) => route(exchange, target.path))) return;
       connect(exchange, target.path, target.query);

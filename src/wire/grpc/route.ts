@@ -19,7 +19,7 @@ export interface GrpcRoute {
 }
 
 /** Headers that only `Router.handle` looks at. */
-const unusualHeaders: readonly string[] = ["origin", "sec-fetch-site"];
+const unusualHeaders: readonly string[] = ["origin", "sec-fetch-site", "expect"];
 
 interface FoundRoute {
   readonly entry: MethodEntry;

@@ -145,10 +145,13 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   }
 
   const gather = gatherRequests(handleHttp1);
-  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+  function serveRequest(request: IncomingMessage, response: ServerResponse): void {
     begin(request, response);
     gather(request, response);
-  });
+  }
+  server.on("request", serveRequest);
+  // The router refuses it. Node alone would respond with 417, and nobody would count it.
+  server.on("checkExpectation", serveRequest);
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
     begin(request, response);
     handleHttp1(request, response);
@@ -165,6 +168,11 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       if (reason !== undefined) connection?.end(reason);
       socket.destroy();
     });
+  });
+  // Node closes these sockets.
+  server.on("tlsClientError", (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+    const reason = reasonOfHandshake(error, socket);
+    if (reason !== undefined) onEnded(reason);
   });
 
   server.listen(options.address.port, options.address.host);
@@ -218,4 +226,12 @@ function reasonOf({ code }: NodeJS.ErrnoException, isReceiving: boolean): Http1E
   return code?.startsWith("HPE_") === true && code !== "HPE_INVALID_EOF_STATE"
     ? "malformed_request"
     : undefined;
+}
+
+/** Why a TLS handshake ended; undefined when the client has just gone. */
+function reasonOfHandshake({ code }: NodeJS.ErrnoException, socket: TLSSocket): string | undefined {
+  if (code === "ERR_TLS_HANDSHAKE_TIMEOUT") return "tls_handshake_timeout";
+  // A certificate that is refused also ends with ECONNRESET.
+  if (code === "ECONNRESET" && !socket.authorizationError) return undefined;
+  return "tls_handshake_failed";
 }

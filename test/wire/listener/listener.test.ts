@@ -5,7 +5,8 @@ import { request as httpsRequest, type RequestOptions } from "node:https";
 import { generate } from "selfsigned";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Exchange } from "../../../src/wire/call/exchange.ts";
-import { ask, askHttp2, exchangeBytes, openSocket, readAll, serve } from "../serve.ts";
+import { until } from "../../support/until.ts";
+import { ask, askHttp2, exchangeBytes, openSocket, readAll, reasonOf, serve } from "../serve.ts";
 
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -94,6 +95,22 @@ test("a client that waits for 100 gets it, unless its headers alone are refused"
   expect(answer.toString()).toMatch(/^HTTP\/1.1 413 /);
   refused.destroy();
 });
+
+test.each(["/v1/key", "/duetkv.v1.KeyValueService/Get"])(
+  "an expectation that is not 100-continue is refused and counted at %s",
+  async (path) => {
+    const { port, failed } = await serve();
+    const headers = { expect: "200-ok", "content-type": "application/json" };
+    for (const send of [ask, askHttp2]) {
+      const answer = await send(port, path === "/v1/key" ? "GET" : "POST", path, { headers });
+      expect([answer.status, reasonOf(answer)]).toEqual([417, "EXPECTATION_UNSUPPORTED"]);
+    }
+    expect(failed.map(([, reason]) => reason)).toEqual([
+      "EXPECTATION_UNSUPPORTED",
+      "EXPECTATION_UNSUPPORTED",
+    ]);
+  },
+);
 
 test("what a callback throws resets its stream, is logged and is counted", async () => {
   const ended: string[] = [];
@@ -339,6 +356,22 @@ describe("TLS", () => {
     await expect(askTls(port, bad)).rejects.toThrow(/alert|ECONNRESET|hang up|EPIPE/);
     expect(await askTls2(port, bad)).toBe("");
     expect(await askTls2(port, good)).toContain('"entries"');
+  });
+
+  test("counts handshakes that fail or take too long, but not a client that leaves", async () => {
+    const ended: string[] = [];
+    const tls = { key: server.private, cert: server.cert, clientCa: client.cert };
+    const onEnded = (reason: string) => ended.push(reason);
+    const { port } = await serve({ listener: { tls, onEnded, limits: { prefaceMs: 500 } } });
+    const leaves = await openSocket(port);
+    leaves.destroy();
+    await exchangeBytes(port, "GET / HTTP/1.1\r\n\r\n");
+    await until(() => expect(ended).toEqual(["tls_handshake_failed"]));
+    await askTls2(port);
+    await until(() => expect(ended).toEqual(["tls_handshake_failed", "tls_handshake_failed"]));
+    await readAll(await openSocket(port));
+    await until(() => expect(ended.at(-1)).toBe("tls_handshake_timeout"));
+    expect(ended).toHaveLength(3);
   });
 
   test("drains", async () => {
