@@ -165,6 +165,12 @@ export const reasons = {
     meaning: "The server is stopping. Nothing happened; try again. A watch resumes from `last_revision`.",
     metadata: ["last_revision"],
   },
+  CONNECTION_AGED: {
+    code: "unavailable",
+    meaning:
+      "The connection has reached `--connection-age-max`. Nothing is wrong; try again on another connection. A watch resumes from `last_revision`.",
+    metadata: ["last_revision"],
+  },
   LOG_UNAVAILABLE: {
     code: "unavailable",
     meaning: "The log cannot be written. Nothing happened; try again.",

@@ -88,6 +88,7 @@ export function createHealthService({ services, pollMs = 500 }: HealthOptions): 
           if (closed) throw new DuetError("SHUTTING_DOWN", "the server is shutting down");
           await change(signal);
         }
+        if (signal.reason instanceof DuetError) throw signal.reason;
       },
     },
     drain() {

@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type ErrorInfo, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { DuetError } from "../errors.ts";
 import type { Reason } from "../reasons.ts";
 import { toConnectError } from "../service/connect-error.ts";
 import type { WireLog } from "./wire-log.ts";
@@ -8,6 +9,11 @@ import type { WireLog } from "./wire-log.ts";
 export function wireError(code: Code, reason: Reason, message: string, cause?: unknown): ConnectError {
   const info = { desc: ErrorInfoSchema, value: { reason, domain: "duetkv" } };
   return new ConnectError(message, code, undefined, [info], cause);
+}
+
+/** The connection of a call will be closed for its age. A watch adds the revision to resume from. */
+export function connectionAged(): DuetError {
+  return new DuetError("CONNECTION_AGED", "the connection has reached its age (--connection-age-max)");
 }
 
 /** The reason and metadata of an error; undefined when it has none. */

@@ -6,7 +6,7 @@ import type { Entry } from "../entry.ts";
 import { type History, revisionCompacted } from "../history.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { ReadonlyStore } from "../store.ts";
-import { WatchBytes, WatchQueue } from "./queue.ts";
+import { WatchBytes, type WatchFailure, WatchQueue } from "./queue.ts";
 import { createMatcher, rangesOf, type Selector, selectorBytes } from "./selector.ts";
 import { select, WatchTopics } from "./topics.ts";
 import { LiveWatch, Watch, type WatchMessage } from "./watch.ts";
@@ -90,8 +90,8 @@ export class WatchHub {
   /**
    * The first message comes at once and carries the store's revision. Ends quietly when the signal aborts. `next` rejects
    * with REVISION_COMPACTED when the history does not reach back to startRevision, OVERLOADED when the keys and prefixes of
-   * all watches are too much, WATCHER_TOO_SLOW when the reader is cut off, and what the hub is closed with; the last two name
-   * the revision to resume from.
+   * all watches are too much, WATCHER_TOO_SLOW when the reader is cut off, what the hub is closed with, and a DuetError with
+   * which the signal aborts; the last three name the revision to resume from.
    */
   watch(options: WatchOptions, signal: AbortSignal): Watch {
     return new Watch(this.#open(options, signal));
@@ -115,7 +115,7 @@ export class WatchHub {
           onTooLarge: () => queue.end("too-slow"),
         })
       : undefined;
-    const cancel = () => queue.end("canceled");
+    const cancel = () => queue.end(signal.reason instanceof DuetError ? "dismissed" : "canceled");
     const queue = new WatchQueue(this.#limits.watchQueueBytesMax, this.#watchBytes, () => {
       // Here and not in the end of the generator: one that nobody reads any more may never get there.
       this.#queues.delete(queue);
@@ -141,7 +141,7 @@ export class WatchHub {
       if (past) resumeRevision = yield* this.#past(selector, startRevision, queue, subscribe);
       if (snapshot !== undefined) resumeRevision = yield* this.#existing(selector, snapshot, queue);
       isOpen = true;
-      const endError = this.#endError.bind(this);
+      const endError = (end: WatchFailure, lastRevision: number) => this.#endError(end, signal, lastRevision);
       return new LiveWatch({ queue, store: this.#store, resumeRevision, endError });
     } finally {
       if (!isOpen) cancel();
@@ -166,9 +166,10 @@ export class WatchHub {
     for (const queue of this.#queues) queue.end("closed");
   }
 
-  #endError(end: "too-slow" | "closed", lastRevision: number): DuetError {
+  #endError(end: WatchFailure, signal: AbortSignal, lastRevision: number): DuetError {
+    const causes = { closed: this.#closed, dismissed: signal.reason as DuetError, "too-slow": undefined };
     const { reason, message } =
-      (end === "closed" ? this.#closed : undefined) ??
+      causes[end] ??
       new DuetError("WATCHER_TOO_SLOW", "the reader is too slow to keep up with the changes");
     return new DuetError(reason, message, { metadata: { last_revision: String(lastRevision) } });
   }

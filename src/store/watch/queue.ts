@@ -1,8 +1,11 @@
 import type { ChangeSet } from "../change-set.ts";
 import { Fifo } from "../fifo.ts";
 
+/** Why a watch ends with an error: its reader is too slow, the hub is closed, its signal names a reason. */
+export type WatchFailure = "too-slow" | "closed" | "dismissed";
+
 /** Why a watch ends. */
-export type WatchEnd = "too-slow" | "closed" | "canceled";
+export type WatchEnd = WatchFailure | "canceled";
 
 /**
  * What all watchers together keep in memory: what waits in their queues, and what they select. A change set that waits in

@@ -1,6 +1,6 @@
 import type { ChangeSet } from "../change-set.ts";
 import type { Entry } from "../entry.ts";
-import type { WatchEnd, WatchQueue } from "./queue.ts";
+import type { WatchFailure, WatchQueue } from "./queue.ts";
 
 /** One message to a watcher. All that matches up to `resumeRevision`, if it is there, has been delivered with it. */
 export interface WatchMessage {
@@ -17,7 +17,7 @@ export interface LiveWatchOptions {
   /** Everything up to this revision has been delivered. */
   readonly resumeRevision: number;
   /** The error of a watch that was ended, and whose reader got everything up to `lastRevision`. */
-  readonly endError: (end: Exclude<WatchEnd, "canceled">, lastRevision: number) => Error;
+  readonly endError: (end: WatchFailure, lastRevision: number) => Error;
 }
 
 /** The part of a watch that is told of every change as it happens. */

@@ -1,7 +1,7 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { Code, type ContextValues, createContextValues, type HandlerContext } from "@connectrpc/connect";
 import type { MethodEntry } from "../method-table.ts";
-import { wireError } from "../wire-error.ts";
+import { connectionAged, wireError } from "../wire-error.ts";
 import { type Deadline, DeadlineWheel } from "./deadline-wheel.ts";
 import type { Exchange } from "./exchange.ts";
 import { toHeaders } from "./headers.ts";
@@ -81,7 +81,7 @@ export class CallContext implements HandlerContext, Deadline {
     return () => (deadlineMs === undefined ? undefined : deadlineMs - Date.now());
   }
 
-  /** Aborted by the deadline, when the client goes away, at shutdown, and when the call is over. */
+  /** Aborted by the deadline, when the client or its connection goes, at shutdown, and when the call is over. */
   get signal(): AbortSignal {
     if (this.#controller !== undefined) return this.#controller.signal;
     this.#controller = new AbortController();
@@ -89,6 +89,7 @@ export class CallContext implements HandlerContext, Deadline {
       this.exchange.whenGone(() =>
         this.#abort(wireError(Code.Canceled, "CLIENT_GONE", "the client went away")),
       );
+      this.exchange.whenEnding(() => this.#abort(connectionAged()));
       this.#onShutdown = () => this.#abort(this.#shutdownSignal.reason);
       if (this.#shutdownSignal.aborted) this.#onShutdown();
       else this.#shutdownSignal.addEventListener("abort", this.#onShutdown);

@@ -29,6 +29,11 @@ export interface Exchange {
   /** Calls back once the response is over or the client has gone; at once if that is so already. */
   whenGone(callback: () => void): void;
   /**
+   * Calls back when the connection will be closed soon, for its age: the call should end. At most once, and never after the
+   * response.
+   */
+  whenEnding(callback: () => void): void;
+  /**
    * Reads the whole body. Fails with REQUEST_TOO_LARGE as soon as it is known to be over `bytesMax`; what comes after that
    * is thrown away.
    * The reader hears nothing after the response.

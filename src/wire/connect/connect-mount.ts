@@ -18,7 +18,7 @@ import type { ServiceRegistration } from "../method-table.ts";
 import type { Codecs } from "../protobuf/codecs.ts";
 import { refuseRpc } from "../refused-rpc.ts";
 import { respondWithError } from "../rest/error-response.ts";
-import { toReportedError, wireError } from "../wire-error.ts";
+import { connectionAged, toReportedError, wireError } from "../wire-error.ts";
 import { createCallValues, noteHandlerFailure, withReasons } from "./error-reasons.ts";
 import { checkGetMessage } from "./get-message.ts";
 
@@ -107,6 +107,7 @@ function toUniversalRequest(
   dropEndlessTimeouts(header);
   const left = new AbortController();
   exchange.whenGone(() => left.abort(wireError(Code.Canceled, "CLIENT_GONE", "the client went away")));
+  exchange.whenEnding(() => left.abort(connectionAged()));
   return {
     httpVersion: httpVersion === 1 ? "1.1" : "2.0",
     method,

@@ -23,6 +23,7 @@ export class ConnectionTimes {
   readonly #openedAt: number;
   readonly #drainAt: number;
   #closeAt = Number.POSITIVE_INFINITY;
+  #endStreamsAt = Number.POSITIVE_INFINITY;
   readonly #frame = new StallTimer();
   readonly #block = new StallTimer();
   readonly #write = new StallTimer();
@@ -39,6 +40,18 @@ export class ConnectionTimes {
   /** Sets the time at which the connection is closed, even with streams open. */
   closeBy(time: number): void {
     this.#closeAt = Math.min(this.#closeAt, time);
+  }
+
+  /** Sets the time at which streams are asked to end. */
+  endStreamsBy(time: number): void {
+    this.#endStreamsAt = time;
+  }
+
+  /** Whether streams are to be asked to end now. True once. */
+  mustEndStreams(now: number): boolean {
+    if (now < this.#endStreamsAt) return false;
+    this.#endStreamsAt = Number.POSITIVE_INFINITY;
+    return true;
   }
 
   /** Why the connection is to be closed now, if it is. */

@@ -234,11 +234,14 @@ export class Connection implements FrameSink {
     if (due === "ping") this.#output.ping(false, keepAlivePayload, 0);
     if (this.#shutdown.hasBegun) {
       this.#shutdown.sweep(now);
+      if (this.#times.mustEndStreams(now)) this.streams.endAll();
     } else {
       const drainReason = this.#times.drainReason(state, now);
       if (drainReason !== undefined) {
         this.count(drainReason);
-        this.drain(this.#options.limits.ageGraceMs);
+        const { ageGraceMs, endingMs } = this.#options.limits;
+        this.#times.endStreamsBy(now + ageGraceMs);
+        this.drain(ageGraceMs + endingMs);
       }
     }
     this.flush();

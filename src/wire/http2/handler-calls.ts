@@ -51,6 +51,14 @@ export class HandlerCalls {
     }
   }
 
+  ending(stream: Stream): void {
+    try {
+      stream.handler?.onEnding?.();
+    } catch (error) {
+      this.#onThrown(stream, error);
+    }
+  }
+
   overload(stream: Stream, reason: "connection_bytes" | "total_bytes"): void {
     try {
       stream.handler?.onOverload?.(reason);

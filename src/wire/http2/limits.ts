@@ -34,8 +34,10 @@ export interface Http2Limits {
   readonly idleMs: number;
   /** Optional. A connection is drained at this age, give or take a tenth, so that load balancers can spread clients anew. */
   readonly ageMs: number;
-  /** For the streams of a connection that is drained for its age. */
+  /** For the streams of a connection that is drained for its age, until they are asked to end. */
   readonly ageGraceMs: number;
+  /** For streams that were asked to end. */
+  readonly endingMs: number;
   /** For the peer to close a connection that has ended. */
   readonly closeMs: number;
   /** After this much work on one connection others get their turn. */
@@ -68,6 +70,7 @@ export const defaultHttp2Limits: Http2Limits = {
   idleMs: 300_000,
   ageMs: 0,
   ageGraceMs: 60_000,
+  endingMs: 5000,
   closeMs: 1000,
   turnMs: 2,
 };

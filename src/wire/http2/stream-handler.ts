@@ -13,6 +13,8 @@ export interface StreamHandler {
   onAbort(reason: EndReason): void;
   /** After `write` has returned false: more may be written. */
   onDrain(): void;
+  /** The connection will be closed soon, for its age: the handler should end the response. Called at most once. */
+  onEnding?(): void;
   /**
    * The bytes that this stream needs are over a budget. A handler that sends its own error response here ends the stream
    * with it; otherwise the stream is reset with ENHANCE_YOUR_CALM.

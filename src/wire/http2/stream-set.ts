@@ -98,6 +98,11 @@ export class StreamSet {
     this.#options.calls.abort(stream, reason);
   }
 
+  /** Asks the handlers of all open streams to end them. */
+  endAll(): void {
+    for (const stream of this.all()) this.#options.calls.ending(stream);
+  }
+
   abortAll(reason: EndReason): void {
     for (const stream of this.all()) this.abort(stream, reason);
   }

@@ -29,6 +29,7 @@ export class Http2Exchange implements Exchange, StreamHandler {
   #iterates = false;
   #wake: (() => void) | undefined = undefined;
   #onGone: (() => void)[] | undefined = undefined;
+  #onEnding: (() => void)[] | undefined = undefined;
   #onDrained: (() => void) | undefined = undefined;
 
   constructor(stream: Stream) {
@@ -65,6 +66,10 @@ export class Http2Exchange implements Exchange, StreamHandler {
   whenGone(callback: () => void): void {
     if (this.gone) callback();
     else (this.#onGone ??= []).push(callback);
+  }
+
+  whenEnding(callback: () => void): void {
+    (this.#onEnding ??= []).push(callback);
   }
 
   readBody(bytesMax: number, reader: BodyReader): void {
@@ -109,6 +114,11 @@ export class Http2Exchange implements Exchange, StreamHandler {
     this.#onGone = undefined;
     this.#wake?.();
     this.onDrain();
+  }
+
+  onEnding(): void {
+    for (const callback of this.#onEnding ?? []) callback();
+    this.#onEnding = undefined;
   }
 
   onDrain(): void {

@@ -23,8 +23,10 @@ export interface ListenerLimits {
   readonly connectionBytesMax: number;
   /** Optional: 0 turns it off. A connection is to end at this age, give or take a tenth, so that clients spread anew. */
   readonly ageMs: number;
-  /** For the calls of a connection that has reached its age. */
+  /** For the calls of a connection that has reached its age, until they are asked to end. */
   readonly ageGraceMs: number;
+  /** For calls that were asked to end. */
+  readonly endingMs: number;
   readonly http2: Partial<Http2Limits>;
 }
 
@@ -44,5 +46,6 @@ export const defaultListenerLimits: ListenerLimits = {
   connectionBytesMax: 64 * 1024 * 1024,
   ageMs: 0,
   ageGraceMs: 60_000,
+  endingMs: 5000,
   http2: {},
 };

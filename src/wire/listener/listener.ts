@@ -76,7 +76,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   }
 
   const budget = options.budget ?? new ByteBudget(Number.POSITIVE_INFINITY);
-  const { prefaceMs, headerBytesMax, stallMs, connectionBytesMax, ageMs, ageGraceMs } = limits;
+  const { prefaceMs, headerBytesMax, stallMs, connectionBytesMax, ageMs, ageGraceMs, endingMs } = limits;
   const shared = {
     prefaceMs,
     headerListBytesMax: headerBytesMax,
@@ -84,6 +84,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     connectionBytesMax,
     ageMs,
     ageGraceMs,
+    endingMs,
   };
   const http2 = createHttp2Server({
     onStream: options.handleStream,

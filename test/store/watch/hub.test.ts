@@ -340,6 +340,26 @@ test("ends every watch at shutdown with the revision to resume from", async () =
   expect((await late.failure()).reason).toBe("SHUTTING_DOWN");
 });
 
+test("ends a watch whose signal names a reason with the revision to resume from", async () => {
+  const controller = new AbortController();
+  const options = {
+    selector: everything,
+    startRevision: undefined,
+    includeExisting: false,
+    previous: false,
+  };
+  const messages = hub.watch(options, controller.signal);
+  await messages.next();
+  write(put("a"));
+  await messages.next();
+  write(put("b"));
+  controller.abort(new DuetError("CONNECTION_AGED", "the connection is old"));
+  await expect(messages.next()).rejects.toMatchObject({
+    reason: "CONNECTION_AGED",
+    metadata: { last_revision: "1" },
+  });
+});
+
 test("ends quietly when it is canceled, whatever it is doing", async () => {
   for (let count = 0; count < 10; count++) write(put(`${count}`));
   for (const options of [{}, { startRevision: 0 }, { startRevision: 99 }, { includeExisting: true }]) {

@@ -38,6 +38,7 @@ function exchange(): FakeExchange {
       fake.looks++;
       return { host: "x", a: "b" };
     },
+    whenEnding() {},
     whenGone(callback: () => void) {
       fake.looks++;
       fake.leave = callback;

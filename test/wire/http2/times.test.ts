@@ -6,7 +6,7 @@ import { sweepMsMax } from "../../../src/wire/http2/http2-server.ts";
 import { defaultHttp2Limits } from "../../../src/wire/http2/limits.ts";
 import { until } from "../../support/until.ts";
 import { RawClient } from "./raw-client.ts";
-import { data, frame, headers, opening, windowUpdate } from "./raw-frames.ts";
+import { data, frame, headers, opening, requestFields, windowUpdate } from "./raw-frames.ts";
 import { okHeaders, serveHttp2 } from "./serve-http2.ts";
 
 const large = Buffer.alloc(1_000_000);
@@ -155,6 +155,29 @@ test("closes an idle connection with GOAWAY, but none with a stream", async () =
   expect(await client.goAwayCode()).toBe(errorCodes.noError);
   await client.whenClosed();
   expect(ends).toEqual(["idle"]);
+});
+
+test("asks the streams of an aged connection to end, and closes those that do not", async () => {
+  const { connect, ends } = await serveHttp2({
+    limits: { ageMs: 100, ageGraceMs: 100, endingMs: 200 },
+    onStream: (stream) => {
+      stream.respond(okHeaders);
+      const onEnding = () => stream.headers.path === "/" && stream.end();
+      stream.handler = { onData() {}, onEnd() {}, onAbort() {}, onDrain() {}, onEnding };
+    },
+  });
+  const polite = RawClient.open(connect());
+  polite.send(headers(1, true));
+  await polite.response(1);
+  await polite.whenClosed();
+  const stays = RawClient.open(connect());
+  const stayFields = requestFields.map(([name, value]): [string, string] => [
+    name,
+    name === ":path" ? "/stays" : value,
+  ]);
+  stays.send(headers(1, true, stayFields));
+  await stays.whenClosed();
+  expect(ends).toEqual(["age", "age", "drain_timeout", "drain_timeout"]);
 });
 
 test("drains a connection at its age", async () => {

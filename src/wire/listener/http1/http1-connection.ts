@@ -43,6 +43,8 @@ export class Http1Connection {
   readonly budget: ConnectionBudget;
   /** Past its age: the next response ends it. */
   isOld = false;
+  /** Called when the calls of the connection are to end. */
+  readonly onEnding = new Set<() => void>();
   #isOver = false;
   readonly #options: Http1ConnectionOptions;
   readonly #oldAt: number;
@@ -85,7 +87,7 @@ export class Http1Connection {
   /** Looks at the times. */
   sweep(now: number): void {
     const { socket } = this;
-    const { stallMs, ageGraceMs } = this.#options.limits;
+    const { stallMs, ageGraceMs, endingMs } = this.#options.limits;
     const { bytesWritten, writableLength } = socket;
     const sent = writableLength > 0 ? bytesWritten - writableLength : undefined;
     if (this.#sending.elapsed(sent, now) >= stallMs) return this.end("response_stalled");
@@ -96,7 +98,10 @@ export class Http1Connection {
     if (now < this.#oldAt) return;
     if (!this.isOld) this.#options.onEnd("age");
     this.isOld = true;
-    if (now >= this.#oldAt + ageGraceMs) this.end("drain_timeout");
+    if (now < this.#oldAt + ageGraceMs) return;
+    for (const callback of this.onEnding) callback();
+    this.onEnding.clear();
+    if (now >= this.#oldAt + ageGraceMs + endingMs) this.end("drain_timeout");
   }
 
   /** Closes the connection and counts it, with a response of a status alone where nothing has been sent yet. */

@@ -65,6 +65,12 @@ export class Http1Exchange implements Exchange {
     else this.#response.once("close", callback);
   }
 
+  whenEnding(callback: () => void): void {
+    const { onEnding } = this.#connection;
+    onEnding.add(callback);
+    this.whenGone(() => onEnding.delete(callback));
+  }
+
   readBody(bytesMax: number, reader: BodyReader): void {
     const request = this.#request;
     this.#wantsBody = true;
