@@ -169,8 +169,7 @@ export class WatchHub {
   #endError(end: WatchFailure, signal: AbortSignal, lastRevision: number): DuetError {
     const causes = { closed: this.#closed, dismissed: signal.reason as DuetError, "too-slow": undefined };
     const { reason, message } =
-      causes[end] ??
-      new DuetError("WATCHER_TOO_SLOW", "the reader is too slow to keep up with the changes");
+      causes[end] ?? new DuetError("WATCHER_TOO_SLOW", "the reader is too slow to keep up with the changes");
     return new DuetError(reason, message, { metadata: { last_revision: String(lastRevision) } });
   }
 

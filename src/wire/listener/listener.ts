@@ -161,6 +161,13 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       if (!response.headersSent && !response.closed) response.writeContinue();
     });
   });
+  // Only keepAliveTimeout sets a time on the socket. With a listener, closing it is the listener's.
+  server.on("timeout", (socket) => {
+    guard(socket, () => {
+      http1.find(socket)?.end("idle");
+      socket.destroy();
+    });
+  });
   // What Node refuses by itself, or gives up.
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     guard(socket, () => {

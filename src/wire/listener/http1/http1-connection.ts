@@ -20,6 +20,7 @@ export type Http1EndReason =
   | "connection_bytes"
   | "total_bytes"
   // Nobody is to blame.
+  | "idle"
   | "age"
   | "drain_timeout";
 

@@ -16,9 +16,8 @@ function closingServerResponse(isLast: (socket: Socket) => boolean): typeof Serv
 }
 
 /**
- * Node's HTTP/1.1 server, which owns the port: one that is only fed by emit('connection') enforces no headersTimeout.
- * `takeSocket` sees every connection first, once TLS is established, and calls `serveHttp1` for those that speak HTTP/1.1.
- * A response on a socket for which `isLast` is true closes the connection.
+ * Node's HTTP/1.1 server, which owns the port. `takeSocket` sees every connection first, once TLS is established, and calls
+ * `serveHttp1` for those that speak HTTP/1.1. A response on a socket for which `isLast` is true closes the connection.
  */
 export function createHttp1Server(
   limits: ListenerLimits,
@@ -39,6 +38,11 @@ export function createHttp1Server(
   } satisfies ServerOptions;
   const server =
     tls === undefined ? createServer(options) : createTlsServer({ ...options, ...toTlsOptions(tls, limits) });
+  // Node documents that sockets can be given to a server by emitting its "connection" event ("Event: 'connection'" of
+  // http.Server), which calls these listeners of its own. A second server that is only fed like that would not do: Node
+  // starts the checks of headersTimeout and requestTimeout (connectionsCheckingInterval) when a server listens. One that
+  // does gets every connection that it accepts through the same event, before anybody knows which protocol it speaks. So
+  // its listeners wait here, and are called as the event would call them.
   const event = tls === undefined ? "connection" : "secureConnection";
   const listeners = server.listeners(event);
   server.removeAllListeners(event);

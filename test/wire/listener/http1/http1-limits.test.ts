@@ -121,6 +121,14 @@ describe("a client that takes too long", () => {
   });
 });
 
+test("an idle connection is closed and counted", async () => {
+  const { port, ended } = await serveHttp1({ keepAliveMs: 50 });
+  const socket = await openSocket(port);
+  socket.write("GET /v1/key HTTP/1.1\r\nHost: x\r\n\r\n");
+  expect(await readAll(socket)).toMatch(/^HTTP\/1.1 200 /);
+  expect(ended).toEqual(["idle"]);
+});
+
 describe("what a client makes the server hold is bounded:", () => {
   test("unfinished bodies are refused with OVERLOADED beyond it, and others are served", async () => {
     const { port, ended, budget } = await serveHttp1({}, undefined, 2 * MiB);
@@ -219,7 +227,7 @@ test("a connection past its age ends with its next response", async () => {
 });
 
 test("a response that outlives the age of its connection is cut off after a grace", async () => {
-  const { port, ended } = await serveHttp1({ ageMs: 50, ageGraceMs: 50 }, (exchange) =>
+  const { port, ended } = await serveHttp1({ ageMs: 50, ageGraceMs: 50, endingMs: 50 }, (exchange) =>
     exchange.begin(200, {}),
   );
   const socket = await openUnread(port, get);
