@@ -1,10 +1,11 @@
 import type { CommandSpec, FlagValues } from "./command.ts";
+import { coordinationCommands } from "./table/coordination.ts";
 import { dataCommands } from "./table/data.ts";
 import { keyCommands } from "./table/keys.ts";
 import { operationCommands } from "./table/operations.ts";
 
 /** Every command of `duetkv` by its name: the parser, the help, docs/cli.md and the tests are made from this. */
-export const commands = { ...keyCommands, ...dataCommands, ...operationCommands };
+export const commands = { ...keyCommands, ...dataCommands, ...coordinationCommands, ...operationCommands };
 
 export type CommandName = keyof typeof commands;
 

@@ -28,6 +28,10 @@ const adviceOfReason: Readonly<Record<string, string>> = {
   UNREACHABLE: "Start the service with duetkv, or name its address with --server.",
   DEADLINE_EXCEEDED: "Give it more time with --timeout.",
   CONNECTION_LOST: "See the log of the service, and try again.",
+  REQUEST_ID_EXPIRED:
+    "Set the clock of this machine: it differs from that of the service by more than 10 minutes.",
+  REQUEST_ID_INVALID:
+    "Set the clock of this machine: it differs from that of the service by more than 10 minutes.",
   HOST_NOT_ALLOWED: "Add the name to --allowed-hosts of the service.",
 };
 

@@ -5,10 +5,11 @@ import type { ClientSettings } from "../settings.ts";
 import { backoffMs } from "./backoff.ts";
 import { CallError, isTransient, readCallError } from "./call-error.ts";
 import { encodeEnvelope, readEnvelopes } from "./envelope.ts";
+import { createRequestId } from "./request-id.ts";
 
 const responseBytesMax = 256 * 1024 * 1024;
 
-/** A read is tried again whatever happened; a write only when nothing happened. */
+/** Both are tried again whatever happened. Only of a write it matters whether it happened, when no try has succeeded. */
 type CallKind = "read" | "write";
 
 /**
@@ -41,9 +42,9 @@ export class Client {
     return this.#call("read", method, request);
   }
 
-  /** As `read`, for a call that changes something. */
+  /** As `read`, for a call that changes something: its request_id makes it happen once, however often it is tried. */
   async write<Response>(method: string, request: object): Promise<Response> {
-    return this.#call("write", method, request);
+    return this.#call("write", method, { ...request, requestId: createRequestId() });
   }
 
   /**
@@ -117,16 +118,18 @@ export class Client {
     deadline: number,
     attempt: (leftMs: number) => Promise<Result>,
   ): Promise<Result> {
+    // Once one try may have done something, a later one that did nothing does not tell whether it happened.
+    let open = false;
     for (let failures = 1; ; failures++) {
       try {
         return await attempt(Math.max(deadline - performance.now(), 1));
       } catch (error) {
         if (!(error instanceof CallError)) throw error;
-        const isOpen = kind === "write" && error.details.outcome === "unknown";
+        open ||= kind === "write" && error.details.outcome === "unknown";
         const pauseMs = this.#pauseMs(failures);
-        if (isOpen || !isTransient(error) || performance.now() + pauseMs >= deadline) {
-          throw withOutcome(error, isOpen ? "unknown" : "nothing");
-        }
+        // What refuses a repeat would have answered for a first try that had succeeded.
+        if (!isTransient(error)) throw kind === "read" ? withOutcome(error, "nothing") : error;
+        if (performance.now() + pauseMs >= deadline) throw withOutcome(error, open ? "unknown" : "nothing");
         this.#onRetry(error);
         this.useNextServer();
         await delay(pauseMs);

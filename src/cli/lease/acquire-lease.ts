@@ -1,0 +1,62 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { backoffMs } from "../client/backoff.ts";
+import { CallError } from "../client/call-error.ts";
+import type { Client } from "../client/client.ts";
+import type { WatchResponse, WriteResponse } from "../client/messages.ts";
+import { holdLease, type Lease } from "./lease.ts";
+
+/** The server gives a sign of life every 15 s. Two may be lost. */
+const silenceMs = 35_000;
+
+export interface LeaseOptions {
+  readonly key: string;
+  readonly value: string;
+  readonly ttlMs: number;
+  readonly waitMs: number;
+}
+
+/**
+ * Waits until the key is free and takes it. Resolves with undefined when it did not become free in time. `openClient` is
+ * called for a client to take and renew it with, and for others to wait with. Rejects with CallError.
+ */
+export async function acquireLease(
+  openClient: () => Client,
+  { key, value, ttlMs, waitMs }: LeaseOptions,
+): Promise<Lease | undefined> {
+  const client = openClient();
+  const end = performance.now() + waitMs;
+  const request = { key, value, ttl: `${ttlMs / 1000}s`, precondition: { exists: false } };
+  for (let failures = 0; ; ) {
+    const asked = performance.now();
+    try {
+      const { revision } = await client.write<WriteResponse>("Put", request);
+      return holdLease(client, key, revision, ttlMs, asked);
+    } catch (error) {
+      if (!(error instanceof CallError) || error.details.reason !== "KEY_EXISTS") throw error;
+    }
+    if (performance.now() >= end) return undefined;
+    failures = (await waitUntilFree(openClient(), key, end)) ? 0 : failures + 1;
+    if (failures > 0) await delay(Math.max(Math.min(backoffMs(failures), end - performance.now()), 0));
+  }
+}
+
+/** Resolves with whether the key was seen to be free; with false when `end` has come or the watch was interrupted. */
+async function waitUntilFree(client: Client, key: string, end: number): Promise<boolean> {
+  const leftMs = Math.max(end - performance.now(), 0);
+  const timer = Number.isFinite(leftMs) ? setTimeout(() => client.close(), leftMs) : undefined;
+  let held = false;
+  try {
+    const request = { key, includeExisting: true, keysOnly: true };
+    for await (const message of client.stream<WatchResponse>("Watch", request, silenceMs)) {
+      if (message.existing.length > 0) held = true;
+      for (const { type } of message.events) held = type === "PUT";
+      if (!held && (message.existingEnd || message.events.length > 0)) return true;
+    }
+    return false;
+  } catch (error) {
+    if (error instanceof CallError) return false;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}

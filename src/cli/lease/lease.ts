@@ -1,0 +1,74 @@
+import { CallError } from "../client/call-error.ts";
+import type { Client } from "../client/client.ts";
+
+/** A key that this process has, and that nobody else gets while it does. */
+export interface Lease {
+  /** Grows with every holder: what the lock protects refuses a smaller one than it has seen. */
+  readonly fence: string;
+  /** Resolves with the reason when the lease is lost, before anybody else can have it. */
+  readonly lost: Promise<string>;
+  /** Gives the key up, unless it is lost. */
+  release(): Promise<void>;
+}
+
+/**
+ * Keeps a key that was put at `asked` (by performance.now(), before the call) with this time to live: renews it three times
+ * within that. The lease is lost when the key is, or when it was not renewed for so long by the clock of this process, which
+ * began to count before the service did.
+ */
+export function holdLease(client: Client, key: string, fence: string, ttlMs: number, asked: number): Lease {
+  const lost = Promise.withResolvers<string>();
+  const request = { key, ttl: `${ttlMs / 1000}s`, precondition: { revision: fence } };
+  let ended = false;
+  let renewal = setTimeout(renew, ttlMs / 3);
+  let expiry = expireAt(asked + ttlMs);
+
+  function end(reason: string): void {
+    ended = true;
+    clearTimeout(renewal);
+    clearTimeout(expiry);
+    lost.resolve(reason);
+  }
+
+  function expireAt(time: number): NodeJS.Timeout {
+    const message = `it was not renewed within ${ttlMs / 1000} s`;
+    return setTimeout(() => end(message), Math.max(time - performance.now(), 0));
+  }
+
+  function renew(): void {
+    touch().catch((error: unknown) => end(`renewing failed: ${String(error)}`));
+  }
+
+  async function touch(): Promise<void> {
+    const sent = performance.now();
+    let nextMs = ttlMs / 3;
+    try {
+      await client.write("Touch", request);
+      if (ended) return;
+      clearTimeout(expiry);
+      expiry = expireAt(sent + ttlMs);
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      const { reason } = error.details;
+      if (reason === "NO_SUCH_KEY" || reason === "REVISION_MISMATCH") end("the key was deleted or taken");
+      // Anything else may still succeed before the lease expires.
+      nextMs = ttlMs / 10;
+    }
+    if (!ended) renewal = setTimeout(renew, nextMs);
+  }
+
+  return {
+    fence,
+    lost: lost.promise,
+    async release() {
+      if (ended) return;
+      end("released");
+      try {
+        await client.write("Delete", { key, precondition: { revision: fence } });
+      } catch (error) {
+        // It expires by itself.
+        if (!(error instanceof CallError)) throw error;
+      }
+    },
+  };
+}
