@@ -3,7 +3,8 @@
 FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc LICENSE README.md ./
-RUN npm ci
+COPY clients/typescript/package.json clients/typescript/
+RUN npm ci --ignore-scripts
 COPY gen gen
 COPY src src
 COPY tools/bundle.ts tools/

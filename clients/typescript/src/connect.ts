@@ -1,0 +1,102 @@
+import { Caller } from "./caller.ts";
+import { fetchTransport } from "./fetch-transport.ts";
+import { GetBatch } from "./get-batch.ts";
+import { Keyspace } from "./keyspace.ts";
+import type { Client, Grant, Identity, Read, Status } from "./kv.ts";
+import type { ConnectOptions } from "./options.ts";
+import { raw, Values } from "./values.ts";
+
+/** A client of the service. It connects with the first call. */
+export function connect(options: ConnectOptions): Client {
+  const { transport = fetchTransport, prefix = "", signal } = options;
+  const controller = new AbortController();
+  const signals = signal === undefined ? controller.signal : AbortSignal.any([controller.signal, signal]);
+  const caller = new Caller(transport, signals, options);
+  return new Connection(
+    caller,
+    controller,
+    options.batch === false ? undefined : new GetBatch(caller),
+    prefix,
+  );
+}
+
+class Connection extends Keyspace<string | Uint8Array> implements Client {
+  readonly #controller: AbortController;
+
+  constructor(caller: Caller, controller: AbortController, batch: GetBatch | undefined, prefix: string) {
+    super(caller, batch, new Values(prefix, raw));
+    this.#controller = controller;
+  }
+
+  async status(options: Pick<Read, "timeoutMs" | "signal"> = {}): Promise<Status> {
+    const status = await this.caller.read<StatusMessage>("duetkv.v1.StatusService/GetStatus", {}, options);
+    const { replicas = [], limits = {} } = status;
+    return {
+      version: status.version ?? "",
+      storeId: status.storeId ?? "",
+      revision: Number(status.revision ?? 0),
+      oldestRevision: Number(status.oldestRevision ?? 0),
+      entries: Number(status.entries ?? 0),
+      storeBytes: Number(status.storeBytes ?? 0),
+      limits: Object.fromEntries(Object.entries(limits).map(([name, limit]) => [name, Number(limit)])),
+      writable: status.writable ?? false,
+      fault: status.fault ?? "",
+      replicas: replicas.map(({ id = "", revision = 0, seenTime = 0, writer = false }) => {
+        return { id, revision: Number(revision), seenTime: new Date(seenTime), writer };
+      }),
+      callsPerSecond: status.callsPerSecond ?? 0,
+      callP99Seconds: status.callP99Seconds ?? 0,
+      stateHash: status.stateHash ?? "",
+    };
+  }
+
+  async identity(options: Pick<Read, "timeoutMs" | "signal"> = {}): Promise<Identity> {
+    const method = "duetkv.v1.StatusService/GetIdentity";
+    const {
+      name = "",
+      via = "",
+      grants = [],
+      expireTime,
+    } = await this.caller.read<IdentityMessage>(method, {}, options);
+    return {
+      name,
+      via,
+      grants: grants.map(({ prefix = "", rights = [], deny = false }) => ({ prefix, rights, deny })),
+      expireTime: expireTime === undefined ? undefined : new Date(expireTime),
+    };
+  }
+
+  /** Ends all calls and watches. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#controller.abort();
+    await this.caller.close();
+  }
+}
+
+interface StatusMessage {
+  readonly version?: string;
+  readonly storeId?: string;
+  readonly revision?: string;
+  readonly oldestRevision?: string;
+  readonly entries?: string;
+  readonly storeBytes?: string;
+  readonly limits?: Readonly<Record<string, string>>;
+  readonly writable?: boolean;
+  readonly fault?: string;
+  readonly replicas?: readonly {
+    readonly id?: string;
+    readonly revision?: string;
+    readonly seenTime?: string;
+    readonly writer?: boolean;
+  }[];
+  readonly callsPerSecond?: number;
+  readonly callP99Seconds?: number;
+  readonly stateHash?: string;
+}
+
+interface IdentityMessage {
+  readonly name?: string;
+  readonly via?: string;
+  readonly grants?: readonly Partial<Grant>[];
+  readonly expireTime?: string;
+}

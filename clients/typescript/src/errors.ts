@@ -1,0 +1,126 @@
+/** Whether a call that failed may have changed something. */
+export type Outcome = "nothing" | "unknown";
+
+export interface ErrorDetails {
+  /** The code of gRPC in small letters: `not_found`. */
+  readonly code: string;
+  /** The reason that the service gave, such as `KEY_EXISTS`; empty if the service did not respond. */
+  readonly reason: string;
+  readonly message: string;
+  readonly outcome: Outcome;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** How long the service asks to wait before the next try. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** A call that failed. The classes below are for the failures that programs handle. */
+export class DuetError extends Error {
+  readonly code: string;
+  readonly reason: string;
+  readonly outcome: Outcome;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(details: ErrorDetails, cause?: unknown) {
+    super(details.message, { cause });
+    this.name = new.target.name;
+    this.code = details.code;
+    this.reason = details.reason;
+    this.outcome = details.outcome;
+    this.metadata = details.metadata;
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+/** A precondition or a check failed: somebody else wrote first. Nothing happened. */
+export class ConflictError extends DuetError {
+  /** The revision of the entry now; 0 if there is none. */
+  get currentRevision(): number {
+    return Number(this.metadata["current_revision"] ?? 0);
+  }
+}
+
+/** The write may or may not have happened, and could not be repeated until it was known. */
+export class UnknownOutcomeError extends DuetError {}
+
+/** `timeoutMs` is over. `outcome` tells whether a write may have happened. */
+export class TimeoutError extends DuetError {}
+
+/** The credentials are missing, wrong or expired. */
+export class UnauthenticatedError extends DuetError {}
+
+/** The identity lacks a right. */
+export class ForbiddenError extends DuetError {
+  get right(): string | undefined {
+    return this.metadata["right"];
+  }
+
+  get key(): string | undefined {
+    return this.metadata["key"];
+  }
+
+  /** The prefixes in which the identity has the right. */
+  get permittedPrefixes(): readonly string[] {
+    const prefixes = this.metadata["permitted_prefixes"];
+    return prefixes === undefined ? [] : (JSON.parse(prefixes) as string[]);
+  }
+}
+
+/** Something is too large or too much, or the store is full. */
+export class LimitError extends DuetError {}
+
+/** No server can do it now. Nothing happened. */
+export class UnavailableError extends DuetError {}
+
+/** The history of the store does not reach back to the revision. */
+export class HistoryGoneError extends DuetError {}
+
+/** A value could not be decoded or encoded. */
+export class CodecError extends Error {
+  readonly key: string;
+
+  constructor(key: string, message: string, cause?: unknown) {
+    super(`the value of ${JSON.stringify(key)}: ${message}`, { cause });
+    this.name = "CodecError";
+    this.key = key;
+  }
+}
+
+const classes: Readonly<Record<string, typeof DuetError>> = {
+  aborted: ConflictError,
+  already_exists: ConflictError,
+  deadline_exceeded: TimeoutError,
+  unauthenticated: UnauthenticatedError,
+  permission_denied: ForbiddenError,
+  resource_exhausted: LimitError,
+  unavailable: UnavailableError,
+  out_of_range: HistoryGoneError,
+};
+
+/** The error of the class that stands for the code and the outcome. */
+export function createError(details: ErrorDetails, cause?: unknown): DuetError {
+  const { code, outcome } = details;
+  const isUnknown = outcome === "unknown" && code !== "deadline_exceeded";
+  return new (isUnknown ? UnknownOutcomeError : (classes[code] ?? DuetError))(details, cause);
+}
+
+/** Reasons that say that nothing happened, and that another try may succeed. */
+const transientReasons = new Set([
+  "OVERLOADED",
+  "LOG_UNAVAILABLE",
+  "SHUTTING_DOWN",
+  "RATE_LIMITED",
+  "REVISION_NOT_REACHED",
+  "DATABASE_WENT_BACK_IN_TIME",
+]);
+
+/** Whether another try may succeed. */
+export function isTransient({ code, reason }: DuetError): boolean {
+  return code === "unavailable" || transientReasons.has(reason);
+}
+
+/** Whether a call with this failure may have changed something. */
+export function outcomeOf(code: string, reason: string): Outcome {
+  const open = ["unavailable", "deadline_exceeded", "canceled", "internal", "unknown"];
+  return open.includes(code) && !transientReasons.has(reason) ? "unknown" : "nothing";
+}

@@ -1,0 +1,259 @@
+import type { Caller, CallOptions } from "./caller.ts";
+import { ConflictError, DuetError, HistoryGoneError } from "./errors.ts";
+import { type GetBatch, readOne } from "./get-batch.ts";
+import { type ListRange, toListRange } from "./key-bounds.ts";
+import type * as kv from "./kv.ts";
+import type {
+  BatchGetResponse,
+  CommitResponse,
+  DeleteResponse,
+  EntryMessage,
+  EntryResponse,
+  HistoryResponse,
+  ListResponse,
+} from "./messages.ts";
+import { Mutations } from "./mutations.ts";
+import { pause } from "./pause.ts";
+import { Transaction } from "./transaction.ts";
+import { toDuration, Values } from "./values.ts";
+import { ResumingWatch } from "./watch.ts";
+
+/** As many keys as the service takes at once. */
+const keysMax = 1000;
+
+/** The keys below a prefix. */
+export class Keyspace<T> implements kv.Kv<T> {
+  protected readonly caller: Caller;
+  /** Undefined: gets are not gathered. */
+  readonly #batch: GetBatch | undefined;
+  readonly #values: Values<T>;
+
+  constructor(caller: Caller, batch: GetBatch | undefined, values: Values<T>) {
+    this.caller = caller;
+    this.#batch = batch;
+    this.#values = values;
+  }
+
+  async get(key: string, options: kv.Read = {}): Promise<kv.Entry<T> | undefined> {
+    const whole = this.#values.prefix + key;
+    const read = toRead(options);
+    const isAlike = options.signal === undefined && options.timeoutMs === undefined;
+    const entry =
+      this.#batch !== undefined && isAlike
+        ? await this.#batch.get(whole, read)
+        : await readOne(this.caller, whole, read, options);
+    return entry && this.#values.toEntry(entry);
+  }
+
+  async getMany(keys: readonly string[], options: kv.Read = {}) {
+    for (;;) {
+      try {
+        return await this.#getManyOnce(keys, options);
+      } catch (error) {
+        // While the later parts were read, the history has left the revision of the first behind.
+        if (!(error instanceof HistoryGoneError) || options.atRevision !== undefined) throw error;
+      }
+    }
+  }
+
+  async *list(range: kv.Range = {}, options: kv.List = {}): AsyncGenerator<kv.Entry<T>, void, undefined> {
+    if ("key" in range) {
+      const entry = await this.get(range.key, options);
+      if (entry !== undefined) yield entry;
+      return;
+    }
+    for await (const { entries = [] } of this.#pages(this.#toRange(range), options)) {
+      for (const entry of entries) yield this.#values.toEntry(entry);
+    }
+  }
+
+  async *keys(range: kv.Range = {}, options: kv.List = {}): AsyncGenerator<string, void, undefined> {
+    if ("key" in range) {
+      if ((await this.get(range.key, options)) !== undefined) yield range.key;
+      return;
+    }
+    for await (const { entries = [] } of this.#pages({ ...this.#toRange(range), keysOnly: true }, options)) {
+      for (const { key } of entries) yield this.#values.toKey(key);
+    }
+  }
+
+  async count(range: kv.Range = {}, options: kv.Read = {}): Promise<number> {
+    if ("key" in range) return (await this.get(range.key, options)) === undefined ? 0 : 1;
+    const request = { ...this.#toRange(range), ...toRead(options), countOnly: true };
+    return Number((await this.caller.read<ListResponse>("List", request, options)).count ?? 0);
+  }
+
+  async *dirs(prefix = "", options: kv.List = {}): AsyncGenerator<string, void, undefined> {
+    const request = { prefix: this.#values.prefix + prefix, keysOnly: true, delimiter: "/" };
+    const direction = options.reverse === true ? -1 : 1;
+    for await (const { entries = [], prefixes = [] } of this.#pages(request, options)) {
+      const names = [...entries.map(({ key }) => key), ...prefixes];
+      for (const name of names.toSorted((one, other) => direction * compareUtf8(one, other))) {
+        yield this.#values.toKey(name);
+      }
+    }
+  }
+
+  async put(key: string, value: T, options: kv.Put = {}): Promise<kv.Head> {
+    const precondition = toPrecondition(options);
+    const request = { ...this.#values.toPut(key, value, options.ttlMs), ...precondition };
+    return this.#values.toHead((await this.caller.write<EntryResponse>("Put", request, options)).entry);
+  }
+
+  async create(key: string, value: T, options: kv.Put = {}): Promise<kv.Head> {
+    const request = { ...this.#values.toPut(key, value, options.ttlMs), precondition: { exists: false } };
+    return this.#values.toHead((await this.caller.write<EntryResponse>("Put", request, options)).entry);
+  }
+
+  async replace(seen: kv.Head, value: T, options: kv.Put = {}): Promise<kv.Head> {
+    return this.put(seen.key, value, { ...options, ifRevision: seen.revision });
+  }
+
+  async update(
+    key: string,
+    change: (entry: kv.Entry<T> | undefined) => T | undefined | Promise<T | undefined>,
+    options: kv.Put = {},
+  ): Promise<kv.Head | undefined> {
+    return this.#untilNoConflict(options, async () => {
+      const seen = await readOne(this.caller, this.#values.prefix + key, {}, options);
+      const entry = seen && this.#values.toEntry(seen);
+      const value = await change(entry);
+      if (value === undefined) return undefined;
+      return entry === undefined ? this.create(key, value, options) : this.replace(entry, value, options);
+    });
+  }
+
+  async touch(key: string, options: kv.Put = {}): Promise<kv.Head | undefined> {
+    const { ttlMs } = options;
+    const ttl = ttlMs === undefined ? {} : { ttl: toDuration(ttlMs) };
+    const request = { key: this.#values.prefix + key, ...ttl, ...toPrecondition(options) };
+    try {
+      return this.#values.toHead((await this.caller.write<EntryResponse>("Touch", request, options)).entry);
+    } catch (error) {
+      if (error instanceof DuetError && error.reason === "NO_SUCH_KEY") return undefined;
+      throw error;
+    }
+  }
+
+  async delete(key: string, options: kv.Write = {}): Promise<boolean> {
+    const request = { key: this.#values.prefix + key, ...toPrecondition(options) };
+    return (await this.caller.write<DeleteResponse>("Delete", request, options)).deleted === true;
+  }
+
+  async commit(build: (batch: kv.Batch<T>) => void, options: CallOptions = {}): Promise<kv.CommitResult> {
+    const mutations = new Mutations(this.#values);
+    build(mutations);
+    return this.#commit(mutations, options);
+  }
+
+  async transact<R>(body: (transaction: kv.Txn<T>) => Promise<R>, options: CallOptions = {}): Promise<R> {
+    return this.#untilNoConflict(options, async () => {
+      const transaction = new Transaction(this.#values, (key, atRevision) =>
+        this.caller.read<BatchGetResponse>("BatchGet", { keys: [key], atRevision }, options),
+      );
+      const result = await body(transaction);
+      const mutations = await transaction.finish();
+      // A transaction that only reads has read one revision, and needs no commit.
+      if (mutations !== undefined) await this.#commit(mutations, options);
+      return result;
+    });
+  }
+
+  watch(target: kv.Target = { prefix: "" }, options: kv.WatchOptions = {}): kv.Watch<T> {
+    const whole = (key: string) => this.#values.prefix + key;
+    const keys = "key" in target ? [target.key] : "prefix" in target ? [] : (target.keys ?? []);
+    const prefixes = "prefix" in target ? [target.prefix] : "key" in target ? [] : (target.prefixes ?? []);
+    const request = { keys: keys.map(whole), prefixes: prefixes.map(whole) };
+    return new ResumingWatch(this.caller, this.#values, request, options);
+  }
+
+  async *history(key: string, options: CallOptions = {}): AsyncGenerator<kv.Change<T>, void, undefined> {
+    const request = { key: this.#values.prefix + key };
+    for (let pageToken = ""; ; ) {
+      const page = await this.caller.read<HistoryResponse>("History", { ...request, pageToken }, options);
+      for (const event of page.events ?? []) yield this.#values.toChange(event);
+      pageToken = page.nextPageToken ?? "";
+      if (pageToken === "") return;
+    }
+  }
+
+  scope(prefix: string): kv.Kv<T>;
+  scope<U>(prefix: string, codec: kv.Codec<U>): kv.Kv<U>;
+  scope(prefix: string, codec: kv.Codec<unknown> = this.#values.codec): kv.Kv<unknown> {
+    return new Keyspace(this.caller, this.#batch, new Values(this.#values.prefix + prefix, codec));
+  }
+
+  async #getManyOnce(keys: readonly string[], options: kv.Read) {
+    const read = { ...toRead(options) };
+    const entries = new Map<string, kv.Entry<T>>();
+    let revision = 0;
+    for (let start = 0; start < keys.length; start += keysMax) {
+      const whole = keys.slice(start, start + keysMax).map((key) => this.#values.prefix + key);
+      const request = { keys: whole, ...read };
+      const page = await this.caller.read<BatchGetResponse>("BatchGet", request, options);
+      revision = Number(page.revision);
+      read.atRevision = revision;
+      for (const entry of page.entries ?? [])
+        entries.set(this.#values.toKey(entry.key), this.#values.toEntry(entry));
+    }
+    return { revision, entries };
+  }
+
+  /** Page after page: one may be empty although more follow. */
+  async *#pages(request: object, options: kv.List): AsyncGenerator<ListResponse, void, undefined> {
+    const { reverse = false, pageSize = 0 } = options;
+    for (let pageToken = ""; ; ) {
+      const page: ListResponse = await this.caller.read<ListResponse>(
+        "List",
+        { ...request, ...toRead(options), reverse, pageSize, pageToken },
+        options,
+      );
+      yield page;
+      pageToken = page.nextPageToken ?? "";
+      if (pageToken === "") return;
+    }
+  }
+
+  async #commit({ checks, changes }: Mutations<T>, options: CallOptions): Promise<kv.CommitResult> {
+    const request = { checks, mutations: changes };
+    const { revision, results = [] } = await this.caller.write<CommitResponse>("Commit", request, options);
+    const toResult = ({ entry, deleted = false }: { entry?: EntryMessage; deleted?: boolean }) =>
+      entry === undefined ? { deleted } : { put: this.#values.toHead(entry) };
+    return { revision: Number(revision), results: results.map(toResult) };
+  }
+
+  /** Repeats what lost against another writer until the time of the call is over. */
+  async #untilNoConflict<R>(options: CallOptions, attempt: () => Promise<R>): Promise<R> {
+    const end = performance.now() + (options.timeoutMs ?? this.caller.timeoutMs);
+    for (let failures = 1; ; failures++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        const isLost = error instanceof ConflictError || error instanceof HistoryGoneError;
+        const pauseMs = this.caller.backoffMs(failures) * Math.random();
+        if (!isLost || performance.now() + pauseMs >= end) throw error;
+        await pause(pauseMs, options.signal ?? this.caller.signal);
+      }
+    }
+  }
+
+  #toRange(range: Exclude<kv.Range, { key: string }>): ListRange {
+    return toListRange(this.#values.prefix, range);
+  }
+}
+
+function toRead({ local, minRevision, atRevision }: kv.Read) {
+  return { ...(local === true && { consistency: "LOCAL" }), minRevision, atRevision };
+}
+
+function toPrecondition({ ifRevision: revision }: kv.Write): object {
+  return revision === undefined ? {} : { precondition: { revision } };
+}
+
+/** The order of the service: that of code points, which differs from that of UTF-16 where surrogates meet U+E000 to U+FFFF. */
+function compareUtf8(one: string, other: string): number {
+  const [left, right] = [Array.from(one), Array.from(other)];
+  const at = left.findIndex((character, index) => character !== right[index]);
+  if (at < 0) return left.length - right.length;
+  return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
+}

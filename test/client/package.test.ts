@@ -1,0 +1,20 @@
+import { gzipSync } from "node:zlib";
+import * as esbuild from "esbuild";
+import { expect, test } from "vitest";
+
+/** Bytes that a page loads, compressed. */
+async function bundledBytes(entry: string): Promise<number> {
+  const { outputFiles } = await esbuild.build({
+    entryPoints: [`clients/typescript/src/${entry}.ts`],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    write: false,
+  });
+  return gzipSync(outputFiles[0]?.contents ?? "", { level: 9 }).length;
+}
+
+test("the core is at most 8 KB, compressed", async () => {
+  expect(await bundledBytes("index")).toBeLessThanOrEqual(8192);
+});
