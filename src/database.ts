@@ -42,7 +42,13 @@ export type {
 } from "./committer/operation.ts";
 export type { DatabaseStatus, Replica } from "./database-status.ts";
 export type { ChangeSet } from "./store/change-set.ts";
-export { type Entry, type EntryHead, entryOverheadBytes, valueBytes } from "./store/entry.ts";
+export {
+  type Entry,
+  type EntryHead,
+  entryOverheadBytes,
+  valueBytes,
+  valueBytesBound,
+} from "./store/entry.ts";
 export { Slice } from "./store/give-way.ts";
 export {
   afterKey,

@@ -27,7 +27,8 @@ export class Batch {
   readonly #time: number;
   readonly #putRefusal: Error | undefined;
   readonly #requests: BatchRequests;
-  readonly #pending = new Map<string, Entry | undefined>();
+  /** By key what is written before it is applied; null: deleted. */
+  readonly #pending = new Map<string, Entry | null>();
   #bytes: number;
   #size: number;
 
@@ -99,7 +100,7 @@ export class Batch {
     this.#bytes += growth;
     this.#size += added;
     events.forEach(({ key }, index) => {
-      this.#pending.set(key, entries[index]);
+      this.#pending.set(key, entries[index] ?? null);
     });
     const outcome = { revision: sequence, results };
     const request = requestId && this.#requests.add(requestId, operation, outcome);
@@ -127,7 +128,8 @@ export class Batch {
   }
 
   #get(key: string): Entry | undefined {
-    return this.#pending.has(key) ? this.#pending.get(key) : this.#store.get(key);
+    const pending = this.#pending.get(key);
+    return pending === undefined ? this.#store.get(key) : (pending ?? undefined);
   }
 
   /** What a mutation does; undefined for a delete of a key that is not there. */

@@ -3,8 +3,8 @@ import type {
   CommitRequest,
   Mutation as MutationMessage,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
-import type { Check, Mutation, Operation } from "../database.ts";
-import { valueBytes } from "../database.ts";
+import type { Check, Mutation, Operation, Value } from "../database.ts";
+import { valueBytes, valueBytesBound } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { checkKey } from "./check-key.ts";
@@ -39,7 +39,9 @@ export function checkCommit(request: CommitRequest, limits: CommitLimits): Opera
   if (new Set(operation.mutations.map(({ key }) => key)).size < mutations.length) {
     throw new DuetError("KEY_REPEATED", "a commit changes a key at most once");
   }
-  const bytes = watchMessageBytes(operation.mutations);
+  // Most are far below the limit and need not be measured.
+  if (watchMessageBytes(operation.mutations, valueBytesBound) <= limits.commitBytesMax) return operation;
+  const bytes = watchMessageBytes(operation.mutations, valueBytes);
   if (bytes > limits.commitBytesMax) {
     throw new DuetError(
       "REQUEST_TOO_LARGE",
@@ -49,12 +51,15 @@ export function checkCommit(request: CommitRequest, limits: CommitLimits): Opera
   return operation;
 }
 
-/** The most that the WatchResponse of these mutations has, also for a watcher that asks for `previous`. */
-function watchMessageBytes(mutations: readonly Mutation[]): number {
+/**
+ * The most that the WatchResponse of these mutations has, also for a watcher that asks for `previous`. `bytesOf` measures
+ * each text of them.
+ */
+function watchMessageBytes(mutations: readonly Mutation[], bytesOf: (value: Value) => number): number {
   let bytes = 0;
   for (const mutation of mutations) {
-    bytes += eventOverheadBytes + 2 * Buffer.byteLength(mutation.key);
-    if (mutation.type === "put") bytes += valueBytes(mutation.value);
+    bytes += eventOverheadBytes + 2 * bytesOf(mutation.key);
+    if (mutation.type === "put") bytes += bytesOf(mutation.value);
   }
   return bytes;
 }

@@ -1,6 +1,6 @@
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Mutation, Value } from "../database.ts";
-import { valueBytes } from "../database.ts";
+import { valueBytes, valueBytesBound } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { checkKey } from "./check-key.ts";
@@ -26,14 +26,14 @@ export function checkPut(put: Put, limits: PutLimits): Mutation & { type: "put" 
   };
 }
 
-function checkValue({ value, bytesValue }: Put, { valueBytesMax }: PutLimits): Value {
+function checkValue({ value, bytesValue }: Put, limits: PutLimits): Value {
   if (value !== undefined && bytesValue !== undefined) {
     throw new DuetError("VALUE_AMBIGUOUS", "both value and bytes_value are set");
   }
   if (value?.isWellFormed() === false) throw new DuetError("VALUE_INVALID", "the value is not valid Unicode");
   const either = bytesValue ?? value ?? "";
-  if (valueBytes(either) > valueBytesMax) {
-    throw new DuetError("VALUE_TOO_LARGE", `the value is larger than ${valueBytesMax} bytes`);
+  if (valueBytesBound(either) > limits.valueBytesMax && valueBytes(either) > limits.valueBytesMax) {
+    throw new DuetError("VALUE_TOO_LARGE", `the value is larger than ${limits.valueBytesMax} bytes`);
   }
   // A copy: the bytes may be part of a whole request, which would stay in memory with them.
   return typeof either === "string" ? either : new Uint8Array(either);

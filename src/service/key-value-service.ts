@@ -1,11 +1,13 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
+  type CommitResponseSchema,
   Consistency,
   type GetResponseSchema,
   type KeyValueService,
+  type PutResponseSchema,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
-import type { Database, EntryHead, State } from "../database.ts";
+import type { Database, EntryHead, Outcome, State } from "../database.ts";
 import { textBytes } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
@@ -54,13 +56,12 @@ export function createKeyValueService(
   }
 
   return {
-    async put(request) {
+    // An async function would keep its request in memory for as long as the log takes.
+    put(request) {
       const mutation = checkPut(request, limits);
       const condition = checkPrecondition(request.precondition);
       const checks = condition === undefined ? [] : [{ key: mutation.key, condition }];
-      const operation = toOperation(checks, [mutation], request.requestId);
-      const { revision, results } = await database.commit(operation);
-      return { revision: BigInt(revision), entry: toEntryInitWithoutValue(results[0]?.entry as EntryHead) };
+      return database.commit(toOperation(checks, [mutation], request.requestId)).then(toPutResponse);
     },
 
     // Without a promise where nothing is to be waited for: it would be a good part of what a read costs.
@@ -128,21 +129,25 @@ export function createKeyValueService(
       return { revision: BigInt(state.revision), entries, missingKeys };
     },
 
-    async commit(request) {
-      const operation = checkCommit(request, limits);
-      const { revision, results } = await database.commit(operation);
-      return {
-        revision: BigInt(revision),
-        results: results.map(({ entry, deleted }) =>
-          entry === undefined ? { deleted } : { entry: toEntryInitWithoutValue(entry) },
-        ),
-      };
-    },
+    commit: (request) => database.commit(checkCommit(request, limits)).then(toCommitResponse),
 
     watch(request, context) {
       const watch = checkWatch(request, limits);
       return toWatchResponses(database.watch(watch, context.signal), request);
     },
+  };
+}
+
+function toPutResponse({ revision, results }: Outcome): MessageInitShape<typeof PutResponseSchema> {
+  return { revision: BigInt(revision), entry: toEntryInitWithoutValue(results[0]?.entry as EntryHead) };
+}
+
+function toCommitResponse({ revision, results }: Outcome): MessageInitShape<typeof CommitResponseSchema> {
+  return {
+    revision: BigInt(revision),
+    results: results.map(({ entry, deleted }) =>
+      entry === undefined ? { deleted } : { entry: toEntryInitWithoutValue(entry) },
+    ),
   };
 }
 

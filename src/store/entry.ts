@@ -84,6 +84,11 @@ export function valueBytes(value: Value): number {
   return typeof value === "string" ? Buffer.byteLength(value) : value.length;
 }
 
+/** The most that `valueBytes` can be, without measuring: a UTF-16 code unit takes up to three bytes of UTF-8. */
+export function valueBytesBound({ length }: Value): number {
+  return length * 3;
+}
+
 /** What an entry counts against the store's bound: no less than the memory that it occupies. */
 export function entryBytes(key: string, value: Value, expireTime: number): number {
   let bytes = entryOverheadBytes + textBytes(key);

@@ -127,10 +127,8 @@ export class History {
     this.#oldestState = Math.max(this.#oldestState, set.revision);
     this.#events -= set.changes.length;
     this.#bytes -= set.pastBytes;
-    for (const change of set.changes) {
-      for (const pin of this.#pins) pin.keep(change);
-      this.#dropFromKey(change);
-    }
+    for (const pin of this.#pins) for (const change of set.changes) pin.keep(change);
+    for (const change of set.changes) this.#dropFromKey(change);
     if (set.previousValues) this.#onDropped(set);
   }
 

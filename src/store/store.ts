@@ -1,4 +1,4 @@
-import type { Transaction } from "../transaction-log/transaction-logger.ts";
+import type { Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
 import { type Entry, entryAfter } from "./entry.ts";
 import { ExpiryIndex } from "./expiry-index.ts";
 import { KeyIndex } from "./key-index.ts";
@@ -139,7 +139,9 @@ export class Store implements ReadonlyStore {
       throw new Error(`transaction ${transaction.sequence} applied to a store at ${this.#revision}`);
     }
     const changes: Change[] = [];
-    for (const [index, event] of transaction.events.entries()) {
+    const { events } = transaction;
+    for (let index = 0; index < events.length; index++) {
+      const event = events[index] as TransactionEvent;
       const previous = this.#entries.get(event.key);
       // A key that is in memory already, so that the history does not keep another one.
       const key = previous === undefined ? event.key : previous.key;

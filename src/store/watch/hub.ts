@@ -64,6 +64,7 @@ export class WatchHub {
 
   /** Called once for each transaction, in order, right after the store has applied it and the history has it. */
   publish(transaction: ChangeSet): void {
+    if (this.#queues.size === 0) return;
     const set = forWatchers(transaction);
     this.#topicsWithPrevious.publish(set, push);
     // Entries that are gone need not wait for readers that do not want them.
