@@ -14,8 +14,11 @@ import { SharedEnvelopes, type StreamEnds, streamMessages } from "./stream.ts";
 
 const trailersOk = ResponseHeaders.trailers({ "grpc-status": "0" });
 
-/** Responses are encoded here and copied from here into the frames of their connection, within one call. */
-const scratch = Buffer.allocUnsafeSlow(64 * 1024);
+/**
+ * Responses are encoded here and copied from here into the frames of their connection, within one call. Large enough for a text
+ * of 64 KiB at three bytes a unit: the writer would have to measure it, which takes three times as long as writing it.
+ */
+const scratch = Buffer.allocUnsafeSlow(256 * 1024);
 
 /** Smaller responses are not compressed. */
 const compressedBytesMin = 1024;
