@@ -1,43 +1,45 @@
 import type { ExportCounts } from "./committer/background/snapshot-exports.ts";
 
-/** A process that serves the store. */
+/** A server process of the store. */
 export interface Replica {
   readonly id: string;
-  /** What it had applied at `seenTime`. */
+  /** The revision that it had applied at `seenTime`. */
   readonly revision: number;
   /** Milliseconds since 1970 UTC. */
   readonly seenTime: number;
-  /** Whether it appends to the log. */
+  /** Whether it may append to the log. */
   readonly writer: boolean;
 }
 
-/** What the engine says of itself at one moment. */
+/** The state of the engine at one moment. */
 export interface DatabaseStatus {
   /** The id of the log, in hexadecimal. */
   readonly storeId: string;
   readonly revision: number;
-  /** Changes after this revision can be watched. */
+  /** A watch can start at this revision or later. */
   readonly oldestRevision: number;
   readonly entries: number;
-  /** `ReadonlyStore.hash` of the entries at `revision`. */
+  /** `ReadonlyStore.hash` at `revision`. */
   readonly stateHash: string;
-  /** What the entries count against `storeBytesMax`. */
+  /** The bytes that the entries count towards `storeBytesMax`. */
   readonly storeBytes: number;
   readonly watchers: number;
-  /** Bytes of writes that wait for the log. */
+  /** Bytes of the writes that have not settled. */
   readonly queueBytes: number;
   /** What the history occupies beside the store, counted against `watchHistoryBytesMax`. */
   readonly historyBytes: number;
-  /** Requests with an id that are remembered, and what they count against `requestIdsBytesMax`. */
+  /** The number of remembered request ids, and the bytes that they count towards `requestIdsBytesMax`. */
   readonly requestIds: number;
   readonly requestIdsBytes: number;
-  /** Why the log takes no writes at the moment; undefined when it does. */
+  /** Why the log accepts no writes; undefined when it does. */
   readonly fault: Error | undefined;
-  /** Whether what other replicas write arrives here. */
+  /** Whether this replica receives the writes of other replicas. */
   readonly followsLog: boolean;
-  /** How many replicas hold other entries at the same revision. */
+  /** The number of replicas whose entries differ from this replica's at the same revision. */
   readonly differingReplicas: number;
-  /** Why this replica must not serve, because others hold other entries. */
+  /**
+   * Why this replica must not serve: the entries of most replicas differ from its own. undefined when that is not so.
+   */
   readonly difference: string | undefined;
   readonly snapshots: ExportCounts;
 }

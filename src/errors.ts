@@ -1,8 +1,8 @@
 import type { Reason } from "./reasons.ts";
 
 /**
- * An expected failure. `reason` is for programs, `message` for people (no key, value or credential in it),
- * `metadata` is sent with the reason, `cause` is the original error and is logged, never sent.
+ * An expected error. `reason` is for programs, `message` for people; it contains no key, value or credential.
+ * `metadata` is sent with the reason. `cause` is the original error; it is logged and never sent.
  */
 export class DuetError extends Error {
   readonly reason: Reason;

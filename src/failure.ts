@@ -2,22 +2,25 @@ import { ConfigurationError } from "./config/configuration.ts";
 import { DuetError } from "./errors.ts";
 
 const advice: Readonly<Record<string, string>> = {
-  EADDRINUSE: "Stop the process that listens there, or set another address with --listen or --admin-listen.",
-  EADDRNOTAVAIL: "This machine does not have that address. Set another with --listen or --admin-listen.",
-  EACCES: "The user that runs the service lacks the permission.",
-  EPERM: "The system does not permit this to the user that runs the service.",
-  EEXIST: "The path of the data directory is a file.",
+  EADDRINUSE:
+    "Stop the process that listens on this address, or choose another address with --listen or --admin-listen.",
+  EADDRNOTAVAIL:
+    "This machine does not have this address. Choose another address with --listen or --admin-listen.",
+  EACCES: "Run the service as a user with this permission, or grant it.",
+  EPERM:
+    "The operating system does not permit this to the user that runs the service. Run it as another user.",
+  EEXIST: "The path of the data directory is a file. Choose another path with --log.",
   ENOENT: "Check the path.",
-  ENOTDIR: "A part of the path is a file.",
-  EISDIR: "The path is a directory; it must be a file.",
-  ENOTFOUND: "The host name is unknown. Set another with --listen or --admin-listen.",
-  EROFS: "The file system is read-only.",
-  ENOSPC: "The disk is full.",
+  ENOTDIR: "A parent in the path is a file, not a directory. Correct the path.",
+  EISDIR: "The path is a directory. Give the path of a file.",
+  ENOTFOUND: "The host name is unknown. Choose another address with --listen or --admin-listen.",
+  EROFS: "The file system is read-only. Mount it writable, or choose another path.",
+  ENOSPC: "The disk is full. Free some space.",
 };
 
 const tlsAdvice = "Check that --tls-cert, --tls-key and --tls-client-ca are PEM files that belong together.";
 
-/** What a person is told when the service cannot start: what is wrong, and what to do. */
+/** The text on stderr when the service cannot start: what failed and what to do. */
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return `duetkv: ${String(error)}`;
   const { code } = error as NodeJS.ErrnoException;
@@ -27,7 +30,7 @@ export function describeFailure(error: unknown): string {
   if (error instanceof DuetError) return `duetkv: ${error.message}`;
   const hint = code?.startsWith("ERR_OSSL") ? tlsAdvice : advice[code ?? ""];
   if (hint !== undefined) return `duetkv: ${describeSystemError(error)}\n${hint}`;
-  // An error of the system says what failed; anything else is unexpected and shown with its origin.
+  // A system error names what failed. Any other error is unexpected and is shown with its stack.
   return "syscall" in error ? `duetkv: ${error.message}` : `duetkv: ${error.stack}`;
 }
 

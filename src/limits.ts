@@ -1,4 +1,4 @@
-/** Every bound of the service in one place. Sizes are bytes of UTF-8, times are milliseconds. All are configurable. */
+/** All limits of the service. Sizes are in bytes of UTF-8, times in milliseconds. Each can be configured. */
 export interface Limits {
   readonly keyBytesMax: number;
   readonly valueBytesMax: number;
@@ -7,31 +7,37 @@ export interface Limits {
   readonly pageEntriesMax: number;
   readonly pageBytesMax: number;
   readonly batchGetKeysMax: number;
-  /** Keys and values in one BatchGet answer; it cannot be cut into pages. */
+  /** Keys and values in one BatchGet response, which has no pages. */
   readonly batchGetBytesMax: number;
   /** Checks and mutations of one Commit. */
   readonly commitOperationsMax: number;
-  /** One Commit as its watchers receive it: gRPC clients take messages of 4 MiB, and a transaction is never split. */
+  /**
+   * One Commit in the message to its watchers. gRPC clients accept messages of 4 MiB, and a transaction is never
+   * split.
+   */
   readonly commitBytesMax: number;
-  /** What entries occupy in memory (`entryBytes`). Puts beyond it fail with STORE_FULL. */
+  /** Memory of all entries, as `entryBytes` counts it. Puts beyond it fail with STORE_FULL. */
   readonly storeBytesMax: number;
-  /** Remembered requests with an id. More of them are refused with RATE_LIMITED until older ones are forgotten. */
+  /**
+   * Memory of the remembered request ids. Beyond it a write with a request id fails with RATE_LIMITED until older ids
+   * are forgotten.
+   */
   readonly requestIdsBytesMax: number;
-  /** Writes that wait for the log. More of them are refused with OVERLOADED. */
+  /** Memory of the writes that wait for the log. Beyond it a write fails with OVERLOADED. */
   readonly queueBytesMax: number;
-  /** Changes that are kept for reads in the past, and for watches which start there. */
+  /** The changes that the history keeps, for reads in the past and for watches that start there. */
   readonly watchHistoryEventsMax: number;
   readonly watchHistoryBytesMax: number;
-  /** What one watcher may have waiting before it is cut off. */
+  /** Memory of the changes that wait for one watcher. Beyond it the watch ends with WATCHER_TOO_SLOW. */
   readonly watchQueueBytesMax: number;
   /**
-   * What all watchers together may have waiting, and select, before the one with the most is cut off. Their keys and
-   * prefixes may be half of it.
+   * Memory of the changes that wait for all watchers, and of their selectors. Beyond it the watches with the longest
+   * queues end. Selectors may take half of it.
    */
   readonly watchQueuesBytesMax: number;
-  /** Entries that are kept for the reader of one snapshot although they were overwritten since it began. */
+  /** Memory of the overwritten entries that are kept for one reader of a snapshot. */
   readonly snapshotBytesMax: number;
-  /** Compaction waits until it drops this much from the log, and as much as the store holds. */
+  /** A compaction starts when it can remove this much from the log, and at least as much as the store holds. */
   readonly compactionBytesMin: number;
   /** Longest wait for `min_revision` when the caller sets no deadline. */
   readonly revisionWaitMs: number;
@@ -42,7 +48,7 @@ const MiB = 1024 * KiB;
 
 const GiB = 1024 * MiB;
 
-/** What a service with plenty of memory has; `fitToMemory` lowers the bounds of what is kept in memory. */
+/** The defaults with plenty of memory; `fitToMemory` lowers those that bound memory. */
 export const defaultLimits: Limits = {
   keyBytesMax: KiB,
   valueBytesMax: MiB,

@@ -6,7 +6,7 @@ import { isatty } from "node:tty";
 import pino, { type DestinationStream, type Logger as PinoLogger } from "pino";
 import { formatForTerminal } from "./terminal-log.ts";
 
-/** What is logged, and with which facts. Keys, values and credentials are never passed to it. */
+/** Writes log lines: an event and its facts. Keys, values and credentials are never passed to it. */
 export interface Logger {
   debug(fields: object, event: string): void;
   info(fields: object, event: string): void;
@@ -18,32 +18,33 @@ export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() 
 
 export interface Log {
   readonly log: PinoLogger;
-  /** Shows a line to a person at a terminal; does nothing elsewhere. */
+  /** Writes a line if standard output is a terminal; does nothing otherwise. */
   readonly hint: (text: string) => void;
-  /** Resolves when all lines are written, or when the reader took too long. Nothing more can be logged. */
+  /** Resolves when all lines are written, or after `closeMs`. Nothing can be logged afterwards. */
   readonly close: () => Promise<void>;
-  /** Drops what still waits, so that the process can end at once. */
+  /** Drops the lines that are not yet written, so that the process can end at once. */
   readonly abandon: () => void;
 }
 
 interface Output extends DestinationStream {
-  /** Resolves when all is written, which may be never. */
+  /** Resolves when all lines are written, which may be never. */
   readonly end: () => Promise<unknown>;
   readonly abandon: () => void;
 }
 
-/** What waits for a slow reader at the most. */
+/** The most bytes that wait for a slow reader; further lines are dropped. */
 const waitingBytesMax = 1024 * 1024;
 
-/** How long the end of the process waits for the reader. */
+/** How long the end of the process waits for a slow reader, in milliseconds. */
 const closeMs = 1000;
 
 /**
- * Structured logs on standard output, one JSON object a line; readable lines on a terminal. Levels: error, an operator
- * must act; warn, the service recovers by itself, but an operator should know; info, its life cycle; debug, what
- * clients do wrong. Keys, values and credentials are never logged.
+ * Opens the log on standard output: one JSON object a line, or readable lines on a terminal.
  *
- * Writes never wait for the reader: if it stops reading, lines are dropped once a mebibyte waits.
+ * Levels: `error`, an operator must act; `warn`, the service recovers by itself, but an operator should know; `info`,
+ * its life cycle; `debug`, errors of clients.
+ *
+ * Logging never blocks: when the reader stops reading, up to 1 MiB is kept and further lines are dropped.
  */
 export function createLog(level: string): Log {
   const stat = fstatSync(1);
@@ -63,10 +64,13 @@ export function createLog(level: string): Log {
   };
 }
 
-/** A full pipe blocks the thread that writes to it as to a file, and the process cannot end before that thread does. */
+/**
+ * Writes to a pipe as to a socket. A write to a full pipe as to a file blocks a thread, and the process cannot end
+ * before that thread does.
+ */
 function openPipe(): Output {
   const socket = new Socket({ fd: 1, readable: false, writable: true });
-  // Nobody reads any more: the service goes on without its log.
+  // The reader has closed the pipe. The service continues without a log.
   socket.on("error", () => socket.destroy());
   return {
     write(line) {

@@ -1,9 +1,11 @@
-// Every reason that an error can have, for all protocols: the one list from which the service's codes, the OpenAPI
-// document and the table in docs/api.md are made. Reasons are part of the API; they reach clients in google.rpc.ErrorInfo.
+// All reasons of errors, for all protocols. The error codes, the OpenAPI document and the table in docs/api.md are
+// made from this list. Reasons are part of the API; clients receive them in google.rpc.ErrorInfo.
 
-/** What a reason stands for. */
+/** The meaning of a reason. */
 export interface ReasonDescription {
-  /** As Connect and REST write it. Errors of code "internal" are sent without their reason, as INTERNAL. */
+  /**
+   * The error code in the spelling of Connect and REST. Errors of code "internal" are sent with the reason INTERNAL.
+   */
   readonly code:
     | "canceled"
     | "invalid_argument"
@@ -18,11 +20,11 @@ export interface ReasonDescription {
     | "unimplemented"
     | "internal"
     | "unavailable";
-  /** The HTTP status over REST. Default: that of the code. */
+  /** The HTTP status over REST. Default: the status of the code. */
   readonly status?: number;
-  /** For the documentation, a sentence or two. */
+  /** One or two sentences for the documentation. */
   readonly meaning: string;
-  /** The metadata that is sent with it. Default: none. */
+  /** Names of the metadata that is sent with the reason. Default: none. */
   readonly metadata?: readonly string[];
 }
 
@@ -30,10 +32,10 @@ export const reasons = {
   KEY_EMPTY: { code: "invalid_argument", meaning: "A key is empty." },
   KEY_TOO_LONG: {
     code: "invalid_argument",
-    meaning: "A key, prefix or bound is longer than `--key-bytes-max`.",
+    meaning: "A key, prefix or range bound is longer than `--key-bytes-max`.",
   },
   KEY_INVALID: { code: "invalid_argument", meaning: "A key contains NUL or is not valid Unicode." },
-  KEY_REPEATED: { code: "invalid_argument", meaning: "A commit changes a key twice." },
+  KEY_REPEATED: { code: "invalid_argument", meaning: "A commit has two mutations of one key." },
   VALUE_AMBIGUOUS: { code: "invalid_argument", meaning: "Both `value` and `bytes_value` are set." },
   VALUE_INVALID: { code: "invalid_argument", meaning: "A text value is not valid Unicode." },
   VALUE_TOO_LARGE: { code: "resource_exhausted", meaning: "A value is larger than `--value-bytes-max`." },
@@ -56,21 +58,21 @@ export const reasons = {
     code: "invalid_argument",
     meaning: "A precondition is missing, malformed, or given twice.",
   },
-  RANGE_INVALID: { code: "invalid_argument", meaning: "The fields that choose keys exclude each other." },
+  RANGE_INVALID: { code: "invalid_argument", meaning: "The fields that select keys exclude each other." },
   PAGE_SIZE_INVALID: { code: "invalid_argument", meaning: "`page_size` is negative." },
   PAGE_TOKEN_INVALID: { code: "invalid_argument", meaning: "`page_token` belongs to another request." },
   REVISION_INVALID: {
     code: "invalid_argument",
-    meaning: "A revision is negative, or not one of this store.",
+    meaning: "A revision is negative or out of range.",
   },
   REQUEST_MALFORMED: {
     code: "invalid_argument",
-    meaning: "The request cannot be read; the message says where.",
+    meaning: "The request cannot be decoded; the message says where.",
   },
   NUMBER_INEXACT: {
     code: "invalid_argument",
     meaning:
-      "A JSON number for a field of 64 bits is over 2^53 − 1, and may have lost digits. Send it as a string.",
+      "A JSON number for a 64-bit field is greater than 2^53 − 1 and may have lost digits. Send it as a string.",
   },
   ENCODING_UNSUPPORTED: {
     code: "invalid_argument",
@@ -95,26 +97,26 @@ export const reasons = {
   METHOD_NOT_ALLOWED: {
     code: "unimplemented",
     status: 405,
-    meaning: "The route has no such HTTP method; `Allow` lists those that it has.",
+    meaning: "The route does not support this HTTP method; `Allow` lists the supported ones.",
   },
   NO_SUCH_ROUTE: { code: "not_found", meaning: "No REST route has this path." },
-  NO_SUCH_SERVICE: { code: "not_found", meaning: "`grpc.health.v1` knows no service of this name." },
-  NO_SUCH_METHOD: { code: "unimplemented", meaning: "gRPC: there is no such service or method." },
+  NO_SUCH_SERVICE: { code: "not_found", meaning: "`grpc.health.v1` has no service with this name." },
+  NO_SUCH_METHOD: { code: "unimplemented", meaning: "The server has no such gRPC service or method." },
   NO_SUCH_KEY: { code: "not_found", meaning: "There is no such key.", metadata: ["revision"] },
   REVISION_MISMATCH: {
     code: "aborted",
     meaning:
-      "The entry has another revision, or does not exist (0). 412 if the precondition came in a header.",
+      "The entry has another revision, or does not exist (0). Status 412 if the precondition was a header.",
     metadata: ["current_revision", "check"],
   },
   KEY_EXISTS: {
     code: "already_exists",
-    meaning: "The key exists. 412 if the precondition came in a header.",
+    meaning: "The key exists. Status 412 if the precondition was a header.",
     metadata: ["current_revision", "check"],
   },
   REVISION_COMPACTED: {
     code: "out_of_range",
-    meaning: "The history no longer reaches back to this revision.",
+    meaning: "The history begins after this revision, at `oldest_revision`.",
     metadata: ["oldest_revision"],
   },
   REVISION_NOT_REACHED: {
@@ -132,7 +134,7 @@ export const reasons = {
   },
   REQUEST_ID_EXPIRED: {
     code: "failed_precondition",
-    meaning: "`request_id` is more than 10 minutes old. The request may have happened before.",
+    meaning: "`request_id` is more than 10 minutes old. An earlier request with this id may have succeeded.",
   },
   REQUEST_ID_REUSED: {
     code: "failed_precondition",
@@ -148,7 +150,7 @@ export const reasons = {
   OVERLOADED: {
     code: "unavailable",
     meaning:
-      "Too much waits for the log, too many snapshots are read, requests hold too many bytes, or too many keys are watched. Nothing happened; try again.",
+      "Too many writes wait for the log, too many snapshots are being read, requests hold too many bytes, or too many keys are watched. Nothing happened; try again.",
   },
   WATCHER_TOO_SLOW: {
     code: "resource_exhausted",
@@ -158,11 +160,11 @@ export const reasons = {
   SNAPSHOT_TOO_SLOW: {
     code: "resource_exhausted",
     meaning:
-      "The reader of a snapshot was too slow: it took nothing for 30 s, or more than `--snapshot-bytes-max` was overwritten meanwhile. What it has is not whole.",
+      "The snapshot was read too slowly: nothing was read for 30 s, or more than `--snapshot-bytes-max` was overwritten meanwhile. The part that was read is incomplete.",
   },
   SHUTTING_DOWN: {
     code: "unavailable",
-    meaning: "The server is stopping. Nothing happened; try again. A watch resumes from `last_revision`.",
+    meaning: "The server is shutting down. Nothing happened; try again. Resume a watch from `last_revision`.",
     metadata: ["last_revision"],
   },
   CONNECTION_AGED: {
@@ -173,7 +175,7 @@ export const reasons = {
   },
   LOG_UNAVAILABLE: {
     code: "unavailable",
-    meaning: "The log cannot be written. Nothing happened; try again.",
+    meaning: "The log accepts no writes or cannot be read. Nothing happened; try again.",
   },
   OUTCOME_UNKNOWN: { code: "unavailable", meaning: "The write may or may not have happened." },
   DATABASE_WENT_BACK_IN_TIME: {
@@ -185,14 +187,17 @@ export const reasons = {
     code: "deadline_exceeded",
     meaning: "The deadline of the call has passed. A write may have happened.",
   },
-  CLIENT_GONE: { code: "canceled", meaning: "The client has canceled the call." },
+  CLIENT_GONE: { code: "canceled", meaning: "The client canceled the call." },
   HOST_NOT_ALLOWED: { code: "permission_denied", meaning: "The `Host` header is not in `--allowed-hosts`." },
   ORIGIN_NOT_ALLOWED: {
     code: "permission_denied",
-    meaning: "A page of an origin that is not in `--cors-origin` made the request.",
+    meaning: "The request comes from a web page whose origin is not in `--cors-origin`.",
   },
-  INTERNAL: { code: "internal", meaning: "A fault of the server. Its log has the cause." },
-  // Between a transaction log and its owner.
+  INTERNAL: {
+    code: "internal",
+    meaning: "An unexpected error in the server. The server's log has the cause.",
+  },
+  // Between a transaction log and its owner; never sent to clients.
   LOG_CORRUPT: { code: "internal", meaning: "The log is damaged." },
   LOG_VERSION: { code: "internal", meaning: "The log has a format that this version cannot read." },
   LOG_NOT_EMPTY: { code: "internal", meaning: "A snapshot can be restored only into an empty log." },

@@ -13,26 +13,27 @@ import { MemoryTransactionLogger } from "./transaction-log/memory/memory-transac
 import { openPostgresTransactionLogger } from "./transaction-log/postgres/postgres-transaction-logger.ts";
 import type { TransactionLogger } from "./transaction-log/transaction-logger.ts";
 
-const usage = `duetkv: a key-value store that speaks gRPC and REST
+const usage = `duetkv: a key-value store with gRPC and REST
 
-  duetkv [--NAME VALUE …]            serve
+  duetkv [--NAME VALUE …]            run the server
   duetkv --version | --help
 ${describeCommands()}
 
-The help of a command: duetkv COMMAND --help.
+Help for a command: duetkv COMMAND --help.
 
-Settings, with defaults in parentheses. --log-level is DUETKV_LOG_LEVEL in the environment, and so on; flags win.
+Settings of the server, with defaults in parentheses. Each is an environment variable, too: DUETKV_LOG_LEVEL for
+--log-level. A flag takes precedence.
 A SIZE is a number of bytes, or has a unit: 64MiB.
 
 ${describeFlags()}
 `;
 
-/** A stop that takes longer than this, after --drain-delay, is given up. */
+/** A shutdown that takes longer than this ends at once, in milliseconds. */
 const stopMs = 10_000;
 
 /**
- * Serves until a signal comes, or prints what --help or --version asks for. Resolves with the exit code; a failure has
- * been described on stderr then.
+ * Serves until a signal arrives, or prints the output of --help or --version. Resolves with the exit code. An error
+ * is described on stderr and gives exit code 1.
  */
 export async function runService(args: readonly string[]): Promise<number> {
   try {
@@ -67,7 +68,7 @@ async function serve(configuration: Configuration): Promise<number> {
     );
     running = server;
     const { address, adminAddress } = server;
-    // Before anybody is told that it is ready, and may want it to stop.
+    // Handle signals before the server is reported as ready: the reader of that line may send one at once.
     const firstSignal = nextSignal();
     log.info(
       { listen: addressToText(address), admin: addressToText(adminAddress), version: packageJson.version },
@@ -111,12 +112,12 @@ async function openLogger(
         ...(deployment !== undefined && { deployment }),
       });
     case "memory":
-      log.warn({}, "log in memory: everything is lost when this process ends");
+      log.warn({}, "log in memory: all data is lost when this process ends");
       return new MemoryTransactionLogger();
   }
 }
 
-/** A replica that cannot follow the log any longer must not answer: it ends, and starts anew with the whole log. */
+/** A replica that cannot follow the log must not serve. The process ends, and a new one replays the whole log. */
 function throwLost(error: unknown): never {
   throw error;
 }

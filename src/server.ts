@@ -13,14 +13,14 @@ import { openTlsSource } from "./tls-source.ts";
 import { openWire } from "./wire/wire.ts";
 import { configureAdminWire, configureWire } from "./wire-configuration.ts";
 
-/** How long running calls may take to finish once the server stops. */
+/** How long running calls may take to finish after the server began to stop, in milliseconds. */
 const drainMs = 7_000;
 
 export interface Server {
-  /** Where all protocols are served. */
+  /** The address of the port for all protocols. */
   readonly address: Address;
   readonly adminAddress: Address;
-  /** Resolves with the reason when this replica cannot follow the log any longer and must be restarted. */
+  /** Resolves with the cause when this replica cannot follow the log and must be restarted. */
   readonly lost: Promise<unknown>;
   /** Makes every probe report that the server is about to stop. Calls and connections are still taken. */
   leave(): void;
@@ -40,7 +40,7 @@ export async function openServer(
   log: Logger,
 ): Promise<Server> {
   const { limits } = configuration;
-  // Closed when a later step fails.
+  // Closed in reverse order when a later step fails.
   await using opened = new AsyncDisposableStack();
   const tls = await openTlsSource(configuration, log);
   if (tls !== undefined) opened.defer(() => tls.close());

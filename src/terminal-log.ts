@@ -5,7 +5,10 @@ const levels: Readonly<Record<number, string>> = {
   50: "\u001b[31merror\u001b[0m",
 };
 
-/** Rewrites a line of JSON for a person: time of day, level, event, fields; below it the stack of an error. */
+/**
+ * Formats a JSON log line for a terminal: time of day, level, event, fields, and the stack of an error on the lines
+ * below.
+ */
 export function formatForTerminal(line: string): string {
   const { level, time, pid: _pid, hostname: _hostname, msg, err, ...fields } = JSON.parse(line);
   const clock = new Date(time).toTimeString().slice(0, 8);

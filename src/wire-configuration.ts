@@ -7,7 +7,7 @@ import { isLoopback, type WireOptions } from "./wire/wire.ts";
 const adminConnectionsMax = 32;
 const adminInflightBytesMax = 8 * 1024 * 1024;
 
-/** The options of the wire that follow from the configuration and this machine. */
+/** The options of the wire, from the configuration, the limits of this machine, and the TLS files, which it reads. */
 export function configureWire(configuration: Configuration) {
   const { listen, limits, corsOrigin, allowedHosts, connectionAgeMax } = configuration;
   const { connectionsMax, connectionsPerAddressMax, inflightBytesMax } = configuration;

@@ -10,7 +10,7 @@ export interface AdminPagesOptions {
   readonly log: { error(fields: object, message: string): void };
 }
 
-/** A request and its response, as far as a page needs them. */
+/** The part of an HTTP exchange that pages need. */
 interface PageExchange {
   readonly method: string;
   respond(status: number, headers: Record<string, string>, body: string): void;
@@ -39,7 +39,9 @@ const indexPage = `Duet KV, probes and metrics:
 The service grpc.health.v1.Health is on this port, too.
 `;
 
-/** Serves probes, metrics, and `/state`, by which replicas can be compared. What fails is logged and responds with 500. */
+/**
+ * Serves probes, metrics, and `/state` to compare replicas. An unexpected error is logged and gets the response 500.
+ */
 export function createAdminPages({
   metrics,
   readiness,
@@ -91,7 +93,7 @@ function send(
   exchange.respond(status, { "content-type": contentType, "cache-control": "no-store" }, body);
 }
 
-/** A replay is no fault of the process: a restart would begin it anew. */
+/** A process that is replaying the log is alive: a restart would only begin the replay again. */
 function livePage({ progress }: Pick<Readiness, "progress">, isVerbose: boolean): Page {
   const body = isVerbose ? `[+] process: ${progress ?? "ok"}\n` : `${progress ?? "ok"}\n`;
   return { status: 200, body };

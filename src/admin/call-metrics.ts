@@ -3,32 +3,32 @@ import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Metric, Registry } from "prom-client";
 import { CallRates } from "./call-rates.ts";
 
-/** Upper bounds in seconds. */
+/** Upper bounds of the histogram's buckets, in seconds. */
 const buckets = [
   0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 ];
 
-/** What was counted of one method. */
+/** The counts of one method. */
 interface Calls {
   readonly method: string;
   readonly isUnary: boolean;
-  /** Those that ended well come first, the others by their code. */
+  /** The number of calls by error code; index 0 counts the successful ones. */
   readonly byCode: Float64Array;
-  /** By the first bound that a call was not over; the last one is of those that were over all of them. */
+  /** Histogram counts by bucket; the last bucket is +Inf. */
   readonly byBucket: Float64Array;
   seconds: number;
 }
 
-/** Tells how a call has ended; `code` is undefined when it succeeded. */
+/** Counts a finished call; `code` is undefined when it succeeded. */
 export type CountCall = (milliseconds: number, code: Code | undefined) => void;
 
 /**
- * Counts calls and their durations, and shows them to prom-client when they are asked for: its own counter and histogram
- * look up their labels for each call, which costs more than the read of a key.
+ * Counts calls and their durations, and exposes them to prom-client. prom-client's own counter and histogram look up
+ * labels for each call, which costs more than the read of a key.
  */
 export class CallMetrics {
   readonly #calls: Calls[] = [];
-  /** Of unary calls alone: streams last as long as their readers like. */
+  /** Rates of unary calls. Streams last as long as their readers like. */
   readonly rates = new CallRates(buckets, () => this.#unaryCounts());
 
   register(registry: Registry): void {
@@ -99,7 +99,7 @@ function durationSamples({ method, byBucket, seconds }: Calls): Sample[] {
   ];
 }
 
-/** All that a registry asks of a metric. */
+/** A metric for prom-client's registry, computed when it is read. */
 export function metric(name: string, type: string, help: string, values: () => readonly Sample[]): Metric {
   const get = () => Promise.resolve({ name, help, type, values: values(), aggregator: "sum" });
   return { name, get } as unknown as Metric;

@@ -1,22 +1,22 @@
-/** How often calls are counted, in milliseconds, and over how many of these intervals the rates go. */
+/** The interval between samples in milliseconds, and the number of intervals that the rates cover. */
 const intervalMs = 1000;
 const intervals = 10;
 
 interface Sample {
-  /** Of the monotonic clock, in milliseconds. */
+  /** The time of the monotonic clock, in milliseconds. */
   readonly time: number;
   readonly counts: Float64Array;
 }
 
 export interface Rates {
   readonly callsPerSecond: number;
-  /** 99 % of the calls took no longer, estimated from a histogram; 0 without calls. */
+  /** The duration that 99 % of the calls do not exceed, estimated from a histogram; 0 without calls. */
   readonly p99Seconds: number;
 }
 
 /**
- * Rate and duration of the calls of the last 10 seconds, from a histogram that only grows. Calls themselves cost
- * nothing more.
+ * The rate and duration of the calls of the last 10 seconds, from differences of a cumulative histogram. A call costs
+ * nothing extra.
  */
 export class CallRates {
   readonly #bounds: readonly number[];
@@ -24,7 +24,10 @@ export class CallRates {
   readonly #samples: Sample[] = [];
   readonly #timer: NodeJS.Timeout;
 
-  /** `counts`: how many calls there were, by the first of the `bounds` (seconds) that they did not exceed, and beyond. */
+  /**
+   * `counts` returns the histogram: the number of calls by bucket. `bounds` are the upper bounds of the buckets in
+   * seconds; one more bucket is +Inf.
+   */
   constructor(bounds: readonly number[], counts: () => Float64Array) {
     this.#bounds = bounds;
     this.#counts = counts;
@@ -49,7 +52,7 @@ export class CallRates {
     clearInterval(this.#timer);
   }
 
-  /** The duration that `rank` calls do not exceed, as if the durations within a bucket were spread evenly. */
+  /** The duration that `rank` calls do not exceed, by linear interpolation within a bucket. */
   #quantile(counts: Float64Array, rank: number): number {
     let below = 0;
     let lower = 0;

@@ -2,7 +2,7 @@ import { Gauge, type Registry } from "prom-client";
 import type { DatabaseStatus } from "../database.ts";
 import { metric } from "./call-metrics.ts";
 
-/** Shows what the engine says of itself. */
+/** Registers the metrics of the engine. */
 export function registerDatabaseMetrics(registry: Registry, status: () => DatabaseStatus): void {
   const registers = [registry];
   function gauge(name: string, help: string, read: () => number): void {
@@ -10,17 +10,21 @@ export function registerDatabaseMetrics(registry: Registry, status: () => Databa
   }
   gauge("duetkv_revision", "The store's revision.", () => status().revision);
   gauge("duetkv_entries", "Entries in the store.", () => status().entries);
-  gauge("duetkv_store_bytes", "What the entries count against store-bytes-max.", () => status().storeBytes);
+  gauge(
+    "duetkv_store_bytes",
+    "Bytes that the entries count towards store-bytes-max.",
+    () => status().storeBytes,
+  );
   gauge("duetkv_watchers", "Open watches.", () => status().watchers);
   gauge(
     "duetkv_queue_bytes",
-    "Memory of the operations that wait for the log, counted against queue-bytes-max: keys, values and their objects.",
+    "Memory of the writes that wait for the log, which queue-bytes-max limits: keys, values and their objects.",
     () => status().queueBytes,
   );
-  gauge("duetkv_request_ids", "Requests with an id that are remembered.", () => status().requestIds);
+  gauge("duetkv_request_ids", "Remembered request ids.", () => status().requestIds);
   gauge(
     "duetkv_request_ids_bytes",
-    "What they count against request-ids-bytes-max.",
+    "Bytes that the remembered request ids count towards request-ids-bytes-max.",
     () => status().requestIdsBytes,
   );
   gauge(
@@ -28,18 +32,18 @@ export function registerDatabaseMetrics(registry: Registry, status: () => Databa
     "What the latest changes occupy beside the store, counted against watch-history-bytes-max.",
     () => status().historyBytes,
   );
-  gauge("duetkv_log_writable", "1 when the transaction log takes writes.", () =>
+  gauge("duetkv_log_writable", "1 when the transaction log accepts writes, else 0.", () =>
     Number(status().fault === undefined),
   );
   gauge(
     "duetkv_replicas_differing",
-    "Replicas that hold other entries than this one at the same revision.",
+    "Replicas whose entries differ from this replica's at the same revision.",
     () => status().differingReplicas,
   );
   gauge("duetkv_snapshots", "Snapshots that are being read.", () => status().snapshots.running);
   gauge(
     "duetkv_snapshot_last_success_timestamp_seconds",
-    "When a snapshot was last read to its end; 0: not since the start.",
+    "Time of the last snapshot that was read to its end; 0 when there was none since the start.",
     () => status().snapshots.completedTime / 1000,
   );
   registry.registerMetric(

@@ -2,8 +2,8 @@ import type { Registry } from "prom-client";
 import { metric, type Sample } from "./call-metrics.ts";
 
 /**
- * Counts failed calls by method and reason, and connections that the server ended by reason. A read of a missing key is
- * a failed call, so counting must cost little: prom-client's own counter looks up its labels for each call.
+ * Counts failed calls by method and reason, and connections that the server ended, by reason. A read of a missing key
+ * is a failed call, so counting must be cheap: prom-client's own counter looks up labels for each call.
  */
 export class FailureMetrics {
   readonly #errors = new Map<string, Map<string, number>>();
@@ -25,7 +25,7 @@ export class FailureMetrics {
     );
   }
 
-  /** `method` is a name from the contract, or empty when the request names none. */
+  /** `method` is a method of the contract, or empty when the request names no such method. */
   countError(method: string, reason: string): void {
     let counts = this.#errors.get(method);
     if (counts === undefined) this.#errors.set(method, (counts = new Map()));

@@ -10,13 +10,13 @@ import type { Readiness } from "./readiness.ts";
 import { registerTlsMetrics, type TlsStatus } from "./tls-metrics.ts";
 
 export interface Metrics {
-  /** Makes the counter of a method. To be called once for each. */
+  /** Creates the counter of a method. Call it once for each method. */
   countCalls(method: DescMethod): CountCall;
-  /** Counts a call that failed, by its reason. `method` is undefined when the request names none. */
+  /** Counts a failed call by its reason. `method` is undefined when the request names no method of the contract. */
   countError(method: DescMethod | undefined, reason: string): void;
   /** Counts a connection that the server ended. */
   countConnectionEnded(reason: string): void;
-  /** Of the unary calls of the last 10 seconds. */
+  /** The rates of the unary calls of the last 10 seconds. */
   rates(): Rates;
   /** Shows the state of the database, too, from now on. To be called once. */
   showDatabase(status: () => DatabaseStatus): void;
@@ -28,7 +28,7 @@ export interface Metrics {
   close(): void;
 }
 
-/** What operators watch. Names follow the Prometheus conventions; times are in seconds. */
+/** The metrics of the service. Names follow the Prometheus conventions; times are in seconds. */
 export function createMetrics(readiness: Pick<Readiness, "readsFault" | "writesFault">): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -58,7 +58,7 @@ export function createMetrics(readiness: Pick<Readiness, "readsFault" | "writesF
   };
 }
 
-/** How metrics name a method: those of the key-value service by their name alone. */
+/** The method's label: the name alone for the key-value service, otherwise with the service. */
 function labelOf({ parent, localName }: DescMethod): string {
   return parent.typeName === KeyValueService.typeName ? localName : `${parent.typeName}/${localName}`;
 }

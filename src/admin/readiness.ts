@@ -1,11 +1,11 @@
 import type { DatabaseStatus } from "../database.ts";
 
-/** One thing that serving depends on. */
+/** One condition for serving. */
 export interface HealthCheck {
   readonly name: string;
-  /** Whether reads need it too; writes need every check. */
+  /** Whether reads need it, too. Writes need every check. */
   readonly forReads: boolean;
-  /** What is wrong; undefined when nothing is. Contains no key, value or credential. */
+  /** The fault; undefined when the check passes. Contains no key, value or credential. */
   readonly fault: string | undefined;
 }
 
@@ -18,27 +18,27 @@ export class Readiness {
   #replayed = 0;
   #end: number | undefined = undefined;
 
-  /** The replay has come to `revision`. */
+  /** Reports that the replay has reached `revision`. */
   replaying(revision: number): void {
     this.#replayed = revision;
   }
 
-  /** The replay ends at about `revision`. */
+  /** Reports the approximate end of the replay. */
   replayEndsAt(revision: number): void {
     this.#end = revision;
   }
 
-  /** The log is replayed. */
+  /** Reports that the replay is complete. */
   open(status: () => Status): void {
     this.#status = status;
   }
 
-  /** The process is about to stop: it still serves, but every probe sends new work elsewhere. */
+  /** Makes every probe fail: the process still serves but is about to stop. */
   drain(): void {
     this.#draining = true;
   }
 
-  /** How far the replay is; undefined once it is over. */
+  /** The progress of the replay; undefined when it is complete. */
   get progress(): string | undefined {
     if (this.#status !== undefined) return undefined;
     const end = this.#end === undefined ? "" : ` of ${this.#end}`;

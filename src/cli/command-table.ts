@@ -4,16 +4,16 @@ import { dataCommands } from "./table/data.ts";
 import { keyCommands } from "./table/keys.ts";
 import { operationCommands } from "./table/operations.ts";
 
-/** Every command of `duetkv` by its name: the parser, the help, docs/cli.md and the tests are made from this. */
+/** All commands of `duetkv` by name. The parser, the help, docs/cli.md and the tests use this table. */
 export const commands = { ...keyCommands, ...dataCommands, ...coordinationCommands, ...operationCommands };
 
 export type CommandName = keyof typeof commands;
 
-/** What the user gave to a command. */
+/** The parsed arguments of a command. */
 export interface CommandArguments<Name extends CommandName = CommandName> {
   readonly positionals: readonly string[];
   readonly flags: FlagValues<(typeof commands)[Name]["flags"]>;
-  /** What came after `--`; undefined without it. Never empty. */
+  /** The words after `--`; undefined without `--`. Never empty. */
   readonly childCommand: readonly [string, ...string[]] | undefined;
 }
 

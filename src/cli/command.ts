@@ -1,11 +1,14 @@
-// What the command table is made of. It is data only, so that help, completion and docs/cli.md read the same as the parser.
+// The types of the command table. It contains data only, so that parser, help and docs/cli.md can all use it.
 
-/** Text, given once or (`texts`) again and again; a length of time in milliseconds; a revision; a number from 1. */
+/**
+ * The type of a flag's value: `texts` is a repeatable text; a duration is in milliseconds; a count is a number from
+ * 1.
+ */
 type FlagType = "boolean" | "text" | "texts" | "duration" | "revision" | "count";
 
 export interface Flag {
   readonly type: FlagType;
-  /** Stands for the value in the help: REV, FILE. A boolean has none. */
+  /** Placeholder of the value in the help: REV, FILE. A boolean has none. */
   readonly value?: string;
   readonly text: string;
 }
@@ -13,11 +16,11 @@ export interface Flag {
 export type Flags = Readonly<Record<string, Flag>>;
 
 export interface CommandSpec {
-  /** Its arguments as the help shows them: KEY [VALUE|-]. */
+  /** The arguments in the help: KEY [VALUE|-]. */
   readonly usage: string;
-  /** How many arguments it takes, at least and at most. */
+  /** The smallest and largest number of arguments. */
   readonly positionals: readonly [min: number, max: number];
-  /** Whether a command to run may follow after `--`. */
+  /** Whether `--` and a command to run may follow. */
   readonly runsCommand?: boolean;
   /** One line, without a full stop. */
   readonly summary: string;
@@ -32,7 +35,7 @@ interface FlagValue {
   readonly text: string | undefined;
   readonly texts: readonly string[];
   readonly duration: number | undefined;
-  /** Digits: a revision is an int64. */
+  /** A string of digits, because a revision is an int64. */
   readonly revision: string | undefined;
   readonly count: number | undefined;
 }

@@ -1,6 +1,6 @@
 import { usageFailure } from "./failure.ts";
 
-/** A Commit as the user wrote it, in JSON of the API. Other fields than these stay as they are. */
+/** A CommitRequest in the API's JSON, as the user wrote it. Fields not listed here are passed on unchanged. */
 export interface CommitRequest {
   readonly checks: readonly Check[];
   readonly mutations: readonly Mutation[];
@@ -18,13 +18,13 @@ export type Mutation =
 const example =
   '{"checks":[{"key":"a","precondition":{"revision":"7"}}],"mutations":[{"put":{"key":"a","value":"x"}}]}';
 
-/** Reads what the commands need to know of it; the service checks the rest. Throws CommandFailure. */
+/** Parses a CommitRequest as far as the commands need; the service checks the rest. Throws CommandFailure. */
 export function parseCommitRequest(text: string): CommitRequest {
   const request = parseJson(text);
   if (!isObject(request)) throw mistake("it must be an object");
   const { checks = [], mutations = [], ...others } = request;
   const [other] = Object.keys(others);
-  if (other !== undefined) throw mistake(`it has no field ${JSON.stringify(other)}`);
+  if (other !== undefined) throw mistake(`unknown field ${JSON.stringify(other)}`);
   if (!Array.isArray(checks) || !Array.isArray(mutations))
     throw mistake("checks and mutations must be arrays");
   for (const check of checks) assertCheck(check);
@@ -59,7 +59,7 @@ function parseJson(text: string): unknown {
 }
 
 function mistake(what: string) {
-  return usageFailure(`this is not the JSON of a commit: ${what}`, `An example: ${example}`);
+  return usageFailure(`the input is not a valid CommitRequest: ${what}`, `An example: ${example}`);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -2,8 +2,8 @@ import { createHash, type Hash } from "node:crypto";
 import type { Entry } from "./client/messages.ts";
 
 /**
- * Counts entries and hashes what they hold: key, value, and whether it is text or bytes. Two stores with the same entries have
- * the same hash, whatever the revisions and times.
+ * Counts entries and hashes their contents: key, value, and whether the value is text or bytes. Two stores with the
+ * same contents have the same hash, whatever their revisions and times.
  */
 export class ContentTally {
   readonly #hash: Hash = createHash("sha256");
@@ -20,7 +20,7 @@ export class ContentTally {
     );
   }
 
-  /** Of all that was added so far, in hexadecimal digits. */
+  /** The hash of all entries added so far, in hexadecimal. */
   digest(): string {
     return this.#hash.copy().digest("hex");
   }

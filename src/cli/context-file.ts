@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { usageFailure } from "./failure.ts";
 
-/** How to reach a server and as whom. It names files and holds no secret itself. */
+/** The address of a server and the credentials for it. It contains file names, not secrets. */
 export interface Context {
   readonly server?: readonly string[];
   readonly "token-file"?: string;
@@ -14,18 +14,18 @@ export interface Context {
 }
 
 export interface ContextFile {
-  /** The name of the context that counts when none is named. */
+  /** The name of the context that is used by default. */
   readonly current?: string;
   readonly contexts: Readonly<Record<string, Context>>;
 }
 
-/** $XDG_CONFIG_HOME/duetkv/contexts.json, below ~/.config by default. */
+/** The path of the context file: $XDG_CONFIG_HOME/duetkv/contexts.json, by default below ~/.config. */
 export function contextFilePath(environment: NodeJS.ProcessEnv): string {
   const { XDG_CONFIG_HOME: folder, HOME: home } = environment;
   return join(folder || join(home || homedir(), ".config"), "duetkv", "contexts.json");
 }
 
-/** Throws CommandFailure if there is a file and it is not one of ours. */
+/** Reads the context file; no contexts if it is missing. Throws CommandFailure if it is invalid. */
 export function readContextFile(path: string): ContextFile {
   let text: string;
   try {
@@ -41,12 +41,12 @@ export function readContextFile(path: string): ContextFile {
     if (!(error instanceof SyntaxError)) throw error;
   }
   throw usageFailure(
-    `${path} is not a file of contexts`,
-    "Remove it, and save the contexts again: duetkv context add.",
+    `${path} is not a valid context file`,
+    "Remove it and save the contexts again: duetkv context add.",
   );
 }
 
-/** Only the user can read it. Another process sees the file before or the file after, never a part. */
+/** Writes the context file, readable by the user only. The file is replaced atomically. */
 export function writeContextFile(path: string, file: ContextFile): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${process.pid}`;

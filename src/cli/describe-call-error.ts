@@ -21,21 +21,22 @@ const outcomeOfCode: Readonly<Record<string, Outcome>> = {
 };
 
 const adviceOfReason: Readonly<Record<string, string>> = {
-  NO_SUCH_KEY: "Show the keys that there are: duetkv ls.",
-  KEY_EXISTS: "Leave out --if-new to replace it, or use --if-revision with the revision that you have seen.",
+  NO_SUCH_KEY: "List the keys: duetkv ls.",
+  KEY_EXISTS:
+    "Omit --if-new to replace the entry, or use --if-revision with the revision that you have read.",
   REVISION_COMPACTED: "Start at a later revision, or start over with --existing.",
   STORE_FULL: "Delete entries, or give the service more memory (--store-bytes-max).",
   UNREACHABLE: "Start the service with duetkv, or name its address with --server.",
-  DEADLINE_EXCEEDED: "Give it more time with --timeout.",
-  CONNECTION_LOST: "See the log of the service, and try again.",
+  DEADLINE_EXCEEDED: "Allow more time with --timeout.",
+  CONNECTION_LOST: "Check the log of the service and try again.",
   REQUEST_ID_EXPIRED:
     "Set the clock of this machine: it differs from that of the service by more than 10 minutes.",
   REQUEST_ID_INVALID:
     "Set the clock of this machine: it differs from that of the service by more than 10 minutes.",
-  HOST_NOT_ALLOWED: "Add the name to --allowed-hosts of the service.",
+  HOST_NOT_ALLOWED: "Add the host name to --allowed-hosts of the service.",
 };
 
-/** What the user is told of a failed call. `expectedRevision` is that of --if-revision. */
+/** Describes a failed call to the user. `expectedRevision` is the value of --if-revision. */
 export function describeCallError(error: CallError, expectedRevision?: string): CommandFailure {
   const { details } = error;
   const { reason, code, metadata } = details;
@@ -47,7 +48,7 @@ export function describeCallError(error: CallError, expectedRevision?: string): 
     outcome === "outcomeUnknown"
       ? "The write may or may not have happened. Read the entry before you repeat it."
       : reason === "REVISION_MISMATCH"
-        ? "Read the entry again, and decide anew."
+        ? "Read the entry again before you retry."
         : adviceOfReason[reason];
   return new CommandFailure(
     {
@@ -64,6 +65,6 @@ export function describeCallError(error: CallError, expectedRevision?: string): 
 function toMessage({ reason, message, metadata }: CallErrorDetails, expected: string | undefined): string {
   const current = metadata["current_revision"];
   if (reason !== "REVISION_MISMATCH" || expected === undefined || current === undefined) return message;
-  if (current === "0") return `there is no such key; the revision was to be ${expected}`;
+  if (current === "0") return `there is no such key; expected revision ${expected}`;
   return `the revision is ${current}, not ${expected}`;
 }

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CommandFailure, usageFailure } from "./failure.ts";
 
-/** A text in a file of its own that the user edits. It stays where it is, and the user is told where, unless discarded. */
+/** A text that the user edits in a temporary file. Unless discarded, the file is kept and its path is printed. */
 interface Draft extends Disposable {
-  /** Resolves with the text when the editor ends. Throws CommandFailure when that failed, or the text is not JSON. */
+  /** Runs the editor and returns the text. Throws CommandFailure when the editor failed, or the text is not JSON. */
   edit(): string;
   discard(): void;
 }
@@ -20,7 +20,7 @@ export function openDraft(text: string, json: boolean): Draft {
     edit() {
       runEditor(file);
       const edited = readFileSync(file, "utf8");
-      // Editors end the last line, also where there was no end before.
+      // Editors add a newline at the end of the last line, even if there was none before.
       const result = text.endsWith("\n") ? edited : edited.replace(/\n$/, "");
       if (json) assertJson(result);
       return result;
@@ -35,7 +35,7 @@ export function openDraft(text: string, json: boolean): Draft {
   };
 }
 
-/** As git does it: the variable may have arguments of the editor. */
+/** As in git, the variable may contain arguments of the editor. */
 function runEditor(file: string): void {
   const { VISUAL: visual, EDITOR: editor } = process.env;
   const { status, error } = spawnSync("sh", ["-c", `${visual || editor || "vi"} "$1"`, "sh", file], {
@@ -45,7 +45,7 @@ function runEditor(file: string): void {
   throw new CommandFailure({
     outcome: "failed",
     reason: "EDITOR_FAILED",
-    message: `the editor ${error === undefined ? `ended with ${status}` : `cannot be run: ${error.message}`}`,
+    message: `the editor ${error === undefined ? `exited with ${status}` : `cannot be run: ${error.message}`}`,
     advice: "Set VISUAL or EDITOR.",
   });
 }

@@ -2,14 +2,14 @@ import type { Entry } from "./client/messages.ts";
 import { readValue } from "./entry-value.ts";
 import { toPrintable } from "./printable.ts";
 
-/** A value on one line: text as it is or as a JSON string, bytes by their number. */
+/** A value on one line: text unchanged or as a JSON string, bytes as their count. */
 export function toValueText(entry: Entry): string {
   return entry.bytesValue === undefined
     ? toPrintable(entry.value ?? "")
     : `(${readValue(entry).length} bytes)`;
 }
 
-/** 2026-11-27 12:01:09 in the zone of the user; a dash for no time. */
+/** Formats a time in the user's time zone: 2026-11-27 12:01:09. A dash for no time. */
 export function toDateText(time: string | undefined): string {
   if (time === undefined) return "-".padEnd(19);
   const date = new Date(time);
@@ -17,7 +17,7 @@ export function toDateText(time: string | undefined): string {
   return `${day} ${toTimeText(time)}`;
 }
 
-/** 12:01:09 in the zone of the user. */
+/** Formats a time of day in the user's time zone: 12:01:09. */
 export function toTimeText(time: string): string {
   const date = new Date(time);
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map(pad).join(":");

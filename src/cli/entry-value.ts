@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { Entry } from "./client/messages.ts";
 
-/** The value of an entry; empty where values were left out. */
+/** The value of an entry; empty in responses without values. */
 export function readValue({ value, bytesValue }: Entry): Buffer {
   return bytesValue === undefined ? Buffer.from(value ?? "") : Buffer.from(bytesValue, "base64");
 }

@@ -5,16 +5,19 @@ import { CommandFailure, usageFailure } from "./failure.ts";
 /** The last line of an export. */
 export interface ExportEnd {
   readonly count: number;
-  /** That of ContentTally. */
+  /** The hash of `ContentTally`. */
   readonly sha256: string;
   readonly prefix: string;
-  /** At which the entries were read. */
+  /** The revision at which the entries were read. */
   readonly revision: string;
 }
 
 const lineBytesMax = 256 * 1024 * 1024;
 
-/** Reads an export; it has passed whole when the end was returned. Throws CommandFailure when it is cut or damaged. */
+/**
+ * Reads an export. It is complete when the generator returns the end record. Throws CommandFailure when it is
+ * truncated or damaged.
+ */
 export async function* readExport(
   chunks: AsyncIterable<Buffer>,
 ): AsyncGenerator<Entry, ExportEnd, undefined> {
@@ -29,10 +32,10 @@ export async function* readExport(
       yield record;
     }
   }
-  if (end === undefined) throw damaged("it has no end record: it is not complete");
+  if (end === undefined) throw damaged("it has no end record, so it is incomplete");
   if (end.count !== tally.count)
-    throw damaged(`it has ${tally.count} entries, and the end record says ${end.count}`);
-  if (end.sha256 !== tally.digest()) throw damaged("its hash is not that of the end record");
+    throw damaged(`it has ${tally.count} entries, but its end record counts ${end.count}`);
+  if (end.sha256 !== tally.digest()) throw damaged("its hash differs from the one in its end record");
   return end;
 }
 
@@ -50,7 +53,7 @@ function parseLine(text: string, number: number): Entry | { readonly end: Export
   try {
     record = JSON.parse(text);
   } catch (error) {
-    // A cut leaves a part of a line.
+    // A truncated export ends in an incomplete line.
     throw damaged(`line ${number} is not JSON: ${(error as Error).message}`);
   }
   if (typeof record === "object" && record !== null) {

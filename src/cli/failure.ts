@@ -2,16 +2,16 @@ import { exitCodes, type Outcome } from "./exit-codes.ts";
 
 export interface FailureDetails {
   readonly outcome: Outcome;
-  /** The reason of docs/api.md, or one of the client's own: USAGE, UNREACHABLE. */
+  /** A reason as in docs/api.md, or one of the client: USAGE, UNREACHABLE. */
   readonly reason: string;
-  /** What failed: a sentence without a full stop. */
+  /** A sentence without a full stop that says what failed. */
   readonly message: string;
-  /** What to do about it: whole sentences. */
+  /** Whole sentences that say what to do. */
   readonly advice?: string | undefined;
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** An expected failure of a command, with all that the user is told. */
+/** An expected failure of a command, with everything that the user is told. */
 export class CommandFailure extends Error {
   readonly details: FailureDetails;
 
@@ -34,7 +34,7 @@ export class CommandFailure extends Error {
   }
 }
 
-/** The command line is wrong. */
+/** Creates the failure for a wrong command line. */
 export function usageFailure(message: string, advice?: string): CommandFailure {
   return new CommandFailure({ outcome: "usage", reason: "USAGE", message, advice });
 }

@@ -3,12 +3,14 @@ import { usageFailure } from "./failure.ts";
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** The longest that a timer of Node can wait. */
+/** The longest delay of a Node timer. */
 const durationMsMax = 2 ** 31 - 1;
 
 const revisionMax = 2n ** 63n - 1n;
 
-/** Reads what was given for a flag. `source` is named in the failure: --ttl, DUETKV_CLIENT_TIMEOUT. Throws CommandFailure. */
+/**
+ * Parses the value of a flag. `source` names it in the failure: --ttl, DUETKV_CLIENT_TIMEOUT. Throws CommandFailure.
+ */
 export function readFlagValue(type: Flag["type"], text: string, source: string): string | number {
   switch (type) {
     case "duration":
@@ -28,7 +30,7 @@ export function readFlagValue(type: Flag["type"], text: string, source: string):
   }
 }
 
-/** Milliseconds. */
+/** Parses a duration to milliseconds. */
 function readDuration(text: string, source: string): number {
   const [, number, unit] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(text) ?? [];
   const ms = Math.round(Number(number) * (unitMs[unit ?? ""] ?? Number.NaN));

@@ -2,7 +2,7 @@ import type { CommandSpec, Flags } from "./command.ts";
 import { type CommandName, commands } from "./command-table.ts";
 import { globalFlags } from "./global-flags.ts";
 
-/** One line for each command, for `duetkv --help`. */
+/** Lists all commands for `duetkv --help`, one a line. */
 export function describeCommands(): string {
   return toColumns(
     Object.entries<CommandSpec>(commands).map(([name, spec]) => [
@@ -12,7 +12,7 @@ export function describeCommands(): string {
   );
 }
 
-/** What `duetkv COMMAND --help` prints. */
+/** The output of `duetkv COMMAND --help`. */
 export function describeCommand(name: CommandName): string {
   const { summary, details, usage, flags, examples }: CommandSpec = commands[name];
   const own = Object.keys(flags).length === 0 ? [] : [`Flags:\n${describeFlags(flags)}`];
@@ -21,12 +21,12 @@ export function describeCommand(name: CommandName): string {
     `  duetkv ${name} ${usage}`.trimEnd(),
     ...(details === "" ? [] : [wrap(details)]),
     ...own,
-    `Flags of all commands (--token-file is DUETKV_CLIENT_TOKEN_FILE in the environment, and so on; flags win):\n${describeFlags(globalFlags)}`,
+    `Flags of all commands (each is an environment variable, too: DUETKV_CLIENT_TOKEN_FILE for --token-file):\n${describeFlags(globalFlags)}`,
     `Examples:\n${examples.map((example) => `  ${example}`).join("\n")}`,
   ].join("\n\n");
 }
 
-/** The flag with what stands for its value. */
+/** A flag with the placeholder of its value. */
 export function flagUsage(name: string, { value }: Flags[string]): string {
   return value === undefined ? `--${name}` : `--${name} ${value}`;
 }

@@ -3,11 +3,11 @@ import type { OutputSettings } from "./settings.ts";
 
 const colors = { red: 31, green: 32, yellow: 33, cyan: 36 } as const;
 
-/** Where a command prints: results go to stdout, everything else to stderr. */
+/** The output of a command: results go to stdout, everything else to stderr. */
 export class Output {
   readonly json: boolean;
   readonly quiet: boolean;
-  /** Whether a person reads stdout. */
+  /** Whether stdout is a terminal. */
   readonly terminal = process.stdout.isTTY;
   readonly #colored: boolean;
 
@@ -25,17 +25,17 @@ export class Output {
     process.stdout.write(bytes);
   }
 
-  /** One object a line. */
+  /** Prints one JSON object on a line. */
   object(value: unknown): void {
     this.line(JSON.stringify(value));
   }
 
-  /** What is good to know, and no result; --quiet leaves it out. */
+  /** Prints information that is not a result; omitted with --quiet. */
   note(text: string): void {
     if (!this.quiet) process.stderr.write(`${text}\n`);
   }
 
-  /** What must not be overlooked. */
+  /** Prints a warning, also with --quiet. */
   warn(text: string): void {
     process.stderr.write(`duetkv: ${text}\n`);
   }
@@ -44,12 +44,12 @@ export class Output {
     return this.#colored ? `\x1b[${colors[name]}m${text}\x1b[39m` : text;
   }
 
-  /** Resolves when the reader of stdout has taken everything, or as much as keeps memory bounded. */
+  /** Resolves when stdout accepts more data, which bounds the memory of unread output. */
   async drained(): Promise<void> {
     if (process.stdout.writableNeedDrain) await once(process.stdout, "drain");
   }
 
-  /** Resolves when everything is written; the process can exit then. */
+  /** Resolves when everything is written and the process can exit. */
   async flushed(): Promise<void> {
     if (process.stdout.writableLength === 0) return;
     await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));

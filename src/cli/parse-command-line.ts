@@ -13,7 +13,7 @@ export interface CommandLine extends CommandArguments {
   readonly globals: GlobalFlagValues;
 }
 
-/** Reads the arguments of `duetkv COMMAND`. Throws CommandFailure with what is wrong and how it would be right. */
+/** Parses the arguments of `duetkv COMMAND`. Throws CommandFailure with the mistake and the correct usage. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const { name, rest } = takeName(args);
   const spec = findCommand(name);
@@ -33,7 +33,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   };
 }
 
-/** Global flags may stand before the name. Some names are two words. */
+/** Finds the command's name, which may have two words and follow global flags. */
 function takeName(args: readonly string[]): { readonly name: string; readonly rest: string[] } {
   let index = 0;
   while (args[index]?.startsWith("-") === true) {
@@ -84,7 +84,7 @@ function describeMistake(code: string, message: string, flags: Flags): string {
   const flag = /'(--?[^' =]+)/.exec(message)?.[1] ?? "";
   const nearest = nearestName(flag.replace(/^-+/, ""), Object.keys(flags));
   const guess = nearest === undefined ? "" : `; did you mean --${nearest}?`;
-  return `unknown flag ${flag}${guess || ". An argument that begins with - goes after --"}`;
+  return `unknown flag ${flag}${guess || ". Put an argument that begins with - after --"}`;
 }
 
 function readValues(values: Readonly<Record<string, unknown>>, flags: Flags): Record<string, unknown> {

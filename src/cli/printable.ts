@@ -1,7 +1,7 @@
-/** Letters, marks, digits, punctuation, symbols and the space: nothing that moves a cursor or hides what it is. */
+/** Letters, marks, digits, punctuation, symbols and spaces: no characters that move the cursor or are invisible. */
 const printable = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u;
 
-/** A key, or text, on one line of a terminal: as it is, or as a JSON string when that could be misread. */
+/** Formats a text for one line of a terminal: unchanged, or as a JSON string if it could be misread. */
 export function toPrintable(text: string): string {
   if (printable.test(text) && !text.startsWith('"')) return text;
   return JSON.stringify(text).replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, (character) =>
@@ -11,7 +11,7 @@ export function toPrintable(text: string): string {
   );
 }
 
-/** Whether a terminal shows it as it is: no control characters but tabs and the ends of lines. */
+/** Whether a terminal can show the text: it has no control characters except tabs and line ends. */
 export function isTerminalSafe(text: string): boolean {
   return printable.test(text.replace(/[\t\n]|\r\n/g, " "));
 }

@@ -1,9 +1,9 @@
 import { toCountText } from "./units.ts";
 
-/** At most so often: a terminal over the network is slow. */
+/** The shortest interval between updates, in milliseconds: a remote terminal is slow. */
 const pauseMs = 100;
 
-/** A line on the terminal of the user that says how far a long command is; nothing in a pipe. */
+/** Shows the progress of a long command on one line of the terminal; nothing in a pipe. */
 export class Progress {
   readonly #what: string;
   /** Whether anybody sees it. */
@@ -11,13 +11,13 @@ export class Progress {
   readonly #start = performance.now();
   #last = 0;
 
-  /** `what` is counted: "entries". */
+  /** `what` is the counted unit: "entries". */
   constructor(what: string, quiet: boolean) {
     this.#what = what;
     this.shown = process.stderr.isTTY && !quiet;
   }
 
-  /** `total` is 0 while it is not known. */
+  /** Updates the line. `total` is 0 while it is unknown. */
   update(done: number, total = 0): void {
     const now = performance.now();
     if (!this.shown || now - this.#last < pauseMs) return;

@@ -1,20 +1,20 @@
 import { once } from "node:events";
 
-/** Asks on the terminal and resolves with the trimmed answer. Only where `canAsk`. */
+/** Asks a question on the terminal. Resolves with the trimmed reply. Use it only if `canAsk`. */
 export async function ask(question: string): Promise<string> {
   const { createInterface } = await import("node:readline");
   const lines = createInterface({ input: process.stdin, output: process.stderr });
-  // The end of the input is no answer. Control-C ends the process as elsewhere.
+  // The end of the input counts as an empty reply. Control-C ends the process as elsewhere.
   lines.once("SIGINT", () => process.emit("SIGINT"));
   lines.setPrompt(`${question} `);
   lines.prompt();
   const closed = once(lines, "close").then(() => [""]);
-  const [answer] = await Promise.race([once(lines, "line"), closed]);
+  const [reply] = await Promise.race([once(lines, "line"), closed]);
   lines.close();
-  return String(answer).trim();
+  return String(reply).trim();
 }
 
-/** Whether there is a person to ask. */
+/** Whether there is a terminal to ask on. */
 export function canAsk(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY;
 }

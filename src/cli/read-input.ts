@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { CommandFailure, usageFailure } from "./failure.ts";
 
-/** More than any limit of the service lets through. */
+/** More than any limit of the service allows. */
 const inputBytesMax = 256 * 1024 * 1024;
 
-/** All of a file. Rejects with CommandFailure when it cannot be read. */
+/** Reads a whole file. Rejects with CommandFailure when it cannot be read. */
 export async function readInputFile(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
@@ -13,7 +13,7 @@ export async function readInputFile(path: string): Promise<Buffer> {
   }
 }
 
-/** All of stdin. On a terminal, where nobody has asked for it, that is a mistake: `advice` says what to do. */
+/** Reads all of stdin. If stdin is a terminal and was not requested, that is a mistake; `advice` says what to do. */
 export async function readStdin(asked: boolean, advice: string): Promise<Buffer> {
   if (process.stdin.isTTY && !asked) throw usageFailure("there is nothing to read from", advice);
   const chunks: Buffer[] = [];

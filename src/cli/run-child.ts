@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { CommandFailure } from "./failure.ts";
 
 /**
- * Runs a command on the terminal of the user, with `input` on its stdin, and resolves with its exit code: 128 and the
- * number of the signal if one ended it. Rejects with CommandFailure when it cannot be started.
+ * Runs a command on the user's terminal with `input` on its stdin. Resolves with its exit code: 128 plus the signal's
+ * number if a signal ended it. Rejects with CommandFailure when it cannot be started.
  */
 export async function runChild(
   [command, ...args]: readonly [string, ...string[]],
@@ -14,7 +14,7 @@ export async function runChild(
     stdio: ["pipe", "inherit", "inherit"],
     env: { ...process.env, ...environment },
   });
-  // A child may end without having read its input.
+  // A child may exit without reading its input.
   child.stdin.on("error", () => {});
   child.stdin.end(input);
   const { constants } = await import("node:os");

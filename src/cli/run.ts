@@ -9,7 +9,7 @@ import { Output } from "./output.ts";
 import { type CommandLine, parseCommandLine } from "./parse-command-line.ts";
 import { readClientSettings, readOutputSettings } from "./settings.ts";
 
-/** Each command is loaded when it is used. */
+/** Commands are loaded on demand. */
 const loaders: { readonly [Name in CommandName]: () => Promise<{ readonly run: Run<Name> }> } = {
   get: () => import("./commands/get.ts"),
   put: () => import("./commands/put.ts"),
@@ -41,11 +41,11 @@ const loaders: { readonly [Name in CommandName]: () => Promise<{ readonly run: R
   "log cat": async () => ({ run: (await import("./commands/log.ts")).runCat }),
 };
 
-/** Runs `duetkv COMMAND …` and resolves with its exit code; a failure has been described on stderr then. */
+/** Runs `duetkv COMMAND …`. Resolves with the exit code; a failure has been described on stderr. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   process.once("SIGINT", () => process.exit(exitCodes.interrupted.code));
   process.stdout.once("error", ({ code, message }: NodeJS.ErrnoException) => {
-    // A reader that has seen enough, such as `head`, needs no message.
+    // A reader that closes the pipe, such as `head`, needs no message.
     if (code !== "EPIPE") console.error(`duetkv: cannot write to stdout: ${message}`);
     process.exit(exitCodes.failed.code);
   });
@@ -70,15 +70,15 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
 }
 
 async function runCommand(line: CommandLine, output: Output): Promise<number> {
-  // The table gives each command its own flags; which ones cannot be seen from here.
+  // The type of a command's flags depends on its name, which is not known statically here.
   const { run } = (await loaders[line.name]()) as { readonly run: Run<CommandName> };
   const openClient = () => {
     const settings = readClientSettings(line.globals, process.env);
     let explained = false;
     return new Client(settings, ({ message }) => {
-      // A person who waits wants to know for what.
+      // Tells a waiting user why.
       if (!explained && process.stderr.isTTY)
-        output.note(`${message}; trying again for ${settings.timeoutMs / 1000} s`);
+        output.note(`${message}; retrying for ${settings.timeoutMs / 1000} s`);
       explained = true;
     });
   };

@@ -4,9 +4,9 @@ import { usageFailure } from "./failure.ts";
 import { readFlagValue } from "./flag-value.ts";
 import type { GlobalFlagValues } from "./parse-command-line.ts";
 
-/** How to reach the server. */
+/** The settings of the connection. */
 export interface ClientSettings {
-  /** Of http: or https:, at least one. */
+  /** At least one URL with http: or https:. */
   readonly servers: readonly [URL, ...URL[]];
   /** The contents of the token file. */
   readonly token: string | undefined;
@@ -15,7 +15,7 @@ export interface ClientSettings {
   readonly timeoutMs: number;
 }
 
-/** How to print. */
+/** The settings of the output. */
 export interface OutputSettings {
   readonly json: boolean;
   readonly quiet: boolean;
@@ -25,7 +25,10 @@ export interface OutputSettings {
 const defaultServer = "http://127.0.0.1:8080";
 const defaultTimeoutMs = 5000;
 
-/** Flags come before DUETKV_CLIENT_ variables, those before the context, and that before the defaults. */
+/**
+ * Reads the connection settings. Flags take precedence over DUETKV_CLIENT_ variables, these over the context, and
+ * that over the defaults.
+ */
 export function readClientSettings(flags: GlobalFlagValues, environment: NodeJS.ProcessEnv): ClientSettings {
   const context = readContext(flags.context ?? variable(environment, "context"), environment);
   const text = (name: "token-file" | "cacert" | "cert" | "key") =>
@@ -52,12 +55,12 @@ export function readOutputSettings(flags: GlobalFlagValues, environment: NodeJS.
   };
 }
 
-/** The variable of a global flag: DUETKV_CLIENT_TOKEN_FILE for --token-file. */
+/** The environment variable of a global flag: DUETKV_CLIENT_TOKEN_FILE for --token-file. */
 export function clientVariable(flag: string): string {
   return `DUETKV_CLIENT_${flag.toUpperCase().replaceAll("-", "_")}`;
 }
 
-/** An empty variable is one that was left blank. */
+/** An empty variable counts as unset. */
 function variable(environment: NodeJS.ProcessEnv, flag: string): string | undefined {
   return environment[clientVariable(flag)] || undefined;
 }
@@ -77,7 +80,7 @@ function readContext(name: string | undefined, environment: NodeJS.ProcessEnv): 
   if (Object.hasOwn(contexts, chosen)) return contexts[chosen] as Context;
   throw usageFailure(
     `there is no context ${JSON.stringify(chosen)} in ${path}`,
-    "Show those that there are: duetkv context ls.",
+    "List the contexts: duetkv context ls.",
   );
 }
 
@@ -87,7 +90,7 @@ function readTimeout(given: string | undefined, { timeout }: Context): number {
   return defaultTimeoutMs;
 }
 
-/** A name without a scheme is one of TLS when there are certificates for it. */
+/** An address without a scheme uses TLS when certificates are given. */
 function readServer(text: string, secure: boolean): URL {
   const address = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `${secure ? "https" : "http"}://${text}`;
   const url = URL.canParse(address) ? new URL(address) : undefined;

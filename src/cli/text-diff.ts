@@ -1,10 +1,10 @@
-/** A run of lines that both texts have, that only the old one has, or only the new one. */
+/** A line that is in both texts, only in the old one, or only in the new one. */
 interface Change {
   readonly kind: " " | "-" | "+";
   readonly line: string;
 }
 
-/** Beyond so many differences the whole texts are shown as different: the search takes time and memory by their square. */
+/** With more differences, the whole texts are shown as different: the search takes quadratic time and memory. */
 const differencesMax = 2000;
 
 const contextLines = 3;
@@ -18,13 +18,13 @@ export function toTextDiff(before: string, after: string, names: readonly [strin
 
 function splitLines(text: string): string[] {
   const lines = text.split("\n");
-  // A last line without its end is another line than one with it.
+  // A last line without a newline differs from one with a newline.
   if (lines.at(-1) === "") lines.pop();
   else lines.push(`${lines.pop()}\n\\ No newline at end of file`);
   return lines;
 }
 
-/** The shortest way from one to the other, after Myers, "An O(ND) Difference Algorithm" (1986). */
+/** The shortest edit script, after Myers, "An O(ND) Difference Algorithm" (1986). */
 function diffLines(before: readonly string[], after: readonly string[]): readonly Change[] {
   const furthest: Map<number, number>[] = [];
   let ends = new Map<number, number>([[1, 0]]);
@@ -50,7 +50,7 @@ function goesDown(ends: ReadonlyMap<number, number>, diagonal: number, differenc
   return diagonal !== differences && (ends.get(diagonal - 1) as number) < (ends.get(diagonal + 1) as number);
 }
 
-/** Goes the way back from the end of both. */
+/** Reconstructs the edit script from its end. */
 function trace(
   furthest: readonly ReadonlyMap<number, number>[],
   before: readonly string[],
@@ -82,7 +82,7 @@ function added(line: string): Change {
   return { kind: "+", line };
 }
 
-/** Differences with a few equal lines around them. */
+/** Groups differences with a few equal lines around them. */
 function toHunks(changes: readonly Change[]): readonly string[] {
   const hunks: string[] = [];
   let [oldLine, newLine] = [1, 1];
@@ -97,7 +97,7 @@ function toHunks(changes: readonly Change[]): readonly string[] {
     const hunk = changes.slice(start, endOfHunk(changes, first));
     const oldCount = hunk.filter(({ kind }) => kind !== "+").length;
     const newCount = hunk.filter(({ kind }) => kind !== "-").length;
-    // A side without lines is named by the line before it.
+    // An empty side is numbered by the line before it.
     const oldStart = oldCount === 0 ? oldLine - 1 : oldLine;
     const newStart = newCount === 0 ? newLine - 1 : newLine;
     const lines = hunk.map(({ kind, line }) => `${kind}${line}\n`);

@@ -1,6 +1,6 @@
 const units = ["KiB", "MiB", "GiB"];
 
-/** 12 B, 1.5 MiB. */
+/** Formats a size: 12 B, 1.5 MiB. */
 export function toSizeText(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   let size = bytes / 1024;
@@ -9,7 +9,7 @@ export function toSizeText(bytes: number): string {
   return `${size.toFixed(1)} ${units[unit]}`;
 }
 
-/** Thousands with commas. */
+/** Formats a count with commas between thousands. */
 export function toCountText(count: string | number): string {
   return String(count).replace(/\B(?=(?:\d{3})+$)/g, ",");
 }

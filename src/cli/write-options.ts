@@ -2,7 +2,7 @@ import { CallError } from "./client/call-error.ts";
 import { describeCallError } from "./describe-call-error.ts";
 import { usageFailure } from "./failure.ts";
 
-/** The precondition of a write, as JSON of the contract. Throws CommandFailure. */
+/** Builds the precondition of a write in the contract's JSON. Throws CommandFailure. */
 export function toPrecondition(ifRevision: string | undefined, ifNew = false): object | undefined {
   if (ifRevision !== undefined && ifNew) throw usageFailure("--if-new and --if-revision exclude each other");
   if (ifRevision === "0") {
@@ -12,7 +12,7 @@ export function toPrecondition(ifRevision: string | undefined, ifNew = false): o
   return ifRevision === undefined ? undefined : { revision: ifRevision };
 }
 
-/** Describes a mismatch in terms of the revision that was expected. */
+/** Describes a revision mismatch with the expected revision. */
 export async function expectRevision<Result>(
   ifRevision: string | undefined,
   write: Promise<Result>,
@@ -24,7 +24,7 @@ export async function expectRevision<Result>(
   }
 }
 
-/** A duration as JSON of protobuf has it. */
+/** Formats a duration in protobuf's JSON. */
 export function toDuration(ms: number | undefined): string | undefined {
   return ms === undefined ? undefined : `${ms / 1000}s`;
 }

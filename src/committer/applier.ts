@@ -13,9 +13,9 @@ const retryMs = 100;
 export interface ApplierOptions {
   readonly store: Store;
   readonly logger: TransactionLogger;
-  /** Called for each transaction right after the store has applied it. Must not throw. */
+  /** Called for each transaction, right after the store has applied it. Must not throw. */
   readonly onApplied: (transaction: Transaction, changes: readonly Change[]) => void;
-  /** Called after each run of them, when the store is at the end of what is known. Must not throw. */
+  /** Called after each run of applied transactions. Must not throw. */
   readonly onRun: (transactions: readonly Transaction[]) => void;
 }
 
@@ -32,11 +32,11 @@ export interface ApplierOptions {
 export class Applier {
   readonly #options: ApplierOptions;
   readonly #hash: () => string;
-  /** Transactions that came before their predecessors, in order. */
+  /** Transactions that arrived before their predecessors, in order. */
   #early: readonly Transaction[] = [];
   #catchingUp: Promise<void> | undefined;
   #following = false;
-  /** Resolves when something was applied, and is then replaced. */
+  /** Resolves when a transaction was applied, and is then replaced. */
   #progress = Promise.withResolvers<void>();
 
   constructor(options: ApplierOptions) {
@@ -45,8 +45,8 @@ export class Applier {
   }
 
   /**
-   * Applies transactions, which are in order. `entries`, if given, are those that they make, as for `Store.apply`; the
-   * transactions then have no gaps.
+   * Applies transactions, which must be in order. `entries`, if given, are the entries that they create, as for
+   * `Store.apply`; the transactions must then have no gaps.
    */
   apply(
     transactions: readonly Transaction[],
@@ -77,14 +77,18 @@ export class Applier {
     return [...transactions, ...this.#early].toSorted((a, b) => a.sequence - b.sequence);
   }
 
-  /** Applies what other replicas append, until the signal aborts. Rejects when it cannot go on: open the store again. */
+  /**
+   * Applies the transactions of other replicas until the signal is aborted. Rejects when following cannot continue;
+   * the store must then be opened again.
+   */
   async follow(signal: AbortSignal): Promise<void> {
     const { store, logger } = this.#options;
     this.#following = true;
     try {
       for await (const transactions of logger.follow(store.revision, signal)) {
         this.apply(transactions);
-        // The missing ones are most likely the committer's, whose append settles in this turn of the event loop.
+        // The missing transactions are most likely the committer's, whose append settles in this turn of the event
+        // loop.
         if (this.#early.length > 0) await nextTurn();
         if (this.#early.length > 0) await this.#fillGap(signal);
       }
@@ -93,7 +97,7 @@ export class Applier {
     }
   }
 
-  /** Reads what is between, however often the log has to be asked. */
+  /** Reads the transactions between the store's revision and the early ones. Retries while the log is unavailable. */
   async #fillGap(signal: AbortSignal): Promise<void> {
     while (this.#early.length > 0 && !signal.aborted) {
       try {
@@ -107,8 +111,9 @@ export class Applier {
   }
 
   /**
-   * Resolves when everything up to `sequence` is applied, which is durable. Following brings it soon, and spares the log
-   * a second reader; but it may be waiting for the log to come back, or not hear of it.
+   * Resolves when everything up to `sequence`, which must be durable, is applied. It first waits a short time for
+   * `follow`, which spares the log a second reader. `follow` may be slow or disconnected, so it then reads the log
+   * itself.
    */
   async reach(sequence: number): Promise<void> {
     const { store } = this.#options;
@@ -124,7 +129,7 @@ export class Applier {
 
   /** Resolves when everything that was durable at the call is applied. */
   async catchUp(): Promise<void> {
-    // One that is under way may have looked before the call.
+    // A read that is under way may have begun before the newest transaction was durable.
     await this.#catchingUp?.catch(() => {});
     this.#catchingUp ??= this.#readOn().finally(() => {
       this.#catchingUp = undefined;

@@ -10,14 +10,17 @@ import { digestOperation } from "./request-digest.ts";
 import { type RequestIndex, requestBytesMax, requestIdValidMs } from "./request-index.ts";
 import { RequestTable } from "./request-table.ts";
 
-/** What the operations of one batch must know of request ids: of those that have succeeded, and of the batch's own. */
+/**
+ * The request ids that one batch is checked against: those of earlier successful requests and those of the batch
+ * itself.
+ */
 export class BatchRequests {
   readonly #index: RequestIndex;
   readonly #bytesMax: number;
   readonly #time: number;
   #own: RequestTable | undefined;
 
-  /** `time` is that of the batch, `bytesMax` what the index may occupy. */
+  /** `time` is the time of the batch, `bytesMax` the memory limit of the index. */
   constructor(index: RequestIndex, bytesMax: number, time: number) {
     this.#index = index;
     this.#bytesMax = bytesMax;
@@ -26,11 +29,11 @@ export class BatchRequests {
   }
 
   /**
-   * The outcome of the first operation with the same id and content; undefined when there was none that succeeded. Throws
-   * REQUEST_ID_EXPIRED, REQUEST_ID_INVALID, REQUEST_ID_REUSED or RATE_LIMITED.
+   * Returns the outcome of the earlier successful operation with the same id and content; undefined when there is
+   * none. Throws REQUEST_ID_EXPIRED, REQUEST_ID_INVALID, REQUEST_ID_REUSED or RATE_LIMITED.
    */
   find(id: Uint8Array, { checks, mutations }: Operation): Outcome | undefined {
-    // Before anything is looked up, so that it does not depend on what has been forgotten by now.
+    // Checked before the lookup, so that the result does not depend on which ids were already forgotten.
     this.#checkTime(id);
     const earlier = this.#own?.find(id) ?? this.#index.find(id);
     if (earlier === undefined) {
@@ -45,7 +48,7 @@ export class BatchRequests {
     return { revision, results: mutations.map(({ key }, index) => toMutationResult(key, results[index])) };
   }
 
-  /** Remembers an operation of the batch. Returns what is to be logged of it. */
+  /** Remembers an operation of the batch. Returns the request record to log. */
   add(id: Uint8Array, { checks, mutations }: Operation, { revision, results }: Outcome): RequestRecord {
     const record = encodeRequestRecord({ id, digest: digestOperation(checks, mutations), results });
     this.#own ??= new RequestTable();
@@ -58,7 +61,7 @@ export class BatchRequests {
     if (ahead < -requestIdValidMs) {
       throw new DuetError(
         "REQUEST_ID_EXPIRED",
-        `the request id is ${-ahead} ms old; the limit is ${requestIdValidMs}. The request may have happened before`,
+        `the request id is ${-ahead} ms old; the limit is ${requestIdValidMs}. An earlier request with this id may have succeeded`,
       );
     }
     if (ahead > requestIdValidMs) {

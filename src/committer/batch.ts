@@ -8,22 +8,22 @@ import { BatchRequests } from "./batch-requests.ts";
 import type { Check, Mutation, MutationResult, Operation, Outcome } from "./operation.ts";
 import type { RequestIndex } from "./request-index.ts";
 
-/** The last second of the year 9999: JSON has no later timestamps. */
+/** The last second of the year 9999, the latest timestamp in protobuf's JSON format. */
 const expireTimeMax = Date.UTC(9999, 11, 31, 23, 59, 59);
 
 export type BatchLimits = Pick<Limits, "storeBytesMax" | "requestIdsBytesMax">;
 
-/** Operations evaluated one after the other against the store and what those before them in the batch will do to it. */
+/** Evaluates operations one after the other, each against the store and the mutations before it in the batch. */
 export class Batch {
-  /** What is to be appended: contiguous after the store's revision. */
+  /** The transactions to append, contiguous after the store's revision. */
   readonly transactions: Transaction[] = [];
-  /** The entries that they make, in the same order: one for each event, undefined for a delete. */
+  /** The entries that the transactions create, in the same order: one for each event, undefined for a delete. */
   readonly entries: (readonly (Entry | undefined)[])[] = [];
   readonly #store: ReadonlyStore;
   readonly #limits: BatchLimits;
-  /** What times to live count from. */
+  /** The time from which times to live count. */
   readonly #now: number;
-  /** That of its transactions. */
+  /** The time of the batch's transactions. */
   readonly #time: number;
   readonly #putRefusal: Error | undefined;
   readonly #requests: BatchRequests;
@@ -33,9 +33,11 @@ export class Batch {
   #size: number;
 
   /**
-   * `now`, in milliseconds since 1970, becomes the time of all its transactions, unless the log has a later one already.
-   * Times to live count from `now` all the same: a replica whose clock was ahead must not make later entries outlive theirs.
-   * `putRefusal` says why only operations that do nothing but delete can be part of it; undefined when all can.
+   * `now`, in milliseconds since 1970, is the time of all transactions, unless the log already has a later time.
+   * Times to live always count from `now`: if another replica's clock was ahead, later entries must not live longer
+   * because of it.
+   *
+   * `putRefusal`, if given, is the error for operations that do more than delete.
    */
   constructor(
     store: ReadonlyStore,
@@ -55,8 +57,8 @@ export class Batch {
   }
 
   /**
-   * Throws REVISION_MISMATCH, KEY_EXISTS, NO_SUCH_KEY, STORE_FULL, `putRefusal` or what `BatchRequests.find` does; the
-   * operation then has no part in the batch.
+   * Adds the operation to the batch. Throws REVISION_MISMATCH, KEY_EXISTS, NO_SUCH_KEY, STORE_FULL, `putRefusal` or
+   * the errors of `BatchRequests.find`; the operation is then not part of the batch.
    */
   evaluate(operation: Operation): Outcome {
     const { requestId } = operation;
@@ -109,7 +111,7 @@ export class Batch {
     return outcome;
   }
 
-  /** What makes the store smaller is possible also when it is full. */
+  /** A write that makes the store smaller is accepted even when the store is full. */
   #checkRoom(growth: number, added: number): void {
     const { storeBytesMax } = this.#limits;
     if (growth > 0 && this.#bytes + growth > storeBytesMax) {
@@ -132,7 +134,7 @@ export class Batch {
     return pending === undefined ? this.#store.get(key) : (pending ?? undefined);
   }
 
-  /** What a mutation does; undefined for a delete of a key that is not there. */
+  /** The event of a mutation; undefined for a delete of a missing key. */
   #event(mutation: Mutation, sequence: number, previous: Entry | undefined): TransactionEvent | undefined {
     switch (mutation.type) {
       case "put":

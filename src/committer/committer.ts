@@ -10,10 +10,10 @@ import { Batch, type BatchLimits } from "./batch.ts";
 import type { Operation, Outcome } from "./operation.ts";
 import type { RequestIndex } from "./request-index.ts";
 
-/** Most bytes of one append; further operations wait for the next one. */
+/** The most bytes of one append. Further operations wait for the next one. */
 const batchBytesMax = 8 * 1024 * 1024;
 
-/** What a check occupies beside its key. */
+/** Bytes of memory that a check takes in addition to its key. */
 const checkOverheadBytes = 128;
 
 interface Waiting {
@@ -26,7 +26,7 @@ interface Waiting {
 export interface CommitterOptions {
   readonly store: ReadonlyStore;
   readonly logger: TransactionLogger;
-  /** Up to date with the store. */
+  /** Must be up to date with the store. */
   readonly requests: RequestIndex;
   readonly limits: BatchLimits & Pick<Limits, "queueBytesMax">;
   readonly clock: Clock;
@@ -56,20 +56,25 @@ export class Committer {
     this.#options = options;
   }
 
-  /** What the operations that wait for the log occupy. */
+  /** Bytes of the operations that have not settled. */
   get queueBytes(): number {
     return this.#queueBytes;
   }
 
   /**
-   * Resolves when the operation is durable and applied. Rejects with what `Batch.evaluate` throws, OVERLOADED,
-   * SHUTTING_DOWN, LOG_UNAVAILABLE (nothing happened, nothing will) or OUTCOME_UNKNOWN.
+   * Resolves when the operation is durable and applied. Rejects with the errors of `Batch.evaluate`, OVERLOADED,
+   * SHUTTING_DOWN, LOG_UNAVAILABLE (nothing was written) or OUTCOME_UNKNOWN.
    */
   commit(operation: Operation): Promise<Outcome> {
     if (this.#closed) return Promise.reject(new DuetError("SHUTTING_DOWN", "the server is shutting down"));
     const bytes = operationBytes(operation);
     if (this.#queueBytes > 0 && this.#queueBytes + bytes > this.#options.limits.queueBytesMax) {
-      return Promise.reject(new DuetError("OVERLOADED", "too many writes are waiting for the log"));
+      return Promise.reject(
+        new DuetError(
+          "OVERLOADED",
+          "too many writes wait for the log; the limit is --queue-bytes-max. Try again later",
+        ),
+      );
     }
     return new Promise((resolve, reject) => {
       this.#queue.push({ operation, bytes, resolve, reject });
@@ -78,20 +83,20 @@ export class Committer {
     });
   }
 
-  /** Refuses new operations and resolves when all that were waiting have been answered. */
+  /** Refuses new operations. Resolves when all waiting operations have settled. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#running;
   }
 
   async #run(): Promise<void> {
-    // Requests that arrived in the same turn of the event loop share the first append.
+    // Operations of the same turn of the event loop share the first append.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#queue.length > 0) await this.#commitBatch();
     this.#running = undefined;
   }
 
-  /** As many as may be appended together with those in `batch`, which are the first. */
+  /** Takes operations from the queue, as many as fit in one append together with those in `batch`. */
   #take(batch: readonly Waiting[] = []): Waiting[] {
     let bytes = batch.reduce((sum, waiting) => sum + waiting.bytes, 0);
     let count = 0;
@@ -121,12 +126,12 @@ export class Committer {
   }
 
   /**
-   * Evaluates until nobody else's transaction came in between; resolves when what came of it is durable and applied.
-   * Those that come meanwhile join the batch when it has to be tried again.
+   * Evaluates and appends the operations. When another writer has appended first, it catches up and evaluates again.
+   * Resolves when the transactions are durable and applied. Operations that arrive meanwhile join the next attempt.
    */
   async #append(waiting: Waiting[]): Promise<readonly (() => void)[]> {
     const { store, requests, logger, limits, clock, applier } = this.#options;
-    /** Whether the store has everything that was durable when the operations were asked for. */
+    /** Whether the store has everything that was durable when the operations were submitted. */
     let fresh = !logger.shared;
     for (;;) {
       const basis = store.revision;
@@ -145,17 +150,22 @@ export class Committer {
         return settlements;
       }
       await this.#reach(newest);
-      // Under contention, retry with everything that is queued. A batch that only reads does not wait for that.
+      // Under contention, retry with everything that is queued. A batch without transactions does not wait for
+      // others.
       const joining = transactions.length === 0 ? [] : this.#take(waiting);
       waiting.push(...joining);
       fresh = joining.length === 0;
     }
   }
 
-  /** Resolves with `basis` when the transactions stand in the log right after it, and otherwise with its newest one. */
+  /**
+   * Appends directly after `basis`. Resolves with `basis` when that succeeded, otherwise with the log's newest
+   * sequence.
+   */
   async #appendAt(basis: number, transactions: readonly Transaction[], fresh: boolean): Promise<number> {
     const { logger } = this.#options;
-    // What changes nothing is a read: it need not be the newest state, which may never be seen while others write.
+    // A batch without changes is a read. Once fresh, it need not see the newest state, which it might never reach
+    // while others write.
     if (transactions.length === 0) return fresh ? basis : logger.latestSequence();
     const outcome = await logger.append(basis, transactions);
     if (outcome.appended) return basis;
@@ -168,7 +178,7 @@ export class Committer {
     try {
       await this.#options.applier.reach(sequence);
     } catch (error) {
-      // To the caller it is the same whether the log is away or damaged: nothing has happened.
+      // For the caller it makes no difference whether the log is unavailable or damaged: nothing was written.
       if (!(error instanceof DuetError) || error.reason === "DATABASE_WENT_BACK_IN_TIME") throw error;
       throw new DuetError("LOG_UNAVAILABLE", error.message, { cause: error });
     }
@@ -193,6 +203,6 @@ function operationBytes({ checks, mutations }: Operation): number {
         ? entryBytes(mutation.key, mutation.value, mutation.ttlMs)
         : entryOverheadBytes + textBytes(mutation.key);
   }
-  // What each waiting operation costs beside its contents, so that many empty ones are bounded too.
+  // A fixed cost for each operation, so that many empty ones are bounded, too.
   return bytes + 256;
 }

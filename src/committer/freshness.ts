@@ -4,13 +4,15 @@ import type { TransactionLogger } from "../transaction-log/transaction-logger.ts
 
 /** How fresh a read must be. */
 export interface ReadRequirement {
-  /** The store has applied this revision; 0: any. */
+  /** The store must have applied this revision; 0: any. */
   readonly minRevision: number;
-  /** The store has everything that was durable, by whichever replica, when the read began. */
+  /** The store must have everything that any replica had made durable when the read began. */
   readonly linearizable: boolean;
 }
 
-/** The call that a read is for. A signal is created when it is first asked for, which is a good part of what a read costs. */
+/**
+ * The call of a read. `signal` creates the signal at the first access, which is a good part of the cost of a read.
+ */
 export interface ReadCall {
   /** Milliseconds until the deadline; undefined: none. */
   timeoutMs(): number | undefined;
@@ -20,7 +22,7 @@ export interface ReadCall {
 export interface FreshnessOptions {
   readonly store: Pick<ReadonlyStore, "revision">;
   readonly logger: Pick<TransactionLogger, "shared" | "latestSequence">;
-  /** Longest wait of a call without a deadline, in milliseconds. */
+  /** The longest wait of a call without a deadline, in milliseconds. */
   readonly waitMs: number;
 }
 
@@ -29,13 +31,15 @@ interface Waiting {
   readonly resolve: () => void;
 }
 
-/** The longest delay that a timer of Node keeps; a longer one would fire after a millisecond. */
+/** The longest delay of a Node timer. With a longer one the timer fires after a millisecond. */
 const timerMsMax = 2 ** 31 - 1;
 
-/** A read waits a little less than its deadline, so that its caller is told which revision was not reached. */
+/**
+ * The share of the deadline that a read waits. The rest is left to send the error that names the missing revision.
+ */
 const deadlineShare = 0.9;
 
-/** Lets reads wait until the store is as fresh as they require. */
+/** Makes reads wait until the store is as fresh as they require. */
 export class Freshness {
   readonly #options: FreshnessOptions;
   readonly #waiting = new Set<Waiting>();
@@ -46,19 +50,19 @@ export class Freshness {
   }
 
   /**
-   * Resolves when the store is as fresh as required; returns undefined when it is so already. Rejects with
-   * REVISION_NOT_REACHED when that is not so in time, with LOG_UNAVAILABLE when the log cannot be asked, and with what
-   * `close` was called with.
+   * Resolves when the store is as fresh as required; returns undefined when it already is. Rejects with
+   * REVISION_NOT_REACHED after the wait, with LOG_UNAVAILABLE when the log cannot be read, and with the error that
+   * `close` was given.
    */
   reach({ minRevision, linearizable }: ReadRequirement, call: ReadCall): Promise<void> | undefined {
-    // Only where others write too can the store be behind.
+    // The store can be behind only if the log has other writers.
     const asks = linearizable && this.#options.logger.shared;
     if (minRevision <= this.#options.store.revision) return asks ? this.#reachLatest(call) : undefined;
     const reached = this.#reachRevision(minRevision, call);
     return asks ? reached.then(() => this.#reachLatest(call)) : reached;
   }
 
-  /** Called after the store has applied `revision`. */
+  /** Must be called after the store has applied `revision`. */
   applied(revision: number): void {
     for (const waiting of this.#waiting) {
       if (waiting.revision > revision) continue;
@@ -67,7 +71,7 @@ export class Freshness {
     }
   }
 
-  /** Rejects every read that waits, also later ones, with `reason`. */
+  /** Rejects every read that waits, including later ones, with `reason`. */
   close(reason = new DuetError("SHUTTING_DOWN", "the server is shutting down")): void {
     this.#closed.abort(reason);
   }
@@ -79,7 +83,7 @@ export class Freshness {
 
   async #reachRevision(revision: number, call: ReadCall): Promise<void> {
     const waitMs = Math.floor((call.timeoutMs() ?? this.#options.waitMs) * deadlineShare);
-    // A deadline that has just passed is in the past.
+    // The deadline may have just passed.
     const timeout = AbortSignal.timeout(Math.min(Math.max(waitMs, 0), timerMsMax));
     const bounded = AbortSignal.any([this.#closed.signal, call.signal, timeout]);
     await new Promise<void>((resolve, reject) => {

@@ -3,21 +3,24 @@ import type { Logger } from "../logging.ts";
 import { type Change, Store } from "../store/store.ts";
 import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
 
-/** A log that is compacted during each of so many replays is compacted more often than it can be read. */
+/**
+ * The number of attempts. A log that is compacted during each of them is compacted more often than it can be read.
+ */
 const replaysMax = 5;
 
-/** Told of each transaction right after the store has applied it. Must not throw. */
+/** Called for each transaction, right after the store has applied it. Must not throw. */
 export type OnApplied = (transaction: Transaction, changes: readonly Change[]) => void;
 
 export interface Replayed<Observer> {
-  /** At the end of the log. */
+  /** A store at the end of the log. */
   readonly store: Store;
   readonly observer: Observer;
 }
 
 /**
- * Builds a store from the log. `observe` makes what is to be told of every transaction, for each store anew: a log that
- * was compacted while it was read is read again. `onProgress` is told now and then how far it is. Rejects with what reading throws, or LOG_UNAVAILABLE.
+ * Builds a store from the log. `observe` creates the observer of a store, which receives every transaction. A log
+ * that was compacted during the replay is read again, with a new store and observer. Rejects with the errors of
+ * reading, or LOG_UNAVAILABLE.
  */
 export async function openReplayed<Observer extends { readonly applied: OnApplied; close(): void }>(
   logger: TransactionLogger,
@@ -43,8 +46,8 @@ export async function openReplayed<Observer extends { readonly applied: OnApplie
 }
 
 /**
- * Applies what the log holds to an empty store; nothing is logged again. Resolves with false when the horizon moved
- * meanwhile, so that it is not known which transactions were whole.
+ * Applies the whole log to an empty store; nothing is logged again. Resolves with false when the horizon moved
+ * meanwhile: then it is unknown which transactions were complete.
  */
 export async function replay(
   logger: TransactionLogger,
@@ -60,7 +63,7 @@ export async function replay(
     onProgress(store.revision);
   }
   if (logger.horizon !== horizon) return false;
-  // Of the last transactions nothing may be left; their numbers stay taken.
+  // Compaction may have removed the last transactions entirely; their sequences stay taken.
   store.advance(horizon);
   logger.applied(store.revision, () => store.hash);
   return true;

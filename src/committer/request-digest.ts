@@ -1,7 +1,7 @@
 import { hashInput, murmur3 } from "../store/murmur3.ts";
 import type { Check, Mutation } from "./operation.ts";
 
-/** The most that the numbers, tags and lengths of a check or mutation take. */
+/** The most bytes that the numbers, tags and lengths of a check or mutation take. */
 const fieldsBytesMax = 32;
 
 export const digestBytes = 16;
@@ -9,7 +9,7 @@ export const digestBytes = 16;
 const hash = new Int32Array(digestBytes / 4);
 const hashBytes = Buffer.from(hash.buffer);
 
-/** Where the operation is written, and how far: state of one call. */
+/** The buffer and position of the call under way. */
 let bytes: Buffer = hashBytes;
 let offset = 0;
 
@@ -38,7 +38,7 @@ export function digestOperation(checks: readonly Check[], mutations: readonly Mu
   }
   while (offset % 16 !== 0) bytes[offset++] = 0;
   murmur3(input.words, offset, hash);
-  // Memory of its own must not stay.
+  // Do not keep a large buffer.
   bytes = hashBytes;
   return hashBytes;
 }
@@ -66,7 +66,7 @@ function text(tag: string, content: string): void {
   offset += length;
 }
 
-/** Writes tag and length; returns where the content starts. */
+/** Writes tag and length. Returns the offset of the content. */
 function begin(tag: string, length: number): number {
   bytes[offset] = tag.charCodeAt(0);
   offset = bytes.writeUInt32LE(length, offset + 1);

@@ -3,46 +3,49 @@ import type { Transaction } from "../transaction-log/transaction-logger.ts";
 import { digestBytes } from "./request-digest.ts";
 import { type RememberedRequest, RequestTable, recordBytes } from "./request-table.ts";
 
-/** A request id is valid while the time in it is at most this far from that of the log, before or after, in milliseconds. */
+/** A request id is valid while its time differs by at most this from the log's time, in milliseconds. */
 export const requestIdValidMs = 10 * 60_000;
 
-/** Ids whose times are in the same span of so many milliseconds are forgotten together. */
+/** The length of a span in milliseconds. Ids of one span are forgotten together. */
 const spanMs = 10_000;
 
 /**
- * The requests with an id that have succeeded, as long as their ids are valid. All replicas remember the same, because
- * all of it comes from the log: of each transaction with a request record, in order, whoever appended it.
+ * The successful requests with an id, kept while their ids are valid. All replicas remember the same requests,
+ * because they come from the request records in the log.
+ *
+ * Each request is kept as one short text with its id, digest and results; objects would take three times as much
+ * memory.
  */
 export class RequestIndex {
-  /** By the span in which the time of the id is. */
+  /** By the span of the id's time. */
   readonly #spans = new Map<number, RequestTable>();
   readonly #onForgotten: (bytes: number) => void;
   #bytes = 0;
   #size = 0;
   /** The time of the newest transaction with a request record. */
   #newest = 0;
-  /** When a span is the next to be forgotten, at the earliest. */
+  /** The earliest time at which a span can be forgotten. */
   #forgetTime = 0;
 
-  /** `onForgotten` is called with what the forgotten requests occupied. */
+  /** `onForgotten` is called with the size of forgotten requests in bytes. */
   constructor(onForgotten: (bytes: number) => void = () => {}) {
     this.#onForgotten = onForgotten;
   }
 
-  /** What the remembered requests occupy. */
+  /** The memory that the remembered requests take, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** How many requests are remembered. */
+  /** The number of remembered requests. */
   get size(): number {
     return this.#size;
   }
 
   /**
-   * Compaction may drop request records with ids of an earlier time. It is that of the newest record, not of the clock: that
-   * record then stays in the log, and with it, also after a restart with a clock that was set back, the time at which all
-   * dropped ids are no longer valid.
+   * Compaction may remove request records whose id has an earlier time. The limit follows the newest record, not the
+   * clock. That record then stays in the log and fixes the time at which all removed ids are invalid, even after a
+   * restart with a clock that was set back.
    */
   get neededSince(): number {
     return this.#newest - requestIdValidMs;
@@ -53,7 +56,7 @@ export class RequestIndex {
     return this.#spans.get(spanOf(id))?.find(id);
   }
 
-  /** Called once for each transaction, in order, right after the store has applied it. */
+  /** Must be called once for each transaction, in order, after the store has applied it. */
   applied({ sequence, time, request }: Transaction): void {
     this.forgetInvalid(time);
     if (request === undefined) return;
@@ -76,7 +79,10 @@ export class RequestIndex {
     return Math.min(Math.max(this.#forgetTime - time, 1000), 2 * requestIdValidMs + spanMs);
   }
 
-  /** Drops requests whose ids are no longer valid at `time`, which the log has reached or will not go back behind. */
+  /**
+   * Drops the requests whose ids are invalid at `time`. The log's time must have reached `time`, or never fall behind
+   * it.
+   */
   forgetInvalid(time: number): void {
     if (time < this.#forgetTime || this.#spans.size === 0) return;
     this.#forgetTime = Number.POSITIVE_INFINITY;
@@ -93,7 +99,7 @@ export class RequestIndex {
   }
 }
 
-/** The most that a request with so many mutations will occupy. */
+/** The most memory that a request with this many mutations takes, in bytes. */
 export function requestBytesMax(mutations: number): number {
   return recordBytes(requestRecordBytesMax(digestBytes, mutations));
 }
@@ -102,7 +108,7 @@ function spanOf(id: Uint8Array): number {
   return Math.floor(requestTime(id) / spanMs);
 }
 
-/** When no id of the span is valid any more. */
+/** The time from which all ids of the span are invalid. */
 function endOf(span: number): number {
   return (span + 1) * spanMs + requestIdValidMs;
 }

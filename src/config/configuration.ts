@@ -10,7 +10,7 @@ export interface Configuration extends Omit<Settings, keyof Limits> {
   readonly limits: Limits;
 }
 
-/** What is wrong, one line for each mistake. */
+/** The message has one line for each mistake. */
 export class ConfigurationError extends Error {
   constructor(mistakes: readonly string[]) {
     super(mistakes.join("\n"));
@@ -18,7 +18,10 @@ export class ConfigurationError extends Error {
   }
 }
 
-/** Flags (by flag name) come before the environment, and that before the defaults. Throws ConfigurationError. */
+/**
+ * Builds the configuration. Flags (by flag name) take precedence over the environment, which takes precedence over
+ * the defaults. Throws ConfigurationError.
+ */
 export function createConfiguration(
   flags: Readonly<Record<string, string | undefined>>,
   environment: Readonly<Record<string, string | undefined>>,
@@ -29,14 +32,14 @@ export function createConfiguration(
   for (const name of Object.keys(settings.entries)) {
     const flag = toFlagName(name);
     const variable = toVariableName(name);
-    // An empty variable is one that was left blank in a manifest.
+    // An empty variable counts as unset: manifests often leave values blank.
     const text = flags[flag] ?? (environment[variable] || undefined);
     if (text !== undefined) given[name] = text;
     sources[name] = flags[flag] === undefined && environment[variable] ? variable : `--${flag}`;
   }
   const result = v.safeParse(settings, given);
   const mistakes = [
-    // Values stay out of it: one may hold a password.
+    // Values are not shown: one may contain a password.
     ...(result.issues ?? []).map(
       (issue) => `${sources[String(issue.path?.[0].key)]} must be ${issue.message}`,
     ),
@@ -57,7 +60,7 @@ export function createConfiguration(
   return { ...(rest as Omit<Settings, keyof Limits>), limits };
 }
 
-/** A store below this is of no use; the memory is too small, or other limits take all of it. */
+/** The smallest useful store. Below it, the memory is too small or other limits take all of it. */
 const storeBytesMin = 1024 * 1024;
 
 function memoryMistake(
@@ -66,12 +69,12 @@ function memoryMistake(
   given: number | undefined,
   sources: Readonly<Record<string, string>>,
 ): string | undefined {
-  const memory = `V8 has ${mebibytes(oldSpaceBytes)} for its old space and the process ${mebibytes(processBytes)} in all`;
+  const memory = `V8's old space has ${mebibytes(oldSpaceBytes)}, the whole process ${mebibytes(processBytes)}`;
   if (storeBytesMax < storeBytesMin) {
-    return `the memory is too small for these limits: ${memory}. Give the process more memory and V8 its share (--max-old-space-size), or lower the limits`;
+    return `the memory is too small for these limits: ${memory}. Give the process more memory and raise --max-old-space-size, or lower the limits`;
   }
   if (given === undefined || given <= storeBytesMax) return undefined;
-  return `${sources["storeBytesMax"]} must be at most ${storeBytesMax}: ${memory}. For more, give the process more memory and V8 its share (--max-old-space-size)`;
+  return `${sources["storeBytesMax"]} must be at most ${storeBytesMax}: ${memory}. For more, give the process more memory and raise --max-old-space-size`;
 }
 
 function mebibytes(bytes: number): string {
@@ -84,13 +87,17 @@ function tlsMistakes(given: Partial<Record<string, string>>): readonly string[] 
   const caMissing = tlsClientAuth !== undefined && tlsClientCa === undefined;
   if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined && !caMissing) return [];
   return [
-    ...(caMissing ? ["--tls-client-ca must be a PEM file, since client certificates are asked for"] : []),
-    ...(tlsCert === undefined ? ["--tls-cert must be a PEM file, since TLS is asked for"] : []),
-    ...(tlsKey === undefined ? ["--tls-key must be a PEM file, since TLS is asked for"] : []),
+    ...(caMissing
+      ? ["--tls-client-ca is missing; it names the CAs of client certificates in a PEM file"]
+      : []),
+    ...(tlsCert === undefined ? ["--tls-cert is missing; TLS needs a certificate in a PEM file"] : []),
+    ...(tlsKey === undefined
+      ? ["--tls-key is missing; TLS needs the key of the certificate in a PEM file"]
+      : []),
   ];
 }
 
-/** A limit that another one makes unreachable. */
+/** Mistakes where one limit makes another unreachable. */
 function limitMistakes(limits: Limits, sources: Readonly<Record<string, string>>): readonly string[] {
   const pairs = [
     ["valueBytesMax", "requestBytesMax"],

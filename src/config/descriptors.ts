@@ -1,9 +1,12 @@
 import { readFileSync } from "node:fs";
 
-/** Kept for the log, the database, the admin port and what Node opens. */
+/** Descriptors that are reserved for the log, the database, the admin port and Node itself. */
 const reserved = 64;
 
-/** How many connections leave descriptors for everything else; no bound where the limit cannot be read (not Linux). */
+/**
+ * The most connections that the limit of file descriptors allows. Infinity where that limit cannot be read (not
+ * Linux).
+ */
 export function connectionsForDescriptors(): number {
   let limits: string;
   try {

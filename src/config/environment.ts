@@ -3,14 +3,14 @@ import { settings, toVariableName } from "./settings.ts";
 
 export interface UnknownVariable {
   readonly variable: string;
-  /** The known variable that it may have been meant for. */
+  /** The known variable with the most similar name. */
   readonly nearest: string | undefined;
 }
 
-/** Kubernetes sets these for a service that is called duetkv. */
+/** Kubernetes sets these variables for a service with the name duetkv. */
 const injected = /^DUETKV_(?:SERVICE_|PORT$|PORT_)|_SERVICE_(?:HOST|PORT)|_PORT_\d/;
 
-/** Variables whose name begins with DUETKV_ and that set nothing. */
+/** The variables that begin with DUETKV_ but have no effect. */
 export function unknownVariables(
   environment: Readonly<Record<string, string | undefined>>,
 ): readonly UnknownVariable[] {
@@ -18,7 +18,7 @@ export function unknownVariables(
   return (
     Object.keys(environment)
       .filter((name) => name.startsWith("DUETKV_") && !known.includes(name))
-      // Those of the client commands say nothing to the service.
+      // Variables of the client commands do not concern the server.
       .filter((name) => !injected.test(name) && !name.startsWith("DUETKV_CLIENT_"))
       .map((variable) => ({ variable, nearest: nearestName(variable, known) }))
   );

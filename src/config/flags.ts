@@ -6,11 +6,11 @@ import { settingHelp, settingNames } from "./settings.ts";
 export interface Flags {
   readonly help: boolean;
   readonly version: boolean;
-  /** The values that were given, by flag name. */
+  /** The given values by flag name. */
   readonly values: Readonly<Record<string, string>>;
 }
 
-/** Reads the command line of `duetkv`. Throws ConfigurationError. */
+/** Parses the command line of the server. Throws ConfigurationError. */
 export function parseFlags(args: readonly string[]): Flags {
   const options = Object.fromEntries(settingNames.map((name) => [name, { type: "string" as const }]));
   try {
@@ -38,7 +38,7 @@ export function describeFlags(): string {
   return rows.map(({ left, right }) => `${left.padEnd(width)}  ${right}`).join("\n");
 }
 
-/** Names flags and plain words, never values: one may hold a password. */
+/** Shows flags and plain words, never values: one may contain a password. */
 function describeMistake({ code, message }: NodeJS.ErrnoException): string {
   if (code === "ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL") {
     const word = /'([a-z-]{1,20})'/.exec(message)?.[1];

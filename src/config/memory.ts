@@ -2,17 +2,17 @@ import { totalmem } from "node:os";
 import { getHeapStatistics } from "node:v8";
 import { defaultLimits, type Limits } from "../limits.ts";
 
-/** What the process may use, in bytes. */
+/** The memory that the process may use, in bytes. */
 export interface Memory {
-  /** V8's bound for objects that live long: its heap without the young generation. */
+  /** V8's limit for long-lived objects: its heap without the young generation. */
   readonly oldSpaceBytes: number;
-  /** What the container, or else the machine, has for all of the process. */
+  /** The memory of the container, or else of the machine. */
   readonly processBytes: number;
 }
 
 const MiB = 1024 * 1024;
 
-/** Three semi-spaces of 64 MiB: what Node 24 lets the young generation grow to. */
+/** The largest semi-space of Node 24; the young generation has three. */
 const defaultSemiSpaceBytes = 64 * MiB;
 
 export function readMemory(): Memory {
@@ -21,18 +21,21 @@ export function readMemory(): Memory {
   const semiSpaceBytes = given === undefined ? defaultSemiSpaceBytes : Number(given) * MiB;
   return {
     oldSpaceBytes: getHeapStatistics().heap_size_limit - 3 * semiSpaceBytes,
-    // Without a container's bound it is far more than the machine has.
+    // Without a container limit, constrainedMemory is far more than the machine has.
     processBytes: Math.min(process.constrainedMemory() || Infinity, totalmem()),
   };
 }
 
-/** V8 gives up when collections free little and this part of the old space stays in use; it was seen at 80 %. */
+/** The share of the old space that can be used. V8 runs out of memory earlier than at 100 %; it was seen at 80 %. */
 const usableShare = 0.75;
 
-/** The code, and what calls under way and the log occupy on the heap. */
+/** Heap memory of the code, of calls under way and of the log. */
 const baseBytes = 32 * MiB;
 
-/** Node, V8's young generation, stacks and native libraries beside the heap, and the health check of a container. */
+/**
+ * Memory outside V8's old space: Node, the young generation, stacks, native libraries, and a container's health
+ * check.
+ */
 const nativeBytes = 160 * MiB;
 
 export type MemoryLimits = Pick<
@@ -47,12 +50,13 @@ export type MemoryLimits = Pick<
 >;
 
 /**
- * Bounds of what is kept in memory, such that all of it fits at the same time: the given ones, and for the others the
- * defaults or what the memory allows. `storeBytesMax` is then the largest that fits, given or not; below 0 when the
- * others leave nothing for the store.
+ * Chooses the limits of everything kept in memory so that all of it fits at the same time. Given limits are kept; the
+ * others get their default or less. `storeBytesMax` in the result is the largest that fits, given or not. It is
+ * negative when the others leave nothing for the store.
  */
 export function fitToMemory({ oldSpaceBytes, processBytes }: Memory, given: Partial<Limits>): MemoryLimits {
-  // Bytes are outside V8's heap; an eighth of the memory is for requests and responses; V8 collects when garbage is half.
+  // Binary values are outside V8's heap. An eighth of the memory is for requests and responses. The factor 1.5 allows
+  // for garbage that is not yet collected.
   const residentBytes = (processBytes * (7 / 8) - nativeBytes) / 1.5;
   const usableBytes = Math.min(oldSpaceBytes * usableShare - baseBytes, residentBytes);
   const share = Math.max(0, Math.floor(usableBytes / 12));
@@ -72,9 +76,9 @@ export function fitToMemory({ oldSpaceBytes, processBytes }: Memory, given: Part
     queueBytesMax +
     watchHistoryBytesMax +
     watchQueuesBytesMax +
-    // Two snapshots can be read at a time.
+    // Two snapshots can be read at the same time.
     2 * limits.snapshotBytesMax;
-  // Compaction remembers the revision of each key that changes meanwhile, which takes up to an eighth of the store.
+  // A compaction keeps the revision of each key that changes meanwhile, which takes up to an eighth of the store.
   const restBytes = ((usableBytes - otherBytes) * 7) / 8;
   const storeBytesMax = Math.floor(Math.min(defaultLimits.storeBytesMax, restBytes));
   return { ...limits, storeBytesMax };

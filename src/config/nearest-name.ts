@@ -1,4 +1,4 @@
-/** The name that differs in the fewest letters; undefined when even that one differs in more than a third of them. */
+/** The most similar name; undefined when it differs in more than a third of its letters. */
 export function nearestName(name: string, names: readonly string[]): string | undefined {
   const [nearest] = names
     .map((known) => ({ known, distance: editDistance(name, known) }))
@@ -7,7 +7,7 @@ export function nearestName(name: string, names: readonly string[]): string | un
   return nearest?.known;
 }
 
-/** Letters to insert, remove or replace (Levenshtein). */
+/** The number of letters to insert, remove or replace (Levenshtein distance). */
 function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let i = 1; i <= from.length; i++) {

@@ -13,16 +13,16 @@ import {
   sizeToText,
 } from "./values.ts";
 
-/** What `--help` says of a setting. */
+/** The help of a setting. */
 export interface SettingHelp {
-  /** Stands for the value: HOST:PORT, SIZE. */
+  /** Placeholder of the value: HOST:PORT, SIZE. */
   readonly value: string;
   readonly text: string;
 }
 
 /**
- * Every setting but the limits, by its name in the configuration. The flag is the name in kebab case, the environment
- * variable the name in upper snake case after DUETKV_.
+ * Every setting except the limits, by its name in the configuration. The flag is the name in kebab case, the
+ * environment variable the name in upper snake case after DUETKV_.
  */
 const ownSettings = {
   listen: v.optional(address, "127.0.0.1:8080"),
@@ -47,35 +47,38 @@ const ownSettings = {
 };
 
 const ownHelp: Readonly<Record<keyof typeof ownSettings, SettingHelp>> = {
-  listen: { value: "HOST:PORT", text: "address of the service, all protocols; port 0 takes a free one" },
-  adminListen: { value: "HOST:PORT", text: "address of probes and metrics; cleartext, keep it inside" },
+  listen: { value: "HOST:PORT", text: "address for clients, all protocols; port 0 takes a free port" },
+  adminListen: {
+    value: "HOST:PORT",
+    text: "address for probes and metrics; plain HTTP, keep it internal",
+  },
   log: { value: "URL", text: "transaction log: file:DIR, postgres://… or memory:" },
-  deployment: { value: "NAME", text: "which of several deployments on one PostgreSQL database this is" },
+  deployment: { value: "NAME", text: "name of the deployment, if several share one PostgreSQL database" },
   tlsCert: { value: "FILE", text: "PEM certificate, read again when it changes; serves TLS only" },
   tlsKey: { value: "FILE", text: "PEM key of the certificate" },
   tlsClientCa: {
     value: "FILE",
-    text: "PEM certificates that sign client certificates, which are then required",
+    text: "PEM certificates of the CAs for client certificates, which are then required",
   },
   tlsClientAuth: {
     value: "WHETHER",
     text: "required or optional: must clients show such a certificate? (required)",
   },
   tlsMinVersion: { value: "VERSION", text: "oldest version of TLS that is spoken: 1.2 or 1.3" },
-  corsOrigin: { value: "LIST|*", text: "origins whose pages may call the service (none)" },
+  corsOrigin: { value: "LIST|*", text: "origins of web pages that may call the service (none)" },
   allowedHosts: {
     value: "LIST|*",
-    text: "names for Host beside those of the loopback interface (none on loopback, else any)",
+    text: "allowed Host names beside those of the loopback interface (none on loopback, else any)",
   },
-  connectionsMax: { value: "COUNT", text: "connections at a time (what descriptors allow)" },
-  connectionsPerAddressMax: { value: "COUNT", text: "the same, of one client address (no bound)" },
+  connectionsMax: { value: "COUNT", text: "open connections (as many as file descriptors allow)" },
+  connectionsPerAddressMax: { value: "COUNT", text: "open connections of one client address (no limit)" },
   connectionAgeMax: {
     value: "DURATION",
-    text: "age at which a connection is drained, such as 1h (no bound)",
+    text: "age at which a connection is drained, such as 1h (no limit)",
   },
   inflightBytesMax: {
     value: "SIZE",
-    text: "request bodies and unread responses, all connections (an eighth of memory)",
+    text: "request bodies and unread responses of all connections (an eighth of memory)",
   },
   drainDelay: {
     value: "DURATION",
@@ -93,8 +96,8 @@ const limitHelp: Readonly<Record<keyof Limits, string>> = {
   batchGetKeysMax: "keys of one BatchGet",
   batchGetBytesMax: "keys and values in the response to one BatchGet",
   commitOperationsMax: "checks and mutations of one Commit",
-  commitBytesMax: "one Commit in the message that watchers receive",
-  storeBytesMax: "the store in memory, by default what fits; beyond it puts fail with STORE_FULL",
+  commitBytesMax: "one Commit in the message to its watchers",
+  storeBytesMax: "the store in memory (as much as fits); beyond it puts fail with STORE_FULL",
   requestIdsBytesMax: "remembered request ids; beyond it writes with an id fail with RATE_LIMITED",
   queueBytesMax: "writes waiting for the log; beyond it writes fail with OVERLOADED",
   watchHistoryEventsMax: "changes kept for History, at_revision, and watches that start in the past",
@@ -102,13 +105,13 @@ const limitHelp: Readonly<Record<keyof Limits, string>> = {
   watchQueueBytesMax: "events waiting for one watcher; beyond it the watch ends with WATCHER_TOO_SLOW",
   watchQueuesBytesMax: "events waiting for all watchers, and their keys; beyond it the slowest end",
   snapshotBytesMax: "overwritten entries kept for one snapshot; beyond it the snapshot ends",
-  compactionBytesMin: "what a compaction drops from the log, at least",
+  compactionBytesMin: "the least that a compaction removes from the log",
   revisionWaitMs: "longest wait for min_revision when the caller sets no deadline",
 };
 
 export const settings = v.object({ ...ownSettings, ...limitSettings() });
 
-/** Every setting with its help, in the order of `--help`. `default` is undefined where there is none. */
+/** Every setting with its help, in the order of `--help`. `default` is undefined when there is none. */
 export const settingHelp: readonly (SettingHelp & { readonly flag: string; readonly default?: string })[] = [
   ...Object.entries(ownSettings).map(([name, schema]) => {
     const { default: standard } = schema;
@@ -120,13 +123,13 @@ export const settingHelp: readonly (SettingHelp & { readonly flag: string; reado
     const [value, standard] = /Bytes(?:Max|Min)$/.test(name)
       ? ["SIZE", sizeToText(limit)]
       : [name.endsWith("Ms") ? "MILLISECONDS" : "COUNT", String(limit)];
-    // It depends on the memory that the process is given.
+    // Its default depends on the memory of the process.
     if (name === "storeBytesMax") return { flag: toFlagName(name), value, text };
     return { flag: toFlagName(name), value, text, default: standard };
   }),
 ];
 
-/** Every setting's name, as in the flags. */
+/** The flag names of all settings. */
 export const settingNames: readonly string[] = settingHelp.map(({ flag }) => flag);
 
 function limitSettings() {

@@ -2,7 +2,7 @@ import * as v from "valibot";
 
 export interface Address {
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
 }
 
@@ -17,11 +17,11 @@ export type LogLocation =
   | { readonly type: "postgres"; readonly url: string }
   | { readonly type: "memory" };
 
-/** The messages complete "must be …". */
+/** The messages of all these schemas complete the sentence "… must be". */
 export const address = v.pipe(
   v.string(),
   v.rawTransform<string, Address>(({ dataset, addIssue, NEVER }) => {
-    // The host of an IPv6 address is in brackets.
+    // An IPv6 address is in brackets.
     const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(dataset.value);
     if (match === null || Number(match[3]) > 65_535) {
       addIssue({ message: "HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080" });
@@ -44,14 +44,14 @@ const units: Readonly<Record<string, number>> = {
 
 const durationUnits = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** Bytes, as a plain number or with a unit. */
+/** A size in bytes, as a plain number or with a unit. */
 export const size = wholeNumber("a size greater than 0, such as 64MiB or a number of bytes", units);
 
 export const count = wholeNumber("a whole number greater than 0");
 
 export const milliseconds = wholeNumber("a whole number of milliseconds greater than 0");
 
-/** Milliseconds, from a number with a unit. */
+/** A duration with a unit, in milliseconds. */
 export const duration = wholeNumber(
   "a duration greater than 0 with a unit, such as 90s, 30m or 1h",
   durationUnits,
@@ -60,7 +60,7 @@ export const duration = wholeNumber(
 /** The same; 0s is none. */
 export const delay = wholeNumber("a duration with a unit, such as 0s, 5s or 1m", durationUnits, 0);
 
-/** The shortest text that `size` reads as this many bytes. */
+/** The shortest text for this size that `size` accepts. */
 export function sizeToText(bytes: number): string {
   const unit = (["GiB", "MiB", "KiB"] as const).find((name) => bytes % (units[name] as number) === 0);
   return unit === undefined ? String(bytes) : `${bytes / (units[unit] as number)}${unit}`;
@@ -92,7 +92,7 @@ export const logLocation = v.pipe(
   }),
 );
 
-/** Origins of pages, as browsers send them. */
+/** Origins of web pages, as browsers send them. */
 export const corsOrigins = v.pipe(
   v.string(),
   v.rawTransform<string, ReadonlySet<string> | "*">(({ dataset: { value }, addIssue, NEVER }) => {
@@ -104,7 +104,7 @@ export const corsOrigins = v.pipe(
   }),
 );
 
-/** Names of hosts, without ports. */
+/** Host names without ports. */
 export const hostNames = v.pipe(
   v.string(),
   v.rawTransform<string, ReadonlySet<string> | "*">(({ dataset: { value }, addIssue, NEVER }) => {

@@ -14,12 +14,12 @@ import { toOperation } from "./to-operation.ts";
 
 type CommitLimits = Pick<Limits, "keyBytesMax" | "valueBytesMax" | "commitOperationsMax" | "commitBytesMax">;
 
-/** Fields of an Event beside key and value, and those of its `previous`, encoded: tags, lengths, numbers and times. */
+/** Encoded bytes of an Event and its `previous` in addition to keys and values: tags, lengths, numbers and times. */
 const eventOverheadBytes = 160;
 
 /**
- * Throws TOO_MANY_OPERATIONS, KEY_REPEATED, REQUEST_TOO_LARGE, PRECONDITION_INVALID, REQUEST_MALFORMED or what `checkPut` and
- * `toOperation` do.
+ * Checks a commit. Throws TOO_MANY_OPERATIONS, KEY_REPEATED, REQUEST_TOO_LARGE, PRECONDITION_INVALID,
+ * REQUEST_MALFORMED or the errors of `checkPut` and `toOperation`.
  */
 export function checkCommit(request: CommitRequest, limits: CommitLimits): Operation {
   const { checks, mutations, requestId } = request;
@@ -28,7 +28,7 @@ export function checkCommit(request: CommitRequest, limits: CommitLimits): Opera
   if (count > limits.commitOperationsMax) {
     throw new DuetError(
       "TOO_MANY_OPERATIONS",
-      `a commit has at most ${limits.commitOperationsMax} operations`,
+      `the commit has ${count} checks and mutations; the limit is ${limits.commitOperationsMax} (--commit-operations-max)`,
     );
   }
   const operation = toOperation(
@@ -37,7 +37,10 @@ export function checkCommit(request: CommitRequest, limits: CommitLimits): Opera
     requestId,
   );
   if (new Set(operation.mutations.map(({ key }) => key)).size < mutations.length) {
-    throw new DuetError("KEY_REPEATED", "a commit changes a key at most once");
+    throw new DuetError(
+      "KEY_REPEATED",
+      "two mutations of the commit have the same key; a commit changes a key at most once",
+    );
   }
   // Most are far below the limit and need not be measured.
   if (watchMessageBytes(operation.mutations, valueBytesBound) <= limits.commitBytesMax) return operation;
@@ -51,10 +54,7 @@ export function checkCommit(request: CommitRequest, limits: CommitLimits): Opera
   return operation;
 }
 
-/**
- * The most that the WatchResponse of these mutations has, also for a watcher that asks for `previous`. `bytesOf` measures
- * each text of them.
- */
+/** The largest WatchResponse of these mutations, for a watch with `previous`. */
 function watchMessageBytes(mutations: readonly Mutation[], bytesOf: (value: Value) => number): number {
   let bytes = 0;
   for (const mutation of mutations) {

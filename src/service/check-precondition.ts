@@ -2,7 +2,7 @@ import type { Precondition } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { Condition } from "../database.ts";
 import { DuetError } from "../errors.ts";
 
-/** undefined: nothing must hold. Throws PRECONDITION_INVALID. */
+/** Checks a precondition; undefined when there is none. Throws PRECONDITION_INVALID. */
 export function checkPrecondition(precondition: Precondition | undefined): Condition | undefined {
   const condition = precondition?.condition;
   switch (condition?.case) {
@@ -14,7 +14,7 @@ export function checkPrecondition(precondition: Precondition | undefined): Condi
       if (condition.value < 1n) {
         throw new DuetError(
           "PRECONDITION_INVALID",
-          "revisions count from 1; to say that a key is absent, use exists",
+          "the revision must be at least 1; to require that a key is absent, use exists: false",
         );
       }
       return { revision: Number(condition.value) };

@@ -6,7 +6,7 @@ import type { Limits } from "../limits.ts";
 import { checkKey } from "./check-key.ts";
 import { checkTtl } from "./check-ttl.ts";
 
-/** What PutRequest and PutMutation have in common. */
+/** The common fields of PutRequest and PutMutation. */
 interface Put {
   readonly key: string;
   readonly value?: string | undefined;
@@ -16,7 +16,7 @@ interface Put {
 
 type PutLimits = Pick<Limits, "keyBytesMax" | "valueBytesMax">;
 
-/** Throws what `checkKey` does, VALUE_AMBIGUOUS, VALUE_INVALID, VALUE_TOO_LARGE or TTL_INVALID. */
+/** Checks a put. Throws the errors of `checkKey`, VALUE_AMBIGUOUS, VALUE_INVALID, VALUE_TOO_LARGE or TTL_INVALID. */
 export function checkPut(put: Put, limits: PutLimits): Mutation & { type: "put" } {
   return {
     type: "put",
@@ -35,6 +35,6 @@ function checkValue({ value, bytesValue }: Put, limits: PutLimits): Value {
   if (valueBytesBound(either) > limits.valueBytesMax && valueBytes(either) > limits.valueBytesMax) {
     throw new DuetError("VALUE_TOO_LARGE", `the value is larger than ${limits.valueBytesMax} bytes`);
   }
-  // A copy: the bytes may be part of a whole request, which would stay in memory with them.
+  // Copied, because the bytes may be a part of the request's buffer, which would stay in memory with them.
   return typeof either === "string" ? either : new Uint8Array(either);
 }

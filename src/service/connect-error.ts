@@ -4,14 +4,15 @@ import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { DuetError } from "../errors.ts";
 import { type Reason, reasons } from "../reasons.ts";
 
-/** The code of each reason, for all protocols. */
+/** The error code of each reason, for all protocols. */
 const codes = Object.fromEntries(
   Object.entries(reasons).map(([reason, { code }]) => [reason, codeFromString(code)]),
 ) as Record<Reason, Code>;
 
 /**
- * The error as a client may see it, in every protocol. A ConnectError stays as it is, a DuetError gets the code of its
- * reason. Anything else becomes "internal error", with the original as `cause`, which is for the log and never sent.
+ * Converts an error to the one that clients receive, in every protocol. A ConnectError stays unchanged; a DuetError
+ * gets the code of its reason. Any other error becomes "internal error" with the original as `cause`, which is logged
+ * and never sent.
  */
 export function toConnectError(thrown: unknown): ConnectError {
   if (thrown instanceof ConnectError) return thrown;

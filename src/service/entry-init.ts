@@ -3,7 +3,10 @@ import type { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import type { EntrySchema } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { Entry, EntryHead } from "../database.ts";
 
-/** What an entry's message is made of. The wire can write it as it is; making the message first takes as long again. */
+/**
+ * The fields of an Entry message. The wire can encode them directly; creating the message first would double the
+ * time.
+ */
 export type EntryInit = MessageInitShape<typeof EntrySchema>;
 
 export function toEntryInit(entry: Entry): EntryInit {
@@ -16,7 +19,7 @@ export function toEntryInitWithoutValue(entry: EntryHead): EntryInit {
   return entryInit(entry, undefined, undefined);
 }
 
-/** An entry of which only the key and the time of its end are known. */
+/** The entry of a DELETE event: its key, and the revision and time of the delete. */
 export function toDeletedEntryInit(key: string, revision: number, time: number): EntryInit {
   return { key, revision: BigInt(revision), updateTime: toTimestampInit(time) };
 }

@@ -4,9 +4,9 @@ import { type Health, HealthCheckResponse_ServingStatus as Status } from "../../
 import { DuetError } from "../errors.ts";
 
 export interface HealthOptions {
-  /** Whether each service serves now, by the name under which clients ask for it. */
+  /** Whether each service is serving, by the name that clients use. */
   readonly services: ReadonlyMap<string, () => boolean>;
-  /** How often a Watch call looks for a change, in milliseconds. Default: 500. */
+  /** How often a Watch call checks for a change, in milliseconds. Default: 500. */
   readonly pollMs?: number;
 }
 
@@ -28,13 +28,13 @@ export function servicesOf(serving: Serving): HealthOptions["services"] {
 
 export interface HealthService {
   readonly implementation: ServiceImpl<typeof Health>;
-  /** From now on every service is NOT_SERVING. Running Watch calls send that at once. */
+  /** Reports every service as NOT_SERVING from now on. Running Watch calls send that at once. */
   drain(): void;
-  /** Ends running Watch calls with SHUTTING_DOWN, after the status that they have not sent yet. */
+  /** Ends running Watch calls with SHUTTING_DOWN, after they have sent the latest status. */
   close(): void;
 }
 
-/** Serves grpc.health.v1: the status of each service, as load balancers and probes ask for it. */
+/** Serves grpc.health.v1: the status of each service, for load balancers and probes. */
 export function createHealthService({ services, pollMs = 500 }: HealthOptions): HealthService {
   let draining = false;
   let closed = false;
@@ -69,7 +69,8 @@ export function createHealthService({ services, pollMs = 500 }: HealthOptions): 
     implementation: {
       check({ service }) {
         const status = statusOf(service);
-        if (status === Status.SERVICE_UNKNOWN) throw new DuetError("NO_SUCH_SERVICE", "unknown service");
+        if (status === Status.SERVICE_UNKNOWN)
+          throw new DuetError("NO_SUCH_SERVICE", "the server has no service with this name");
         return { status };
       },
       list: () => ({
@@ -82,7 +83,7 @@ export function createHealthService({ services, pollMs = 500 }: HealthOptions): 
           if (status !== sent) {
             yield { status };
             sent = status;
-            // It may have changed while it was on its way.
+            // The status may have changed while it was being sent.
             continue;
           }
           if (closed) throw new DuetError("SHUTTING_DOWN", "the server is shutting down");

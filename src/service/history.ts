@@ -14,15 +14,15 @@ import { decodePageToken, encodePageToken } from "./page-token.ts";
 
 type HistoryLimits = Pick<Limits, "keyBytesMax" | "pageEntriesMax" | "pageBytesMax">;
 
-/** A request that is in order, and where it goes on. */
+/** A valid request and the position at which it continues. */
 export interface HistoryQuery {
   readonly request: HistoryRequest;
   readonly pageSize: number;
-  /** Versions before this revision follow. */
+  /** The next versions are those before this revision. */
   readonly before: number;
 }
 
-/** Throws what `checkKey` does, PAGE_SIZE_INVALID or PAGE_TOKEN_INVALID. */
+/** Checks a History request. Throws the errors of `checkKey`, PAGE_SIZE_INVALID or PAGE_TOKEN_INVALID. */
 export function checkHistory(request: HistoryRequest, limits: HistoryLimits): HistoryQuery {
   const { key, pageToken } = request;
   checkKey(key, limits);
@@ -66,7 +66,7 @@ function toEvent(
   };
 }
 
-/** What must be the same from page to page. */
+/** The fields that must not change from page to page. */
 function requestIdentity(key: string): string {
   return JSON.stringify(["history", key]);
 }

@@ -2,7 +2,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import { Code, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
 import { toConnectError } from "./connect-error.ts";
 
-/** Told when a call ends; `code` is undefined when it succeeded. `error` is the original one. */
+/** Called when a call ends; `code` is undefined when it succeeded. `error` is the original error. */
 export type CallObserver = (milliseconds: number, code: Code | undefined, error: unknown) => void;
 
 type Unary = (request: never, context: HandlerContext) => unknown;
@@ -14,8 +14,8 @@ interface Messages extends AsyncIterator<unknown> {
 }
 
 /**
- * Wraps all handlers of a service once, for every protocol: errors become what is sent, and each call is reported to the
- * observer of its method.
+ * Wraps all handlers of a service, for every protocol: it converts errors to those that are sent, and reports each
+ * call to the observer of its method.
  */
 export function intercept<Service extends DescService>(
   service: Service,
@@ -34,14 +34,14 @@ export function intercept<Service extends DescService>(
 function interceptUnary(handler: Unary, observe: CallObserver): Unary {
   return (request, context) => {
     const start = performance.now();
-    let answer: unknown;
+    let result: unknown;
     try {
-      answer = handler(request, context);
+      result = handler(request, context);
     } catch (error) {
       throw report(start, error, observe);
     }
-    if (answer instanceof Promise) {
-      return answer.then(
+    if (result instanceof Promise) {
+      return result.then(
         (response: unknown) => {
           observe(performance.now() - start, undefined, undefined);
           return response;
@@ -52,16 +52,16 @@ function interceptUnary(handler: Unary, observe: CallObserver): Unary {
       );
     }
     observe(performance.now() - start, undefined, undefined);
-    return answer;
+    return result;
   };
 }
 
-/** Not an async generator: with many watchers that would double the cost of a message. */
+/** Not an async generator, which would double the cost of a message with many watchers. */
 function interceptStreaming(handler: Streaming, observe: CallObserver): Streaming {
   return (request, context) => {
     const start = performance.now();
     let over = false;
-    // Also when the reader leaves: it has got what it wanted.
+    // A reader that ends the stream counts as success, too.
     const succeed = () => {
       if (!over) observe(performance.now() - start, undefined, undefined);
       over = true;

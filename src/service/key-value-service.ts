@@ -23,12 +23,15 @@ import { checkList, list } from "./list.ts";
 import { toOperation } from "./to-operation.ts";
 import { checkWatch, toWatchResponses } from "./watch.ts";
 
-/** The only handler set. Handlers throw DuetError; `intercept` turns it into what is sent. */
+/** The only set of handlers. They throw DuetError; `intercept` converts it to the error that is sent. */
 export function createKeyValueService(
   database: Database,
   limits: Limits,
 ): ServiceImpl<typeof KeyValueService> {
-  /** Resolves when the store is as fresh as the read asks for, and has applied `atRevision`; undefined when it is. */
+  /**
+   * Resolves when the store is as fresh as the read requires and has applied `atRevision`; undefined when it already
+   * is.
+   */
   function fresh(
     { minRevision, consistency }: Freshness,
     atRevision: number,
@@ -39,7 +42,7 @@ export function createKeyValueService(
     return database.fresh({ minRevision: Math.max(Number(minRevision), atRevision), linearizable }, context);
   }
 
-  /** 0: as it is now. Throws REVISION_COMPACTED. */
+  /** The state at a revision; 0: the current state. Throws REVISION_COMPACTED. */
   function stateAt(revision: number): State {
     return revision === 0 ? database : database.at(revision);
   }
@@ -64,7 +67,7 @@ export function createKeyValueService(
       return database.commit(toOperation(checks, [mutation], request.requestId)).then(toPutResponse);
     },
 
-    // Without a promise where nothing is to be waited for: it would be a good part of what a read costs.
+    // Returns no promise unless the read must wait: a promise would be a good part of the cost of a read.
     get(request, context) {
       const key = checkKey(request.key, limits);
       const atRevision = checkAtRevision(request.atRevision);
@@ -120,7 +123,7 @@ export function createKeyValueService(
         if (bytes > limits.batchGetBytesMax) {
           throw new DuetError(
             "RESPONSE_TOO_LARGE",
-            `the response is larger than ${limits.batchGetBytesMax} bytes (--batch-get-bytes-max); read fewer keys`,
+            `the response is larger than ${limits.batchGetBytesMax} bytes (--batch-get-bytes-max). Read fewer keys`,
           );
         }
         if (entry === undefined) missingKeys.push(key);
@@ -156,5 +159,5 @@ interface Freshness {
   readonly minRevision: bigint;
 }
 
-/** What a read asks for that does not say how fresh it must be. */
+/** The requirement of a request that has no fields for freshness. */
 const newest: Freshness = { consistency: Consistency.LINEARIZABLE, minRevision: 0n };

@@ -27,17 +27,20 @@ type ListResponseInit = MessageInitShape<typeof ListResponseSchema>;
 
 type ListLimits = Pick<Limits, "keyBytesMax" | "pageEntriesMax" | "pageBytesMax">;
 
-/** A request that is in order, and where it goes on. */
+/** A valid request and the position at which it continues. */
 export interface ListQuery {
   readonly request: ListRequest;
-  /** What of the range is left. */
+  /** The part of the range that is still to be listed. */
   readonly range: KeyRange;
   readonly pageSize: number;
   /** The revision to read at; 0: the newest. */
   readonly revision: number;
 }
 
-/** Throws RANGE_INVALID, PAGE_SIZE_INVALID, REVISION_INVALID, PAGE_TOKEN_INVALID or what `checkKeyPart` does. */
+/**
+ * Checks a List request. Throws RANGE_INVALID, PAGE_SIZE_INVALID, REVISION_INVALID, PAGE_TOKEN_INVALID or the errors
+ * of `checkKeyPart`.
+ */
 export function checkList(request: ListRequest, limits: ListLimits): ListQuery {
   const range = checkRange(request, limits);
   const pageSize = checkPageSize(request.pageSize, limits);
@@ -98,15 +101,18 @@ async function listState(state: State, query: ListQuery, limits: ListLimits): Pr
   return { revision, entries, prefixes, nextPageToken };
 }
 
-/** The state that the query asks for; pages of the newest state go on at a newer one where the history has gone on. */
+/**
+ * The state of the query. If the history no longer has the revision of the first page, pages without `at_revision`
+ * continue at the current revision.
+ */
 function stateOf(database: Database, { request, revision }: ListQuery): State {
   const isCompacted = request.atRevision === 0n && revision < database.oldestState;
   return revision === 0 || isCompacted ? database : database.at(revision);
 }
 
 /**
- * The entries of a range whose keys do not contain the delimiter after the prefix, and in the place of the others the
- * text up to and with the delimiter, once each. One seek skips all keys that begin with it.
+ * Yields the entries of a range whose keys do not contain the delimiter after the prefix. For the other keys it
+ * yields the text up to and including the delimiter, once each: one seek skips all keys with that prefix.
  */
 function* scanLevel(
   state: State,
@@ -126,7 +132,7 @@ function* scanLevel(
   }
 }
 
-/** The key up to and with the first delimiter after the prefix; undefined when there is none. */
+/** The key up to and including the first delimiter after the prefix; undefined when there is none. */
 function commonPrefix(key: string, { prefix, delimiter }: ListRequest): string | undefined {
   if (delimiter === "") return undefined;
   const index = key.indexOf(delimiter, prefix.length);
@@ -137,23 +143,23 @@ function checkRange(request: ListRequest, limits: ListLimits): KeyRange {
   const { prefix, start, end, delimiter, countOnly } = request;
   for (const part of [prefix, start, end, delimiter]) checkKeyPart(part, limits);
   if (delimiter !== "" && countOnly) {
-    throw new DuetError("RANGE_INVALID", "delimiter does not go together with count_only");
+    throw new DuetError("RANGE_INVALID", "delimiter and count_only are both set; use one of them");
   }
   if (prefix === "") return keyRange(start, end);
   if (start !== "" || end !== "") {
-    throw new DuetError("RANGE_INVALID", "prefix does not go together with start and end");
+    throw new DuetError("RANGE_INVALID", "prefix is set together with start or end; use either");
   }
   return prefixRange(prefix);
 }
 
 function continueAfter(range: KeyRange, request: ListRequest, last: string): KeyRange {
   const { reverse } = request;
-  // No entry of a level contains the delimiter, and every prefix does.
+  // Entries of a level never contain the delimiter after the prefix, and common prefixes always do.
   if (commonPrefix(last, request) !== undefined) return beyondPrefix(range, last, reverse) ?? emptyRange;
   return reverse ? beforeKey(range, last) : afterKey(range, last);
 }
 
-/** What must be the same from page to page. */
+/** The fields that must not change from page to page. */
 function requestIdentity(request: ListRequest): string {
   const { prefix, start, end, reverse, keysOnly, delimiter, atRevision } = request;
   return JSON.stringify([prefix, start, end, reverse, keysOnly, delimiter, String(atRevision)]);

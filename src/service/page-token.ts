@@ -3,18 +3,17 @@ import { DuetError } from "../errors.ts";
 
 /** Where a page ended. */
 export interface PagePosition {
-  /** A revision, as the call that made the token understands it. */
+  /** A revision; its meaning depends on the method. */
   readonly revision: number;
-  /** The last key that was delivered, if the pages are of several keys. */
+  /** The last key of the page; empty for pages of a single key. */
   readonly lastKey: string;
 }
 
 const headerBytes = 4 + 8;
 
 /**
- * A page token: checksum (4 bytes) of the request that it continues and of what follows; revision (8 bytes); key. The
- * checksum refuses tokens of other requests and tokens that were tampered with by accident; a token gives no access that
- * its holder did not have.
+ * A page token: checksum (4 bytes) of the request and the rest of the token; revision (8 bytes); key. The checksum
+ * detects tokens of other requests and accidental changes. A token gives no access beyond that of its request.
  */
 export function encodePageToken(request: string, { revision, lastKey }: PagePosition): string {
   const key = Buffer.from(lastKey);
@@ -32,7 +31,11 @@ export function decodePageToken(request: string, pageToken: string): PagePositio
     token.length >= headerBytes &&
     token.toString("base64url") === pageToken &&
     token.readUInt32BE() === checksum(request, token);
-  if (!valid) throw new DuetError("PAGE_TOKEN_INVALID", "the page token does not belong to this request");
+  if (!valid)
+    throw new DuetError(
+      "PAGE_TOKEN_INVALID",
+      "the page token does not belong to this request; repeat the request's other fields unchanged",
+    );
   return { revision: Number(token.readBigUInt64BE(4)), lastKey: token.toString("utf8", headerBytes) };
 }
 

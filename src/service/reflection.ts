@@ -18,7 +18,9 @@ export interface ReflectionService {
   readonly v1alpha: ServiceImpl<typeof ServerReflectionAlpha>;
 }
 
-/** Serves gRPC reflection over the given services: what grpcurl and `buf curl` read to call a server without its schema. */
+/**
+ * Serves gRPC reflection for the given services. grpcurl and `buf curl` use it to call a server without its schema.
+ */
 export function createReflectionService(services: readonly DescService[]): ReflectionService {
   const files = new Map<string, DescFile>();
   for (const { file } of services) addWithDependencies(file, files);
@@ -52,7 +54,7 @@ export function createReflectionService(services: readonly DescService[]): Refle
         };
       }
       case undefined:
-        return failure(Code.InvalidArgument, "the request asks for nothing");
+        return failure(Code.InvalidArgument, "message_request is not set");
     }
   }
 
@@ -68,11 +70,11 @@ export function createReflectionService(services: readonly DescService[]): Refle
       }
     },
   };
-  // Both versions have the same messages, save for their names.
+  // Both versions have the same messages under different names.
   return { v1, v1alpha: v1 as unknown as ReflectionService["v1alpha"] };
 }
 
-/** The file and all that it imports, without those that the stream has had already. */
+/** The file and its imports, except those that the stream has already received. */
 function describe(file: DescFile | undefined, sent: Set<DescFile>): MessageResponse {
   if (file === undefined) return notFound;
   const closure = new Map<string, DescFile>();
@@ -105,7 +107,7 @@ function indexFile(
         for (const { name } of type.methods) symbols.set(`${type.typeName}.${name}`, file);
         break;
       case "enum": {
-        // The values of an enum are named in the scope around it.
+        // Enum values are in the scope that contains the enum.
         const scope = type.typeName.slice(0, type.typeName.lastIndexOf(".") + 1);
         for (const { name } of type.values) symbols.set(scope + name, file);
         break;

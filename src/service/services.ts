@@ -17,7 +17,7 @@ interface ServiceRegistration {
   readonly implementation: Partial<ServiceImpl<DescService>>;
 }
 
-/** Asked once for each method; what it returns is told of its calls. */
+/** Called once for each method; returns the observer of that method's calls. */
 type Observe = (service: DescService, method: string) => CallObserver;
 
 function register<Service extends DescService>(
@@ -34,7 +34,7 @@ function register<Service extends DescService>(
 export interface HealthRegistration {
   /** For every port; it does not need the database. */
   readonly registration: ServiceRegistration;
-  /** From now on every service is reported as not serving. */
+  /** Reports every service as not serving from now on, and ends running health watches. */
   drain(): void;
   /** Ends running health watches. */
   close(): void;
@@ -55,7 +55,7 @@ export interface ServicesOptions extends StatusServiceOptions {
   readonly observe: Observe;
 }
 
-/** All services over a database. */
+/** Creates all services of a database. */
 export function createServices(options: ServicesOptions): readonly ServiceRegistration[] {
   const { database, limits, health, observe } = options;
   const reflection = createReflectionService([

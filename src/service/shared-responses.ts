@@ -1,12 +1,12 @@
 import type { WatchResponse } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { ChangeSet } from "../database.ts";
 
-/** What the change sets of the kept responses occupy at the most; of the newest one is always kept. */
+/** The most bytes of change sets whose responses are kept. The newest is always kept. */
 const bytesMax = 1024 * 1024;
 
 /**
- * The latest responses, by the change set that they were made of. A WeakMap would keep each, and its encoded bytes, for as
- * long as the history keeps the change set.
+ * The latest responses by their change set. A WeakMap would keep each response and its encoded bytes as long as the
+ * history keeps the change set.
  */
 export class SharedResponses {
   readonly #responses = new Map<ChangeSet, WatchResponse>();

@@ -4,7 +4,7 @@ import type { Database, Replica } from "../database.ts";
 import type { Limits } from "../limits.ts";
 import { toTimestampInit } from "./entry-init.ts";
 
-/** How much the server does, over the last seconds. */
+/** The load of the server over the last seconds. */
 interface CallRates {
   readonly callsPerSecond: number;
   readonly p99Seconds: number;
@@ -13,14 +13,14 @@ interface CallRates {
 export interface StatusServiceOptions {
   readonly database: Database;
   readonly limits: Limits;
-  /** Of the server. */
+  /** The version of the server. */
   readonly version: string;
   readonly rates: () => CallRates;
   /** Why the server is not ready; undefined when it is. */
   readonly unready: () => string | undefined;
 }
 
-/** Serves the state of the server and of its store, and online backups. */
+/** Serves the status of the server and its store, and online backups. */
 export function createStatusService(options: StatusServiceOptions): ServiceImpl<typeof StatusService> {
   const { database } = options;
   const limits = toLimits(options.limits);
@@ -46,7 +46,7 @@ export function createStatusService(options: StatusServiceOptions): ServiceImpl<
       };
     },
 
-    // Without a policy every caller is anonymous, and no grant limits what anybody may do.
+    // Without a policy every caller is anonymous and may do everything.
     getIdentity: () => ({ name: "", via: "anonymous", grants: [] }),
 
     async *snapshot(_request, { signal }) {
@@ -55,7 +55,7 @@ export function createStatusService(options: StatusServiceOptions): ServiceImpl<
   };
 }
 
-/** By the names of the flags, with underscores. */
+/** The limits by flag name, with underscores. */
 function toLimits(limits: Limits): Record<string, bigint> {
   return Object.fromEntries(
     Object.entries(limits).map(([name, value]) => [

@@ -1,7 +1,7 @@
 import type { Check, Mutation, Operation } from "../database.ts";
 import { DuetError } from "../errors.ts";
 
-/** The operation that a request asks for. `requestId` is empty when it has none. Throws REQUEST_ID_INVALID. */
+/** Builds the operation of a request. `requestId` is empty when the request has none. Throws REQUEST_ID_INVALID. */
 export function toOperation(
   checks: readonly Check[],
   mutations: readonly Mutation[],
@@ -14,7 +14,7 @@ export function toOperation(
   return { checks, mutations, requestId };
 }
 
-/** RFC 9562, section 5.7: the version is in the first bits of byte 6, the variant in those of byte 8. */
+/** RFC 9562, section 5.7: the version is in the high bits of byte 6, the variant in those of byte 8. */
 function isUuid7(id: Uint8Array): boolean {
   return id.length === 16 && (id[6] as number) >> 4 === 7 && (id[8] as number) >> 6 === 2;
 }

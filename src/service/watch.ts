@@ -24,14 +24,16 @@ import { SharedResponses } from "./shared-responses.ts";
 
 type WatchLimits = Pick<Limits, "keyBytesMax" | "batchGetKeysMax">;
 
-/** Throws RANGE_INVALID, REVISION_INVALID, TOO_MANY_OPERATIONS or what `checkKey` does. */
+/**
+ * Checks a Watch request. Throws RANGE_INVALID, REVISION_INVALID, TOO_MANY_OPERATIONS or the errors of `checkKey`.
+ */
 export function checkWatch(request: WatchRequest, limits: WatchLimits): WatchOptions {
   const { startRevision, includeExisting } = request;
   if (startRevision !== undefined && (startRevision < 0n || startRevision > Number.MAX_SAFE_INTEGER)) {
     throw new DuetError("REVISION_INVALID", "start_revision is out of range");
   }
   if (startRevision !== undefined && includeExisting) {
-    throw new DuetError("RANGE_INVALID", "include_existing does not go together with start_revision");
+    throw new DuetError("RANGE_INVALID", "include_existing and start_revision are both set; use one of them");
   }
   return {
     selector: checkSelector(request, limits),
@@ -62,7 +64,10 @@ interface WatchResponses extends AsyncIterator<WatchResponse, void> {
   ready(): WatchResponse | undefined;
 }
 
-/** Each message as a response. Not an async generator: with many watchers that would double the cost of a message. */
+/**
+ * Converts messages to responses. Not an async generator, which would double the cost of a message with many
+ * watchers.
+ */
 export function toWatchResponses(
   watch: Watch,
   { previous, keysOnly }: Pick<WatchRequest, "previous" | "keysOnly">,
@@ -82,11 +87,11 @@ export function toWatchResponses(
   };
 }
 
-/** What the responses of a watch hold of each entry. */
+/** The form in which the responses of a watch hold entries. */
 interface Form {
   readonly previous: boolean;
   readonly toInit: (entry: Entry) => EntryInit;
-  /** One response for all watches of the same form and selector: the wire encodes it once as well. */
+  /** Responses that all watches of the same form and selector share, so that the wire encodes each only once. */
   readonly shared: SharedResponses;
 }
 

@@ -2,31 +2,35 @@ import { entryOverheadBytes } from "./entry.ts";
 import type { Change } from "./store.ts";
 import { textBytes } from "./text.ts";
 
-/** The changes of one transaction, or those of them that a watcher asked for. Shared by all watchers that wait for it. */
+/**
+ * The changes of one transaction, or the part of them that a watcher selects. All watchers that wait for it share one
+ * object.
+ */
 export interface ChangeSet {
   readonly revision: number;
   /** Milliseconds since 1970 UTC. */
   readonly time: number;
   readonly changes: readonly Change[];
-  /** Whether the entries before have their values; otherwise the empty text stands in their place. */
+  /** Whether `previous` entries have their values. If not, their values are the empty text. */
   readonly previousValues: boolean;
-  /** What they occupy at the most: themselves, and the entries before and after. */
+  /** An upper bound of the memory that the changes occupy, including the entries before and after each change. */
   readonly bytes: number;
-  /** The part of it that the store does not occupy as well: all but the entries after, which are later ones' before. */
+  /** The part of `bytes` that the store does not hold as well: everything but the entries after the changes. */
   readonly pastBytes: number;
-  /** In how many queues it waits. */
+  /** The number of queues that it waits in. */
   waiting: number;
 }
 
-/** What a transaction occupies beside its changes. */
+/** Bytes of memory that a transaction takes in addition to its changes. */
 const setOverheadBytes = 190;
 
-/** What a change of one key occupies beside the entries. */
+/** Bytes of memory that a change takes in addition to its entries. */
 const changeOverheadBytes = 90;
 
 /**
- * Entries before and after a transaction are sent up to this many bytes; beyond it those before lose their values. A
- * thousand deletes of large values would make a message that no client takes, again each time it resumes.
+ * The largest change set that watchers receive with the values of `previous` entries; a larger one is sent without
+ * them. A thousand deletes of large values would make a message that no client accepts, again each time the watch
+ * resumes.
  */
 const sentBytesMax = 4 * 1024 * 1024 - 64 * 1024;
 
@@ -45,7 +49,10 @@ export function createChangeSet(
   return { revision, time, changes, previousValues, bytes: entryBytes + pastBytes, pastBytes, waiting: 0 };
 }
 
-/** What watchers are sent of a transaction; without changes when that is nothing. */
+/**
+ * The part of a transaction that watchers receive: without touches, and within `sentBytesMax`. It may have no
+ * changes.
+ */
 export function forWatchers(complete: ChangeSet): ChangeSet {
   const set = complete.changes.some(({ touched }) => touched) ? withoutTouches(complete) : complete;
   return set.previousValues && set.bytes > sentBytesMax ? withoutPreviousValues(set) : set;
@@ -56,7 +63,7 @@ function withoutTouches({ revision, time, changes, previousValues }: ChangeSet):
   return createChangeSet(revision, time, others, previousValues);
 }
 
-/** The same without the entries before the changes. */
+/** The same change set without `previous` entries. */
 export function withoutPrevious({ revision, time, changes }: ChangeSet): ChangeSet {
   return createChangeSet(
     revision,
@@ -65,7 +72,7 @@ export function withoutPrevious({ revision, time, changes }: ChangeSet): ChangeS
   );
 }
 
-/** The same without the values of the entries before the changes. */
+/** The same change set without the values of `previous` entries. */
 export function withoutPreviousValues({ revision, time, changes }: ChangeSet): ChangeSet {
   return createChangeSet(revision, time, changes.map(withoutPreviousValue), false);
 }

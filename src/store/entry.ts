@@ -7,42 +7,48 @@ import type {
 import { toOrderKey } from "./key-order.ts";
 import { textBytes } from "./text.ts";
 
-/** A key, its value and what is known about them. Never changed: a write makes a new one. */
+/** A key with its value and metadata. Immutable: each write makes a new entry. */
 export interface Entry {
   readonly key: string;
   readonly value: Value;
   /** Sequence of the transaction that last wrote it. */
   readonly revision: number;
   readonly createRevision: number;
-  /** Writes since createRevision, from 1. */
+  /** The number of writes since createRevision, including that one; starts at 1. */
   readonly version: number;
   /** Milliseconds since 1970 UTC. */
   readonly updateTime: number;
   /** Milliseconds since 1970 UTC; 0: never. */
   readonly expireTime: number;
-  /** `entryBytes` of it, measured once. */
+  /** The result of `entryBytes`, measured once. */
   readonly bytes: number;
 }
 
-/** What is known of an entry, without its value. */
+/** The key and metadata of an entry, without the value. */
 export type EntryHead = Omit<Entry, "value" | "bytes">;
 
 /**
- * What an entry occupies beside its key and value, measured with 200,000 of them: the object, two headers of strings,
- * its places in the map and in the index, and the second table that the map has while it grows.
+ * Bytes of memory that an entry takes in addition to its key and value, measured with 200,000 entries: the object,
+ * two string headers, its slots in the map and in the index, and the second table that a map has while it grows.
  */
 export const entryOverheadBytes = 240;
 
-/** What an entry with a time to live occupies in addition, in the index of expiry times. */
+/** Bytes of memory that a time to live adds: a node in the expiry index. */
 const expiryBytes = 128;
 
-/** What bytes occupy more than text of the same length: an array, its buffer and the allocator's share. */
+/**
+ * Bytes of memory that a binary value takes in addition to its length: an array, its buffer and the allocator's
+ * overhead.
+ */
 const byteArrayBytes = 300;
 
-/** The header of a string, when the index needs an order key of its own. */
+/** Bytes of a string header, for keys whose order key is a separate string. */
 const orderKeyBytes = 24;
 
-/** `previous`: the entry of the same key before; its key is used again, so that it is in memory once. */
+/**
+ * Makes the entry that a put creates. It reuses the key string of `previous`, the earlier entry of the same key, so
+ * that the key is in memory only once.
+ */
 export function createEntry(
   transaction: Pick<Transaction, "sequence" | "time">,
   event: PutEvent,
@@ -60,7 +66,10 @@ export function createEntry(
   };
 }
 
-/** The entry that an event makes of `previous`, which a touch must have; undefined for a delete. */
+/**
+ * The entry that an event leaves: a new one for a put, a changed `previous` for a touch, undefined for a delete. A
+ * touch without `previous` leaves undefined, too.
+ */
 export function entryAfter(
   transaction: Pick<Transaction, "sequence" | "time">,
   event: TransactionEvent,
@@ -79,7 +88,7 @@ function touchEntry(entry: Entry, expireTime: number): Entry {
   return { key, value, revision, createRevision, version, updateTime, expireTime, bytes };
 }
 
-/** Bytes of a value, text counted in UTF-8. */
+/** The size of a value in bytes; text counts in UTF-8. */
 export function valueBytes(value: Value): number {
   return typeof value === "string" ? Buffer.byteLength(value) : value.length;
 }
@@ -89,7 +98,7 @@ export function valueBytesBound({ length }: Value): number {
   return length * 3;
 }
 
-/** What an entry counts against the store's bound: no less than the memory that it occupies. */
+/** The bytes that an entry counts towards the store's limit. Never less than the memory that it takes. */
 export function entryBytes(key: string, value: Value, expireTime: number): number {
   let bytes = entryOverheadBytes + textBytes(key);
   if (toOrderKey(key) !== key) bytes += orderKeyBytes + key.length * 2;

@@ -1,6 +1,6 @@
 import BTreeModule from "sorted-btree";
 
-// The package is CommonJS and its types speak of a default export.
+// The package is CommonJS, but its types declare a default export.
 const BTree = BTreeModule.default;
 
 type Expiry = readonly [expireTime: number, key: string];
@@ -8,7 +8,7 @@ type Expiry = readonly [expireTime: number, key: string];
 const compare = ([timeA, keyA]: Expiry, [timeB, keyB]: Expiry) =>
   timeA - timeB || (keyA < keyB ? -1 : keyA > keyB ? 1 : 0);
 
-/** Keys that have a time to live, by the time at which it ends. */
+/** The keys that have a time to live, ordered by expire time. */
 export class ExpiryIndex {
   readonly #expiries = new BTree<Expiry, undefined>(undefined, compare);
 
@@ -20,7 +20,7 @@ export class ExpiryIndex {
     this.#expiries.delete([expireTime, key]);
   }
 
-  /** Keys that have expired at `now`, the oldest first, `limit` at the most. */
+  /** At most `limit` keys that have expired at `now`, those with the oldest expire time first. */
   expired(now: number, limit: number): readonly string[] {
     const keys: string[] = [];
     for (const [[expireTime, key]] of this.#expiries.entries()) {

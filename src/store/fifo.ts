@@ -1,10 +1,13 @@
-/** From this many dropped items on, the array is cut when they are more than half of it. */
+/** The array is not compacted before this many items were removed. */
 const droppedMin = 16;
 
-/** A queue in an array, with access by position. Dropping from the front of the array one by one would be slow. */
+/**
+ * A first-in, first-out queue with access by index. `Array.shift` takes linear time; `shift` here takes constant time
+ * on average.
+ */
 export class Fifo<Item> {
   #items: (Item | undefined)[];
-  /** Where the queue begins in #items. */
+  /** Index of the oldest item in #items. */
   #head = 0;
 
   constructor(items: Item[] = []) {
@@ -15,7 +18,7 @@ export class Fifo<Item> {
     return this.#items.length - this.#head;
   }
 
-  /** `index` counts from the oldest item, 0; undefined when there is none. */
+  /** The item at `index`, where 0 is the oldest; undefined when the index is out of range. */
   at(index: number): Item | undefined {
     return index < 0 ? undefined : this.#items[this.#head + index];
   }
@@ -24,7 +27,7 @@ export class Fifo<Item> {
     this.#items.push(item);
   }
 
-  /** Removes the oldest item and returns it; undefined when there is none. */
+  /** Removes and returns the oldest item; returns undefined when the queue is empty. */
   shift(): Item | undefined {
     if (this.#head === this.#items.length) return undefined;
     const item = this.#items[this.#head];

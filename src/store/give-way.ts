@@ -2,13 +2,13 @@ import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promi
 
 /** Longest stretch of work after which others get their turn, in milliseconds. */
 const sliceMs = 0.3;
-/** Others count as busy when their turn took longer, in milliseconds. */
+/** The event loop counts as busy when a turn took longer than this, in milliseconds. */
 const busyMs = 0.05;
 const pauseMs = 1;
 
 /**
- * Lets others have their turn of the event loop, and a pause on top when they have something to do: long work beside calls
- * then takes a part of the time only, and leaves less garbage that V8 must collect while calls wait.
+ * Yields to the event loop, and pauses for `pauseMs` when the loop is busy. Long background work then takes only part
+ * of the CPU time and makes less garbage for V8 to collect while calls wait.
  */
 export async function giveWay(): Promise<void> {
   const start = performance.now();

@@ -10,20 +10,20 @@ import type { Change, State } from "./store.ts";
 
 export type HistoryLimits = Pick<Limits, "watchHistoryEventsMax" | "watchHistoryBytesMax">;
 
-/** What a key with changes occupies in the indexes beside them. Its text is counted with them. */
+/** Bytes of memory that a key with changes takes in the indexes. The text of the key is counted with its changes. */
 const keyOverheadBytes = 300;
 
 /**
- * The latest transactions, without gaps, bounded by the number of changes and by bytes, and an index of their changes by
- * key. Whoever applies a transaction to the store adds it here in the same turn of the event loop.
+ * The latest transactions without gaps, and an index of their changes by key. Bounded by the number of changes and by
+ * bytes. Each transaction must be added in the turn of the event loop in which the store applies it.
  */
 export class History {
   readonly #limits: HistoryLimits;
   readonly #onDropped: (set: ChangeSet) => void;
   readonly #sets = new Fifo<ChangeSet>();
-  /** Of each key its changes, the oldest first. */
+  /** The changes of each key, the oldest first. */
   readonly #changes = new Map<string, Fifo<Change>>();
-  /** The keys of #changes that are not in the store. */
+  /** The keys of #changes that the store does not hold. */
   readonly #deletedKeys = new KeyIndex();
   readonly #pins = new Set<HistoryPin>();
   #oldest: number;
@@ -32,8 +32,8 @@ export class History {
   #bytes = 0;
 
   /**
-   * `oldest`: the revision after which everything will be added. `onDropped` is called once with each transaction
-   * after it that is no longer kept, or not with all values.
+   * `oldest`: all transactions after this revision will be added. `onDropped` is called once with each transaction
+   * that the history drops, or keeps without all its values.
    */
   constructor(limits: HistoryLimits, oldest: number, onDropped: (set: ChangeSet) => void = () => {}) {
     this.#limits = limits;
@@ -42,26 +42,27 @@ export class History {
     this.#onDropped = onDropped;
   }
 
-  /** Every change after this revision is kept. */
+  /** The history holds every change after this revision. */
   get oldest(): number {
     return this.#oldest;
   }
 
   /**
-   * The values of this revision and of all later ones are kept. Later than `oldest` after a transaction that alone would
-   * have taken more than half of the history: watches go on across it, reads in the past begin at it.
+   * States can be read at this revision and all later ones. It is later than `oldest` after a transaction that alone
+   * would have taken more than half of the history's bytes: watches continue across that transaction, reads in the
+   * past begin at it.
    */
   get oldestState(): number {
     return this.#oldestState;
   }
 
-  /** What it occupies at the most beside the store. */
+  /** An upper bound of the memory that the history takes in addition to the store. */
   get bytes(): number {
     return this.#bytes;
   }
 
   add(complete: ChangeSet): void {
-    // Before that there are gaps: a replay also goes through what compaction has left.
+    // Revisions up to #oldest have gaps: a replay also passes transactions that compaction has only partly kept.
     if (complete.revision <= this.#oldest) return;
     const isTooLarge = complete.pastBytes > this.#limits.watchHistoryBytesMax / 2;
     const set = isTooLarge ? withoutPreviousValues(complete) : complete;
@@ -77,18 +78,20 @@ export class History {
     while (this.#events > watchHistoryEventsMax || this.#bytes > watchHistoryBytesMax) this.#dropOldest();
   }
 
-  /** The transaction `revision`; undefined if it is no longer, or not yet, there. */
+  /** The transaction with this revision; undefined when the history does not hold it. */
   at(revision: number): ChangeSet | undefined {
     return this.#sets.at(revision - this.#oldest - 1);
   }
 
-  /** The first change of the key after `revision`, which is not before `oldest`; undefined when there was none. */
+  /**
+   * The first change of the key after `revision`, which must not be before `oldest`; undefined when there is none.
+   */
   changeAfter(key: string, revision: number): Change | undefined {
     const changes = this.#changes.get(key);
     return changes?.at(countUpTo(changes, revision));
   }
 
-  /** The changes of the key, the newest first, from the last one before `revision` on. */
+  /** The changes of the key before `revision`, the newest first. */
   *changesBefore(key: string, revision: number): Generator<Change, void> {
     const changes = this.#changes.get(key);
     if (changes === undefined) return;
@@ -96,12 +99,15 @@ export class History {
       yield changes.at(index) as Change;
   }
 
-  /** The keys of the range that have changes and are not in the store, in key order, lazily. As `KeyIndex.scan`. */
+  /**
+   * The keys of the range that have changes but that the store does not hold, in key order. Lazy; see
+   * `KeyIndex.scan`.
+   */
   deletedKeys(range: KeyRange, reverse: boolean): Generator<string, void> {
     return this.#deletedKeys.scan(range, reverse);
   }
 
-  /** `past`, which is later than or at `oldest`: its revisions and expire times, until the pin is released. */
+  /** Keeps the revisions and expire times of `past` until the pin is released. `past` must not be before `oldest`. */
   pin(past: State): HistoryPin {
     const pin: HistoryPin = new HistoryPin(past, () => this.#pins.delete(pin));
     this.#pins.add(pin);
@@ -142,16 +148,16 @@ export class History {
   }
 }
 
-/** The error of a request for what is older than the history, which goes back to `oldest`. */
+/** The error for a request that needs a revision before `oldest`, where the history begins. */
 export function revisionCompacted(oldest: number): DuetError {
   return new DuetError(
     "REVISION_COMPACTED",
-    `the history goes back to revision ${oldest}; older revisions are no longer kept`,
+    `the history begins at revision ${oldest}; older revisions cannot be read or watched`,
     { metadata: { oldest_revision: String(oldest) } },
   );
 }
 
-/** How many of the changes, which are in order, happened at or before `revision`. */
+/** The number of changes at or before `revision`. The changes must be in order. */
 function countUpTo(changes: Fifo<Change>, revision: number): number {
   let low = 0;
   let high = changes.length;
@@ -163,7 +169,7 @@ function countUpTo(changes: Fifo<Change>, revision: number): number {
   return low;
 }
 
-/** What a key occupies in the indexes. */
+/** Bytes of memory that a key takes in the indexes. */
 function indexBytes(key: string): number {
   return toOrderKey(key) === key ? keyOverheadBytes : keyOverheadBytes + key.length * 2;
 }

@@ -2,15 +2,15 @@ import BTreeModule from "sorted-btree";
 import { fromOrderKey, type OrderKey, toOrderKey } from "./key-order.ts";
 import { afterKey, beforeKey, type KeyRange } from "./key-range.ts";
 
-// The package is CommonJS and its types speak of a default export.
+// The package is CommonJS, but its types declare a default export.
 const BTree = BTreeModule.default;
 
-/** Greater than any order key: 0xFFFF comes of no first unit that a string can have. */
+/** Greater than any order key: no order key begins with 0xFFFF. */
 const maxOrderKey = "\uffff";
 
 const compare = (a: OrderKey, b: OrderKey) => (a < b ? -1 : a > b ? 1 : 0);
 
-/** The keys of a store, in the byte order of UTF-8. */
+/** An ordered set of keys, in the byte order of UTF-8. */
 export class KeyIndex {
   readonly #keys = new BTree<OrderKey, undefined>(undefined, compare);
 
@@ -22,7 +22,7 @@ export class KeyIndex {
     this.#keys.delete(toOrderKey(key));
   }
 
-  /** Keys of the range, lazily. Ends early, unnoticed, when this index is changed meanwhile. */
+  /** The keys of the range. Lazy: if the index changes during the scan, the scan ends early and without an error. */
   *scan({ start, end }: KeyRange, reverse: boolean): Generator<string, void> {
     const pairs = reverse ? this.#keys.entriesReversed(end, undefined, true) : this.#keys.entries(start);
     for (const [orderKey] of pairs) {
@@ -31,10 +31,10 @@ export class KeyIndex {
     }
   }
 
-  /** How many keys are in the range. */
+  /** The number of keys in the range. */
   count({ start, end }: KeyRange): number {
     if (start === "" && end === undefined) return this.#keys.size;
-    // The tree would count backwards.
+    // With such a range the tree would scan backwards.
     if (end !== undefined && end <= start) return 0;
     return this.#keys.forRange(start, end ?? maxOrderKey, false);
   }
@@ -66,7 +66,7 @@ export function* keySlices(
   }
 }
 
-/** The keys of both, which are in key order or in its reverse, each once. */
+/** Merges two sequences of keys that are in key order. Each key is returned once. */
 function* mergeKeys(
   some: Iterator<string>,
   others: Iterator<string>,

@@ -7,21 +7,21 @@ export type OrderKey = string;
 
 const outOfOrder = /[\ud800-\uffff]/;
 
-/** The order key of a key, or of a prefix of keys. Mostly the same string. */
+/** Converts a key, or a prefix of keys, to its order key. Usually that is the same string. */
 export function toOrderKey(key: string): OrderKey {
   return outOfOrder.test(key)
     ? mapUnits(key, (unit) => (unit >= 0xe000 ? unit - 0x800 : unit + 0x2000))
     : key;
 }
 
-/** The key of an order key. */
+/** Converts an order key back to its key. */
 export function fromOrderKey(orderKey: OrderKey): string {
   return outOfOrder.test(orderKey)
     ? mapUnits(orderKey, (unit) => (unit >= 0xf800 ? unit - 0x2000 : unit + 0x800))
     : orderKey;
 }
 
-/** The first order key after all that begin with `prefix`; undefined when there can be none. */
+/** The first order key after all those that begin with `prefix`; undefined when there is no such key. */
 export function prefixEnd(prefix: OrderKey): OrderKey | undefined {
   for (let length = prefix.length; length > 0; length--) {
     const unit = prefix.charCodeAt(length - 1);

@@ -1,36 +1,41 @@
 import { type OrderKey, prefixEnd, toOrderKey } from "./key-order.ts";
 
-/** Keys from `start` (inclusive) to `end` (exclusive); undefined `end`: to the last key. */
+/** The keys from `start` (inclusive) to `end` (exclusive). If `end` is undefined, the range has no upper bound. */
 export interface KeyRange {
   readonly start: OrderKey;
   readonly end: OrderKey | undefined;
 }
 
-/** All keys that begin with `prefix`; empty: all keys. */
+/** All keys that begin with `prefix`. The empty prefix selects all keys. */
 export function prefixRange(prefix: string): KeyRange {
   const start = toOrderKey(prefix);
   return { start, end: prefixEnd(start) };
 }
 
-/** Keys from `start` to `end`; empty: unbounded. */
+/** The keys from `start` to `end`. An empty string means no bound. */
 export function keyRange(start: string, end: string): KeyRange {
   return { start: toOrderKey(start), end: end === "" ? undefined : toOrderKey(end) };
 }
 
-/** What of the range comes after `key`. Keys have no NUL, so there is none between the two. */
+/**
+ * The part of the range after `key`, which is in the range. Keys contain no NUL, so no key lies between `key` and
+ * `key` with NUL appended.
+ */
 export function afterKey({ start, end }: KeyRange, key: string): KeyRange {
   return { start: later(start, `${toOrderKey(key)}\0`), end };
 }
 
-/** What of the range comes before `key`. */
+/** The part of the range before `key`, which is in the range. */
 export function beforeKey({ start, end }: KeyRange, key: string): KeyRange {
   return { start, end: earlier(end, toOrderKey(key)) };
 }
 
-/** No key at all. */
+/** The range without keys. */
 export const emptyRange: KeyRange = { start: "", end: "" };
 
-/** What of the range a scan passes after the keys that begin with `prefix`; undefined: nothing. */
+/**
+ * The part of the range that a scan reaches after the keys that begin with `prefix`; undefined when nothing is left.
+ */
 export function beyondPrefix(range: KeyRange, prefix: string, reverse: boolean): KeyRange | undefined {
   const { start, end } = prefixRange(prefix);
   if (reverse) return { start: range.start, end: earlier(range.end, start) };

@@ -9,15 +9,15 @@ export interface KeyVersion {
   readonly revision: number;
   /** Milliseconds since 1970 UTC. */
   readonly time: number;
-  /** undefined: deleted. */
+  /** undefined: the key was deleted. */
   readonly entry: Entry | undefined;
-  /** Deleted because its time to live had passed. */
+  /** The key was deleted because its time to live had passed. */
   readonly expired: boolean;
 }
 
 /**
- * The versions of a key before `before`, the newest first, lazily: back to the one that was there at the oldest state of
- * the history. To be read in one turn of the event loop.
+ * The versions of a key before revision `before`, the newest first. The last one is the version at the oldest state
+ * of the history. Lazy: consume it within one turn of the event loop.
  */
 export function* keyVersions(
   store: Store,

@@ -3,20 +3,23 @@ const c2 = 0xab0e9789;
 const c3 = 0x38b34ae5;
 const c4 = 0xa1e38b93;
 
-/** Longer input gets memory of its own, which is not kept. */
+/** The size of the shared buffer. A longer input gets a buffer of its own, which is not kept. */
 const keptBytesMax = 256 * 1024;
 
-/** The same memory, as bytes to write and as words to hash. */
+/** One buffer in three views: bytes to write, words to hash, and numbers. */
 export interface HashInput {
   readonly bytes: Buffer;
   readonly words: Int32Array;
-  /** The first numbers of it. */
+  /** The first 64 bytes as 64-bit floating-point numbers. */
   readonly numbers: Float64Array;
 }
 
 const kept = allocate(keptBytesMax);
 
-/** Memory for at least `bytesMin` bytes. It is used again: write and hash in one turn of the event loop. */
+/**
+ * Returns a buffer of at least `bytesMin` bytes. The buffer is shared: write and hash within one turn of the event
+ * loop.
+ */
 export function hashInput(bytesMin: number): HashInput {
   return bytesMin > keptBytesMax ? allocate(bytesMin) : kept;
 }
@@ -28,8 +31,8 @@ function allocate(bytesMin: number): HashInput {
 }
 
 /**
- * MurmurHash3_x86_128 with seed 0 of the first `length` bytes of `words`, a multiple of 16, into the four words of
- * `hash`. Words are little-endian, as on every machine that Node runs on.
+ * Computes MurmurHash3_x86_128 with seed 0 over the first `length` bytes of `words` and stores it in the four words
+ * of `hash`. `length` must be a multiple of 16. Words are little-endian, as on every machine that Node supports.
  */
 export function murmur3(words: Int32Array, length: number, hash: Int32Array): void {
   let h1 = 0;

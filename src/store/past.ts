@@ -7,9 +7,8 @@ import type { KeyRange } from "./key-range.ts";
 import type { State, Store } from "./store.ts";
 
 /**
- * The state of a store at an earlier revision that its history reaches: the present, and of each key that has changed
- * since, the entry before its first change. What is read over several turns of the event loop ends with REVISION_COMPACTED
- * when the history does not reach back any more; other reads are right only in the turn in which it was made.
+ * The state of a store at an earlier revision that its history reaches: the entries of the store, except that each
+ * key changed since has the entry before its first change. Valid for one turn of the event loop.
  */
 export class PastState implements State {
   readonly revision: number;

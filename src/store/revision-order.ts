@@ -3,21 +3,22 @@ import { giveWay } from "./give-way.ts";
 import { prefixRange } from "./key-range.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** Entries that are sorted in one go, in well under a millisecond. */
+/** The number of entries that are sorted at once, which takes well under a millisecond. */
 const runLength = 500;
 
-/** Sorted entries, and how many of them are taken, which are then no longer kept in memory. */
+/** Sorted entries. Those before `position` have been taken and are no longer kept in memory. */
 interface Run {
   readonly entries: (Entry | undefined)[];
   position: number;
 }
 
 /**
- * The entries of a snapshot in order of revision. Sorting all at once would stop everything else for seconds, so they are
- * sorted in short runs, between which others get their turn, and merged as they are taken.
+ * The entries of a snapshot in order of revision. Sorting all of them at once would block the event loop for seconds.
+ * So they are sorted in short runs, with a yield to the event loop after each, and the runs are merged as entries are
+ * taken.
  */
 export class RevisionOrder {
-  /** A heap: the run at `index` has no later next entry than those at `2 * index + 1` and `2 * index + 2`. */
+  /** A binary heap, ordered by the revision of each run's next entry. The smallest is at index 0. */
   readonly #heap: Run[];
 
   private constructor(runs: Run[]) {
@@ -25,7 +26,10 @@ export class RevisionOrder {
     for (let index = (runs.length >> 1) - 1; index >= 0; index--) this.#sink(index);
   }
 
-  /** Reads the snapshot while the store may change. It holds 8 bytes an entry. Rejects when the signal is aborted. */
+  /**
+   * Reads all entries of the snapshot; the store may change meanwhile. Takes 8 bytes of memory for each entry.
+   * Rejects when the signal is aborted.
+   */
   static async of(snapshot: Snapshot, signal: AbortSignal): Promise<RevisionOrder> {
     const runs: Run[] = [];
     let entries: Entry[] = [];
@@ -41,7 +45,7 @@ export class RevisionOrder {
     return new RevisionOrder(runs);
   }
 
-  /** Undefined when all are taken. */
+  /** Removes and returns the entry with the lowest revision; undefined when all entries have been taken. */
   take(): Entry | undefined {
     const heap = this.#heap;
     const first = heap[0];

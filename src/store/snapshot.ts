@@ -2,12 +2,12 @@ import type { Entry } from "./entry.ts";
 import { KeyIndex, keySlices } from "./key-index.ts";
 import type { KeyRange } from "./key-range.ts";
 
-/** What a snapshot keeps of the entries that are overwritten. */
+/** Limits for the overwritten entries that a snapshot keeps. */
 export interface SnapshotBounds {
-  /** Which keys will be asked for: only they are kept. */
+  /** The keys that will be read. The snapshot keeps overwritten entries of these keys only. */
   readonly selects: (key: string) => boolean;
   readonly keptBytesMax: number;
-  /** Called when more is kept than `keptBytesMax`. It should release the snapshot. */
+  /** Called when more than `keptBytesMax` is kept. It should release the snapshot. */
   readonly onTooLarge: () => void;
 }
 
@@ -19,25 +19,26 @@ export const unbounded: SnapshotBounds = {
 
 export interface SnapshotOptions extends SnapshotBounds {
   readonly revision: number;
-  /** Of the store, as it is at each moment. */
+  /** The live index of the store. */
   readonly index: KeyIndex;
   readonly current: (key: string) => Entry | undefined;
   readonly onRelease: () => void;
 }
 
 /**
- * The state of a store at one revision: what the store has now, and the entries that were overwritten or deleted since,
- * remembered as they went. Taking one costs nothing; keeping it costs as much as has changed since.
+ * The state of a store at one revision, by copy on write: it keeps each entry that is overwritten or deleted later,
+ * and reads all others from the store. Taking a snapshot costs nothing; keeping it costs memory for each entry that
+ * changes.
  */
 export class Snapshot {
   readonly revision: number;
   readonly #options: SnapshotOptions;
   /** Entries of this revision that were overwritten or deleted since. */
   readonly #overwritten = new Map<string, Entry>();
-  /** Their keys, as far as they were deleted. Some may be there again. */
+  /** Keys of #overwritten that were deleted. Some of them may have been put again. */
   #deletedKeys = new KeyIndex();
   #keptBytes = 0;
-  /** Entries of revisions up to this one are no longer kept. */
+  /** Entries with a revision up to this one are no longer kept; see `pass`. */
   #passed = 0;
 
   constructor(options: SnapshotOptions) {
@@ -50,7 +51,7 @@ export class Snapshot {
     return entry !== undefined && entry.revision <= this.revision ? entry : undefined;
   }
 
-  /** Entries in key order, lazily; the store may change meanwhile. */
+  /** The entries in key order. Lazy; the store may change during the scan. */
   *scan(range: KeyRange): Generator<Entry, void> {
     for (const keys of this.keySlices(range)) {
       for (const key of keys) {
@@ -61,17 +62,18 @@ export class Snapshot {
   }
 
   /**
-   * The keys of all entries, and maybe others, in key order; the store may change meanwhile. In short slices, so that the
-   * caller can let others have their turn also where all keys are newer than the snapshot.
+   * The keys of all entries in key order, in short slices; keys that are not in the snapshot may be among them. The
+   * store may change between slices, and the caller can yield between them even when no key belongs to the snapshot.
    */
   keySlices(range: KeyRange): Generator<readonly string[], void> {
     const current = (rest: KeyRange) => this.#options.index.scan(rest, false);
     return keySlices(range, false, current, (rest) => this.#deletedKeys.scan(rest, false));
   }
 
-  /** Called by the store before it changes `key`. */
+  /** The store calls this before it changes `key`. */
   keep(key: string, entry: Entry | undefined, deleted: boolean): void {
-    // A later entry is not part of the snapshot. A touched one keeps its revision: only its first change counts.
+    // A later entry is not part of the snapshot. A touch does not change an entry's revision, so only the first
+    // change of a key counts.
     const isPart = entry !== undefined && entry.revision <= this.revision && entry.revision > this.#passed;
     if (isPart && this.#options.selects(key) && !this.#overwritten.has(key)) {
       this.#overwritten.set(key, entry);
@@ -82,7 +84,10 @@ export class Snapshot {
     if (this.#keptBytes > keptBytesMax) onTooLarge();
   }
 
-  /** For a reader in order of revision: `entry` was read, and neither it nor an earlier one is asked for again. */
+  /**
+   * Releases the copy of `entry`. For a reader in order of revision: it never asks again for this entry or an earlier
+   * one.
+   */
   pass(entry: Entry): void {
     this.#passed = entry.revision;
     if (this.#overwritten.get(entry.key) !== entry) return;
@@ -91,7 +96,7 @@ export class Snapshot {
     this.#keptBytes -= entry.bytes;
   }
 
-  /** Must be called in the end; the snapshot is not to be read afterwards. */
+  /** Must be called when the snapshot is no longer needed. The snapshot must not be read afterwards. */
   release(): void {
     this.#overwritten.clear();
     this.#deletedKeys = new KeyIndex();

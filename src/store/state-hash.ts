@@ -22,12 +22,12 @@ type HashedEntry = Omit<Entry, "bytes">;
 const entryHash = new Int32Array(4);
 
 /**
- * A hash of all entries of a store that does not depend on their order, so that a change of one entry costs the hash of that
- * entry alone: four sums modulo 2^32 over the MurmurHash3 of each entry, 128 bits.
+ * A hash of all entries of a store: four sums modulo 2^32 over the 128-bit MurmurHash3 of each entry. The order of
+ * the entries does not matter, so a change of one entry costs the hash of that entry only.
  *
- * It finds accidents: stores that differ, in whatever way an error made them differ, have the same hash with a probability of
- * about 2^-128. It is no defence against somebody who chooses entries in order to get a certain hash. A cryptographic hash
- * would take several times as long, for each put.
+ * It detects errors: two stores that differ by accident have the same hash with a probability of about 2^-128. It
+ * does not protect against someone who chooses entries to produce a certain hash. A cryptographic hash would take
+ * several times as long on each put.
  */
 export class StateHash {
   readonly #sums = new Int32Array(4);
@@ -38,19 +38,19 @@ export class StateHash {
     for (let lane = 0; lane < 4; lane++) sums[lane] = (sums[lane] as number) + (entryHash[lane] as number);
   }
 
-  /** `entry` must have been added. */
+  /** `entry` must have been added before. */
   remove(entry: HashedEntry): void {
     hashEntry(entry);
     const sums = this.#sums;
     for (let lane = 0; lane < 4; lane++) sums[lane] = (sums[lane] as number) - (entryHash[lane] as number);
   }
 
-  /** 32 hexadecimal digits; all 0 without entries. */
+  /** The hash as 32 hexadecimal digits; all 0 for an empty store. */
   toString(): string {
     return hashDigits(this.#sums);
   }
 
-  /** Writes the four sums, which `hashDigits` takes. */
+  /** Copies the four sums to `target` at `offset`. `hashDigits` formats them. */
   copyTo(target: Int32Array, offset: number): void {
     target.set(this.#sums, offset);
   }
@@ -60,7 +60,7 @@ export function hashDigits(sums: Int32Array): string {
   return [...sums].map((sum) => (sum >>> 0).toString(16).padStart(8, "0")).join("");
 }
 
-/** Puts the hash of the entry into `entryHash`. */
+/** Computes the hash of the entry into `entryHash`. */
 function hashEntry(entry: HashedEntry): void {
   const { key, value } = entry;
   const bytesMax = headerBytes + key.length * 3 + value.length * 3 + 16;

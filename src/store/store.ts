@@ -6,18 +6,18 @@ import type { KeyRange } from "./key-range.ts";
 import { Snapshot, type SnapshotBounds, unbounded } from "./snapshot.ts";
 import { StateHash } from "./state-hash.ts";
 
-/** What one event did to one key. */
+/** The effect of one event on one key. */
 export interface Change {
   readonly key: string;
-  /** undefined: deleted. */
+  /** undefined: the key was deleted. */
   readonly entry: Entry | undefined;
-  /** undefined: there was none. */
+  /** undefined: there was no entry. */
   readonly previous: Entry | undefined;
-  /** Deleted because its time to live had passed. */
+  /** The key was deleted because its time to live had passed. */
   readonly expired: boolean;
-  /** Only the expire time changed, which makes no new version, and which watchers are not told. */
+  /** Only the expire time changed. That makes no new version, and watchers do not receive it. */
   readonly touched: boolean;
-  /** Sequence of the transaction. */
+  /** Sequence of the transaction that made the change. */
   readonly revision: number;
 }
 
@@ -30,33 +30,41 @@ export interface State {
    * turn; elsewhere it must be consumed at once, and ends early, unnoticed, when the store is changed meanwhile.
    */
   scan(range: KeyRange, reverse: boolean): Generator<Entry | undefined, void>;
-  /** How many keys are in the range. */
+  /** The number of keys in the range. */
   count(range: KeyRange): number | Promise<number>;
 }
 
-/** The store for everything but the committer. Its revision is the sequence of the last applied transaction. */
+/** The store as all code but the committer sees it. Its revision is the sequence of the last applied transaction. */
 export interface ReadonlyStore extends State {
   /** Time of the last applied transaction. */
   readonly time: number;
   /** Number of entries. */
   readonly size: number;
-  /** What they occupy: their `bytes` together. */
+  /** The memory that the entries take: the sum of their `bytes`. */
   readonly bytes: number;
-  /** The `StateHash` of all entries, in hexadecimal: stores at the same revision have the same if they hold the same. */
+  /**
+   * The `StateHash` of all entries, in hexadecimal. Two stores at the same revision have the same hash if they hold
+   * the same entries.
+   */
   readonly hash: string;
-  /** Entries whose time to live has passed at `now` (milliseconds since 1970), the oldest first, `limit` at the most. */
+  /**
+   * At most `limit` entries that have expired at `now` (milliseconds since 1970), those with the oldest expire time
+   * first.
+   */
   expired(now: number, limit: number): readonly Entry[];
-  /** The state as it is now, for as long as it is not released. */
+  /** A snapshot of the current state, valid until it is released. */
   snapshot(options?: Partial<SnapshotBounds>): Snapshot;
 }
 
 /**
- * How many entries a store may hold. V8 refuses to give a map more than 2^24 places, and deleted ones are only used
- * again once they are half of all.
+ * The largest number of entries in a store. A V8 map has at most 2^24 slots, and reuses those of deleted entries only
+ * when they are half of all.
  */
 export const entriesMax = 2 ** 23;
 
-/** All entries in memory: a map for look-ups, an ordered index of the keys for scans. Only the committer changes it. */
+/**
+ * All entries in memory: a map for lookups and an ordered index of the keys for scans. Only the committer changes it.
+ */
 export class Store implements ReadonlyStore {
   readonly #entries = new Map<string, Entry>();
   readonly #index = new KeyIndex();
@@ -127,23 +135,27 @@ export class Store implements ReadonlyStore {
   }
 
   /**
-   * Applies a durable transaction, which must be later than all before it. Returns what its events changed.
-   * `entries`, if given, are those that its events make, so that they need not be built and measured again: one for each
-   * event, undefined for a delete. A touch of a key without entry does nothing: compaction may leave one.
+   * Applies a durable transaction, which must be later than all before it. Returns the changes that its events made.
+   *
+   * `entries`, if given, are the entries that the events create, so that they need not be built and measured again:
+   * one for each event, undefined for a delete. A touch of a missing key does nothing: compaction may leave such a
+   * touch in the log.
    */
   apply(
     transaction: Omit<Transaction, "request">,
     entries?: readonly (Entry | undefined)[],
   ): readonly Change[] {
     if (transaction.sequence <= this.#revision) {
-      throw new Error(`transaction ${transaction.sequence} applied to a store at ${this.#revision}`);
+      throw new Error(
+        `transaction ${transaction.sequence} cannot be applied to a store at revision ${this.#revision}`,
+      );
     }
     const changes: Change[] = [];
     const { events } = transaction;
     for (let index = 0; index < events.length; index++) {
       const event = events[index] as TransactionEvent;
       const previous = this.#entries.get(event.key);
-      // A key that is in memory already, so that the history does not keep another one.
+      // Reuses a key string that is in memory already, so that the history does not keep a second one.
       const key = previous === undefined ? event.key : previous.key;
       const touched = event.type === "touch";
       if (touched && previous === undefined) continue;
@@ -157,7 +169,9 @@ export class Store implements ReadonlyStore {
     return changes;
   }
 
-  /** Transactions up to `revision` were applied as far as compaction has left anything of them. */
+  /**
+   * Sets the revision after a replay. Compaction may have removed the last transactions up to `revision` entirely.
+   */
   advance(revision: number): void {
     this.#revision = Math.max(this.#revision, revision);
   }

@@ -20,8 +20,8 @@ const exitCodes = { good: 0, failed: 1, usage: 2, damaged: 9 } as const;
 type Print = (line: string) => void;
 
 /**
- * `duetkv log verify`, `duetkv log repair` and `duetkv log cat`. Resolves with the exit code: 0 the log is good, or is
- * now; 1 it could not be read; 2 the command was not understood; 9 it is damaged. `printError` gets what is not a result.
+ * Runs `duetkv log verify`, `repair` or `cat`. Resolves with the exit code: 0, the log is good or was repaired; 1, it
+ * is damaged or cannot be read; 2, the command line is wrong. `printError` receives everything that is not a result.
  */
 export async function runLogCommand(
   args: string[],
@@ -39,7 +39,7 @@ export async function runLogCommand(
       ? runOnFiles(verb, place, apply, print)
       : runOnPostgres(verb, place, print));
   } catch (error) {
-    // Anything else is not expected, and the caller shows where it came from.
+    // Other errors are unexpected; the caller shows their stack.
     if (!(error instanceof DuetError) && !(error instanceof Error && "code" in error)) throw error;
     printError(`duetkv log: ${error.message}`);
     const damaged = error instanceof DuetError && error.reason === "LOG_CORRUPT";
@@ -71,13 +71,13 @@ async function runOnFiles(verb: Verb, directory: string, apply: boolean, print: 
   }
 }
 
-/** Throws the damage, if there is any. */
+/** Throws the error of the damage, if there is damage. */
 async function runOnPostgres(
   verb: Verb,
   options: PostgresTransactionLoggerOptions,
   print: Print,
 ): Promise<number> {
-  // Loading the driver takes longer than what is done with files.
+  // Loaded only here: loading the driver takes longer than a check of files.
   const { inspectPostgresLog } = await import("./postgres/inspect.ts");
   const report = await inspectPostgresLog(options, (transactions) => {
     if (verb === "cat") for (const transaction of transactions) print(toLine(transaction));
@@ -93,7 +93,7 @@ async function runOnPostgres(
   return exitCodes.good;
 }
 
-/** A text says what is wrong with the arguments. */
+/** Returns a text when the arguments are wrong. */
 function parseCommand(args: string[]): Command | string {
   let parsed: ReturnType<typeof parse>;
   try {
@@ -104,7 +104,7 @@ function parseCommand(args: string[]): Command | string {
   const { values, positionals } = parsed;
   const verb = verbs.find((each) => each === positionals[0]);
   if (verb === undefined || positionals.length > 1) return "expected one of verify, repair and cat";
-  if (verb !== "repair" && values.apply) return "--apply goes with repair";
+  if (verb !== "repair" && values.apply) return "--apply is an option of repair only";
   const location = values.log ?? (process.env["DUETKV_LOG"] || "file:./data");
   const directory = /^file:(.+)$/s.exec(location)?.[1];
   if (directory !== undefined) return { verb, place: directory, apply: values.apply ?? false };
@@ -125,7 +125,7 @@ function parse(args: string[]) {
   });
 }
 
-/** A mistyped path, or a volume that is not mounted, must not look like a good log, nor become one. */
+/** A mistyped path, or a volume that is not mounted, must not count as a good log, and must not create one. */
 async function assertLog(directory: string): Promise<void> {
   const names = await nodeFileSystem.list(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
@@ -142,7 +142,11 @@ async function verify(directory: string, print: Print): Promise<number> {
   );
   for (const { kind, file, offset, what } of report.findings) print(`${kind}: ${file} at ${offset}: ${what}`);
   if (!report.findings.some(({ kind }) => kind === "corrupt")) {
-    print(report.findings.length === 0 ? "The log is good." : "The log is good; the next start tidies up.");
+    print(
+      report.findings.length === 0
+        ? "The log is good."
+        : "The log is good; the next start removes these traces of a crash.",
+    );
     return exitCodes.good;
   }
   print(`The log is damaged. To see what a repair would do: duetkv log repair --log file:${directory}`);
@@ -158,7 +162,7 @@ async function repair(directory: string, apply: boolean, print: Print): Promise<
   for (const action of report.actions) print(apply ? `done: ${action}` : `would ${action}`);
   print(
     `${apply ? "Kept" : "Would keep"} everything up to sequence ${report.lastSequence}; ` +
-      `${report.lostTransactions} later transactions that can be recognised ${apply ? "are" : "would be"} lost.`,
+      `${report.lostTransactions} recognisable later transactions ${apply ? "are" : "would be"} lost.`,
   );
   if (apply) return exitCodes.good;
   print(`Nothing was changed. To do it: duetkv log repair --log file:${directory} --apply`);

@@ -1,6 +1,6 @@
 import { type Logger, silentLogger } from "../logging.ts";
 
-/** Where a log reports what it does on its own. */
+/** Receives the events that a log reports on its own. */
 export type LogSink = Pick<Logger, "info" | "warn" | "error">;
 
 export const silentSink: LogSink = silentLogger;

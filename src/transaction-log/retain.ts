@@ -2,9 +2,9 @@ import { requestTime } from "./codec/request-record.ts";
 import type { Retention, Transaction, TransactionEvent } from "./transaction-logger.ts";
 
 /**
- * What compaction keeps of a transaction at or before the horizon: its live puts, in order, with the expire time that
- * later touches gave them, and its request record if that is young enough. Undefined when nothing is left. Deletes and
- * touches go, because everything that they changed goes too, or has been changed.
+ * The part of a transaction at or before the horizon that compaction keeps: its live puts, in order, with the expire
+ * time of later touches, and its request record if that is young enough. undefined when nothing is left. Deletes and
+ * touches are dropped: the entries that they changed are dropped or have been changed again.
  */
 export function retain(transaction: Transaction, retention: Retention): Transaction | undefined {
   const { sequence, time } = transaction;

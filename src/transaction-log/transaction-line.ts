@@ -1,7 +1,7 @@
 import { decodeRequestRecord } from "./codec/request-record.ts";
 import type { RequestRecord, Transaction, TransactionEvent } from "./transaction-logger.ts";
 
-/** A transaction as one line of JSON, for people and scripts. */
+/** Formats a transaction as one line of JSON. */
 export function toLine({ sequence, time, events, request }: Transaction): string {
   return JSON.stringify({
     sequence,
@@ -35,7 +35,7 @@ function expiryToJson(expireTime: number): object {
   return expireTime === 0 ? {} : { expireTime: toTimestamp(expireTime) };
 }
 
-/** RFC 3339; a number of milliseconds where the calendar of JavaScript ends. */
+/** Formats a time as RFC 3339, or as a number of milliseconds beyond the range of JavaScript dates. */
 function toTimestamp(milliseconds: number): string | number {
   return milliseconds > 8.64e15 ? milliseconds : new Date(milliseconds).toISOString();
 }

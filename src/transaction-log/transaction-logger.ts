@@ -1,29 +1,29 @@
 /**
- * The log that makes the store last, in the words of its only caller, the committer.
+ * The interface of a transaction log, which makes the store durable. Its only caller is the committer.
  *
  * - event: one put, delete or touch of one key
- * - transaction: events that happen together, all or nothing
- * - request record: what a repeated request with the same request id returns
+ * - transaction: events that are applied together, all or none
+ * - request record: the result of a request with a request id, for repeats of the request
  * - sequence: the number of a transaction in the log, 1, 2, 3 … without gaps. The revision of an entry is the
  *   sequence of the transaction that last wrote it.
- * - horizon: compaction may have dropped events at or before this sequence that later ones had superseded at the horizon.
- *   Replaying the log gives the exact state at every sequence from the horizon on, and every transaction after it is as
- *   it was appended. 0 when nothing was ever dropped.
- * - torn: an unacknowledged, half-written end
- * - corrupt: damage before a good end
+ * - horizon: compaction may have dropped events at or before this sequence that later events, up to the horizon,
+ *   replaced. A replay gives the exact state at the horizon and at every later sequence, and every transaction after the
+ *   horizon is complete. 0 if nothing was ever dropped.
+ * - torn: an incomplete end of the log that was never acknowledged
+ * - corrupt: damage before the end of the log
  */
 
-/** Text or bytes, kept as it came. */
+/** Text or bytes, as the client sent it. */
 export type Value = string | Uint8Array;
 
-/** A put carries all that is known of the entry, so that it can stand alone once older events are compacted away. */
+/** A put contains the whole entry, so that older events can be compacted away. */
 export interface PutEvent {
   readonly type: "put";
   readonly key: string;
   readonly value: Value;
-  /** Sequence of the transaction that made the key. */
+  /** The sequence of the transaction that created the key. */
   readonly createRevision: number;
-  /** Writes since then, from 1. */
+  /** The number of writes since then, from 1. */
   readonly version: number;
   /** Milliseconds since 1970 UTC; 0: never. */
   readonly expireTime: number;
@@ -32,11 +32,11 @@ export interface PutEvent {
 interface DeleteEvent {
   readonly type: "delete";
   readonly key: string;
-  /** Deleted because its time to live had passed. */
+  /** The key was deleted because its time to live had passed. */
   readonly expired: boolean;
 }
 
-/** Changes only the expire time of an entry; its value, revision, version and update time stay. */
+/** Changes only the expire time of an entry, not its value, revision, version or update time. */
 interface TouchEvent {
   readonly type: "touch";
   readonly key: string;
@@ -65,43 +65,40 @@ export interface RequestResult {
   readonly deleted: boolean;
 }
 
-/**
- * What a repeat with the same request id returns, at the revision of the transaction: encoded as
- * codec/request-record.ts says, because it is kept by the thousand and seldom read.
- */
+/** The result that a repeat of the request returns, at the revision of the transaction. */
 export type RequestRecord = Uint8Array;
 
-/** No key is in it twice. */
+/** A transaction has at most one event for each key. */
 export interface Transaction {
   readonly sequence: number;
-  /** When it was committed, milliseconds since 1970 UTC. Never less than that of the transaction before. */
+  /** The time of the commit, in milliseconds since 1970 UTC. Never before that of the previous transaction. */
   readonly time: number;
-  /** Empty only where there is a request record. */
+  /** Empty only if there is a request record. */
   readonly events: readonly TransactionEvent[];
   /** Undefined when the request had no request id. */
   readonly request: RequestRecord | undefined;
 }
 
-/** The part of an entry that compaction needs to know. */
+/** The part of an entry that compaction needs. */
 export interface LiveEntry {
   readonly revision: number;
   /** Milliseconds since 1970 UTC; 0: never. */
   readonly expireTime: number;
 }
 
-/** What a compaction keeps. */
+/** Decides what a compaction keeps. */
 export interface Retention {
-  /** Any sequence up to the newest durable one. */
+  /** The new horizon: any sequence up to the newest durable one. */
   readonly horizon: number;
-  /** The entry of `key` as it was at the horizon; undefined when there was none. */
+  /** The entry of `key` at the horizon; undefined when there was none. */
   live(key: string): LiveEntry | undefined;
   /** Milliseconds since 1970 UTC. Request records at or before the horizon whose id has an earlier time are dropped. */
   readonly requestsSince: number;
 }
 
 /**
- * The outcome of an append. A conflict means that the log did not end at the basis: another writer came first, and
- * nothing of the batch was or will be written. `latest` is the sequence at which the log ends, where the log knows it.
+ * The outcome of an append. A conflict means that the log did not end at the basis: another writer appended first,
+ * and no part of the batch was or will be written. `latest` is the sequence at which the log ends, if known.
  */
 export type AppendOutcome =
   | { readonly appended: true }
@@ -109,100 +106,109 @@ export type AppendOutcome =
 
 /** A clock that all owners of a log share. */
 export interface LogClock {
-  /** Milliseconds since 1970 UTC. It may go back a little, where its estimate is corrected. */
+  /** Milliseconds since 1970 UTC. It may go back a little when its estimate is corrected. */
   now(): number;
-  /** False while this machine's own clock is too far off: then this owner leaves it to others to expire entries. */
+  /** False while the clock of this machine is too far off. This owner then does not expire entries. */
   readonly agrees: boolean;
 }
 
-/** A process that has a shared log open, as its last heartbeat describes it. */
+/** A process that has a shared log open, according to its last heartbeat. */
 export interface LogOwner {
-  /** Made when it opened the log. */
+  /** Created when the process opened the log. */
   readonly id: string;
   /** Whether it is this process. */
   readonly self: boolean;
   readonly applied: number;
-  /** Of the state at `applied`; undefined while it has not replayed the log, and of releases before 0.2. */
+  /** The hash of the state at `applied`; undefined during the replay, and for releases before 0.2. */
   readonly hash: string | undefined;
-  /** When it was heard of, by the clock of the log, in milliseconds since 1970 UTC. */
+  /** The time of the heartbeat by the clock of the log, in milliseconds since 1970 UTC. */
   readonly seenTime: number;
 }
 
 export interface TransactionLogger {
-  /** Made with the log, at least 16 hexadecimal digits. A log with another id is another history. */
+  /** The id of the log, at least 16 hexadecimal digits. Another id means another history. */
   readonly id: string;
 
-  /** See the glossary above. Grows with `compact`. */
+  /** See the glossary above. `compact` increases it. */
   readonly horizon: number;
 
-  /** Whether others append to it as well: `follow` then yields what they append, and a read needs `latestSequence`. */
+  /**
+   * Whether other processes append to the log as well. Then `follow` yields their transactions, and a read needs
+   * `latestSequence`.
+   */
   readonly shared: boolean;
 
-  /** What transactions are dated by, where several owners share the log; otherwise the owner's own clock is. */
+  /**
+   * The clock for the times of transactions, if several owners share the log. Otherwise they use the owner's clock.
+   */
   readonly clock?: LogClock;
 
-  /** Why the log takes no writes at the moment; undefined when it does. It heals by itself where that is possible. */
+  /** Why the log accepts no writes; undefined when it does. The log recovers by itself if that is possible. */
   readonly fault: Error | undefined;
 
   /**
-   * True while the disk has no room for anything but deletes; `fault` then says so, and `append` rejects transactions
-   * with other events with LOG_UNAVAILABLE.
+   * True while the disk has room for deletes only. `fault` then describes it, and `append` rejects other transactions
+   * with LOG_UNAVAILABLE.
    */
   readonly deletesOnly?: boolean;
 
-  /** The disk has little room left: `compact` should not wait until it is due. */
+  /** True when the disk has little room left: `compact` should be called even if it is not due. */
   readonly compactionWanted?: boolean;
 
   /**
-   * Every durable transaction after `after`, oldest first, in batches. Those after the horizon are whole and without
-   * gaps. Those at or before it hold at least the puts and request records that the last compaction had to keep; with
-   * nothing left they are left out. Of what it dropped, something may be left: a touch or a delete of a key that is
-   * not there means nothing. `after` is 0 or at least the horizon. Throws LOG_CORRUPT, LOG_VERSION or
-   * DATABASE_WENT_BACK_IN_TIME rather than skip anything.
+   * Yields every durable transaction after `after`, oldest first, in batches. Transactions after the horizon are
+   * complete and without gaps. Transactions at or before it have at least the puts and request records that the last
+   * compaction had to keep; a transaction without any is omitted. Some dropped events may still appear: a touch or
+   * delete of a missing key has no effect. `after` is 0 or at least the horizon. Throws LOG_CORRUPT, LOG_VERSION or
+   * DATABASE_WENT_BACK_IN_TIME; it never skips a transaction.
    */
   readTransactions(after: number): AsyncIterable<readonly Transaction[]>;
 
   /**
-   * Appends `transactions`, which are numbered from `basis + 1` without gaps, right after `basis`. Resolves when all of
-   * them are durable, or with a conflict when the log does not end at `basis`. Called again only after the last call has
-   * settled. Rejects with
-   * - LOG_UNAVAILABLE when nothing was written and nothing of it will ever be read;
-   * - DATABASE_WENT_BACK_IN_TIME when in addition no later append will be: what this owner has read is not the log's
-   *   past any more;
-   * - OUTCOME_UNKNOWN when a later start may or may not find the batch, whole or not at all.
+   * Appends `transactions`, which are numbered from `basis + 1` without gaps, directly after `basis`. Resolves when all
+   * are durable, or with a conflict when the log does not end at `basis`. Must not be called while an earlier call is
+   * pending. Rejects with
+   * - LOG_UNAVAILABLE when nothing was written, and no part of the batch will ever be read;
+   * - DATABASE_WENT_BACK_IN_TIME when, in addition, later appends will fail, too: the log has lost transactions that
+   *   this owner has read;
+   * - OUTCOME_UNKNOWN when the batch may or may not be in the log, as a whole.
    */
   append(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome>;
 
   /**
-   * What other writers append after `after`, as it becomes durable, oldest first, each once. Ends only when `signal`
-   * aborts. Throws LOG_CORRUPT when it cannot go on without leaving something out: the owner must start anew; LOG_VERSION
-   * when a later release has appended; and DATABASE_WENT_BACK_IN_TIME. A logger with one writer yields nothing.
+   * Yields the transactions of other writers after `after`, as they become durable, oldest first, each once. Ends
+   * only when `signal` is aborted. Throws LOG_CORRUPT when it cannot continue without a gap: the owner must replay
+   * the log; LOG_VERSION when a later release has appended; and DATABASE_WENT_BACK_IN_TIME. A logger with one writer
+   * yields nothing.
    */
   follow(after: number, signal: AbortSignal): AsyncIterable<readonly Transaction[]>;
 
-  /** The newest durable sequence, as of some moment after the call: the read barrier. */
+  /** The newest durable sequence at some moment after the call: the read barrier. */
   latestSequence(): Promise<number>;
 
   /**
-   * The owner has applied everything up to `sequence`. Compaction, by whichever owner, keeps what owners need that have
-   * not come as far. `hash` returns the hash of the owner's state. It is called later, for the state at that time.
+   * Reports that the owner has applied everything up to `sequence`. A compaction by any owner keeps what slower
+   * owners need. `hash` returns the hash of the owner's current state whenever it is called.
    */
   applied(sequence: number, hash?: () => string): void;
 
-  /** Those that have the log open and are alive, this one among them. Only where several can. */
+  /** The processes that have the log open and are alive, including this one. Only if several can open it. */
   readonly owners?: readonly LogOwner[];
 
-  /** Set by the owner, called when `owners` has changed. */
+  /** Set by the owner; called when `owners` has changed. */
   onOwners?: () => void;
 
   /**
-   * Moves the horizon to `retention.horizon`, unless it is there already, and drops what at or before it is no longer
-   * needed: events except for the live puts, which get the expire time of the live entry, and old request records. Every
-   * transaction after the horizon stays as it is. Appends go on meanwhile. A second call while one is running joins it.
-   * Rejects when it could not finish; the log is then as good as before.
+   * Moves the horizon forward to `retention.horizon` and drops events and request records at or before it that are
+   * not needed: all events except live puts, which get the expire time of the live entry, and old request records.
+   * Transactions after the horizon stay unchanged. Appends continue meanwhile. A call while another one is running
+   * joins it. When it rejects, the log is as good as before.
    */
   compact(retention: Retention): Promise<void>;
 
-  /** Waits for a running append, stops a compaction, and leaves nothing behind. Later appends are LOG_UNAVAILABLE. */
+  /**
+   * Waits for a running append, stops a compaction, and releases everything. Later appends reject with
+   * LOG_UNAVAILABLE.
+   */
   close(): Promise<void>;
 }

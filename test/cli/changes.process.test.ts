@@ -62,7 +62,7 @@ test("a commit changes all or nothing, and prints a line for each mutation", asy
 test.each([
   ["", "Unexpected end of JSON input"],
   ["[]", "it must be an object"],
-  ['{"mutation":[]}', 'it has no field "mutation"'],
+  ['{"mutation":[]}', 'unknown field "mutation"'],
   ['{"mutations":[{"put":{"value":"x"}}]}', "each mutation must be a put or a delete with a key"],
   ['{"checks":[{"key":"a"}]}', "each check must have a precondition"],
   ['{"checks":[{"key":"a","precondition":{"revision":"x"}}]}', "a precondition must be"],
@@ -76,11 +76,11 @@ test("a prefix is deleted only when that is confirmed, and counted before", asyn
   expect(await printed("del", "--prefix", "p/", "--dry-run")).toBe("would delete 2\n");
   expect(await duetkv(["del", "--prefix", "p/"])).toMatchObject({
     code: 2,
-    stderr: "duetkv: there is nobody to ask\nConfirm with --yes, or count with --dry-run.\n",
+    stderr: "duetkv: there is no terminal to ask on\nConfirm with --yes, or count with --dry-run.\n",
   });
   expect(await duetkv(["del", "--prefix", "", "--yes"])).toMatchObject({
     code: 2,
-    stderr: "duetkv: an empty prefix means every key\nSay so with --all.\n",
+    stderr: "duetkv: an empty prefix means every key\nConfirm that with --all.\n",
   });
   expect(await printed("ls", "p/", "--count")).toBe("2\n");
   expect(JSON.parse(await printed("del", "--prefix", "p/", "--yes", "--json"))).toEqual({
@@ -118,11 +118,11 @@ test("edit writes what the editor leaves, if it is something else", async () => 
   expect(await readFile(file, "utf8")).toBe("x\n");
   expect(await edit("exit 3")).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining("the editor ended with 3"),
+    stderr: expect.stringContaining("the editor exited with 3"),
   });
 });
 
-test("edit does not overwrite what somebody else has written meanwhile", async () => {
+test("edit does not overwrite a concurrent change", async () => {
   await printed("put", "shared", "base", "--quiet");
   const url = `http://${server.address}/v1/key/shared`;
   const editor = await createEditor(`curl -s -X PUT -d theirs ${url}; echo mine > "$1"`);

@@ -118,7 +118,7 @@ const table: readonly [name: string, args: string[], code: number, stderr: strin
     "a revision of no key",
     ["del", "x/none", "--if-revision", "7"],
     4,
-    "duetkv: there is no such key; the revision was to be 7 (REVISION_MISMATCH)",
+    "duetkv: there is no such key; expected revision 7 (REVISION_MISMATCH)",
   ],
   [
     "a key that exists",
@@ -139,7 +139,7 @@ const table: readonly [name: string, args: string[], code: number, stderr: strin
     "one revision for many keys",
     ["del", "x/a", "x/b", "--if-revision", "1"],
     2,
-    "duetkv: --if-revision goes with one key",
+    "duetkv: --if-revision needs exactly one key",
   ],
   ["a short time to live", ["put", "x/a", "y", "--ttl", "1ms"], 2, ""],
   ["an empty key", ["get", ""], 2, "duetkv: the key is empty"],

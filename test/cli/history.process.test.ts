@@ -56,7 +56,7 @@ test("diff shows what changed between two revisions, with exit code 9", async ()
     text: "--- a at revision 1\n+++ a at revision 2\n@@ -1,2 +1,2 @@\n one\n-two\n+three\n",
   });
   expect(await diff("2", "2")).toEqual({ code: 0, text: "" });
-  expect((await diff("3")).text).toContain("--- a at revision 3, where there is none\n+++ a now\n");
+  expect((await diff("3")).text).toContain("--- a at revision 3 (no such key)\n+++ a now\n");
   expect(await diff("x")).toMatchObject({ code: 2 });
   const json = await diff("1", "2", "--json");
   expect(JSON.parse(json.text)).toMatchObject({

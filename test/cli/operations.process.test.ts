@@ -29,7 +29,7 @@ test("status shows the server, for people and for programs", async () => {
 });
 
 test("whoami shows an anonymous caller where there is no policy", async () => {
-  expect(await printed(["whoami"])).toBe("anonymous\nno policy is in force: everything is allowed\n");
+  expect(await printed(["whoami"])).toBe("anonymous\nno policy: everything is allowed\n");
   expect(JSON.parse(await printed(["whoami", "--json"]))).toMatchObject({ via: "anonymous", grants: [] });
 });
 
@@ -48,7 +48,7 @@ test("contexts are saved, chosen and listed", async () => {
   const here = ["--server", server.address];
   expect(await context("add", "here", ...here)).toMatchObject({
     code: 0,
-    stderr: "saved here, which is used now\n",
+    stderr: "saved here; it is the current context\n",
   });
   expect(await context("add", "there", "--server", "127.0.0.1:1", "--timeout", "100ms")).toMatchObject({
     code: 0,

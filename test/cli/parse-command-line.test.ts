@@ -77,7 +77,7 @@ test.each([
   ["get", "get got too few arguments"],
   ["get a b", "get got too many arguments"],
   ["get a --locl", "unknown flag --locl; did you mean --local?"],
-  ["put a -5", "unknown flag -5. An argument that begins with - goes after --"],
+  ["put a -5", "unknown flag -5. Put an argument that begins with - after --"],
   ["get a --min-revision x", '--min-revision must be a revision, a whole number, not "x"'],
   ["get a --min-revision=-1", '--min-revision must be a revision, a whole number, not "-1"'],
   [

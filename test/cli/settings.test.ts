@@ -86,7 +86,7 @@ test.each([
   const path = contextFilePath({ XDG_CONFIG_HOME: await temporaryDirectory() });
   mkdirSync(dirname(path));
   writeFileSync(path, text);
-  expect(() => readContextFile(path)).toThrow("is not a file of contexts");
+  expect(() => readContextFile(path)).toThrow("is not a valid context file");
 });
 
 test("refuses a context that is not there, and half a certificate", async () => {

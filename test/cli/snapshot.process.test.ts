@@ -55,7 +55,7 @@ test("a backup that is cut is refused with 9, and one of another state is notice
   expect((await duetkv("snapshot", "save", file)).code).toBe(0);
   await duetkv("put", "c", "x");
   const behind = await duetkv("snapshot", "verify", file, "--server", server.address);
-  expect(behind).toMatchObject({ code: 0, stderr: expect.stringContaining("the hashes are not compared") });
+  expect(behind).toMatchObject({ code: 0, stderr: expect.stringContaining("the hashes were not compared") });
   const other = await startServerProcess(["--log", "memory:"]);
   onTestFinished(async () => void (await other.stop()));
   for (const key of ["x", "y", "z"]) await runCli(["put", key, "z"], { address: other.address });

@@ -40,7 +40,7 @@ test.skipIf(!hasPrograms("script"))(
     await runCli(["put", "bytes", "-"], { address: server.address, input: Buffer.from([0xff, 1]) });
     await runCli(["put", "escape", "\u001b[2Jgone"], { address: server.address });
     expect(await onTerminal("duetkv get text")).toEqual({ shown: "hello\n", code: 0 });
-    const refusal = "bytes that a terminal cannot show\nWrite it to a file: duetkv get KEY > FILE.";
+    const refusal = "bytes) and is not printed to a terminal\nWrite it to a file: duetkv get KEY > FILE.";
     expect(await onTerminal("duetkv get bytes")).toEqual({
       shown: expect.stringContaining(refusal),
       code: 2,
@@ -77,7 +77,7 @@ test.skipIf(!hasPrograms("script"))("a put on a terminal without a value says ho
 test.skipIf(!hasPrograms("script"))("a person who waits for a server is told for which", async () => {
   const { shown, code } = await onTerminal("duetkv get text --server 127.0.0.1:1 --timeout 300ms");
   expect(shown).toMatch(
-    /^cannot reach http:\/\/127\.0\.0\.1:1: .*; trying again for 0\.3 s\nduetkv: cannot reach/,
+    /^cannot reach http:\/\/127\.0\.0\.1:1: .*; retrying for 0\.3 s\nduetkv: cannot reach/,
   );
   expect(code).toBe(6);
 });

@@ -77,7 +77,7 @@ test("a watch prints a line for each change, and runs a command for one after th
   const commands = startWatch(server.address, ["a", "--from", "0", "--", "sh", "-c", script]);
   await until(() => commands.lines.length === 3);
   expect(commands.lines).toEqual(["PUT a 1 hello", "DELETE a 2", "PUT a 3 again"]);
-  await until(() => commands.stderr.includes("the command ended with 3 at revision 3"));
+  await until(() => commands.stderr.includes("the command exited with 3 at revision 3"));
 
   const existing = startWatch(server.address, ["--prefix", "a", "--existing"]);
   await until(() => existing.lines.length === 1);

@@ -216,11 +216,11 @@ test("a certificate and its key go together, and a client CA needs both", () => 
   });
   // One may come from a flag and the other from the environment.
   expect(mistakesOf({ "tls-cert": "cert.pem" }, { DUETKV_TLS_KEY: "key.pem" })).toEqual([]);
-  expect(mistakesOf({ "tls-cert": "cert.pem" })).toEqual([expect.stringContaining("--tls-key must be")]);
-  expect(mistakesOf({ "tls-key": "key.pem" })).toEqual([expect.stringContaining("--tls-cert must be")]);
+  expect(mistakesOf({ "tls-cert": "cert.pem" })).toEqual([expect.stringContaining("--tls-key is missing")]);
+  expect(mistakesOf({ "tls-key": "key.pem" })).toEqual([expect.stringContaining("--tls-cert is missing")]);
   expect(mistakesOf({ "tls-client-ca": "ca.pem" })).toEqual([
-    expect.stringContaining("--tls-cert must be"),
-    expect.stringContaining("--tls-key must be"),
+    expect.stringContaining("--tls-cert is missing"),
+    expect.stringContaining("--tls-key is missing"),
   ]);
 });
 

@@ -39,7 +39,7 @@ test("a store that does not fit is refused, with the number to set", () => {
   const name = "DUETKV_STORE_BYTES_MAX";
   const [mistake = ""] = mistakesOf({}, { [name]: String(gibibyte) }, small);
   expect(mistake).toMatch(
-    /^DUETKV_STORE_BYTES_MAX must be at most \d+: V8 has 281 MiB for its old space and the process 512 MiB in all/,
+    /^DUETKV_STORE_BYTES_MAX must be at most \d+: V8's old space has 281 MiB, the whole process 512 MiB/,
   );
   const [number = ""] = /\d+/.exec(mistake) ?? [];
   expect(mistakesOf({}, { [name]: number }, small)).toEqual([]);
@@ -49,7 +49,9 @@ test("a store that does not fit is refused, with the number to set", () => {
 });
 
 test("memory that leaves nothing for a store is refused", () => {
-  const tooSmall = [expect.stringMatching(/^the memory is too small for these limits: V8 has 281 MiB/)];
+  const tooSmall = [
+    expect.stringMatching(/^the memory is too small for these limits: V8's old space has 281 MiB/),
+  ];
   expect(mistakesOf({ "queue-bytes-max": String(gibibyte) }, {}, small)).toEqual(tooSmall);
   expect(mistakesOf({}, {}, { ...small, processBytes: 1024 ** 2 })).toEqual(tooSmall);
   expect(mistakesOf({}, {}, { ...small, oldSpaceBytes: 1024 ** 2 })).toHaveLength(1);

@@ -150,7 +150,7 @@ test.runIf(process.getuid?.() === 0)(
     await mkdir(directory, { mode: 0o555 });
     const { code, errors } = await runToEnd([...anywhere, "--log", `file:${directory}`], { uid: 65_534 });
     expect(errors).toContain(directory);
-    expect(errors).toContain("lacks the permission");
+    expect(errors).toContain("as a user with this permission");
     expect(errors).not.toContain("    at ");
     expect(code).toBe(1);
   },

@@ -156,7 +156,7 @@ test("refuses a transaction that is not later than the last", () => {
   const store = new Store();
   applyNext(store, put("key"));
   expect(() => store.apply({ sequence: 1, time: 2, events: [put("key")] })).toThrow(
-    "applied to a store at 1",
+    "cannot be applied to a store at revision 1",
   );
 });
 

@@ -1,17 +1,17 @@
-/** Whether the call may have changed something in spite of its failure. */
+/** Whether a failed call may have changed something. */
 type CallOutcome = "nothing" | "unknown";
 
 export interface CallErrorDetails {
-  /** The code of Connect: not_found. */
+  /** The error code in the spelling of Connect: not_found. */
   readonly code: string;
-  /** The reason of docs/api.md; empty when the failure did not come from the service. */
+  /** The reason as in docs/api.md; empty when the error did not come from the service. */
   readonly reason: string;
   readonly message: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly outcome: CallOutcome;
 }
 
-/** A call that failed, by the server or on the way. */
+/** A call that failed in the server or on the network. */
 export class CallError extends Error {
   readonly details: CallErrorDetails;
 
@@ -22,7 +22,7 @@ export class CallError extends Error {
   }
 }
 
-/** Reasons that say that nothing happened, and that another try may do better. */
+/** Reasons after which nothing has happened and another try may succeed. */
 const transientReasons = new Set([
   "OVERLOADED",
   "LOG_UNAVAILABLE",
@@ -32,23 +32,25 @@ const transientReasons = new Set([
   "DATABASE_WENT_BACK_IN_TIME",
 ]);
 
-/** Whether another try may do better. One of a write is safe only if the outcome is "nothing" too. */
+/** Whether another try may succeed. A write may be repeated only if its outcome is "nothing", too. */
 export function isTransient({ details: { code, reason } }: CallError): boolean {
   return transientReasons.has(reason) || code === "unavailable";
 }
 
-/** Reads an error in Connect's JSON; what a proxy answers has another form, and counts by its status. */
+/**
+ * Decodes an error in Connect's JSON. A response in another form, such as that of a proxy, is judged by its status.
+ */
 export function readCallError(status: number, text: string): CallError {
   const error = parseObject(text);
   if (error === undefined || typeof error["code"] !== "string") {
     const code = codeOfStatus[status] ?? "unknown";
-    const message = `the server answered with HTTP status ${status}`;
+    const message = `the server responded with HTTP status ${status}`;
     return new CallError({ code, reason: "", message, metadata: {}, outcome: outcomeOf(code, "") });
   }
   return toCallError(error);
 }
 
-/** From Connect's JSON, as it is in the end of a stream too. */
+/** Converts an error from Connect's JSON. The end of a stream has the same form. */
 export function toCallError(error: Readonly<Record<string, unknown>>): CallError {
   const code = String(error["code"]);
   const details = Array.isArray(error["details"]) ? error["details"] : [];
@@ -64,7 +66,7 @@ export function toCallError(error: Readonly<Record<string, unknown>>): CallError
   });
 }
 
-/** As Connect has it. */
+/** The mapping of the Connect protocol. */
 const codeOfStatus: Readonly<Record<number, string>> = {
   400: "internal",
   401: "unauthenticated",

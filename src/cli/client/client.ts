@@ -13,8 +13,8 @@ const responseBytesMax = 256 * 1024 * 1024;
 type CallKind = "read" | "write";
 
 /**
- * Calls the service with JSON of Connect over HTTP/1.1, one call after the other on one connection. Any server will do:
- * when one cannot be reached or cannot serve, the next is tried. Rejects with CallError.
+ * Calls the service with Connect's JSON over HTTP/1.1, one call at a time on one connection. When a server cannot be
+ * reached or is unavailable, the next one is tried. Rejects with CallError.
  */
 export class Client {
   readonly #settings: ClientSettings;
@@ -22,13 +22,13 @@ export class Client {
   #connection: HttpConnection | undefined;
   #server = 0;
 
-  /** `onRetry` is told why a call is tried again. */
+  /** `onRetry` receives the error before each retry. */
   constructor(settings: ClientSettings, onRetry: (error: CallError) => void = () => {}) {
     this.#settings = settings;
     this.#onRetry = onRetry;
   }
 
-  /** The first server of the settings, or the one that was reached last. */
+  /** The server of the last attempt; at first the first one of the settings. */
   get server(): URL {
     return this.#settings.servers[this.#server] as URL;
   }
@@ -37,19 +37,22 @@ export class Client {
     return this.#settings.timeoutMs;
   }
 
-  /** `method` is that of KeyValueService, or a full name: duetkv.v1.StatusService/GetStatus. */
+  /**
+   * Makes a call without effects. `method` is a method of KeyValueService, or a full name:
+   * duetkv.v1.StatusService/GetStatus.
+   */
   async read<Response>(method: string, request: object): Promise<Response> {
     return this.#call("read", method, request);
   }
 
-  /** As `read`, for a call that changes something: its request_id makes it happen once, however often it is tried. */
+  /** Makes a call with effects; otherwise like `read`. */
   async write<Response>(method: string, request: object): Promise<Response> {
     return this.#call("write", method, { ...request, requestId: createRequestId() });
   }
 
   /**
-   * The messages of a server stream that changes nothing. The first must come within the timeout of the settings, and
-   * each later one within `silenceMs` of the one before. It is not tried again.
+   * Yields the messages of a server stream without effects. The first must arrive within the timeout of the settings,
+   * each later one within `silenceMs` of the one before. Never retried.
    */
   async *stream<Message>(
     method: string,
@@ -67,7 +70,7 @@ export class Client {
     }
   }
 
-  /** The body of a REST response, as `stream`. */
+  /** Yields the body of a REST response; otherwise like `stream`. */
   async *download(path: string, silenceMs: number): AsyncGenerator<Buffer, void, undefined> {
     try {
       yield* this.#receive({ method: "GET", path, headers: this.#authorization(), body: "" }, silenceMs);
@@ -78,7 +81,7 @@ export class Client {
     }
   }
 
-  /** The next call goes to the next server. */
+  /** Makes the next call use the next server. */
   useNextServer(): void {
     this.close();
     this.#server = (this.#server + 1) % this.#settings.servers.length;
@@ -97,7 +100,7 @@ export class Client {
     if (response.status !== 200) {
       throw readCallError(response.status, (await readBody(response)).toString());
     }
-    connection.limitSilence(silenceMs, `no sign of life for ${silenceMs / 1000} s`);
+    connection.limitSilence(silenceMs, `nothing received for ${silenceMs / 1000} s`);
     yield* response.body;
   }
 
@@ -137,7 +140,7 @@ export class Client {
     }
   }
 
-  /** Every server is tried at once before the first pause. */
+  /** All servers are tried without a pause before the first pause. */
   #pauseMs(failures: number): number {
     const rounds = failures / this.#settings.servers.length;
     return Number.isInteger(rounds) ? backoffMs(rounds) : 0;
@@ -149,7 +152,7 @@ export class Client {
     read: (response: HttpResponse) => Promise<Result>,
   ): Promise<Result> {
     const connection = await this.#connect(leftMs);
-    const message = `no response within the time that was left, ${Math.ceil(leftMs)} ms`;
+    const message = `no response within the remaining ${Math.ceil(leftMs)} ms`;
     const timer = setTimeout(() => connection.close(new DeadlineError(message)), leftMs);
     try {
       const result = await read(await connection.send(request));
@@ -209,13 +212,13 @@ async function readBody({ body }: HttpResponse): Promise<Buffer> {
   let length = 0;
   for await (const piece of body) {
     length += piece.length;
-    if (length > responseBytesMax) throw new Error(`a response of more than ${responseBytesMax} bytes`);
+    if (length > responseBytesMax) throw new Error(`the response is larger than ${responseBytesMax} bytes`);
     pieces.push(piece);
   }
   return Buffer.concat(pieces);
 }
 
-/** The request was sent, and no response came that can be read. */
+/** The error of a request that was sent but got no readable response. */
 function toLostError(error: unknown): CallError {
   if (error instanceof CallError) return error;
   const { message } = error as Error;

@@ -1,12 +1,12 @@
 import type { Client } from "./client.ts";
 import type { CommitResponse, ListResponse } from "./messages.ts";
 
-/** Keys of one commit: few enough that other writers do not notice it. */
+/** The keys of one commit: few enough not to delay other writers. */
 const batchKeysMax = 500;
 
 /**
- * Deletes all keys that begin with the prefix, batch by batch; keys that are written meanwhile may stay. `onDeleted` is
- * told how many were deleted so far. Resolves with their number.
+ * Deletes all keys that begin with the prefix, in batches. Keys that are written meanwhile may stay. `onDeleted`
+ * receives the count so far. Resolves with the count.
  */
 export async function deletePrefix(
   client: Client,

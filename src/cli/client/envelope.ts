@@ -1,7 +1,7 @@
 import { ByteReader } from "../http/byte-reader.ts";
 import { toCallError } from "./call-error.ts";
 
-// Each message of a stream of Connect has five bytes before it: flags, and its length.
+// In a Connect stream, five bytes precede each message: flags and length.
 const headerBytes = 5;
 const endFlag = 2;
 const messageBytesMax = 256 * 1024 * 1024;
@@ -13,7 +13,9 @@ export function encodeEnvelope(json: string): Buffer {
   return Buffer.concat([header, message]);
 }
 
-/** Ends after the end of the stream; throws CallError when that says that the call failed, or when it does not come. */
+/**
+ * Decodes the messages of a stream. Throws CallError when the stream ends with an error, or without its end message.
+ */
 export async function* readEnvelopes<Message>(
   pieces: AsyncIterable<Buffer>,
 ): AsyncGenerator<Message, void, undefined> {
@@ -21,7 +23,8 @@ export async function* readEnvelopes<Message>(
   for (;;) {
     const header = await reader.bytes(headerBytes);
     const [flags, length] = [header.readUInt8(0), header.readUInt32BE(1)];
-    if (length > messageBytesMax) throw new Error(`a message of ${length} bytes`);
+    if (length > messageBytesMax)
+      throw new Error(`a message has ${length} bytes; the limit is ${messageBytesMax}`);
     const message = JSON.parse((await reader.bytes(length)).toString());
     if ((flags & endFlag) === 0) {
       yield message;

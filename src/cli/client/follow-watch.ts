@@ -4,7 +4,7 @@ import { CallError, type CallErrorDetails, isTransient } from "./call-error.ts";
 import type { Client } from "./client.ts";
 import type { WatchResponse } from "./messages.ts";
 
-/** The server gives a sign of life every 15 s. Two may be lost. */
+/** The server sends a heartbeat every 15 s; two may be lost. */
 const silenceMs = 35_000;
 
 const endedByServer: CallErrorDetails = {
@@ -25,13 +25,13 @@ export interface WatchRequest {
 
 export interface WatchInterruption {
   readonly error: CallError;
-  /** Where it goes on; undefined: from the start, existing entries included. */
+  /** The revision to resume from; undefined: start over, with existing entries. */
   readonly resumeRevision: string | undefined;
 }
 
 /**
- * Watches for ever: whatever ends the stream, it goes on with the first change that was not delivered. `onInterruption` is
- * told each time. Rejects with CallError when the watch cannot start, or cannot go on without a gap.
+ * Watches without end. When the stream breaks, it resumes with the first change that was not delivered, and calls
+ * `onInterruption`. Rejects with CallError when the watch cannot start, or cannot resume without a gap.
  */
 export async function* followWatch(
   client: Client,

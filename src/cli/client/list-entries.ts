@@ -8,21 +8,21 @@ export interface ListRequest {
   readonly delimiter?: string;
 }
 
-/** An entry, or a prefix that stands for all keys that begin with it. */
+/** An entry, or a common prefix that represents all keys that begin with it. */
 export type Listed = { readonly entry: Entry } | { readonly prefix: string };
 
-/** The service's own bound of a page. */
+/** The service's limit of a page. */
 const pageSizeMax = 1000;
 
 export interface ListOptions {
-  /** At most so many; default: all. */
+  /** The most items to list; default: all. */
   readonly limit?: number | undefined;
   readonly onPage?: (page: ListResponse) => void;
 }
 
 /**
- * Reads page after page, all at the revision of the first as long as the history reaches it; a page says of which
- * revision it is.
+ * Lists entries page by page, all at the revision of the first page as long as the history has it. Each page contains
+ * its revision.
  */
 export async function* listEntries(
   client: Client,
@@ -45,7 +45,7 @@ export async function* listEntries(
   } while (pageToken !== "" && left > 0);
 }
 
-/** A page has its entries and its prefixes each in order; together they are in the order of UTF-8 bytes. */
+/** Merges the entries and prefixes of a page in the order of UTF-8 bytes. */
 function inOrder({ entries, prefixes }: ListResponse, reverse: boolean): readonly Listed[] {
   const listed: Listed[] = entries.map((entry) => ({ entry }));
   if (prefixes.length === 0) return listed;

@@ -1,9 +1,9 @@
-// The messages of the contract as they travel in JSON: an int64 is a string of digits, bytes are Base64. The server sends
-// every field, also those that have their default. They are printed as they came.
+// The messages of the contract in JSON: an int64 is a string of digits, bytes are Base64. The server sends every
+// field, also default values. Commands print messages unchanged.
 
 export interface Entry {
   readonly key: string;
-  /** Neither of the two where values are left out. */
+  /** Neither `value` nor `bytesValue` is set in responses without values. */
   readonly value?: string;
   readonly bytesValue?: string;
   readonly revision: string;
@@ -57,7 +57,7 @@ export interface BatchGetResponse {
 
 export interface CommitResponse {
   readonly revision: string;
-  /** One for each mutation. */
+  /** One result for each mutation. */
   readonly results: readonly { readonly entry?: Entry; readonly deleted: boolean }[];
 }
 

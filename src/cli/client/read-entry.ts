@@ -1,7 +1,7 @@
 import type { Client } from "./client.ts";
 import type { BatchGetResponse, Entry } from "./messages.ts";
 
-/** The entry of a key, now or at a revision of the past; undefined if there is none. */
+/** Reads the entry of a key, now or at an earlier revision; undefined if there is none. */
 export async function readEntry(
   client: Client,
   key: string,

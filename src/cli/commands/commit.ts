@@ -49,7 +49,7 @@ function toDryLine(mutation: Mutation, present: ReadonlyMap<string, Entry>): str
   return entry === undefined ? `no such key: ${key}` : `would delete ${key}, rev ${entry.revision}`;
 }
 
-/** Those that exist, of all keys that the commit names. */
+/** Reads the existing entries of all keys that the commit names. */
 async function readEntries(
   client: Client,
   { checks, mutations }: CommitRequest,
@@ -71,7 +71,7 @@ function assertHolds({ key, precondition }: Check, entry: Entry | undefined): vo
   throw new CommandFailure({
     outcome: "conditionFailed",
     reason: "CHECK_FAILED",
-    message: `the check of ${toPrintable(key)} does not hold: ${now}`,
+    message: `the check of ${toPrintable(key)} fails: ${now}`,
     advice: "The commit would change nothing.",
   });
 }

@@ -7,21 +7,21 @@ import { readClientSettings } from "../settings.ts";
 
 export const runAdd: Run<"context add"> = async ({ positionals: [name = ""], globals, output }) => {
   if (!/^[\w.-]{1,100}$/.test(name)) {
-    throw usageFailure("NAME must be at most 100 letters, digits, points, dashes and underscores");
+    throw usageFailure("NAME must be at most 100 letters, digits, dots, dashes and underscores");
   }
   const context = toContext(globals);
   if (Object.keys(context).length === 0) {
     throw usageFailure(
-      "there is nothing to save",
-      "Name a server: duetkv context add NAME --server HOST:PORT.",
+      "there are no flags to save",
+      "Give the server: duetkv context add NAME --server HOST:PORT.",
     );
   }
-  // Says now what would be wrong with it later.
+  // Reports mistakes now rather than at the first use.
   readClientSettings({ ...globals, context: undefined }, {});
   const path = contextFilePath(process.env);
   const { current = name, contexts } = readContextFile(path);
   writeContextFile(path, { current, contexts: { ...contexts, [name]: context } });
-  output.note(current === name ? `saved ${name}, which is used now` : `saved ${name}`);
+  output.note(current === name ? `saved ${name}; it is the current context` : `saved ${name}`);
   return 0;
 };
 
@@ -31,11 +31,11 @@ export const runUse: Run<"context use"> = async ({ positionals: [name = ""], out
   if (!Object.hasOwn(contexts, name)) {
     throw usageFailure(
       `there is no context ${JSON.stringify(name)}`,
-      "Show those that there are: duetkv context ls.",
+      "List the contexts: duetkv context ls.",
     );
   }
   writeContextFile(path, { current: name, contexts });
-  output.note(`${name} is used now`);
+  output.note(`${name} is the current context`);
   return 0;
 };
 
@@ -48,7 +48,7 @@ export const runLs: Run<"context ls"> = async ({ output }) => {
   return 0;
 };
 
-/** Names of files are kept whole: the next command may run elsewhere. */
+/** File names are made absolute: the next command may run in another directory. */
 function toContext({ server, timeout, ...flags }: GlobalFlagValues): Context {
   const files = (["token-file", "cacert", "cert", "key"] as const).flatMap((flag) => {
     const path = flags[flag];

@@ -14,14 +14,14 @@ export const run: Run<"del"> = async (invocation) => {
   if (prefix === undefined) {
     if (keys.length === 0) throw usageFailure("del needs a KEY, or --prefix");
     if (flags.yes || flags["dry-run"] || flags.all)
-      throw usageFailure("--yes, --dry-run and --all go with --prefix");
+      throw usageFailure("--yes, --dry-run and --all need --prefix");
     return deleteKeys(invocation);
   }
   if (keys.length > 0 || ifRevision !== undefined) {
-    throw usageFailure("--prefix goes without KEY and --if-revision");
+    throw usageFailure("--prefix excludes KEY and --if-revision");
   }
   if (prefix === "" && !flags.all)
-    throw usageFailure("an empty prefix means every key", "Say so with --all.");
+    throw usageFailure("an empty prefix means every key", "Confirm that with --all.");
   return deleteBelow(prefix, invocation);
 };
 
@@ -32,7 +32,7 @@ async function deleteKeys({
   openClient,
 }: Invocation<"del">): Promise<number> {
   const ifRevision = flags["if-revision"];
-  if (ifRevision !== undefined && keys.length > 1) throw usageFailure("--if-revision goes with one key");
+  if (ifRevision !== undefined && keys.length > 1) throw usageFailure("--if-revision needs exactly one key");
   const precondition = toPrecondition(ifRevision);
   const client = openClient();
   let deleted = 0;
@@ -72,7 +72,8 @@ async function deleteBelow(
 }
 
 async function isConfirmed(prefix: string, count: string): Promise<boolean> {
-  if (!canAsk()) throw usageFailure("there is nobody to ask", "Confirm with --yes, or count with --dry-run.");
+  if (!canAsk())
+    throw usageFailure("there is no terminal to ask on", "Confirm with --yes, or count with --dry-run.");
   const below = prefix === "" ? "" : ` below ${toPrintable(prefix)}`;
   return /^y(es)?$/i.test(await ask(`Delete ${toCountText(count)} keys${below}? [y/N]`));
 }

@@ -21,7 +21,7 @@ export const run: Run<"diff"> = async ({ positionals: [key = "", ...given], outp
     const texts = values.map((value) => value?.toString() ?? "") as [string, string];
     const shown = texts.every(isTerminalSafe)
       ? toTextDiff(...texts, names)
-      : "the values are binary, and differ\n";
+      : "the values are binary and differ\n";
     output.line(colorDiff(shown.trimEnd(), output.color.bind(output)));
   }
   return equal ? exitCodes.done.code : exitCodes.found.code;
@@ -29,7 +29,7 @@ export const run: Run<"diff"> = async ({ positionals: [key = "", ...given], outp
 
 function toName(key: string, revision: string | undefined, value: Buffer | undefined): string {
   const when = revision === undefined ? "now" : `at revision ${revision}`;
-  return `${toPrintable(key)} ${when}${value === undefined ? ", where there is none" : ""}`;
+  return `${toPrintable(key)} ${when}${value === undefined ? " (no such key)" : ""}`;
 }
 
 function colorDiff(diff: string, color: (name: "red" | "green" | "cyan", text: string) => string): string {

@@ -32,9 +32,9 @@ export const run: Run<"edit"> = async ({ positionals: [key = ""], flags, output,
       if (!(error instanceof CallError) || !isConflict(error) || !canAsk()) throw error;
       const before = base;
       base = await readTextEntry(client, key);
-      output.warn(`somebody else has written ${toPrintable(key)}; their changes:`);
+      output.warn(`another client has changed ${toPrintable(key)}:`);
       showDiff(toText(before), toText(base), [nameOf(before), `theirs, ${nameOf(base)}`], output);
-      const answer = await ask("Edit yours again (e), replace theirs with yours (r), or give up (g)?");
+      const answer = await ask("Edit your text again (e), overwrite the other change (r), or quit (q)?");
       if (/^e/i.test(answer)) text = draft.edit();
       else if (!/^r/i.test(answer)) throw error;
     }

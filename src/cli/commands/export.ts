@@ -16,7 +16,7 @@ export const run: Run<"export"> = async ({ flags, output, openClient }) => {
     revision ??= page.revision;
     if (revision === page.revision) return;
     output.warn(
-      `the history does not reach revision ${revision} any more; what follows is of revision ${page.revision}`,
+      `the history no longer has revision ${revision}; the following entries are from revision ${page.revision}`,
     );
     revision = page.revision;
   };

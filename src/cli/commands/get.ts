@@ -18,7 +18,7 @@ export const run: Run<"get"> = async ({ positionals: [key], flags, output, openC
   else if (entry.bytesValue === undefined && isTerminalSafe(value.toString())) output.line(value.toString());
   else {
     throw usageFailure(
-      `the value has ${value.length} bytes that a terminal cannot show`,
+      `the value is binary (${value.length} bytes) and is not printed to a terminal`,
       "Write it to a file: duetkv get KEY > FILE. Or print it as JSON: --json.",
     );
   }

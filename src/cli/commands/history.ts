@@ -18,7 +18,7 @@ export const run: Run<"history"> = async ({ positionals: [key], output, openClie
     pageToken = page.nextPageToken;
     oldest = page.oldestRevision;
   } while (pageToken !== "");
-  if (oldest !== "0") output.note(`the history reaches back to revision ${oldest}`);
+  if (oldest !== "0") output.note(`the history begins at revision ${oldest}`);
   return 0;
 };
 

@@ -19,7 +19,7 @@ export const run: Run<"import"> = async ({ positionals: [file = "-"], flags, out
   if (batch > 1000) throw usageFailure("--batch must be at most 1000");
   const client = openClient();
   const state = new ImportState(mode === "put" ? flags.resume : undefined);
-  // What it deletes, and how it renames, depends on the end record, unless that is said.
+  // The export's prefix, which is in its end record, decides what is deleted or renamed, unless --prefix gives it.
   const checksFirst = mode === "mirror" || (flags["to-prefix"] !== undefined && flags.prefix === undefined);
   await using source = await openImportSource(file, checksFirst);
   const end = checksFirst ? await readToEnd(source.open()) : undefined;
@@ -53,7 +53,7 @@ async function readToEnd(chunks: AsyncIterable<Buffer>): Promise<ExportEnd> {
   }
 }
 
-/** The entries that are to be stored, with their new keys. */
+/** The entries to store, with their new keys. */
 async function* renamed(
   entries: AsyncIterable<Entry>,
   state: ImportState,
@@ -66,7 +66,7 @@ async function* renamed(
   }
 }
 
-/** Beside each entry the one that the store has, where the mode needs it. */
+/** Pairs each entry with the stored one, if the mode needs it. */
 async function* joined(
   client: Client,
   entries: AsyncIterable<readonly [key: string, entry: Entry]>,
@@ -85,7 +85,7 @@ async function* stored(client: Client, prefix: string, keysOnly: boolean) {
     if ("entry" in listed) yield listed.entry;
 }
 
-/** An entry that expires is written again: its time differs by the time that the way takes. */
+/** An entry with a time to live is always written: its expire time differs by the duration of the transfer. */
 function isSame(source: Entry, target: Entry): boolean {
   const permanent = source.expireTime === undefined && target.expireTime === undefined;
   return permanent && source.value === target.value && source.bytesValue === target.bytesValue;

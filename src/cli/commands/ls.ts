@@ -9,7 +9,7 @@ export const run: Run<"ls"> = async ({ positionals: [prefix = ""], flags, output
   const client = openClient();
   if (flags.count) {
     if (flags.limit !== undefined || flags.long || flags.values || flags.reverse) {
-      throw usageFailure("--count goes without --limit, --long, --values and --reverse");
+      throw usageFailure("--count excludes --limit, --long, --values and --reverse");
     }
     const response = await client.read<ListResponse>("List", { prefix, countOnly: true });
     if (output.json) output.object({ count: response.count, revision: response.revision });
@@ -34,7 +34,7 @@ export const run: Run<"ls"> = async ({ positionals: [prefix = ""], flags, output
   return 0;
 };
 
-/** What --long puts before a key: revision, version, time of the last write, time of expiry. */
+/** The columns of --long: revision, version, time of the last write, expire time. */
 function toLongColumns({ revision, version, updateTime, expireTime }: Entry): string {
   const numbers = `${revision.padStart(12)} ${version.padStart(8)}`;
   return `${numbers}  ${toDateText(updateTime)}  ${toDateText(expireTime)}  `;

@@ -16,7 +16,7 @@ export const run: Run<"revert"> = async ({ positionals: [key = ""], flags, outpu
       outcome: "noSuchKey",
       reason: "NO_SUCH_KEY",
       message: `there was no such key at revision ${to}`,
-      advice: "Delete the key to be back there: duetkv del KEY.",
+      advice: "To restore that state, delete the key: duetkv del KEY.",
     });
   }
   const response = await expectRevision(

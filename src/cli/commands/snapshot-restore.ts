@@ -15,14 +15,14 @@ export const run: Run<"snapshot restore"> = async ({ positionals: [path = ""], f
   return 0;
 };
 
-/** Which log it is, by its URL. */
+/** The restore function for the URL of a log. */
 async function toRestoreLog(
   location: string | undefined,
   deployment: string | undefined,
 ): Promise<RestoreLog> {
   const directory = /^file:(.+)$/s.exec(location ?? "")?.[1];
   if (directory !== undefined) {
-    if (deployment !== undefined) throw usageFailure("--deployment goes with postgres://…");
+    if (deployment !== undefined) throw usageFailure("--deployment needs --log postgres://…");
     return (horizon, transactions) => restoreFileLog({ directory }, horizon, transactions);
   }
   if (location === undefined || !/^postgres(ql)?:\/\//.test(location)) {

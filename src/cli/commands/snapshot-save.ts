@@ -9,7 +9,7 @@ import { Progress } from "../progress.ts";
 import { describeSnapshot, describeSnapshotError } from "../snapshot/describe.ts";
 import { type SnapshotSummary, verifySnapshot } from "../snapshot/verify.ts";
 
-/** The service reads from memory and writes at once; only a slow reader makes it wait. */
+/** The service sends from memory without pauses. Longer silence means a lost connection. */
 const silenceMs = 60_000;
 
 /** What an entry counts in memory more than it takes in a snapshot. */
@@ -18,7 +18,11 @@ const memoryOverheadBytes = 210;
 export const run: Run<"snapshot save"> = async ({ positionals: [path = ""], output, openClient }) => {
   const client = openClient();
   if (path === "-") {
-    if (output.terminal) throw usageFailure("a snapshot is binary", "Name a file, or write it into a pipe.");
+    if (output.terminal)
+      throw usageFailure(
+        "a snapshot is binary and is not printed to a terminal",
+        "Name a file, or use a pipe.",
+      );
     for await (const piece of pieces(client, output)) {
       output.bytes(piece);
       await output.drained();
@@ -31,7 +35,7 @@ export const run: Run<"snapshot save"> = async ({ positionals: [path = ""], outp
   return 0;
 };
 
-/** The file has its name only when it is whole and on stable storage. */
+/** Saves to a temporary file and renames it when it is complete, checked and synced. */
 async function saveFile(client: Client, path: string, output: Output): Promise<SnapshotSummary> {
   const partial = `${path}.partial`;
   const file = await open(partial, "w", 0o600).catch(throwUsage);
@@ -74,7 +78,7 @@ async function* pieces(client: Client, output: Output): AsyncGenerator<Buffer, v
     }
   } catch (error) {
     if (bytes === 0 || !(error instanceof CallError)) throw error;
-    const message = `the snapshot was cut after ${bytes} bytes: ${error.message}`;
+    const message = `the snapshot ended after ${bytes} bytes: ${error.message}`;
     throw new CommandFailure(
       { outcome: "found", reason: "SNAPSHOT_CUT", message, advice: "Save it again." },
       error,
@@ -97,7 +101,7 @@ async function estimateBytes(client: Client): Promise<number> {
   return Number(status.storeBytes) - Number(status.entries) * memoryOverheadBytes;
 }
 
-/** A write may take a part only, such as on a disk that is almost full. */
+/** Writes all bytes: a single write may be partial, for example on an almost full disk. */
 async function writeWhole(file: FileHandle, piece: Buffer): Promise<void> {
   for (let rest = piece; rest.length > 0; ) {
     const { bytesWritten } = await file.write(rest);

@@ -17,7 +17,9 @@ export const run: Run<"snapshot verify"> = async ({
     const method = "duetkv.v1.StatusService/GetStatus";
     const status = await openClient().read<{ revision: string; stateHash: string }>(method, {});
     if (status.revision !== String(summary.revision)) {
-      output.warn(`the server is at revision ${status.revision}: the hashes are not compared`);
+      output.warn(
+        `the server is at revision ${status.revision}, the snapshot at ${summary.revision}; the hashes were not compared`,
+      );
     } else if (status.stateHash !== summary.hash) {
       throw new CommandFailure({
         outcome: "found",

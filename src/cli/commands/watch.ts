@@ -32,8 +32,8 @@ export const run: Run<"watch"> = async ({ positionals: [key], flags, childComman
 };
 
 /**
- * A message without changes tells where the store is. A replica that lags behind catches up; a store that was restored, or
- * another one, may never, and then this watch would be silent. Returns the newest revision so far.
+ * Warns when the server is at an earlier revision than before. A lagging replica catches up. A restored store, or
+ * another one, may never reach the revision, and the watch would stay silent. Returns the newest revision so far.
  */
 function noteRevision(
   { revision, events, existing }: WatchResponse,
@@ -43,7 +43,7 @@ function noteRevision(
   const now = BigInt(revision);
   if (now >= reached) return now;
   if (events.length === 0 && existing.length === 0) {
-    output.warn(`the server is at revision ${now}, and this watch was at ${reached} before`);
+    output.warn(`the server is at revision ${now}; this watch was already at ${reached}`);
   }
   return reached;
 }
@@ -53,7 +53,7 @@ function explain({ error, resumeRevision }: WatchInterruption, output: Output): 
   output.warn(`the watch was interrupted: ${error.message}; ${next}`);
 }
 
-/** Entries that exist already are shown as the puts that they were. */
+/** Existing entries are shown as puts. */
 function toEvents({ existing, events }: WatchResponse): readonly Event[] {
   return [...existing.map((entry) => ({ type: "PUT" as const, entry, expired: false })), ...events];
 }
@@ -77,6 +77,6 @@ async function runForEach(
   for (const { type, entry } of toEvents(response)) {
     const environment = { DUETKV_KEY: entry.key, DUETKV_TYPE: type, DUETKV_REVISION: entry.revision };
     const exitCode = await runChild(command, environment, readValue(entry));
-    if (exitCode !== 0) output.warn(`the command ended with ${exitCode} at revision ${entry.revision}`);
+    if (exitCode !== 0) output.warn(`the command exited with ${exitCode} at revision ${entry.revision}`);
   }
 }

@@ -27,6 +27,6 @@ export const run: Run<"whoami"> = async ({ output, openClient }) => {
   for (const { prefix, rights, deny } of grants) {
     output.line(`${deny ? "deny" : "allow"} ${rights.join(", ")} on ${toPrintable(prefix)}*`);
   }
-  if (grants.length === 0) output.line("no policy is in force: everything is allowed");
+  if (grants.length === 0) output.line("no policy: everything is allowed");
   return 0;
 };

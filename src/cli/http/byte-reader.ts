@@ -1,4 +1,4 @@
-/** Reads lines and pieces of known length from chunks. Rejects when the chunks end before what was asked for. */
+/** Reads lines and pieces of known length from chunks. Rejects when the chunks end too early. */
 export class ByteReader {
   readonly #chunks: AsyncIterator<Buffer>;
   #rest: Buffer = Buffer.alloc(0);
@@ -7,12 +7,15 @@ export class ByteReader {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
-  /** Up to the next LF, without it and a CR before it, as Latin-1. Rejects when it is longer than `bytesMax`. */
+  /**
+   * Reads up to the next LF and returns the text before it as Latin-1, without a CR at its end. Rejects when it is
+   * longer than `bytesMax`.
+   */
   async line(bytesMax: number): Promise<string> {
     for (;;) {
       const end = this.#rest.indexOf(10);
       if ((end === -1 ? this.#rest.length : end) > bytesMax)
-        throw new Error(`a line of more than ${bytesMax} bytes`);
+        throw new Error(`a line is longer than ${bytesMax} bytes`);
       if (end !== -1) {
         const line = this.#rest.toString("latin1", 0, end).replace(/\r$/, "");
         this.#rest = this.#rest.subarray(end + 1);
@@ -22,7 +25,7 @@ export class ByteReader {
     }
   }
 
-  /** Exactly `length` bytes. */
+  /** Reads exactly `length` bytes. */
   async bytes(length: number): Promise<Buffer> {
     const pieces: Buffer[] = [];
     for (let missing = length; missing > 0; ) {
@@ -34,7 +37,7 @@ export class ByteReader {
     return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
   }
 
-  /** What is there, at least one byte and at most `lengthMax`; undefined at the end. */
+  /** Reads the next available bytes, at least one and at most `lengthMax`; undefined at the end. */
   async some(lengthMax: number): Promise<Buffer | undefined> {
     while (this.#rest.length === 0) {
       const { done, value } = await this.#chunks.next();

@@ -16,8 +16,8 @@ export interface TlsFiles {
 }
 
 /**
- * A connection of HTTP/1.1 on a plain socket, one request after the other. Loading fetch or node:http takes several times
- * as long as all of a `duetkv get` does with this.
+ * An HTTP/1.1 connection on a plain socket, for one request at a time. Loading fetch or node:http takes several times
+ * as long as a whole `duetkv get`.
  */
 export class HttpConnection {
   readonly #origin: URL;
@@ -33,7 +33,7 @@ export class HttpConnection {
     socket.on("timeout", () => socket.destroy(new Error(this.#silence)));
   }
 
-  /** Rejects with the error of the system, or after `timeoutMs`. */
+  /** Opens a connection. Rejects with the system error, or after `timeoutMs`. */
   static async open(origin: URL, tls: TlsFiles, timeoutMs: number): Promise<HttpConnection> {
     const socket = await openSocket(origin, tls);
     const ready = origin.protocol === "https:" ? "secureConnect" : "connect";
@@ -48,18 +48,21 @@ export class HttpConnection {
       });
       socket.once("error", () => clearTimeout(timer));
     });
-    // Errors reach whoever reads; one that comes while nobody does must not end the process.
+    // Readers receive errors. An error without a reader must not end the process.
     socket.on("error", () => {});
     socket.setNoDelay(true);
     return new HttpConnection(origin, socket);
   }
 
-  /** Whether another request can be sent once the last response has been read. */
+  /** Whether another request can be sent after the last response was read. */
   get usable(): boolean {
     return this.#keepAlive && !this.#socket.destroyed && !this.#socket.readableEnded;
   }
 
-  /** Resolves with the head of the response. Rejects when the connection ends before, or the response is malformed. */
+  /**
+   * Sends a request. Resolves with the head of the response. Rejects when the connection ends first, or the response
+   * is malformed.
+   */
   async send({ method, path, headers, body }: HttpRequest): Promise<HttpResponse> {
     const base = this.#origin.pathname.replace(/\/$/, "");
     const lines = [
@@ -75,7 +78,7 @@ export class HttpConnection {
     return response;
   }
 
-  /** Ends the connection when nothing has come or gone for `ms`; reading then rejects with `message`. 0: never. */
+  /** Ends the connection after `ms` without traffic; pending reads then reject with `message`. 0: no limit. */
   limitSilence(ms: number, message: string): void {
     this.#silence = message;
     this.#socket.setTimeout(ms);

@@ -2,11 +2,11 @@ import type { ByteReader } from "./byte-reader.ts";
 
 export interface HttpResponse {
   readonly status: number;
-  /** By their names in lower case; those that came more than once, joined by commas. */
+  /** Headers by lower-case name; repeated ones are joined by commas. */
   readonly headers: ReadonlyMap<string, string>;
-  /** Must be read to its end before the connection can be used again. */
+  /** Must be read to the end before the connection is used again. */
   readonly body: AsyncIterable<Buffer>;
-  /** Whether the server keeps the connection for more requests. */
+  /** Whether the connection can be used for more requests. */
   readonly keepAlive: boolean;
 }
 
@@ -14,7 +14,7 @@ const lineBytesMax = 16 * 1024;
 const headersMax = 200;
 const pieceBytesMax = 64 * 1024;
 
-/** Reads a response of HTTP/1.1 (RFC 9112) to a request that is not HEAD. Rejects with what is wrong with it. */
+/** Reads an HTTP/1.1 response (RFC 9112) to a request other than HEAD. Rejects when it is malformed. */
 export async function readResponse(reader: ByteReader): Promise<HttpResponse> {
   for (;;) {
     const line = await reader.line(lineBytesMax);
@@ -22,7 +22,7 @@ export async function readResponse(reader: ByteReader): Promise<HttpResponse> {
     if (digits === undefined) throw new Error("the server does not speak HTTP/1.1");
     const status = Number(digits);
     const headers = await readHeaders(reader);
-    // What comes before the response itself, such as 100 Continue. Nobody asked for another protocol (101).
+    // Skips interim responses, such as 100 Continue. 101 is final: no upgrade was requested.
     if (status < 200 && status !== 101) continue;
     const closes = /\bclose\b/i.test(headers.get("connection") ?? "") || minor === "0";
     const body = toBody(reader, status, headers);
@@ -43,7 +43,7 @@ async function readHeaders(reader: ByteReader): Promise<Map<string, string>> {
   throw new Error(`more than ${headersMax} header lines`);
 }
 
-/** `delimited`: its end does not depend on the end of the connection. */
+/** `delimited`: the body ends before the connection does. */
 function toBody(
   reader: ByteReader,
   status: number,

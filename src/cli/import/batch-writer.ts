@@ -2,7 +2,7 @@ import { CallError } from "../client/call-error.ts";
 import type { Client } from "../client/client.ts";
 import type { CommitResponse, Entry } from "../client/messages.ts";
 
-/** Of a commit in JSON: below the limit of a request, also when one more value comes on top. */
+/** Bytes of a commit in JSON, low enough that one more value stays within the request limit. */
 const batchBytesMax = 2 * 1024 * 1024;
 
 interface Change {
@@ -10,7 +10,7 @@ interface Change {
   readonly mutation: object;
 }
 
-/** Gathers changes and commits them in batches. */
+/** Collects changes and commits them in batches. */
 export class BatchWriter {
   put = 0;
   skipped = 0;
@@ -22,7 +22,7 @@ export class BatchWriter {
   #batch: Change[] = [];
   #bytes = 0;
 
-  /** With `createOnly` a key that exists is skipped. `onCommitted` is called when all that was given is stored. */
+  /** With `createOnly` existing keys are skipped. `onCommitted` is called when all given changes are stored. */
   constructor(client: Client, sizeMax: number, createOnly: boolean, onCommitted: () => void = () => {}) {
     this.#client = client;
     this.#sizeMax = sizeMax;
@@ -30,19 +30,19 @@ export class BatchWriter {
     this.#onCommitted = onCommitted;
   }
 
-  /** Entries that came so far. */
+  /** The number of entries processed so far. */
   get done(): number {
     return this.put + this.skipped + this.deleted;
   }
 
-  /** Stores it under a key, with the time to live that is left; skips it when none is. */
+  /** Stores an entry under a key with its remaining time to live; skips it when none is left. */
   async putEntry(key: string, { value, bytesValue, expireTime }: Entry): Promise<void> {
     const leftMs = expireTime === undefined ? undefined : Date.parse(expireTime) - Date.now();
     if (leftMs !== undefined && leftMs <= 0) {
       this.skipped++;
       return;
     }
-    // The service takes no shorter time.
+    // The service requires at least one second.
     const ttl = leftMs === undefined ? undefined : `${Math.max(leftMs, 1000) / 1000}s`;
     await this.#add({ key, mutation: { put: { key, value, bytesValue, ttl } } }, value ?? bytesValue ?? "");
   }
@@ -51,7 +51,7 @@ export class BatchWriter {
     await this.#add({ key, mutation: { delete: { key } } }, "");
   }
 
-  /** Resolves when everything that was given is stored. */
+  /** Resolves when all given changes are stored. */
   async flush(): Promise<void> {
     while (this.#batch.length > 0) {
       try {
@@ -59,7 +59,7 @@ export class BatchWriter {
       } catch (error) {
         const existing = this.#createOnly ? existingIndex(error) : undefined;
         if (existing === undefined) throw error;
-        // Somebody else has made it meanwhile.
+        // Another client has created the key meanwhile.
         this.#batch.splice(existing, 1);
         this.skipped++;
       }
@@ -90,7 +90,7 @@ export class BatchWriter {
   }
 }
 
-/** The place of the check that failed since the key exists. */
+/** The index of the check that failed because its key exists. */
 function existingIndex(error: unknown): number | undefined {
   if (!(error instanceof CallError) || error.details.reason !== "KEY_EXISTS") return undefined;
   return Number(error.details.metadata["check"]);

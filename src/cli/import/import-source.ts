@@ -5,12 +5,14 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { usageFailure } from "../failure.ts";
 
-/** An export that can be read: again and again if that was asked for. */
+/** The bytes of an export; `open` can be called repeatedly if that was requested. */
 interface ImportSource extends AsyncDisposable {
   open(): AsyncIterable<Buffer>;
 }
 
-/** A file, or stdin for "-"; to be read twice, stdin is kept in a temporary file. Rejects with CommandFailure. */
+/**
+ * Opens a file, or stdin for "-". With `readTwice`, stdin is copied to a temporary file. Rejects with CommandFailure.
+ */
 export async function openImportSource(file: string, readTwice: boolean): Promise<ImportSource> {
   if (file !== "-") {
     await access(file, constants.R_OK).catch((error: Error) => {

@@ -4,25 +4,25 @@ import { ContentTally } from "../content-tally.ts";
 import { CommandFailure } from "../failure.ts";
 
 interface SavedState {
-  /** Entries of the export that are stored. */
+  /** The number of entries that are stored. */
   readonly count: number;
-  /** That of ContentTally, of these entries: another export must not go on where this one was. */
+  /** The `ContentTally` hash of these entries. It detects another export, which must not be resumed. */
   readonly sha256: string;
 }
 
-/** How far an import is, kept in a file so that another process can go on. Without a file nothing is kept. */
+/** The progress of an import, kept in a file so that a later import can resume. Without a file nothing is kept. */
 export class ImportState {
   readonly #path: string | undefined;
   readonly #saved: SavedState | undefined;
   readonly #passed = new ContentTally();
 
-  /** Throws CommandFailure when the file is not one of ours. */
+  /** Throws CommandFailure when the file is invalid. */
   constructor(path: string | undefined) {
     this.#path = path;
     this.#saved = path === undefined ? undefined : readState(path);
   }
 
-  /** Takes the next entry of the export and tells whether it is stored already. Throws CommandFailure. */
+  /** Processes the next entry of the export and returns whether it is stored already. Throws CommandFailure. */
   isStored(entry: Entry): boolean {
     this.#passed.add(entry);
     const { count, sha256 } = this.#saved ?? { count: 0, sha256: "" };
@@ -32,7 +32,7 @@ export class ImportState {
     return this.#passed.count <= count;
   }
 
-  /** All entries that were taken are stored. */
+  /** Records that all processed entries are stored. */
   save(): void {
     const { count } = this.#passed;
     if (this.#path === undefined || count < (this.#saved?.count ?? 0)) return;
@@ -43,7 +43,7 @@ export class ImportState {
     renameSync(draft, this.#path);
   }
 
-  /** The import is complete. */
+  /** Removes the file of a complete import. */
   remove(): void {
     if (this.#path !== undefined) rmSync(this.#path, { force: true });
   }

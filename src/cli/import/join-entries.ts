@@ -7,7 +7,9 @@ export interface Pair {
   readonly target: Entry | undefined;
 }
 
-/** Pairs entries of two sources, each in the order of keys. Throws CommandFailure when the first is not in order. */
+/**
+ * Pairs the entries of two sources by key, both in key order. Throws CommandFailure when the first is not in order.
+ */
 export async function* joinEntries(
   source: AsyncIterable<readonly [key: string, entry: Entry]>,
   target: AsyncIterable<Entry>,
@@ -17,10 +19,7 @@ export async function* joinEntries(
   let last: string | undefined;
   for await (const [key, entry] of source) {
     if (last !== undefined && compareKeys(last, key) >= 0) {
-      throw usageFailure(
-        "the entries are not in the order of their keys",
-        "Import what `duetkv export` has written.",
-      );
+      throw usageFailure("the entries are not in key order", "Import the output of `duetkv export`.");
     }
     last = key;
     for (; next.done !== true && compareKeys(next.value.key, key) < 0; next = await targets.next()) {
@@ -36,7 +35,9 @@ export async function* joinEntries(
   }
 }
 
-/** The order of the store: that of UTF-8 bytes. It differs from that of strings only beyond U+D7FF. */
+/**
+ * Compares keys in the store's order, that of UTF-8 bytes. It differs from the order of strings only beyond U+D7FF.
+ */
 function compareKeys(one: string, other: string): number {
   if (one === other) return 0;
   return Buffer.compare(Buffer.from(one), Buffer.from(other));

@@ -3,12 +3,12 @@ import { CommandFailure, usageFailure } from "../failure.ts";
 import { toCountText, toSizeText } from "../units.ts";
 import type { SnapshotSummary } from "./verify.ts";
 
-/** One line for people. */
+/** Describes a snapshot in one line. */
 export function describeSnapshot({ revision, entries, bytes, hash }: SnapshotSummary): string {
   return `revision ${revision}, ${toCountText(entries)} entries, ${toSizeText(bytes)}, hash ${hash}`;
 }
 
-/** What the user is told when a snapshot cannot be read or restored; other errors are thrown again. */
+/** Describes an error of reading or restoring a snapshot; rethrows other errors. */
 export function describeSnapshotError(error: unknown): CommandFailure {
   if (error instanceof DuetError) {
     const outcome = error.reason === "LOG_CORRUPT" ? "found" : "failed";

@@ -3,20 +3,22 @@ import type { Transaction } from "../../transaction-log/transaction-logger.ts";
 import { type SnapshotSummary, SnapshotTally } from "./verify.ts";
 
 /**
- * How far the revision jumps. Clients that saw later revisions of the store than those of the snapshot see that the
- * history is another one: a watch cannot resume in it, and a cached entry never matches a new one.
+ * The distance from the snapshot's revision to that of the restored store. Clients may have seen later revisions of
+ * the old store. With the gap, a watch cannot resume in the new history, and a cached entry never matches a new one.
  */
 const revisionJump = 1_000_000_000;
 
-/** Makes a new log that begins at `horizon` with the transactions. Rejects with LOG_NOT_EMPTY. */
+/** Creates a new log that begins at `horizon` with the transactions. Rejects with LOG_NOT_EMPTY. */
 export type RestoreLog = (horizon: number, transactions: AsyncIterable<Transaction>) => Promise<void>;
 
 export interface RestoredSnapshot extends SnapshotSummary {
-  /** At which the restored store begins. Its entries keep their revisions, so that its hash is that of the snapshot. */
+  /**
+   * The first revision of the restored store. Its entries keep their revisions, so its hash is that of the snapshot.
+   */
   readonly restoredRevision: number;
 }
 
-/** Rejects as `verifySnapshot` and `restore` do; nothing is restored then. */
+/** Restores a snapshot. Rejects with the errors of `verifySnapshot` and `restore`; nothing is restored then. */
 export async function restoreSnapshot(path: string, restore: RestoreLog): Promise<RestoredSnapshot> {
   const reader = await SnapshotReader.open(path);
   try {

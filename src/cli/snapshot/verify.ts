@@ -3,18 +3,18 @@ import { SnapshotReader } from "../../transaction-log/snapshot/snapshot-reader.t
 import type { Transaction } from "../../transaction-log/transaction-logger.ts";
 
 export interface SnapshotSummary {
-  /** Of the store that it is a snapshot of. */
+  /** The revision of the snapshot. */
   readonly revision: number;
   readonly entries: number;
-  /** Of the file. */
+  /** The size of the file. */
   readonly bytes: number;
-  /** What GetStatus has as `state_hash` at the same revision. */
+  /** The `state_hash` of GetStatus at the same revision. */
   readonly hash: string;
 }
 
 /**
- * Decodes the whole file. Rejects with LOG_CORRUPT when it is damaged or cut, with LOG_VERSION when a newer release wrote
- * it, and with the error of the file system.
+ * Decodes the whole file. Rejects with LOG_CORRUPT when it is damaged or truncated, with LOG_VERSION when a newer
+ * release wrote it, and with the error of the file system.
  */
 export async function verifySnapshot(path: string): Promise<SnapshotSummary> {
   const reader = await SnapshotReader.open(path);

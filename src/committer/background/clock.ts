@@ -4,9 +4,9 @@ import type { LogClock } from "../../transaction-log/transaction-logger.ts";
 export type Clock = () => number;
 
 /**
- * A clock that starts at the wall clock's time and then follows the monotonic clock, so that a wall clock which is
- * set forth or back while the service runs neither expires an entry early nor keeps it late. It starts no earlier
- * than `notBefore`, the last time in the log: after a restart with a clock that was set back, time goes on from there.
+ * A clock that starts at the wall clock's time and then follows the monotonic clock. If the wall clock is changed
+ * while the service runs, no entry expires early or late. It starts no earlier than `notBefore`, the last time in the
+ * log: after a restart with a clock that was set back, time continues from there.
  */
 export function createClock(notBefore: number): Clock {
   const start = Math.max(Date.now(), notBefore);
@@ -14,7 +14,10 @@ export function createClock(notBefore: number): Clock {
   return () => Math.floor(start + performance.now() - origin);
 }
 
-/** A clock that shows the time of `logClock`, which all replicas share, and waits where that goes back. */
+/**
+ * A clock with the time of `logClock`, which all replicas share. It never goes back; it stands still where `logClock`
+ * goes back.
+ */
 export function createSharedClock(logClock: LogClock): Clock {
   let latest = 0;
   return () => {

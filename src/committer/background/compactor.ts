@@ -5,25 +5,25 @@ import type { TransactionLogger } from "../../transaction-log/transaction-logger
 import type { RequestIndex } from "../request-index.ts";
 import type { LogGarbage } from "./log-garbage.ts";
 
-/** How often a log without new writes is asked whether it wants to be compacted. */
+/** How often a log without new writes is checked for `compactionWanted`, in milliseconds. */
 const pollMs = 1000;
 
 export interface CompactorOptions {
   readonly store: Store;
   readonly requests: Pick<RequestIndex, "neededSince">;
   readonly history: History;
-  /** Is told of all that leaves the history. */
+  /** Counts the transactions that leave the history. */
   readonly garbage: LogGarbage;
   readonly logger: TransactionLogger;
-  /** Compaction waits until it drops this much, and as much as the store holds. */
+  /** A compaction starts when it can remove this many bytes, and at least as many as the store holds. */
   readonly bytesMin: number;
   readonly onError: (error: unknown) => void;
 }
 
 /**
- * Decides when and how far the log is compacted: when much of it is needed neither for the store nor for the history, up to
- * the oldest revision of the history, so that a restart finds the same history. A log that wants room comes first: it is
- * compacted as far as possible, and after a restart the history begins there.
+ * Decides when and how far the log is compacted. It compacts when much of the log is needed neither for the store nor
+ * for the history, up to the oldest revision of the history, so that a restart finds the same history. A log that
+ * needs disk space comes first: it is compacted as far as possible, and after a restart the history begins there.
  */
 export class Compactor {
   readonly #options: CompactorOptions;
@@ -37,12 +37,12 @@ export class Compactor {
     }, pollMs).unref();
   }
 
-  /** No compaction is begun any more by itself; one that is running ends with the log. */
+  /** Stops the checks for `compactionWanted`. A compaction that is running ends when the log is closed. */
   close(): void {
     clearInterval(this.#poll);
   }
 
-  /** Compacts the log when that is due. Called after the start and after all that is applied. */
+  /** Compacts the log when that is due. Called after the start and after each run of applied transactions. */
   check(): void {
     if (this.#isDue && this.#running === undefined) void this.compact();
   }
@@ -52,7 +52,7 @@ export class Compactor {
     return garbage.bytes >= Math.max(bytesMin, store.bytes) || logger.compactionWanted === true;
   }
 
-  /** Resolves when a compaction is through. Errors go to `onError`; the next one is then tried later. */
+  /** Resolves when the compaction has ended. Errors go to `onError`; a later check tries again. */
   compact(): Promise<void> {
     this.#running ??= this.#compact().finally(() => {
       this.#running = undefined;

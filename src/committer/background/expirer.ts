@@ -4,9 +4,9 @@ import type { Committer } from "../committer.ts";
 import type { RequestIndex } from "../request-index.ts";
 import type { Clock } from "./clock.ts";
 
-/** How often the index of expiry times is looked at. Entries are deleted at most a second late. */
+/** How often the expiry index is checked, in milliseconds. Entries are deleted at most a second late. */
 const intervalMs = 100;
-/** How many deletes wait for the log at the same time, so that other writes get their turn between them. */
+/** The number of deletes that wait for the log at the same time. Other writes run between such slices. */
 const sliceLength = 500;
 
 export interface ExpirerOptions {
@@ -14,14 +14,14 @@ export interface ExpirerOptions {
   readonly requests: Pick<RequestIndex, "forgetInvalid">;
   readonly committer: Committer;
   readonly clock: Clock;
-  /** Whether the clock may decide that an entry has expired. */
+  /** Whether the clock is accurate enough to expire entries. */
   readonly trusted: () => boolean;
   readonly onError: (error: unknown) => void;
 }
 
 /**
- * Deletes entries whose time to live has passed: each by a logged delete, unless it was put again or touched
- * meanwhile. Forgets request ids, too.
+ * Deletes entries whose time to live has passed. Each delete is logged, on the condition that the entry has not been
+ * put again or touched. Also forgets request ids that are no longer valid.
  */
 export class Expirer {
   readonly #options: ExpirerOptions;
@@ -50,7 +50,7 @@ export class Expirer {
         if (entries.length < sliceLength) return;
       }
     } catch (error) {
-      // Nothing is lost: the entries are still in the index, and the next tick tries again.
+      // No entry is missed: it stays in the expiry index, and the next tick tries again.
       this.#options.onError(error);
     } finally {
       this.#running = false;
@@ -60,7 +60,7 @@ export class Expirer {
   async #delete(key: string, now: number): Promise<void> {
     try {
       await this.#options.committer.commit({
-        // Not on its revision, which a touch does not change.
+        // The condition is not the revision, which a touch does not change.
         checks: [{ key, condition: { expiredAt: now } }],
         mutations: [{ type: "delete", key, expired: true }],
         requestId: undefined,

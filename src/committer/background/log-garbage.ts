@@ -2,10 +2,10 @@ import type { ChangeSet } from "../../store/change-set.ts";
 import { entryOverheadBytes } from "../../store/entry.ts";
 import type { TransactionLogger } from "../../transaction-log/transaction-logger.ts";
 
-/** What a touch or a delete is counted with. */
+/** Bytes that a touch or delete counts. */
 const eventBytes = entryOverheadBytes;
 
-/** Counts what a compaction to the oldest revision of the history would drop from the log. */
+/** Counts the bytes that a compaction up to the oldest revision of the history would remove from the log. */
 export class LogGarbage {
   readonly #logger: Pick<TransactionLogger, "horizon">;
   #horizon: number;
@@ -16,14 +16,17 @@ export class LogGarbage {
     this.#horizon = logger.horizon;
   }
 
-  /** Counted as the store counts its entries. */
+  /** The bytes, in the same measure as the store's `bytes`. */
   get bytes(): number {
-    // Another replica has compacted the log.
+    // The horizon changes when another replica has compacted the log.
     if (this.#logger.horizon !== this.#horizon) this.#begin();
     return this.#bytes;
   }
 
-  /** Called with each transaction that leaves the history: what it superseded is no longer needed, nor are its deletes. */
+  /**
+   * Must be called with each transaction that leaves the history. The log no longer needs the entries that it
+   * replaced, nor its deletes.
+   */
   add({ revision, changes }: ChangeSet): void {
     if (revision <= this.#logger.horizon) return;
     for (const { entry, previous, touched } of changes) {
@@ -32,12 +35,15 @@ export class LogGarbage {
     }
   }
 
-  /** Request records of so many bytes are no longer needed. */
+  /** Adds the size of request records that are no longer needed. */
   addRecords(bytes: number): void {
     this.#bytes += bytes;
   }
 
-  /** A compaction of this owner has begun. What leaves the history from now on is for the next one. */
+  /**
+   * Must be called when this process begins a compaction. Transactions that leave the history from now on count for
+   * the next one.
+   */
   compacting(): void {
     this.#begin();
   }

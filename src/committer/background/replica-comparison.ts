@@ -10,19 +10,19 @@ export interface ReplicaComparisonOptions {
 }
 
 interface Comparison {
-  /** At which the two were compared. */
+  /** The revision at which the hashes were compared. */
   readonly revision: number;
   readonly differs: boolean;
 }
 
 /**
- * Compares what the replicas of a store hold, by the hashes that their heartbeats carry, at equal revisions. All of them
+ * Compares the entries of all replicas at equal revisions, by the state hashes in their heartbeats. All replicas
  * apply the same log, so a difference means damage or a bug.
  */
 export class ReplicaComparison {
   readonly #options: ReplicaComparisonOptions;
   readonly #hashes = new HashHistory();
-  /** What owners said about revisions that this one has not reached. By their id, as in `#comparisons`. */
+  /** Heartbeats at revisions that this replica has not reached, by replica id. */
   readonly #pending = new Map<string, LogOwner>();
   readonly #comparisons = new Map<string, Comparison>();
 
@@ -32,7 +32,7 @@ export class ReplicaComparison {
     options.logger.onOwners = () => this.#onOwners(options.logger.owners ?? []);
   }
 
-  /** How many replicas hold something else than this one. */
+  /** The number of replicas whose entries differ from this one's. */
   get differing(): number {
     let differing = 0;
     for (const { differs } of this.#comparisons.values()) differing += Number(differs);
@@ -40,18 +40,18 @@ export class ReplicaComparison {
   }
 
   /**
-   * Why this replica must not serve: others hold something else, and not more than half of all hold the same. Undefined
-   * when there is nothing of that kind.
+   * Why this replica must not serve: others hold different entries, and it is not in the majority. undefined
+   * otherwise.
    */
   get fault(): string | undefined {
     const { differing } = this;
     const same = 1 + this.#comparisons.size - differing;
     if (differing === 0 || same > differing) return undefined;
     const revision = Math.max(...[...this.#comparisons.values()].map((comparison) => comparison.revision));
-    return `replicas differ: of the replicas at revision ${revision}, ${differing} hold other entries than this one; restart those that are wrong`;
+    return `replicas differ: of the replicas at revision ${revision}, ${differing} hold other entries than this one; restart the wrong replicas`;
   }
 
-  /** Called right after each transaction that the store has applied. */
+  /** Must be called after each transaction that the store has applied. */
   applied(): void {
     const { store } = this.#options;
     this.#hashes.record(store);
@@ -67,7 +67,7 @@ export class ReplicaComparison {
     for (const owner of owners) {
       if (owner.self || owner.hash === undefined) continue;
       if (owner.applied <= this.#options.store.revision) this.#compare(owner);
-      // A later word is no better than one that is still to be compared.
+      // Keep the pending heartbeat. Replaced by each later one, it would never be compared while this replica lags.
       else if (!this.#pending.has(owner.id)) this.#pending.set(owner.id, owner);
     }
   }
@@ -87,7 +87,7 @@ export class ReplicaComparison {
         "replicas differ: another one holds other entries at the same revision",
       );
     } else {
-      log.warn({ replica: id, revision }, "replicas that differed hold the same again");
+      log.warn({ replica: id, revision }, "replicas that differed hold the same entries again");
     }
   }
 }

@@ -7,26 +7,28 @@ import type { Store } from "../../store/store.ts";
 import { SnapshotEncoder } from "../../transaction-log/snapshot/snapshot-encoder.ts";
 import type { PutEvent, Transaction } from "../../transaction-log/transaction-logger.ts";
 
-/** Each holds a part of the store. */
+/** The most exports at the same time. Each keeps overwritten entries in memory. */
 const runningMax = 2;
 
-/** A message of gRPC has 4 MiB at the most, and a frame as many bytes as the largest transaction. */
+/**
+ * The size of one piece. A gRPC message has at most 4 MiB, and a frame may be as large as the largest transaction.
+ */
 const pieceBytes = 256 * 1024;
 
 export interface SnapshotExportsOptions {
   readonly store: Store;
-  /** Of the log, in hexadecimal: at least 16 digits. */
+  /** The id of the log, at least 16 hexadecimal digits. */
   readonly storeId: string;
-  /** Entries that one export keeps although they were overwritten meanwhile. */
+  /** The most bytes of overwritten entries that one export keeps. */
   readonly keptBytesMax: number;
-  /** How long a reader may leave the next bytes untaken, in milliseconds. */
+  /** How long a reader may wait before it takes the next piece, in milliseconds. */
   readonly stallMs: number;
 }
 
 export interface ExportCounts {
   readonly running: number;
   readonly completed: number;
-  /** Ended with SNAPSHOT_TOO_SLOW. */
+  /** Exports that ended with SNAPSHOT_TOO_SLOW. */
   readonly tooSlow: number;
   readonly bytes: number;
   /** Milliseconds since 1970 UTC; 0: never. */
@@ -34,8 +36,8 @@ export interface ExportCounts {
 }
 
 /**
- * Online backups: the state of the store at one revision in the format of the log's snapshots (docs/log-format.md), while
- * writes go on. What the readers of all of them can make the store keep is bounded in bytes and in time.
+ * Online backups: the state of the store at one revision, in the snapshot format of the log (docs/log-format.md).
+ * Writes continue during an export. The memory that slow readers make the store keep is limited in bytes and in time.
  */
 export class SnapshotExports {
   readonly #options: SnapshotExportsOptions;
@@ -60,22 +62,22 @@ export class SnapshotExports {
   }
 
   /**
-   * The bytes of a snapshot of the store as it is at the first call of `next`. Throws OVERLOADED when too many are read
-   * already, SNAPSHOT_TOO_SLOW when the reader is too slow, and the reason of the signal.
+   * Exports the state of the store at the time of the first `next`. Throws OVERLOADED when too many exports run,
+   * SNAPSHOT_TOO_SLOW when the reader is too slow, and the signal's reason when it is aborted.
    */
   async *read(signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
     if (this.#running >= runningMax) {
-      throw new DuetError("OVERLOADED", `${runningMax} snapshots are being read; try again later`);
+      throw new DuetError("OVERLOADED", `${runningMax} snapshots are being read already; try again later`);
     }
     const { store, keptBytesMax, stallMs } = this.#options;
     const given = new AbortController();
     const onTooLarge = () =>
-      giveUp(`more than ${keptBytesMax} bytes (--snapshot-bytes-max) were overwritten meanwhile`);
+      giveUp(`more than ${keptBytesMax} bytes (--snapshot-bytes-max) were overwritten during the export`);
     const snapshot = store.snapshot({ keptBytesMax, onTooLarge });
     let pieces: AsyncGenerator<Uint8Array, void> | undefined;
     const release = () => {
       if (pieces === undefined) return;
-      // With it goes all that it refers to, also while nobody asks for more.
+      // Drops the generator and all that it refers to, even if it is never read again.
       pieces = undefined;
       snapshot.release();
       this.#running--;
@@ -90,7 +92,7 @@ export class SnapshotExports {
     pieces = this.#pieces(snapshot, AbortSignal.any([signal, given.signal]));
     try {
       for (;;) {
-        // Undefined once it was given up.
+        // Undefined after `giveUp`.
         const piece: IteratorResult<Uint8Array, void> | undefined = await pieces?.next();
         given.signal.throwIfAborted();
         if (piece?.done !== false) break;
@@ -102,7 +104,7 @@ export class SnapshotExports {
       this.#completed++;
       this.#completedTime = Date.now();
     } finally {
-      // A reader that leaves ends the generator at the yield.
+      // Also reached when the reader leaves: that ends the generator at its yield.
       clearTimeout(stall);
       release();
     }
@@ -130,14 +132,14 @@ export class SnapshotExports {
   }
 }
 
-/** Copies, because the encoder uses its memory again. */
+/** Splits into copies, because the encoder reuses its buffer. */
 function* split(bytes: Buffer): Generator<Uint8Array, void> {
   for (let start = 0; start < bytes.length; start += pieceBytes) {
     yield new Uint8Array(bytes.subarray(start, start + pieceBytes));
   }
 }
 
-/** What is left of a transaction, as compaction would leave it. */
+/** The transaction of these entries as a compaction would keep it. All have the same revision. */
 function toTransaction(entries: readonly Entry[]): Transaction {
   const { revision, updateTime } = entries[0] as Entry;
   const events = entries.map(

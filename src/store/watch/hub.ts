@@ -13,11 +13,14 @@ import { LiveWatch, Watch, type WatchMessage } from "./watch.ts";
 
 export interface WatchOptions {
   readonly selector: Selector;
-  /** Every change after this revision, also one that is still to come; undefined: from now on. */
+  /**
+   * The watch delivers every change after this revision, which may be in the future. undefined: every change from now
+   * on.
+   */
   readonly startRevision: number | undefined;
-  /** The entries that match now come before the changes. Not together with startRevision. */
+  /** Deliver the entries that match now before the changes. Not together with startRevision. */
   readonly includeExisting: boolean;
-  /** Change sets have the entries before the changes. */
+  /** Change sets include `previous` entries. */
   readonly previous: boolean;
 }
 
@@ -28,12 +31,12 @@ type WatchLimits = Pick<
 
 const push = (queue: WatchQueue, selected: ChangeSet) => queue.push(selected);
 
-/** How many transactions of the history are looked through before others get their turn. */
+/** The number of transactions of the history that are read before a yield to the event loop. */
 const historySlice = 1000;
 
 /**
- * Tells watchers what changes: in revision order, each change once, a transaction never split. A watcher that starts
- * in the past reads the history at its own pace and then joins those who are told of every change as it happens.
+ * Delivers changes to watchers: in revision order, each change once, a transaction never split. A watch that starts
+ * in the past first reads the history at its own pace and then subscribes to live changes.
  */
 export class WatchHub {
   readonly #store: ReadonlyStore;
@@ -47,7 +50,7 @@ export class WatchHub {
   readonly #heartbeat: NodeJS.Timeout;
   #closed: DuetError | undefined;
 
-  /** Quiet watchers get a sign of life every `heartbeatMs`. */
+  /** A watcher without changes receives a message with the current revision every `heartbeatMs`. */
   constructor(store: ReadonlyStore, history: History, limits: WatchLimits, heartbeatMs: number) {
     this.#store = store;
     this.#history = history;
@@ -57,20 +60,20 @@ export class WatchHub {
     }, heartbeatMs).unref();
   }
 
-  /** Watches that have not ended. */
+  /** The number of open watches. */
   get watchers(): number {
     return this.#queues.size;
   }
 
-  /** Called once for each transaction, in order, right after the store has applied it and the history has it. */
+  /** Must be called once for each transaction, in order, after the store has applied it and the history holds it. */
   publish(transaction: ChangeSet): void {
     if (this.#queues.size === 0) return;
     const set = forWatchers(transaction);
     this.#topicsWithPrevious.publish(set, push);
-    // Entries that are gone need not wait for readers that do not want them.
+    // Do not keep `previous` entries in memory for watchers that do not want them.
     if (!this.#topics.empty) this.#topics.publish(withoutPrevious(set), push);
     if (this.#checking || this.#watchBytes.total <= this.#limits.watchQueuesBytesMax) return;
-    // As in the queue: readers must have had a turn before one of them is called slow.
+    // As in `WatchQueue`: let readers run first, before one of them counts as too slow.
     this.#checking = true;
     setImmediate(() => {
       this.#checking = false;
@@ -78,7 +81,7 @@ export class WatchHub {
     });
   }
 
-  /** Ends the watches that have the most waiting until the others fit. */
+  /** Ends the watches with the longest queues until the rest is within the limit. */
   #cutOffSlowest(): void {
     const { watchQueuesBytesMax } = this.#limits;
     if (this.#watchBytes.total <= watchQueuesBytesMax) return;
@@ -89,10 +92,12 @@ export class WatchHub {
   }
 
   /**
-   * The first message comes at once and carries the store's revision. Ends quietly when the signal aborts. `next` rejects
-   * with REVISION_COMPACTED when the history does not reach back to startRevision, OVERLOADED when the keys and prefixes of
-   * all watches are too much, WATCHER_TOO_SLOW when the reader is cut off, what the hub is closed with, and a DuetError with
-   * which the signal aborts; the last three name the revision to resume from.
+   * Opens a watch. The first message comes at once and carries the store's revision. The generator returns when the
+   * signal is aborted.
+   *
+   * Throws REVISION_COMPACTED when the history does not reach back to startRevision, OVERLOADED when the keys and
+   * prefixes of all watches exceed their limit, WATCHER_TOO_SLOW when the reader is too slow, and the error that
+   * `close` was given. The last two carry the revision to resume from.
    */
   watch(options: WatchOptions, signal: AbortSignal): Watch {
     return new Watch(this.#open(options, signal));
@@ -101,7 +106,7 @@ export class WatchHub {
   /** Subscribes, and delivers what comes before the changes that are still to happen. */
   async *#open(options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchMessage, LiveWatch> {
     const { selector, startRevision, includeExisting } = options;
-    // The snapshot keeps entries that are gone, too: they count as waiting, once for all watchers.
+    // The snapshot keeps overwritten entries anyway. As `previous` entries they count once for all watchers.
     const topics = options.previous || includeExisting ? this.#topicsWithPrevious : this.#topics;
     const { revision } = this.#store;
     if (startRevision !== undefined && startRevision < this.#history.oldest) {
@@ -118,7 +123,8 @@ export class WatchHub {
       : undefined;
     const cancel = () => queue.end(signal.reason instanceof DuetError ? "dismissed" : "canceled");
     const queue = new WatchQueue(this.#limits.watchQueueBytesMax, this.#watchBytes, () => {
-      // Here and not in the end of the generator: one that nobody reads any more may never get there.
+      // Released here rather than at the end of the generator: a generator that is no longer read may never get
+      // there.
       this.#queues.delete(queue);
       this.#watchBytes.addSelector(-bytes);
       topics.delete(selector, queue);
@@ -149,18 +155,18 @@ export class WatchHub {
     }
   }
 
-  /** Half of the bound stays for what waits: many watched keys must not end the watches of others. */
+  /** Keeps half of the limit for queued changes: many watched keys must not end the watches of other clients. */
   #assertRoom(bytes: number): void {
     const { watchQueuesBytesMax } = this.#limits;
     if (this.#watchBytes.selectors + bytes <= watchQueuesBytesMax / 2) return;
     throw new DuetError(
       "OVERLOADED",
-      `the keys and prefixes of all watches occupy ${this.#watchBytes.selectors} bytes, those of this one ${bytes}; ` +
+      `the keys and prefixes of all watches take ${this.#watchBytes.selectors} bytes, this watch needs ${bytes} more; ` +
         `the limit is ${Math.floor(watchQueuesBytesMax / 2)}, half of --watch-queues-bytes-max. Try again later`,
     );
   }
 
-  /** Ends every watch, also later ones. Only the first reason counts. */
+  /** Ends every watch, including later ones, with `reason`. Only the first call counts. */
   close(reason = new DuetError("SHUTTING_DOWN", "the server is shutting down")): void {
     this.#closed ??= reason;
     clearInterval(this.#heartbeat);
@@ -174,7 +180,7 @@ export class WatchHub {
     return new DuetError(reason, message, { metadata: { last_revision: String(lastRevision) } });
   }
 
-  /** Delivers the history after `revision`, subscribes where it ends, and returns the revision at which that was. */
+  /** Delivers the history after `revision`, subscribes at its end, and returns the revision of that end. */
   async *#past(
     selector: Selector,
     revision: number,
@@ -183,7 +189,7 @@ export class WatchHub {
   ): AsyncGenerator<WatchMessage, number> {
     const matches = createMatcher(selector);
     let resumeRevision = revision;
-    for (let looked = 1; resumeRevision < this.#store.revision && queue.ended === undefined; looked++) {
+    for (let read = 1; resumeRevision < this.#store.revision && queue.ended === undefined; read++) {
       const set = this.#history.at(resumeRevision + 1);
       if (set === undefined) {
         queue.end("too-slow");
@@ -192,21 +198,22 @@ export class WatchHub {
       resumeRevision = set.revision;
       const selected = select(matches, forWatchers(set));
       if (selected !== undefined) yield { revision: resumeRevision, resumeRevision, set: selected };
-      if (looked % historySlice === 0) await nextTurn();
+      if (read % historySlice === 0) await nextTurn();
     }
-    // In the same turn: between this and the caller's next step something might be published.
+    // Subscribe in the same turn of the event loop. Otherwise a transaction could be published in between and be
+    // missed.
     subscribe();
     return resumeRevision;
   }
 
-  /** Delivers the entries of the snapshot, a page at a time, and the end mark; returns the snapshot's revision. */
+  /** Delivers the entries of the snapshot in pages, then the end mark. Returns the snapshot's revision. */
   async *#existing(
     selector: Selector,
     snapshot: Snapshot,
     queue: WatchQueue,
   ): AsyncGenerator<WatchMessage, number> {
     const { revision } = snapshot;
-    // With the queue the snapshot ends, and then it tells of no revision any more.
+    // When the queue has ended, the snapshot is released and must not be read.
     if (queue.ended !== undefined) return 0;
     let page: Entry[] = [];
     let bytes = 0;
@@ -227,7 +234,7 @@ export class WatchHub {
         }
         page.push(entry);
       }
-      // All of them came after the snapshot, as may many more.
+      // No key of this slice belongs to the snapshot, and many such slices may follow.
       if (page.length === before) await nextTurn();
       if (queue.ended !== undefined) return 0;
     }

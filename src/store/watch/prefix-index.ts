@@ -1,6 +1,9 @@
 import { randomInt } from "node:crypto";
 
-/** Of the hash of a prefix: h = (h * multiplier + unit) mod 2^32. Nobody outside can choose prefixes that collide. */
+/**
+ * Multiplier of the hash of a prefix: h = (h * multiplier + unit) mod 2^32. It is random, so that clients cannot
+ * choose prefixes that collide.
+ */
 const multiplier = 2 * randomInt(2 ** 30) + 1;
 
 interface Bucket<Item> {
@@ -9,14 +12,14 @@ interface Bucket<Item> {
 }
 
 /**
- * Finds the items whose prefix a key begins with. One pass over the key makes the hash of each of its beginnings; only
- * those are looked up that have the length of a prefix.
+ * Finds the items whose prefix a key begins with. One pass over the key computes the hash of each of its prefixes,
+ * and looks up those whose length some stored prefix has.
  */
 export class PrefixIndex<Item> {
   readonly #buckets = new Map<number, Bucket<Item>[]>();
-  /** How many prefixes have this length. */
+  /** The number of prefixes of each length. */
   readonly #counts = new Map<number, number>();
-  /** The lengths that there are, in order. */
+  /** The lengths of all prefixes, ascending. */
   readonly #lengths: number[] = [];
 
   add(prefix: string, item: Item): void {

@@ -8,8 +8,8 @@ export type WatchFailure = "too-slow" | "closed" | "dismissed";
 export type WatchEnd = WatchFailure | "canceled";
 
 /**
- * What all watchers together keep in memory: what waits in their queues, and what they select. A change set that waits in
- * many queues is in memory once, and counted once.
+ * Counts the memory that all watches take together: queued change sets and selectors. A change set in several queues
+ * is in memory once and counts once.
  */
 export class WatchBytes {
   #total = 0;
@@ -19,12 +19,12 @@ export class WatchBytes {
     return this.#total;
   }
 
-  /** Those of `total` that the selectors occupy. */
+  /** The part of `total` that selectors take. */
   get selectors(): number {
     return this.#selectors;
   }
 
-  /** Counts what a selector occupies; a negative number when its watch has ended. */
+  /** Adds the size of a selector; a negative number removes it. */
   addSelector(bytes: number): void {
     this.#selectors += bytes;
     this.#total += bytes;
@@ -39,7 +39,7 @@ export class WatchBytes {
   }
 }
 
-/** What waits for one watcher: change sets in revision order, bounded in bytes. */
+/** The change sets that wait for one watcher, in revision order, bounded in bytes. */
 export class WatchQueue {
   readonly #bytesMax: number;
   readonly #watchBytes: WatchBytes;
@@ -47,12 +47,12 @@ export class WatchQueue {
   readonly #sets = new Fifo<ChangeSet>();
   #bytes = 0;
   #checking = false;
-  /** Whether the reader has taken something since the queue was looked at. */
+  /** Whether the reader has taken a change set since the last check. */
   #progress = false;
   #ended: WatchEnd | undefined;
   #wake: (() => void) | undefined;
 
-  /** `onEnd` is called at once when the queue ends, whether or not anybody still reads from it. */
+  /** `onEnd` is called when the queue ends, at once and whether or not a reader is left. */
   constructor(bytesMax: number, watchBytes: WatchBytes, onEnd: () => void) {
     this.#bytesMax = bytesMax;
     this.#watchBytes = watchBytes;
@@ -67,7 +67,7 @@ export class WatchQueue {
     return this.#sets.length === 0;
   }
 
-  /** Bytes of the change sets that wait. */
+  /** Bytes of the queued change sets. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -81,19 +81,22 @@ export class WatchQueue {
     this.#check();
   }
 
-  /** A batch is applied in one go: a reader that takes something each turn has until twice the bound is reached. */
+  /**
+   * Ends the queue when the reader is too slow. A batch is applied in one turn of the event loop, so a reader gets a
+   * turn before it is judged. A reader that makes progress may exceed the limit twofold.
+   */
   #check(): void {
-    if (this.#checking || !this.#moreWaitsThan(this.#bytesMax)) return;
+    if (this.#checking || !this.#exceeds(this.#bytesMax)) return;
     this.#checking = true;
     this.#progress = false;
     setImmediate(() => {
       this.#checking = false;
-      if (this.#moreWaitsThan(this.#progress ? 2 * this.#bytesMax : this.#bytesMax)) this.end("too-slow");
+      if (this.#exceeds(this.#progress ? 2 * this.#bytesMax : this.#bytesMax)) this.end("too-slow");
       else this.#check();
     });
   }
 
-  /** What waits is dropped. */
+  /** Ends the queue and drops the queued change sets. Only the first call counts. */
   end(reason: WatchEnd): void {
     if (this.#ended !== undefined) return;
     while (this.take() !== undefined);
@@ -102,7 +105,7 @@ export class WatchQueue {
     this.wake();
   }
 
-  /** Takes what has waited longest; undefined when nothing waits. */
+  /** Removes and returns the oldest change set; undefined when the queue is empty. */
   take(): ChangeSet | undefined {
     const set = this.#sets.shift();
     if (set === undefined) return undefined;
@@ -112,7 +115,10 @@ export class WatchQueue {
     return set;
   }
 
-  /** Resolves when something waits, the queue has ended, or `wake` is called; undefined: it does already. For one reader. */
+  /**
+   * Resolves when a change set is queued, the queue has ended, or `wake` is called; undefined when that is so already.
+   * For one reader.
+   */
   wait(): Promise<void> | undefined {
     if (!this.isEmpty || this.#ended !== undefined) return undefined;
     return new Promise((resolve) => {
@@ -125,8 +131,8 @@ export class WatchQueue {
     this.#wake = undefined;
   }
 
-  /** One transaction alone is never too much, however large it is. */
-  #moreWaitsThan(bytes: number): boolean {
+  /** A single transaction is always accepted, however large it is. */
+  #exceeds(bytes: number): boolean {
     return this.#sets.length > 1 && this.#bytes > bytes;
   }
 }

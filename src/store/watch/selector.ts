@@ -5,13 +5,16 @@ import { textBytes } from "../text.ts";
 /** One key, all keys that begin with a prefix, or a union of both. */
 export type Selector = { readonly key: string } | { readonly prefix: string } | SelectorUnion;
 
-/** Made by `unite`: sorted, and no key is selected twice. */
+/** Made by `unite`: keys and prefixes are sorted, and no key is selected twice. */
 export interface SelectorUnion {
   readonly keys: readonly string[];
   readonly prefixes: readonly string[];
 }
 
-/** Selects the keys, and all keys that begin with one of the prefixes. Neither: every key. */
+/**
+ * Selects the given keys and all keys that begin with one of the prefixes. Without keys and prefixes it selects every
+ * key.
+ */
 export function unite(keys: readonly string[], prefixes: readonly string[]): Selector {
   if (keys.length + prefixes.length === 0) return { prefix: "" };
   const shortest: string[] = [];
@@ -27,7 +30,7 @@ export function unite(keys: readonly string[], prefixes: readonly string[]): Sel
   return { keys: others, prefixes: shortest };
 }
 
-/** The keys and prefixes that a selector is made of. */
+/** The keys and prefixes of a selector. */
 export function partsOf(selector: Selector): SelectorUnion {
   if ("keys" in selector) return selector;
   return "key" in selector
@@ -35,10 +38,16 @@ export function partsOf(selector: Selector): SelectorUnion {
     : { keys: [], prefixes: [selector.prefix] };
 }
 
-/** What a watched key or prefix occupies beside its text: its place in the index and the set of its topics. Measured. */
+/**
+ * Bytes of memory that a watched key or prefix takes in addition to its text: its slot in the index and the set of
+ * its topics. Measured.
+ */
 const partOverheadBytes = 320;
 
-/** What a watch with this selector occupies. Its text is in memory twice: as it is, and in the name of its topic. */
+/**
+ * Bytes of memory that a watch takes for this selector. Its text is in memory twice: as it is, and in the name of the
+ * topic.
+ */
 export function selectorBytes(selector: Selector): number {
   const { keys, prefixes } = partsOf(selector);
   let bytes = 0;
@@ -47,7 +56,7 @@ export function selectorBytes(selector: Selector): number {
   return bytes;
 }
 
-/** A test for the keys that the selector selects. */
+/** Returns a function that tells whether the selector selects a key. */
 export function createMatcher(selector: Selector): (key: string) => boolean {
   if ("key" in selector) return (key) => key === selector.key;
   if ("prefix" in selector) return (key) => key.startsWith(selector.prefix);
@@ -55,14 +64,14 @@ export function createMatcher(selector: Selector): (key: string) => boolean {
   return (key) => keys.has(key) || beginsWithOne(selector.prefixes, key);
 }
 
-/** The ranges of the selected keys, in key order. They do not overlap. */
+/** The ranges of the selected keys, in key order and without overlap. */
 export function rangesOf(selector: Selector): KeyRange[] {
   const { keys, prefixes } = partsOf(selector);
   const single = keys.map(toOrderKey).map((start) => ({ start, end: `${start}\0` }));
   return [...single, ...prefixes.map(prefixRange)].toSorted((a, b) => (a.start < b.start ? -1 : 1));
 }
 
-/** Whether the key begins with one of the prefixes, which are sorted and none of which begins with another. */
+/** Whether the key begins with one of the prefixes. They must be sorted, and none may begin with another. */
 function beginsWithOne(prefixes: readonly string[], key: string): boolean {
   let low = 0;
   let high = prefixes.length;
@@ -71,6 +80,6 @@ function beginsWithOne(prefixes: readonly string[], key: string): boolean {
     if ((prefixes[middle] as string) <= key) low = middle + 1;
     else high = middle;
   }
-  // Only the last prefix that sorts at or before the key can be one of it.
+  // Only the last prefix that sorts at or before the key can match.
   return low > 0 && key.startsWith(prefixes[low - 1] as string);
 }

@@ -3,7 +3,7 @@ import type { Change } from "../store.ts";
 import { PrefixIndex } from "./prefix-index.ts";
 import { partsOf, type Selector } from "./selector.ts";
 
-/** What of `set` the matcher accepts: the set itself when that is all, undefined when it is nothing. */
+/** The changes of `set` that match: `set` itself when all match, undefined when none do. */
 export function select(matches: (key: string) => boolean, set: ChangeSet): ChangeSet | undefined {
   return narrow(
     set,
@@ -23,21 +23,21 @@ interface Topic<Subscriber> {
 }
 
 /**
- * Who is interested in a key: a look-up by the key and one for each length that a watched prefix has, however many
- * subscribers there are. Subscribers with the same selector share what is narrowed down for them.
+ * Finds the subscribers of a key: one lookup by the key and one for each length that a watched prefix has, however
+ * many subscribers there are. Subscribers with the same selector share one filtered change set.
  */
 export class WatchTopics<Subscriber> {
-  /** By the selector as JSON. */
+  /** Topics by their selector as JSON. */
   readonly #topics = new Map<string, Topic<Subscriber>>();
   readonly #byKey = new Map<string, Set<Topic<Subscriber>>>();
   readonly #byPrefix = new PrefixIndex<Topic<Subscriber>>();
 
-  /** Whether nobody subscribes to anything. */
+  /** Whether there are no subscribers. */
   get empty(): boolean {
     return this.#topics.size === 0;
   }
 
-  /** The same subscriber must not be added twice. */
+  /** A subscriber must not be added twice. */
   add(selector: Selector, subscriber: Subscriber): void {
     const name = JSON.stringify(selector);
     let topic = this.#topics.get(name);
@@ -61,7 +61,7 @@ export class WatchTopics<Subscriber> {
     for (const prefix of prefixes) this.#byPrefix.delete(prefix, topic);
   }
 
-  /** Calls `deliver` once for each interested subscriber, with what it selects. */
+  /** Calls `deliver` once for each subscriber of a changed key, with the changes that it selects. */
   publish(set: ChangeSet, deliver: (subscriber: Subscriber, set: ChangeSet) => void): void {
     const interested = new Map<Topic<Subscriber>, Change[]>();
     for (const change of set.changes) {
@@ -77,7 +77,7 @@ export class WatchTopics<Subscriber> {
     }
   }
 
-  /** Each topic once: the parts of a selector do not overlap. */
+  /** Yields each topic once, because the parts of a selector do not overlap. */
   *#topicsOf(key: string): Generator<Topic<Subscriber>, void> {
     const topics = this.#byKey.get(key);
     if (topics !== undefined) yield* topics;

@@ -5,28 +5,28 @@ import { TransactionDecoder } from "./transaction-decoder.ts";
 import { TransactionEncoder } from "./transaction-encoder.ts";
 
 /**
- * A batch in a log that has no frames of its own, in format 2: what one append has written, or what compaction has left
- * of several. Numbers are little-endian.
+ * A batch in format 2, for a log without frames: the transactions of one append, or the rest of several appends after a
+ * compaction. Numbers are little-endian.
  *
  *      0 16  marker
- *     16  4  CRC-32 of all bytes behind it; up to here, and the version, the same in all later versions
+ *     16  4  CRC-32 of all bytes after it; this and all fields up to the version never change
  *     20  4  format version, 2
  *     24  8  basis: the sequence before the batch
- *     32  8  last: the sequence at which it ends
- *     40  4  count of transactions; as many as there are sequences, until a compaction
- *     44 16  id, a UUID; zeros where it is not known
- *     60 16  id of the batch before; zeros where it is not known
+ *     32  8  last: the last sequence of the batch
+ *     40  4  count of transactions; equal to the count of sequences until a compaction
+ *     44 16  id, a UUID; zeros when unknown
+ *     60 16  id of the batch before; zeros when unknown
  *     76  n  transactions
  *
- * Format 1 had only transactions, each with its sequence in front. All bytes of the marker have the top bit set: a
- * decoder of format 1 takes the first half of it for a number that is too long, also when any byte of it has changed.
+ * Format 1 had only transactions, each preceded by its sequence. All bytes of the marker have the top bit set, so that
+ * a decoder of format 1 rejects it as a number that is too long, even if any byte of it has changed.
  */
 export interface Batch {
   readonly basis: number;
   readonly last: number;
-  /** Undefined when it is not known. */
+  /** undefined: unknown. */
   readonly id: string | undefined;
-  /** Id of the batch before; undefined when it is not known. */
+  /** The id of the batch before; undefined: unknown. */
   readonly previous: string | undefined;
   readonly transactions: readonly Transaction[];
 }
@@ -37,7 +37,7 @@ const version = 2;
 const unknownId = "00000000-0000-0000-0000-000000000000";
 
 export function encodeBatch({ basis, last, id, previous, transactions }: Batch): Buffer {
-  // An encoder of its own, because its bytes are sent later. To allocate more than is needed costs more than to encode.
+  // A new encoder, because its bytes are sent later. Allocating too much costs more than encoding.
   const encoder = new TransactionEncoder(headerBytes, 2048);
   encoder.begin(basis);
   for (const transaction of transactions) encoder.encode(transaction);
@@ -53,14 +53,17 @@ export function encodeBatch({ basis, last, id, previous, transactions }: Batch):
   return bytes;
 }
 
-/** False for a batch of format 1, and for a damaged one, which no decoder of format 1 takes. */
+/**
+ * Whether the bytes are a batch of format 2. False for a batch of format 1, and for a damaged one, which a decoder of
+ * format 1 rejects.
+ */
 export function isBatch(bytes: Buffer): boolean {
   return bytes.subarray(0, marker.length).equals(marker);
 }
 
-/** Of bytes for which `isBatch` holds. Throws RangeError for a damaged batch, and UnknownFormatError. */
+/** Decodes bytes for which `isBatch` is true. Throws RangeError for a damaged batch, or UnknownFormatError. */
 export function decodeBatch(bytes: Buffer): Batch {
-  if (bytes.length < headerBytes) throw new RangeError("it is too short");
+  if (bytes.length < headerBytes) throw new RangeError("the batch is too short");
   if (crc32(bytes.subarray(20)) !== bytes.readUInt32LE(16)) throw new RangeError("the checksum is wrong");
   const written = bytes.readUInt32LE(20);
   if (written !== version) throw new UnknownFormatError(`format version ${written}`);
@@ -70,8 +73,9 @@ export function decodeBatch(bytes: Buffer): Batch {
   const decoder = new TransactionDecoder(bytes.subarray(headerBytes), basis);
   const transactions: Transaction[] = [];
   for (let index = 0; index < count; index++) transactions.push(decoder.decode());
-  if (!decoder.done) throw new RangeError("bytes behind the last transaction");
-  if ((transactions.at(-1)?.sequence ?? basis) > last) throw new RangeError("transactions behind its end");
+  if (!decoder.done) throw new RangeError("bytes after the last transaction");
+  if ((transactions.at(-1)?.sequence ?? basis) > last)
+    throw new RangeError("transactions after the end of the batch");
   return { basis, last, id: readId(bytes, 44), previous: readId(bytes, 60), transactions };
 }
 

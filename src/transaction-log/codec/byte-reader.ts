@@ -1,6 +1,9 @@
 import { varintBytesMax } from "./varint.ts";
 
-/** Reads what encoders write. Throws RangeError for what none has written. Nothing that it returns points into the bytes. */
+/**
+ * Decodes the primitives that the encoders write. Throws RangeError for invalid bytes. Returned values never share
+ * memory with the input.
+ */
 export class ByteReader {
   offset = 0;
   readonly #bytes: Buffer;
@@ -15,7 +18,7 @@ export class ByteReader {
 
   byte(): number {
     const byte = this.#bytes[this.offset++];
-    if (byte === undefined) throw new RangeError("a byte beyond the end");
+    if (byte === undefined) throw new RangeError("a byte after the end");
     return byte;
   }
 
@@ -23,17 +26,17 @@ export class ByteReader {
     let value = 0;
     for (let shift = 0, unit = 1; shift < varintBytesMax; shift++, unit *= 128) {
       const byte = this.#bytes[this.offset++];
-      if (byte === undefined) throw new RangeError("a number beyond the end");
+      if (byte === undefined) throw new RangeError("a number after the end");
       value += (byte & 127) * unit;
       if (byte < 128) return value;
     }
     throw new RangeError("a number that is too long");
   }
 
-  /** The number of things that follow, each of which takes at least one byte. */
+  /** Reads the number of items that follow, each of at least one byte. */
   length(): number {
     const length = this.number();
-    if (length > this.left) throw new RangeError("a length beyond the end");
+    if (length > this.left) throw new RangeError("a length after the end");
     return length;
   }
 
@@ -45,7 +48,7 @@ export class ByteReader {
   }
 
   copy(length: number): Uint8Array {
-    if (length > this.left) throw new RangeError("bytes beyond the end");
+    if (length > this.left) throw new RangeError("bytes after the end");
     const start = this.offset;
     this.offset = start + length;
     return new Uint8Array(this.#bytes.subarray(start, this.offset));

@@ -2,25 +2,25 @@ import type { Transaction, TransactionEvent } from "../transaction-logger.ts";
 import { ByteReader } from "./byte-reader.ts";
 
 /**
- * A transaction as 0.1 wrote it, in format 1. Numbers are varints.
+ * A transaction in format 1, which release 0.1 wrote. Numbers are varints.
  *
- *     [sequence]       only where sequences may have gaps
+ *     [sequence]       only if sequences may have gaps
  *     time
  *     count of events, then each of them:
  *       tag            1 byte: bit 0 delete; bit 1 put: value is bytes, delete: expired; bit 2 has an expire time
  *       key            length, UTF-8
- *     and of a put:
+ *     and for a put:
  *       value          length, bytes
  *       createRevision, version, [expireTime]
  */
 const tags = { delete: 1, bytes: 2, expired: 2, expireTime: 4 } as const;
 
-/** Decodes transactions that 0.1 encoded one after the other. Throws RangeError for what it cannot have written. */
+/** Decodes consecutive transactions of release 0.1. Throws RangeError for bytes that 0.1 cannot have written. */
 export class Format1Decoder {
   readonly #reader: ByteReader;
   #sequence: number | undefined;
 
-  /** `basis`: the sequence before the first one; undefined where sequences are in the payload. */
+  /** `basis`: the sequence before the first transaction; undefined if the payload contains the sequences. */
   constructor(payload: Buffer, basis: number | undefined) {
     this.#reader = new ByteReader(payload);
     this.#sequence = basis;
@@ -30,7 +30,7 @@ export class Format1Decoder {
     return this.#reader.left === 0;
   }
 
-  /** Nothing in the result points into the payload. */
+  /** The result does not share memory with the payload. */
   decode(): Transaction {
     const reader = this.#reader;
     const sequence = this.#sequence === undefined ? reader.number() : ++this.#sequence;

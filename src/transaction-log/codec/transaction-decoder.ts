@@ -5,14 +5,14 @@ import { readRequest } from "./request-record.ts";
 import { requestField, tags } from "./transaction-encoder.ts";
 
 /**
- * Decodes transactions that `TransactionEncoder` encoded one after the other. Throws RangeError for what it cannot have
- * written, and UnknownFormatError.
+ * Decodes consecutive transactions of `TransactionEncoder`. Throws RangeError for bytes that it cannot have written,
+ * and UnknownFormatError.
  */
 export class TransactionDecoder {
   readonly #reader: ByteReader;
   #sequence: number;
 
-  /** `basis`: the sequence that the encoder was given. */
+  /** `basis`: the basis that the encoder was given. */
   constructor(payload: Buffer, basis: number) {
     this.#reader = new ByteReader(payload);
     this.#sequence = basis;
@@ -22,7 +22,7 @@ export class TransactionDecoder {
     return this.#reader.left === 0;
   }
 
-  /** Nothing in the result points into the payload. */
+  /** The result does not share memory with the payload. */
   decode(): Transaction {
     const reader = this.#reader;
     const step = reader.number();

@@ -2,23 +2,23 @@ import type { Transaction, TransactionEvent, Value } from "../transaction-logger
 import { varintBytes, varintBytesMax, writeVarint } from "./varint.ts";
 
 /**
- * A transaction as every log keeps it, in format 2. Numbers are varints.
+ * A transaction in format 2, the same in every log. Numbers are varints.
  *
- *     step             its sequence minus that of the transaction before it in the frame or batch
+ *     step             the sequence minus that of the transaction before in the frame or batch
  *     time
- *     count            events times two, plus one when there are fields
+ *     count            the number of events times two, plus one if there are fields
  *     events:
- *       tag            1 byte: bits 0 and 1 say which event it is; bit 2 put and touch: it has an expire time, delete:
- *                      expired; bit 7: it has fields; the others are 0
+ *       tag            1 byte: bits 0 and 1: kind of event; bit 2 of a put or touch: has an expire time, of a delete:
+ *                      expired; bit 7: has fields; the others are 0
  *       key            length, UTF-8
  *       put:           value as length and bytes, createRevision, version
  *       put, touch:    [expireTime]
  *       [fields]
  *     [fields]         1: the request record (request-record.ts)
  *
- * Fields are optional; there is room for later releases in them. Each is a number from 1, a length, and so many bytes;
- * a 0 ends them. A reader skips an even number that it does not know, and refuses an odd one: whoever adds a field
- * that changes what the rest means gives it an odd number.
+ * Fields are optional and reserved for later releases. Each is a number from 1, a length, and the content; a 0 ends
+ * them. A reader skips an unknown even number and refuses an unknown odd one. A field that changes the meaning of other
+ * data must have an odd number.
  */
 export const tags = {
   kinds: 3,
@@ -33,33 +33,33 @@ export const tags = {
 } as const;
 export const requestField = 1;
 
-/** Most bytes that the numbers of a transaction, or an event take up. */
+/** The most bytes that the numbers of a transaction, an event or a result take. */
 const numbersBytesMax = 6 * varintBytesMax;
 
-/** Encodes transactions one after the other into a buffer that grows and is used again. */
+/** Encodes transactions one after the other into a growing buffer that is reused. */
 export class TransactionEncoder {
-  /** Encoded bytes are those from `start` to `offset`. */
+  /** The encoded bytes are those from `start` to `offset`. */
   buffer: Buffer;
   offset: number;
   readonly #start: number;
   #sequence = 0;
 
-  /** Leaves `start` bytes free in front. `bytes`: what is allocated at first. */
+  /** Leaves `start` bytes free at the beginning of the buffer. `bytes` is the initial size of the buffer. */
   constructor(start: number, bytes = 64 * 1024) {
     this.#start = start;
     this.buffer = Buffer.allocUnsafeSlow(bytes);
     this.offset = start;
   }
 
-  /** `basis`: the first transaction is later than this sequence. */
+  /** Starts a new encoding. The first transaction must be later than the sequence `basis`. */
   begin(basis: number): void {
-    // One big batch must not keep its memory for good.
+    // Do not keep the memory of a large batch.
     if (this.buffer.length > 4 * 1024 * 1024) this.buffer = Buffer.allocUnsafeSlow(64 * 1024);
     this.offset = this.#start;
     this.#sequence = basis;
   }
 
-  /** Makes room for `bytes` more. */
+  /** Makes room for `bytes` more bytes. */
   reserve(bytes: number): void {
     if (this.buffer.length - this.offset >= bytes) return;
     const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.offset + bytes));
@@ -121,7 +121,8 @@ export class TransactionEncoder {
   }
 
   #text(text: string): void {
-    // The length stands in front; where it takes the same bytes in any case, the text is written in one pass.
+    // The length precedes the text. If the length takes the same number of bytes in any case, the text is written in
+    // one pass.
     const lengthBytes = varintBytes(text.length);
     if (varintBytes(text.length * 3) === lengthBytes) {
       const length = this.buffer.write(text, this.offset + lengthBytes, "utf8");

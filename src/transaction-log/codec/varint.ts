@@ -1,9 +1,12 @@
 /** Eight varint bytes hold 56 bits. */
 export const varintBytesMax = 8;
 
-/** Seven bits in a byte, the lowest first; the top bit says that more follow. Returns the offset behind it. */
+/**
+ * Writes a number with seven bits a byte, the lowest first; the top bit means that more bytes follow. Returns the
+ * offset after the number.
+ */
 export function writeVarint(bytes: Uint8Array, value: number, offset: number): number {
-  // Bitwise operators know only 32 bits.
+  // Bitwise operators work on 32 bits.
   while (value > 0x7fffffff) {
     bytes[offset++] = (value % 128) | 128;
     value = Math.floor(value / 128);

@@ -1,13 +1,13 @@
 /**
  * Names in a data directory:
  *
- *     lock                            held by the process that has the log open, and says which one
+ *     lock                            locked by the process that has the log open; contains its pid
  *     durable-sequence                a sequence that is known to be durable
- *     reserve                         zeros, given up when the disk is full
+ *     reserve                         zeros; removed when the disk is full
  *     00000000000000000042.log        segment, by its first sequence
  *     00000000000000000041.snapshot   by its horizon
  *     *.tmp                           not yet in use; removed when the log is opened
- *     *.torn-1, *.corrupt-1           what was cut; never removed
+ *     *.torn-1, *.corrupt-1           bytes that were cut off; never removed
  */
 export const lockName = "lock";
 export const durableMarkName = "durable-sequence";
@@ -28,7 +28,7 @@ export function temporaryName(name: string): string {
 
 export interface NamedFile {
   readonly name: string;
-  /** First sequence of a segment, horizon of a snapshot, by the name. */
+  /** The first sequence of a segment or the horizon of a snapshot, from the name. */
   readonly sequence: number;
 }
 
@@ -51,7 +51,7 @@ export function sortDirectory(names: readonly string[]): DirectoryContent {
   return { names, segments, snapshots, temporary: names.filter((name) => name.endsWith(".tmp")) };
 }
 
-/** A name beside `name` that nobody has, for what is cut from it. */
+/** An unused name, derived from `name`, for the bytes that are cut off that file. */
 export function nameForCut(names: readonly string[], name: string, why: "torn" | "corrupt"): string {
   for (let number = 1; ; number++) {
     const candidate = `${name}.${why}-${number}`;

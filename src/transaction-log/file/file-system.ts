@@ -1,23 +1,23 @@
 /**
- * What the log asks of a file system. A seam, so that tests can fail the n-th call and cut the power between any two.
- * Every method rejects with the error of the operating system.
+ * The operations that the log needs of a file system. Tests replace it to fail the n-th call and to cut the power
+ * between any two calls. Every method rejects with the error of the operating system.
  */
 export interface FileSystem {
   open(path: string, mode: OpenMode): Promise<File>;
-  /** Names of what is in a directory, in no order. */
+  /** The names in a directory, in no order. */
   list(directory: string): Promise<string[]>;
-  /** Makes a directory and those above it; one that is there is fine. */
+  /** Creates a directory and its parents; succeeds if it exists. */
   makeDirectory(directory: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
-  /** Of the file system that holds the directory. Infinity where that is not known. */
+  /** The space of the file system that holds the directory. Infinity if unknown. */
   space(directory: string): Promise<Space>;
-  /** Afterwards the names in the directory outlive a power cut. */
+  /** Makes the names in the directory durable. */
   syncDirectory(directory: string): Promise<void>;
 }
 
 export interface Space {
-  /** What this process may still use. */
+  /** The bytes that this process may still use. */
   readonly freeBytes: number;
   readonly totalBytes: number;
 }
@@ -31,21 +31,23 @@ export interface Space {
 export type OpenMode = "read" | "update" | "create" | "createDurable" | "updateDurable";
 
 export interface File {
-  /** A write that resolved is durable; `sync` adds nothing to it. */
+  /** A write is durable when it resolves; `sync` has no further effect. */
   readonly durableWrites: boolean;
-  /** Fills as much of `into` as there is; 0 at the end of the file. */
+  /**
+   * Reads into `into`. Resolves with the number of bytes, which can be fewer than its size; 0 at the end of the file.
+   */
   read(into: Uint8Array, position: number): Promise<number>;
-  /** Resolves with the number of bytes that were written, which can be fewer. */
+  /** Resolves with the number of written bytes, which can be fewer than given. */
   write(bytes: Uint8Array, position: number): Promise<number>;
-  /** Afterwards data and size outlive a power cut. */
+  /** Makes data and size durable. */
   sync(): Promise<void>;
   truncate(size: number): Promise<void>;
   size(): Promise<number>;
-  /** False when another process, or another open file of this one, holds it. */
+  /** Tries to lock the file. False when another process, or another open file of this process, has locked it. */
   tryLock(shared: boolean): boolean;
-  /** Whether `path` leads to this very file. */
+  /** Whether `path` refers to this file. */
   isAt(path: string): Promise<boolean>;
-  /** A second call does nothing. */
+  /** Closes the file. A second call has no effect. */
   close(): Promise<void>;
 }
 
@@ -59,13 +61,13 @@ export async function writeFully(file: File, bytes: Uint8Array, position: number
   }
 }
 
-/** Resolves when all bytes are written and outlive a power cut. */
+/** Resolves when all bytes are written and durable. */
 export async function writeDurably(file: File, bytes: Uint8Array, position: number): Promise<void> {
   await writeFully(file, bytes, position);
   if (!file.durableWrites) await file.sync();
 }
 
-/** Reads until `into` is full or the file ends; resolves with the number of bytes. */
+/** Reads until `into` is full or the file ends. Resolves with the number of bytes. */
 export async function readFully(file: File, into: Uint8Array, position: number): Promise<number> {
   let filled = 0;
   while (filled < into.length) {
@@ -78,7 +80,7 @@ export async function readFully(file: File, into: Uint8Array, position: number):
 
 const zeros = Buffer.alloc(1024 * 1024);
 
-/** Writes zeros from `from` to `to`, durable step by step, so that nobody else's sync has to wait for all of them. */
+/** Writes zeros from `from` to `to`, durably and step by step, so that no other sync waits for all of them. */
 export async function fillWithZeros(
   file: File,
   from: number,
@@ -90,12 +92,14 @@ export async function fillWithZeros(
   }
 }
 
-/** For files whose data was synced, or is not needed: what close has to say changes nothing. */
+/** Closes a file whose data was synced or is not needed, and ignores errors: they change nothing. */
 export async function closeQuietly(file: File): Promise<void> {
   await file.close().catch(() => {});
 }
 
-/** Copies `bytes` bytes from `offset` of one file to the same place, or to `target`, of another one. */
+/**
+ * Copies `bytes` bytes from `offset` of one file to `target` of another one; the default target is the same offset.
+ */
 export async function copyBytes(
   from: File,
   to: File,

@@ -15,17 +15,23 @@ import { LogReader } from "./segments/log-reader.ts";
 import { Upkeep } from "./upkeep.ts";
 
 export interface FileTransactionLoggerOptions {
-  /** Made when it is missing. */
+  /** Created when it is missing. */
   readonly directory: string;
   readonly log?: LogSink;
   /**
-   * How far a segment is filled with zeros ahead; a frame that is longer makes its segment longer. By default 16 MiB, or
-   * less on a small disk.
+   * The size to which a segment is filled with zeros in advance; a longer frame makes its segment longer. Default: 16
+   * MiB, or less on a small disk.
    */
   readonly segmentBytes?: number;
-  /** Before the first attempt to recover from a failed write; it doubles up to fifty times this. */
+  /**
+   * The delay before the first attempt to recover from a failed write, in milliseconds. It doubles up to fifty times
+   * this.
+   */
   readonly recoveryDelayMs?: number;
-  /** How long the durable sequence may stay unrecorded, and the free space unmeasured, while the log grows. */
+  /**
+   * The interval at which the durable sequence is recorded and free space measured while the log grows, in
+   * milliseconds.
+   */
   readonly watchDelayMs?: number;
   /** Called after each durable append. */
   readonly onSync?: (milliseconds: number, bytes: number) => void;
@@ -40,9 +46,9 @@ export class FileTransactionLogger implements TransactionLogger {
   readonly #health: Health;
   readonly #upkeep: Upkeep;
   readonly #appender: Appender;
-  /** Files that a compaction could not remove. */
+  /** Files that earlier compactions could not remove. */
   #obsolete: string[] = [];
-  /** The append, rotation or healing that is under way. */
+  /** The append, rotation or recovery that is under way. */
   #busy: Promise<unknown> | undefined;
   #compaction: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -79,7 +85,7 @@ export class FileTransactionLogger implements TransactionLogger {
     return this.#opened.space.compactionWanted && !this.#health.atFault && this.#closing === undefined;
   }
 
-  /** Bytes in use, without what is allocated ahead. */
+  /** The bytes in use, without preallocated space. */
   get bytes(): number {
     return this.#files.bytes;
   }
@@ -133,7 +139,7 @@ export class FileTransactionLogger implements TransactionLogger {
     return this.#closing;
   }
 
-  /** Records what the start found, and looks at the disk for the first time. */
+  /** Records the durable sequence that was read, and measures the free space for the first time. */
   async begin(): Promise<void> {
     await this.#upkeep.recordDurable();
     await this.#upkeep.measure();
@@ -154,7 +160,7 @@ export class FileTransactionLogger implements TransactionLogger {
     this.#health.assertTakes(transactions);
   }
 
-  /** Appends, rotations and healing come one after the other. */
+  /** Runs appends, rotations and recovery one after the other. */
   async #exclusively<T>(work: () => Promise<T>): Promise<T> {
     while (this.#busy) await this.#busy.catch(() => {});
     const run = work();
@@ -185,7 +191,7 @@ export class FileTransactionLogger implements TransactionLogger {
     }
   }
 
-  /** Writes the snapshot and removes what it replaces. */
+  /** Writes the snapshot and removes the files that it replaces. */
   async #replaceByRetained(retention: Retention): Promise<void> {
     const { directory, logId } = this.#files;
     const { horizon } = retention;
@@ -222,8 +228,9 @@ export class FileTransactionLogger implements TransactionLogger {
 }
 
 /**
- * Resolves when the whole log was read and found good, a torn end was cut off, and appends can go on. Rejects with
- * LOG_LOCKED, LOG_CORRUPT or LOG_VERSION, having changed nothing, or with the error of the file system.
+ * Opens the log in a directory. Resolves when the whole log was read without damage, a torn end was cut off, and
+ * appends are possible. Rejects with LOG_LOCKED, LOG_CORRUPT or LOG_VERSION, without any change, or with the error of
+ * the file system.
  */
 export async function openFileTransactionLogger(
   options: FileTransactionLoggerOptions,

@@ -10,24 +10,24 @@ export interface HealthOptions {
   readonly lock: DirectoryLock;
   readonly space: DiskSpace;
   readonly sink: LogSink;
-  /** Before the first attempt to heal; it doubles up to fifty times this. */
+  /** The delay before the first attempt to heal, in milliseconds. It doubles up to fifty times this. */
   readonly recoveryDelayMs: number;
-  /** Makes the disk hold what is acknowledged and nothing later. Rejects when it could not; it is then tried again. */
+  /** Makes the disk hold the acknowledged frames and nothing later. When it rejects, it is tried again. */
   readonly heal: () => Promise<void>;
 }
 
 /**
- * What the log takes at the moment.
+ * Which writes the log accepts.
  *
  *     writable ──── no room for a copy of the log ───▸ full: deletes only
  *        │  ▴                                            │
  *        │  └─ healed ─┐                                 │
- *        └─ a call of the file system failed ─▸ at fault: nothing
+ *        └─ a call of the file system failed ─▸ at fault: no writes
  *                                                        │
- *        the lock file is not ours ─▸ lost: nothing, for good
+ *        this process lost the lock file ─▸ lost: no writes until a restart
  *
  * Invariants:
- * - At fault, no append is under way and none begins. What was acknowledged is what `files` says; it is not changed.
+ * - At fault, no append is under way and none begins. `files` describes the acknowledged frames and does not change.
  * - Healing runs only at fault, one attempt at a time, and an attempt that fails leaves the log at fault.
  * - A descriptor that failed is not used again: only healing replaces it, by a file that was synced.
  * - A log that is lost never heals and writes nothing, because another process may have opened it.
@@ -39,7 +39,7 @@ export class Health {
   #timer: NodeJS.Timeout | undefined;
   #healing: Promise<void> | undefined;
   #closed = false;
-  /** Why puts are refused while the log is full. */
+  /** The error of puts while the log is full. */
   readonly fullError: DuetError;
 
   constructor(options: HealthOptions) {
@@ -59,7 +59,7 @@ export class Health {
     return this.#options.space.full && !this.atFault;
   }
 
-  /** Takes nothing at all. */
+  /** Whether the log refuses all writes. */
   get atFault(): boolean {
     return (this.#lost ?? this.#fault) !== undefined;
   }
@@ -68,7 +68,7 @@ export class Health {
     return this.#lost !== undefined;
   }
 
-  /** Throws LOG_UNAVAILABLE when the log takes nothing, or not these. */
+  /** Throws LOG_UNAVAILABLE when the log refuses all writes, or these transactions. */
   assertTakes(transactions: readonly Transaction[]): void {
     const fault = this.#lost ?? this.#fault;
     if (fault) throw new DuetError("LOG_UNAVAILABLE", fault.message, { cause: fault.cause });
@@ -76,7 +76,7 @@ export class Health {
     if (transactions.some(({ events }) => events.some(({ type }) => type !== "delete"))) throw this.fullError;
   }
 
-  /** Rejects with LOG_UNAVAILABLE, now and for all later appends, when the lock file is not ours any more. */
+  /** Rejects with LOG_UNAVAILABLE, and makes all later appends fail, when this process has lost the lock file. */
   async assertLocked(): Promise<void> {
     const { lock, files, sink } = this.#options;
     if (this.#lost) throw this.#lost;
@@ -90,7 +90,7 @@ export class Health {
     throw this.#lost;
   }
 
-  /** From now on the log is at fault, until it has healed. `what` failed. */
+  /** Puts the log at fault until it has healed. `what` describes the failed operation. */
   fail(what: string, cause: unknown): void {
     if (this.#lost) return;
     const { sink, files, recoveryDelayMs } = this.#options;
@@ -100,7 +100,7 @@ export class Health {
     if (!healing) this.#healLater(recoveryDelayMs);
   }
 
-  /** Waits for an attempt to heal that is under way; there is none after it. */
+  /** Waits for a running attempt to heal, and prevents further attempts. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -128,11 +128,11 @@ export class Health {
       await this.assertLocked();
       await heal();
       this.#fault = undefined;
-      sink.info({ lastSequence: files.lastSequence }, "log recovered, takes writes again");
+      sink.info({ lastSequence: files.lastSequence }, "log recovered, writes are accepted again");
     } catch (error) {
       if (this.#lost) return;
       this.#fault = this.#faultOf("recovery of the log failed", error);
-      sink.warn({ err: error }, "recovery of the log failed, trying again");
+      sink.warn({ err: error }, "recovery of the log failed, retrying");
       this.#healLater(Math.min(delayMs * 2, recoveryDelayMs * 50));
     }
   }

@@ -4,28 +4,28 @@ import { closeQuietly, type File, readFully, writeFully } from "./file-system.ts
 import type { LogDirectory } from "./log-directory.ts";
 
 /**
- * The lock file has two lines of fixed length, so that one write in place changes both: the pid of its holder, and the
- * id of the log once the log's first file is durable. A directory with an id and no log has lost it.
+ * The lock file has two lines of fixed length, so that one write in place changes both: the pid of the holder, and
+ * the id of the log once the log's first file is durable. If the directory has an id but no log, the log was lost.
  */
 const contentPattern = /^(\d+) *\n(?:log ([0-9a-f]{16}))?/;
 
 export interface DirectoryLock {
-  /** Notes that the log with this id lives here from now on; undefined: that none does. */
+  /** Records the id of the log in this directory; undefined: there is none. */
   markLog(logId: Buffer | undefined): Promise<void>;
   /**
-   * The newest segment, open for durable updates and locked; the caller closes it. Throws LOG_LOCKED when it is not
-   * `name`: then somebody appended since the lock was taken.
+   * Returns the newest segment, open for durable updates and locked; the caller closes it. Throws LOG_LOCKED when it
+   * is not `name`: then another process has appended since the lock was taken.
    */
   takeNewestSegment(name: string): File;
-  /** False when the lock file was removed or replaced, so that it keeps nobody out any more. */
+  /** False when the lock file was removed or replaced, so that it no longer excludes other processes. */
   isHeld(): Promise<boolean>;
   release(): Promise<void>;
 }
 
 /**
- * Locks the lock file and the newest segment. The process that appends holds both, so a lock file that somebody removed
- * does not let a second one in. Rejects with LOG_LOCKED while another process, or this one, has the log open. The lock
- * goes with its process.
+ * Locks the lock file and the newest segment. The writer holds both, so that removing the lock file does not admit a
+ * second writer. Rejects with LOG_LOCKED while another process, or this one, has the log open. The lock ends with its
+ * process.
  */
 export async function lockDirectory(directory: LogDirectory): Promise<DirectoryLock> {
   const file = await directory.open(lockName, "update");
@@ -70,7 +70,7 @@ export async function lockDirectory(directory: LogDirectory): Promise<DirectoryL
   }
 }
 
-/** Undefined when there is no segment yet. Rejects with LOG_LOCKED when somebody appends to it. */
+/** Locks the newest segment; undefined when there is none. Rejects with LOG_LOCKED when a process appends to it. */
 async function lockNewestSegment(directory: LogDirectory, mode: "read" | "updateDurable") {
   const name = (await directory.content()).segments.at(-1)?.name;
   if (name === undefined) return undefined;
@@ -83,7 +83,9 @@ async function lockNewestSegment(directory: LogDirectory, mode: "read" | "update
   );
 }
 
-/** Keeps writers out while a log is read; changes nothing. Resolves with what releases the lock. */
+/**
+ * Excludes writers while a log is read, without changing anything. Resolves with the function that releases the lock.
+ */
 export async function lockDirectoryForReading(directory: LogDirectory): Promise<() => Promise<void>> {
   const files: File[] = [];
   const release = async () => {
@@ -103,7 +105,7 @@ export async function lockDirectoryForReading(directory: LogDirectory): Promise<
   }
 }
 
-/** Id of the log that lives in this directory, as far as the lock file knows. */
+/** The id of the log in this directory, as recorded in the lock file. */
 export async function readLogMark(directory: LogDirectory): Promise<string | undefined> {
   if (!(await directory.has(lockName))) return undefined;
   const file = await directory.open(lockName, "read");
@@ -117,7 +119,7 @@ export async function readLogMark(directory: LogDirectory): Promise<string | und
 async function assertLocked(file: File, directory: LogDirectory, shared: boolean): Promise<void> {
   if (file.tryLock(shared)) return;
   const { pid } = await readContent(file);
-  // In containers that share a volume every process may have the same number.
+  // In containers that share a volume, every process may have the same pid.
   const holder = pid === undefined || pid === process.pid ? "another process, or this one" : `process ${pid}`;
   throw new DuetError("LOG_LOCKED", `the log in ${directory.path} is in use by ${holder}`, {
     metadata: pid === undefined ? {} : { pid: String(pid) },

@@ -2,9 +2,9 @@ import { dirname, join, resolve } from "node:path";
 import { type DirectoryContent, sortDirectory } from "./file-names.ts";
 import { closeQuietly, type File, type FileSystem, type OpenMode, type Space } from "./file-system.ts";
 
-/** The directory of one log; its files go by their names. Every method rejects with the error of the file system. */
+/** The directory of one log, with files addressed by name. Every method rejects with the error of the file system. */
 export class LogDirectory {
-  /** Absolute. */
+  /** The absolute path. */
   readonly path: string;
   readonly #fileSystem: FileSystem;
 
@@ -13,7 +13,7 @@ export class LogDirectory {
     this.path = resolve(path);
   }
 
-  /** Makes the directory and those above it; one that is there is fine. */
+  /** Creates the directory and its parents; succeeds if it exists. */
   make(): Promise<void> {
     return this.#fileSystem.makeDirectory(this.path);
   }
@@ -22,7 +22,7 @@ export class LogDirectory {
     return this.#fileSystem.open(this.pathOf(name), mode);
   }
 
-  /** Runs `use` with the file and closes it, whatever happens. */
+  /** Runs `use` with the open file and always closes it. */
   async withFile<T>(name: string, mode: OpenMode, use: (file: File) => Promise<T>): Promise<T> {
     const file = await this.open(name, mode);
     try {
@@ -52,7 +52,7 @@ export class LogDirectory {
     return this.#fileSystem.remove(this.pathOf(name));
   }
 
-  /** In the given order; resolves when they are gone for good. A file that is gone already is fine. */
+  /** Removes files in the given order; resolves when that is durable. Missing files are ignored. */
   async removeDurably(names: readonly string[]): Promise<void> {
     if (names.length === 0) return;
     for (const name of names) {
@@ -63,12 +63,12 @@ export class LogDirectory {
     await this.sync();
   }
 
-  /** Afterwards the names in the directory outlive a power cut. */
+  /** Makes the names in the directory durable. */
   sync(): Promise<void> {
     return this.#fileSystem.syncDirectory(this.path);
   }
 
-  /** The directory itself may be new, and its name is in the one above, which need not be ours to open. */
+  /** Makes the directory's own name durable, if this process may open the parent directory. */
   async syncParent(): Promise<void> {
     await this.#fileSystem.syncDirectory(dirname(this.path)).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EACCES" && error.code !== "EPERM") throw error;

@@ -5,8 +5,8 @@ import type { File, FileSystem, OpenMode } from "./file-system.ts";
 
 const { O_CREAT, O_DSYNC, O_RDONLY, O_RDWR, O_TRUNC } = fs.constants;
 
-// One call instead of two for each append. Elsewhere O_DSYNC promises less than fdatasync does: on macOS it leaves the
-// data in the cache of the disk.
+// With O_DSYNC an append takes one system call instead of two. It is used on Linux only: on macOS it leaves data in
+// the disk's cache, which fdatasync does not.
 const durableFlag = process.platform === "linux" ? O_DSYNC : 0;
 
 const flags: Record<OpenMode, number> = {
@@ -17,10 +17,12 @@ const flags: Record<OpenMode, number> = {
   updateDurable: O_RDWR | O_CREAT | durableFlag,
 };
 
-// Beyond any content, because a lock on Windows keeps others from reading what it covers.
+// After any content, because a lock on Windows blocks reads of the locked range.
 const lockOffset = 2 ** 30;
 
-/** The file system of this machine, by plain descriptors: a FileHandle costs an append twice the time in JavaScript. */
+/**
+ * The file system of this machine. It uses plain descriptors: a FileHandle doubles the JavaScript time of an append.
+ */
 export const nodeFileSystem: FileSystem = {
   async open(path, mode) {
     const descriptor = await call<number>((done) => fs.open(path, flags[mode], 0o600, done));
@@ -37,13 +39,13 @@ export const nodeFileSystem: FileSystem = {
 
   async space(directory) {
     const { bsize, bavail, blocks } = await fs.promises.statfs(directory);
-    // File systems that do not count blocks say 0.
+    // Some file systems do not count blocks and report 0.
     if (blocks === 0) return { freeBytes: Number.POSITIVE_INFINITY, totalBytes: Number.POSITIVE_INFINITY };
     return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
   },
 
   async syncDirectory(directory) {
-    // Windows cannot open directories, and keeps names in a journal of its own.
+    // Windows cannot open directories, and journals names by itself.
     if (process.platform === "win32") return;
     const descriptor = await call<number>((done) => fs.open(directory, O_RDONLY, done));
     try {
@@ -55,8 +57,8 @@ export const nodeFileSystem: FileSystem = {
 };
 
 /**
- * Creates the directory and those above it. Node's own recursive mkdir never returns where a directory exists in which
- * none can be created, such as /proc.
+ * Creates the directory and its parents. Node's recursive mkdir never returns in a directory that cannot have
+ * children, such as /proc.
  */
 async function makeDirectory(directory: string): Promise<void> {
   const mode = 0o700;
@@ -120,7 +122,7 @@ class NodeFile implements File {
   }
 
   async close(): Promise<void> {
-    // The number may belong to another file by then.
+    // After the first close the descriptor may belong to another file.
     if (this.#closed) return;
     this.#closed = true;
     await call((done) => fs.close(this.#descriptor, done));

@@ -19,7 +19,7 @@ export interface OpeningOptions {
   readonly log?: LogSink | undefined;
 }
 
-/** What opening the log found, and what it needs to go on. */
+/** An opened log: its files and the parts that maintain them. */
 export interface OpenedLog {
   readonly files: LogFiles;
   readonly lock: DirectoryLock;
@@ -31,7 +31,7 @@ export interface OpenedLog {
   readonly sink: LogSink;
 }
 
-/** Reads the whole log, completes what a crash left half done, and opens the segment that takes appends. */
+/** Reads the whole log, completes operations that a crash interrupted, and opens the active segment. */
 export async function readLog(
   directory: LogDirectory,
   lock: DirectoryLock,
@@ -67,7 +67,7 @@ export async function readLog(
   return { files, lock, spare, mark, space, segmentBytes, recoveryDelayMs, sink };
 }
 
-/** A small disk must have room for a few of them. */
+/** Small enough that a small disk has room for several segments. */
 async function defaultSegmentBytes(directory: LogDirectory): Promise<number> {
   const { totalBytes } = await directory.space();
   return Math.max(256 * 1024, Math.min(16 * 1024 * 1024, Math.floor(totalBytes / 32)));
@@ -101,7 +101,7 @@ async function createFirstSegment(
   return createSegment(directory, spare, { logId, firstSequence: 1, previousChecksum: 0 });
 }
 
-/** The segment as it is, or, if it is an empty one of an older format, a new one in its place. */
+/** Returns the segment, or a new one in its place if it is empty and in an older format. */
 async function inThisFormat(
   directory: LogDirectory,
   { name, header, endOffset, checksum }: InspectedFile,
@@ -111,7 +111,7 @@ async function inThisFormat(
   if (version === formatVersion || endOffset > fileHeaderBytes) {
     return { name, version, firstSequence, previousChecksum, file, offset: endOffset, checksum };
   }
-  // Without zeros, so that a full disk does not stop a start.
+  // Without preallocation, so that a full disk does not prevent the start.
   const spare = new SpareSegment(directory, 0);
   const replacement = await createSegment(directory, spare, { logId, firstSequence, previousChecksum });
   await closeQuietly(file);
@@ -125,13 +125,14 @@ async function reopenSegment(
   sink: LogSink,
 ): Promise<ActiveSegment> {
   const { name } = segment;
-  // On a descriptor of its own: without the zeros the log is slower, not worse, so a full disk must not stop a start.
+  // Uses a separate descriptor and ignores errors: a log without preallocated space is slower but safe, so a full
+  // disk must not prevent the start.
   await directory
     .withFile(name, "updateDurable", async (filler) => {
       await fillWithZeros(filler, await filler.size(), segmentBytes);
     })
     .catch((error) => {
-      sink.warn({ err: error, file: name }, "no space could be set aside for the log");
+      sink.warn({ err: error, file: name }, "preallocation of log space failed");
     });
   return segment;
 }

@@ -11,16 +11,17 @@ import { createSegment } from "./segments/segment.ts";
 import { SnapshotOutput } from "./segments/snapshot-output.ts";
 
 export interface RestoreFileLogOptions {
-  /** Made when it is missing. */
+  /** Created when it is missing. */
   readonly directory: string;
   readonly log?: LogSink;
   readonly fileSystem?: FileSystem;
 }
 
 /**
- * Makes a new log that begins at `horizon` with what `transactions` hold, in order of sequence, as if a compaction had left
- * it. Rejects with LOG_NOT_EMPTY when there is a log that has ever been written to, with what `transactions` throw, and as
- * opening a log does; the log is as empty as before then. After a crash at the end it may be LOG_CORRUPT: empty the directory.
+ * Creates a log that begins at `horizon` with the given transactions, in order of sequence, like a log after a
+ * compaction. Rejects with LOG_NOT_EMPTY when the log was ever written to, with the errors of `transactions`, and
+ * with the errors of opening a log; nothing was changed then. A crash at the end may leave a log that is LOG_CORRUPT:
+ * then empty the directory.
  */
 export async function restoreFileLog(
   { directory: path, log: sink = silentSink, fileSystem = nodeFileSystem }: RestoreFileLogOptions,

@@ -10,11 +10,14 @@ export interface UpkeepOptions {
   readonly mark: DurableMark;
   readonly space: DiskSpace;
   readonly sink: LogSink;
-  /** How long the durable sequence may stay unrecorded, and the free space unmeasured, while the log grows. */
+  /**
+   * The interval at which the durable sequence is recorded and free space measured while the log grows, in
+   * milliseconds.
+   */
   readonly delayMs: number;
 }
 
-/** What is done now and then beside the appends: the lock is checked, the durable sequence recorded, free space measured. */
+/** Periodic work beside the appends: checks the lock, records the durable sequence, and measures free space. */
 export class Upkeep {
   readonly #options: UpkeepOptions;
   #timer: NodeJS.Timeout | undefined;
@@ -26,7 +29,7 @@ export class Upkeep {
     this.#options = options;
   }
 
-  /** To be called after each append. */
+  /** Must be called after each append. */
   soon(): void {
     if (this.#closed) return;
     this.#timer ??= setTimeout(() => {
@@ -35,7 +38,10 @@ export class Upkeep {
     }, this.#options.delayMs).unref();
   }
 
-  /** Damage at or before this sequence can no longer be taken for an append that was never acknowledged. */
+  /**
+   * Records the last sequence as durable. Damage at or before it then counts as damage, not as an append that was
+   * never acknowledged.
+   */
   async recordDurable(): Promise<void> {
     const { files, health, mark, sink } = this.#options;
     if (health.lost) return;
@@ -43,18 +49,18 @@ export class Upkeep {
     try {
       await mark.write(lastSequence);
     } catch (error) {
-      // Without the record less damage is recognised; that must not stop a start or an append.
-      sink.warn({ err: error, lastSequence }, "durable sequence not recorded");
+      // Without the record some damage looks like a torn end. That must not prevent a start or an append.
+      sink.warn({ err: error, lastSequence }, "recording the durable sequence failed");
     }
   }
 
-  /** Looks at the free space. Measurements come one after the other. */
+  /** Measures the free space. Calls are serialized. */
   measure(): Promise<void> {
     this.#measuring = this.#measuring.then(() => this.#measure());
     return this.#measuring;
   }
 
-  /** True when the file system had no space left, and what failed may be tried once more. */
+  /** True when the failure was a full file system and the operation should be tried once more. */
   async noteNoSpace(failure: unknown): Promise<boolean> {
     if (!isNoSpace(failure)) return false;
     const mayHelp = await this.#options.space.exhausted().catch(() => false);
@@ -62,7 +68,7 @@ export class Upkeep {
     return mayHelp;
   }
 
-  /** Waits for what is under way, and records the durable sequence for the last time. */
+  /** Waits for running work, and records the durable sequence for the last time. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -86,9 +92,9 @@ export class Upkeep {
   async #measure(): Promise<void> {
     const { files, space, sink } = this.#options;
     await space.measure(files.logBytes).catch((error: unknown) => {
-      sink.warn({ err: error }, "free space of the log not measured");
+      sink.warn({ err: error }, "measuring free space failed");
     });
-    // Also without appends a full disk is looked at again.
+    // Measure a full disk again even without appends.
     if (space.full || space.compactionWanted) this.soon();
   }
 }

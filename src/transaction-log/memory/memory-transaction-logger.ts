@@ -3,7 +3,7 @@ import { DuetError } from "../../errors.ts";
 import { retain } from "../retain.ts";
 import type { AppendOutcome, Retention, Transaction, TransactionLogger } from "../transaction-logger.ts";
 
-/** Keeps the log in memory: nothing lasts. For tests, and for stores that need not outlive their process. */
+/** A log in memory, lost when the process ends. For tests, and for stores that need not be durable. */
 export class MemoryTransactionLogger implements TransactionLogger {
   readonly id = randomBytes(8).toString("hex");
   readonly shared = false;

@@ -6,13 +6,13 @@ import type { Transaction } from "../transaction-logger.ts";
 const framePayloadBytes = 64 * 1024;
 
 /**
- * Makes the bytes of a snapshot file, in this order: those of `begin`, of each `add` that returns some, of `passHorizon`
- * before the first transaction after the horizon, and of `end`. What a method returns is valid until the next call.
+ * Encodes a snapshot file. Its bytes are, in order, the results of `begin`, of each `add`, of `passHorizon` before
+ * the first transaction after the horizon, and of `end`. A result is valid until the next call.
  */
 export class SnapshotEncoder {
   readonly #logId: Buffer;
   #frame: FrameEncoder;
-  /** The frame has transactions that were not returned yet. */
+  /** Whether the frame has transactions that were not yet returned. */
   #isOpen = false;
   #horizon = 0;
   #checksum = 0;
@@ -24,7 +24,7 @@ export class SnapshotEncoder {
     this.#frame = new FrameEncoder(frameMarker(logId), frameKinds.snapshot);
   }
 
-  /** `previousChecksum` is that of the last frame that the snapshot replaces; 0 outside of a log. */
+  /** `previousChecksum` is the checksum of the last frame that the snapshot replaces; 0 outside of a log. */
   begin(horizon: number, previousChecksum: number): Buffer {
     this.#horizon = horizon;
     const header = encodeFileHeader({
@@ -37,7 +37,7 @@ export class SnapshotEncoder {
     return header;
   }
 
-  /** Transactions come in order of sequence. Returns a frame when one is full. */
+  /** Adds a transaction, in order of sequence. Returns a frame when one is full. */
   add(transaction: Transaction): Buffer | undefined {
     if (!this.#isOpen) this.#frame.begin(transaction.sequence - 1);
     this.#isOpen = true;
@@ -45,7 +45,9 @@ export class SnapshotEncoder {
     return this.#frame.payloadBytes < framePayloadBytes ? undefined : this.#finish();
   }
 
-  /** From now on transactions are whole and without gaps. Returns the last frame before, unless it is empty. */
+  /**
+   * The following transactions are complete and have no gaps. Returns the last frame before them, unless it is empty.
+   */
   passHorizon(): Buffer | undefined {
     const last = this.#isOpen ? this.#finish() : undefined;
     this.#frame = new FrameEncoder(frameMarker(this.#logId), frameKinds.transactions);
@@ -53,8 +55,8 @@ export class SnapshotEncoder {
   }
 
   /**
-   * The last frame, unless it is empty, and the end frame, which has the count of all transactions. `last`: the sequence of
-   * the last frame that the snapshot replaces; by default the horizon.
+   * Returns the last frame, unless it is empty, and the end frame with the count of all transactions. `last` is the
+   * sequence of the last frame that the snapshot replaces; by default the horizon.
    */
   *end(last = this.#horizon): Generator<Buffer, void> {
     if (this.#isOpen) yield this.#finish();

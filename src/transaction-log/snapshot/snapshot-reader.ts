@@ -14,9 +14,11 @@ import { payloadDecoder } from "../file/format/payload-decoder.ts";
 import { nodeFileSystem } from "../file/node-file-system.ts";
 import type { Transaction } from "../transaction-logger.ts";
 
-/** A snapshot file that is open for reading. Every method rejects with LOG_CORRUPT when the file is damaged or cut. */
+/**
+ * A snapshot file that is open for reading. Methods reject with LOG_CORRUPT when the file is damaged or truncated.
+ */
 export class SnapshotReader {
-  /** Of the store that the file is a snapshot of. */
+  /** The revision of the snapshot. */
   readonly revision: number;
   readonly bytes: number;
   readonly #name: string;
@@ -31,7 +33,9 @@ export class SnapshotReader {
     this.revision = header.sequence;
   }
 
-  /** Rejects also with LOG_VERSION for a file of a newer release, and with the error of the file system. */
+  /**
+   * Opens a file. Also rejects with LOG_VERSION for a file of a newer release, and with the error of the file system.
+   */
   static async open(path: string): Promise<SnapshotReader> {
     const name = basename(path);
     const file = await nodeFileSystem.open(path, "read");
@@ -55,8 +59,8 @@ export class SnapshotReader {
   }
 
   /**
-   * All transactions, in order of sequence. Only when it has ended without an error the file is known to be whole. What a
-   * compaction keeps of transactions after the revision is refused.
+   * Yields all transactions in order of sequence. The file is complete only if this ends without an error. Frames
+   * with transactions after the revision, as compaction writes them, are refused.
    */
   async *transactions(): AsyncGenerator<Transaction, void> {
     const reader = new FrameReader(this.#file, this.#header, { end: this.bytes });

@@ -72,8 +72,8 @@ test.each([
   ["HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nx", "a malformed Content-Length"],
   ["HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "unsupported transfer encoding"],
   ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", "a malformed chunk"],
-  ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxxxxx\r\n", "a line of more than 2 bytes"],
-  [`HTTP/1.1 200 OK\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, "a line of more than 16384 bytes"],
+  ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxxxxx\r\n", "a line is longer than 2 bytes"],
+  [`HTTP/1.1 200 OK\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, "a line is longer than 16384 bytes"],
   [`HTTP/1.1 200 OK\r\n${"X: y\r\n".repeat(201)}\r\n`, "more than 200 header lines"],
 ])("refuses %.60j: %s", async (text, message) => {
   await expect(read(new ByteReader(split(text, 100)))).rejects.toThrow(message);

@@ -194,7 +194,7 @@ test("cuts existing entries into pages by their bytes", async () => {
   await watcher.leave();
 });
 
-test("moves the revision to resume from with every sign of life", async () => {
+test("moves the revision to resume from with every heartbeat", async () => {
   open({}, 1);
   const watcher = watch({ key: "quiet" });
   expect(await watcher.next()).toEqual({ revision: 0, resumeRevision: 0 });
@@ -205,7 +205,7 @@ test("moves the revision to resume from with every sign of life", async () => {
   await watcher.leave();
 });
 
-test("does not take a sign of life for having reached a future revision", async () => {
+test("does not report a future revision as reached in a heartbeat", async () => {
   open({}, 1);
   const watcher = watch(everything, { startRevision: 5 });
   await watcher.next();

@@ -136,7 +136,7 @@ function expectFaithfulSession(
     expect(message.existing).toEqual([]);
     expect(message.existingEnd).toBe(false);
     if (events.length === 0) {
-      expect(resumeRevision, "a sign of life does not go back").toBeGreaterThanOrEqual(from);
+      expect(resumeRevision, "a heartbeat does not go back").toBeGreaterThanOrEqual(from);
     } else {
       expect(revision, "each change once, and in order").toBeGreaterThan(from);
       expect(resumeRevision).toBe(revision);

@@ -60,7 +60,7 @@ describe("a log with a damaged end", { timeout }, () => {
     }
   });
 
-  it("cuts garbage behind the last frame off", async () => {
+  it("cuts off garbage after the last frame", async () => {
     const [file] = made.files as [{ name: string; end: number }];
     for (const garbage of [[1], [0, 0, 7], Array.from({ length: 100 }, (_, index) => index)]) {
       const fileSystem = made.fileSystem.copy();

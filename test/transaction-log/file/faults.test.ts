@@ -174,7 +174,7 @@ describe("a file system call that fails", { timeout }, () => {
     expect(fileSystem.openFiles).toBe(0);
   });
 
-  it("stays at fault and says so when what was acknowledged cannot be read back", async () => {
+  it("stays at fault and reports it when acknowledged frames cannot be read back", async () => {
     const fileSystem = new MemoryFileSystem({ durableWrites: true });
     const log = await openIn(fileSystem);
     await log.append(0, simples(1, 5));

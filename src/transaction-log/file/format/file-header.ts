@@ -9,7 +9,7 @@ import { readUint53, writeUint53 } from "./uint53.ts";
  *     12  4  kind: 1 segment, 2 snapshot
  *     16  8  log id, random, the same in all files of one log
  *     24  8  segment: its first sequence; snapshot: its horizon
- *     32  4  checksum of the last frame before the segment, or in the segments that the snapshot replaces; 0: none
+ *     32  4  checksum of the last frame before the segment, or of those that the snapshot replaces; 0: none
  *     36  4  CRC-32 of bytes 0 to 35; the first frame of the file chains to it
  */
 export const fileHeaderBytes = 40;
@@ -18,14 +18,14 @@ const magic = Buffer.from("DuetKVlg", "latin1");
 const kinds = { segment: 1, snapshot: 2 } as const;
 
 export interface FileHeader {
-  /** Of the format of the file, from 1. */
+  /** The format version of the file, from 1. */
   readonly version: number;
   readonly kind: keyof typeof kinds;
   readonly logId: Buffer;
-  /** First sequence of a segment, horizon of a snapshot. */
+  /** The first sequence of a segment or the horizon of a snapshot. */
   readonly sequence: number;
   readonly previousChecksum: number;
-  /** Of the header itself. */
+  /** The checksum of the header itself. */
   readonly checksum: number;
 }
 
@@ -46,7 +46,7 @@ export type DecodedFileHeader =
   | { readonly verdict: "newer"; readonly version: number }
   | { readonly verdict: "bad" };
 
-/** Only an intact header of a version that this program does not know is `newer`; a damaged one is `bad`. */
+/** An intact header of an unknown version is `newer`; a damaged one is `bad`. */
 export function decodeFileHeader(bytes: Buffer): DecodedFileHeader {
   if (bytes.length < fileHeaderBytes || !bytes.subarray(0, 8).equals(magic)) return { verdict: "bad" };
   const checksum = bytes.readUInt32LE(36);

@@ -9,7 +9,7 @@ import {
   payloadBytesMax,
 } from "./frame.ts";
 
-/** Gathers transactions into a frame. One frame at a time; its bytes are valid until the next one is begun. */
+/** Encodes transactions into a frame, one frame at a time. Its bytes are valid until the next `begin`. */
 export class FrameEncoder {
   readonly #marker: number;
   readonly #transactions = new TransactionEncoder(frameHeaderBytes);
@@ -31,12 +31,12 @@ export class FrameEncoder {
     return this.#transactions.offset - frameHeaderBytes;
   }
 
-  /** Of the frame that was finished last. */
+  /** The checksum of the last finished frame. */
   get checksum(): number {
     return this.#checksum;
   }
 
-  /** `basis`: the sequence before the first transaction. */
+  /** Begins a frame. `basis` is the sequence before the first transaction. */
   begin(basis: number): void {
     this.#transactions.begin(basis);
     this.#basis = basis;
@@ -48,12 +48,12 @@ export class FrameEncoder {
     this.#count++;
   }
 
-  /** Throws RangeError when it is longer than any reader would take. */
+  /** Returns the bytes of the frame. Throws RangeError when the frame exceeds `payloadBytesMax`. */
   finish(previousChecksum: number): Buffer {
     const encoder = this.#transactions;
     const payloadBytes = this.payloadBytes;
     if (payloadBytes > payloadBytesMax)
-      throw new RangeError(`${payloadBytes} bytes are too many for one frame`);
+      throw new RangeError(`the payload has ${payloadBytes} bytes; a frame has at most ${payloadBytesMax}`);
     encoder.reserve(4);
     const { buffer, offset } = encoder;
     const headerChecksum = encodeFrameHeader(buffer, this.#marker, {

@@ -14,46 +14,47 @@ import {
 const defaultChunkBytes = 256 * 1024;
 
 export interface Frame {
-  /** Of the format of its file. */
+  /** The format version of its file. */
   readonly version: number;
   readonly kind: FrameKind;
   readonly firstSequence: number;
   readonly count: number;
-  /** Points into the buffer of the reader: valid until it reads on. */
+  /** Shares memory with the reader; valid until it reads the next group. */
   readonly payload: Buffer;
-  /** Where in the file it begins. */
+  /** The offset in the file at which the frame begins. */
   readonly offset: number;
-  /** Where in the file it ends. */
+  /** The offset in the file at which the frame ends. */
   readonly end: number;
-  /** What the next frame chains to. */
+  /** The checksum that the next frame must contain. */
   readonly checksum: number;
 }
 
 export interface FrameReaderOptions {
-  /** Nothing from here on is read. */
+  /** The offset at which reading stops. */
   readonly end: number;
-  /** What is read at once, and so checked without a pause. */
+  /** The bytes that are read at once, and checked without a yield. */
   readonly chunkBytes?: number;
 }
 
-/** False for end frames. */
+/** True for all frames except end frames. */
 export function holdsTransactions({ kind }: Frame): boolean {
   return kind === frameKinds.transactions || kind === frameKinds.snapshot;
 }
 
 /**
- * Reads the frames of one file in order, each checked against the one before, up to the end frame or the first frame that
- * is not good. Afterwards `offset` is behind the last good frame, and the other fields tell what was there.
+ * Reads the frames of one file in order and checks each against the one before. It stops at the end frame or at the
+ * first bad frame. Then `offset` is the end of the last good frame, and the other fields describe the frames that
+ * were read.
  */
 export class FrameReader {
   offset = fileHeaderBytes;
   checksum: number;
-  /** The first sequence of the next frame; before that of the first whole transaction of a snapshot the least it can be. */
+  /** The first sequence of the next frame. In a snapshot, up to its horizon, the lowest possible one. */
   nextSequence: number;
-  /** Transactions in the frames so far. */
+  /** The number of transactions in the frames so far. */
   count = 0;
   frames = 0;
-  /** The end frame was read. */
+  /** Whether the end frame was read. */
   ended = false;
 
   readonly #file: File;
@@ -62,15 +63,15 @@ export class FrameReader {
   readonly #chunkBytes: number;
   readonly #end: number;
   #buffer = Buffer.alloc(0);
-  /** In a snapshot: its horizon was passed, and transactions are whole from now on. */
+  /** In a snapshot: whether its horizon was passed. Transactions after it are complete. */
   #passedHorizon = false;
-  /** What of the buffer is not yet taken. */
+  /** The unread part of the buffer. */
   #from = 0;
   #to = 0;
-  /** Bytes that the next frame needs; 0 when no good one can follow. */
+  /** The bytes that the next frame needs; 0 when no good frame can follow. */
   #needed = frameHeaderBytes;
 
-  /** `header` is that of the file, and good. */
+  /** `header` is the intact header of the file. */
   constructor(file: File, header: FileHeader, { end, chunkBytes = defaultChunkBytes }: FrameReaderOptions) {
     this.#file = file;
     this.#header = header;
@@ -81,7 +82,9 @@ export class FrameReader {
     this.nextSequence = header.kind === "segment" ? header.sequence : 1;
   }
 
-  /** All frames, in groups that are in memory at once: a payload is valid until the next group is asked for. */
+  /**
+   * Yields all frames, in groups that are in memory together. A payload is valid until the next group is requested.
+   */
   async *groups(): AsyncGenerator<readonly Frame[]> {
     do {
       const group: Frame[] = [];
@@ -90,13 +93,13 @@ export class FrameReader {
     } while (await this.#more());
   }
 
-  /** Checks all frames, for the fields that are left behind. */
+  /** Checks all frames. Afterwards the fields describe them. */
   async readAll(): Promise<void> {
     do while (this.#take());
     while (await this.#more());
   }
 
-  /** The next frame of what is in memory. */
+  /** The next complete frame in the buffer. */
   #take(): Frame | undefined {
     const from = this.#from;
     const available = this.#to - from;
@@ -123,7 +126,7 @@ export class FrameReader {
     return { version, kind, firstSequence, count, payload, offset, end, checksum };
   }
 
-  /** Reads on. False at the end, and where no good frame follows. */
+  /** Reads the next bytes. False at the end, and where no good frame can follow. */
   async #more(): Promise<boolean> {
     const kept = this.#to - this.#from;
     const wanted = Math.min(Math.max(this.#chunkBytes, this.#needed), this.#end - this.offset);
@@ -150,7 +153,7 @@ export class FrameReader {
     const { version, kind, sequence } = this.#header;
     const { firstSequence, count } = header;
     const inSegment = kind === "segment";
-    // In a snapshot what is whole begins right after the horizon.
+    // In a snapshot, complete transactions begin directly after the horizon.
     const isNext = firstSequence === (inSegment || this.#passedHorizon ? this.nextSequence : sequence + 1);
     const isLater = firstSequence >= this.nextSequence;
     switch (header.kind) {

@@ -11,7 +11,9 @@ export interface FoundFrame {
   readonly header: FrameHeader;
 }
 
-/** Frames of this log between two offsets that are intact in themselves, wherever they begin and whatever they chain to. */
+/**
+ * Finds frames of this log between two offsets. Each is intact in itself; its position and its chain are not checked.
+ */
 export async function* findFrames(
   file: File,
   marker: number,
@@ -42,7 +44,7 @@ export async function* findFrames(
   }
 }
 
-/** The frame at exactly this offset, if it is intact in itself. */
+/** The frame at this offset, if it is intact in itself. */
 export async function readFrameAt(
   file: File,
   marker: number,
@@ -76,7 +78,7 @@ export async function readFrameHeaderAt(
   return decodeFrameHeader(bytes, 0, marker);
 }
 
-/** Where the zeros that reach to `to` begin, but not before `from`. */
+/** The offset at which the zeros that end at `to` begin, at least `from`. */
 export async function endOfContent(file: File, from: number, to: number): Promise<number> {
   const buffer = Buffer.allocUnsafeSlow(chunkBytes);
   for (let end = to; end > from; ) {

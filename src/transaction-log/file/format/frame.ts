@@ -2,25 +2,25 @@ import { crc32 } from "node:zlib";
 import { readUint53, writeUint53 } from "./uint53.ts";
 
 /**
- * One append is one frame. A frame is the batch that was appended: its checksum is the id of the batch, and it holds
- * that of the batch before. Numbers are little-endian.
+ * One append is one frame. The checksum of a frame is the id of its batch, and each frame contains the checksum of the
+ * one before. Numbers are little-endian.
  *
- *      0  4  marker, made from the log id: frames of other logs are not taken for ours
- *      4  4  kind: 1 transactions without gaps, 2 end of segment, 3 what compaction left of transactions, 4 end of snapshot
+ *      0  4  marker, derived from the log id: distinguishes frames of other logs
+ *      4  4  kind: 1 transactions without gaps, 2 end of segment, 3 transactions after a compaction, 4 end of snapshot
  *      8  4  payload length
- *     12  4  count: transactions in the frame; in an end-of-snapshot frame those in the whole snapshot
+ *     12  4  count: transactions in the frame; in an end-of-snapshot frame, in the whole snapshot
  *     16  8  first sequence; in an end frame the sequence after the last one
  *     24  4  checksum of the frame before, or of the file header
  *     28  4  header checksum: CRC-32 of bytes 0 to 27
  *     32  n  payload
  *   32+n  4  checksum: CRC-32 of bytes 0 to 27 and the payload
  *
- * The header has a checksum of its own so that its length can be trusted before the payload is read. That checksum is
- * not covered by the second one: a CRC over data and its own CRC is a constant, and the chain would be none.
+ * The header has its own checksum, so that its length can be trusted before the payload is read. The second checksum
+ * does not cover it: a CRC over data and its own CRC is a constant, which would break the chain.
  */
 export const frameHeaderBytes = 32;
 export const frameOverheadBytes = frameHeaderBytes + 4;
-/** Bounds what a reader allocates. */
+/** Limits the memory that a reader allocates. */
 export const payloadBytesMax = 256 * 1024 * 1024;
 
 export const frameKinds = { transactions: 1, endOfSegment: 2, snapshot: 3, endOfSnapshot: 4 } as const;
@@ -36,11 +36,11 @@ export interface FrameHeader {
 }
 
 export function frameMarker(logId: Buffer): number {
-  // Never 0, which is what unused space looks like.
+  // Never 0: unused space is zeros.
   return (crc32(logId, crc32("frame")) | 1) >>> 0;
 }
 
-/** Writes the header into the first bytes of `bytes`; returns its checksum. */
+/** Writes the header to the first bytes of `bytes`. Returns its checksum. */
 export function encodeFrameHeader(
   bytes: Buffer,
   marker: number,
@@ -57,7 +57,7 @@ export function encodeFrameHeader(
   return checksum;
 }
 
-/** Undefined when there is no intact frame header of this log at `offset`. */
+/** Decodes the frame header at `offset`. undefined when there is no intact header of this log. */
 export function decodeFrameHeader(bytes: Buffer, offset: number, marker: number): FrameHeader | undefined {
   if (bytes.length - offset < frameHeaderBytes || bytes.readUInt32LE(offset) !== marker) return undefined;
   const checksum = bytes.readUInt32LE(offset + 28);
@@ -78,12 +78,12 @@ export function decodeFrameHeader(bytes: Buffer, offset: number, marker: number)
   };
 }
 
-/** The checksum that must stand behind the payload, and that the next frame chains to. */
+/** The checksum that follows the payload, and that the next frame contains. */
 export function frameChecksum(headerChecksum: number, payload: Uint8Array): number {
   return crc32(payload, headerChecksum);
 }
 
-/** A frame without payload. */
+/** Encodes an end frame, which has no payload. */
 export function encodeEndFrame(
   marker: number,
   header: Omit<FrameHeader, "checksum" | "payloadBytes">,

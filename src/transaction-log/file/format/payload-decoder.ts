@@ -3,14 +3,14 @@ import { TransactionDecoder } from "../../codec/transaction-decoder.ts";
 import { type FrameKind, frameKinds } from "./frame.ts";
 
 export interface EncodedTransactions {
-  /** Of the format of the file. */
+  /** The format version of the file. */
   readonly version: number;
   readonly kind: FrameKind;
   readonly firstSequence: number;
   readonly payload: Buffer;
 }
 
-/** Decodes the transactions of a frame, one by one, in the format of the file that it is in. */
+/** A decoder for the transactions of a frame, in the format of its file. */
 export function payloadDecoder(frame: EncodedTransactions): Format1Decoder | TransactionDecoder {
   const { version, kind, firstSequence, payload } = frame;
   const basis = firstSequence - 1;

@@ -1,6 +1,6 @@
 const twoTo32 = 2 ** 32;
 
-/** Eight bytes, little-endian, for whole numbers up to 2^53 - 1. */
+/** Writes an integer up to 2^53 - 1 as eight bytes, little-endian. */
 export function writeUint53(bytes: Buffer, value: number, offset: number): void {
   bytes.writeUInt32LE(value % twoTo32, offset);
   bytes.writeUInt32LE(Math.floor(value / twoTo32), offset + 4);

@@ -7,9 +7,9 @@ import { LogReader, type ReadableFile } from "../segments/log-reader.ts";
 import { assertSound, type Inspection, inspectLog } from "./inspection.ts";
 
 /**
- * Prints each transaction of the log as a line of JSON, and changes nothing. Of a damaged log it prints what stands
- * before the damage, and then rejects with LOG_CORRUPT. Rejects with LOG_LOCKED while a process has the log open, and
- * with LOG_VERSION.
+ * Prints each transaction of the log as a line of JSON, and changes nothing. For a damaged log it prints the
+ * transactions before the damage and then rejects with LOG_CORRUPT. Rejects with LOG_LOCKED while a process has the
+ * log open, and with LOG_VERSION.
  */
 export async function catLog(
   directory: string,

@@ -3,7 +3,10 @@ import { copyBytes } from "../file-system.ts";
 import type { LogDirectory } from "../log-directory.ts";
 import type { Cut } from "./inspection.ts";
 
-/** Copies what will be cut beside the file; resolves with the name of the copy when that is durable. */
+/**
+ * Copies the bytes that will be cut off to a new file in the same directory. Resolves with its name when it is
+ * durable.
+ */
 export async function saveCut(directory: LogDirectory, cut: Cut, why: "torn" | "corrupt"): Promise<string> {
   const name = nameForCut((await directory.content()).names, cut.file, why);
   const temporary = temporaryName(name);
@@ -18,7 +21,7 @@ export async function saveCut(directory: LogDirectory, cut: Cut, why: "torn" | "
   return name;
 }
 
-/** Resolves when the file durably ends at `offset`. */
+/** Truncates the file at `offset`, durably. */
 export async function truncateDurably(directory: LogDirectory, name: string, offset: number): Promise<void> {
   await directory.withFile(name, "update", async (file) => {
     await file.truncate(offset);

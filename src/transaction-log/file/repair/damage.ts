@@ -2,11 +2,11 @@ import { DuetError } from "../../../errors.ts";
 import type { UnknownFormatError } from "../../codec/fields.ts";
 import type { LogDirectory } from "../log-directory.ts";
 
-/** Where a log stops to be what was written. */
+/** The first damage in a log. */
 export interface Damage {
   readonly file: string;
   readonly offset: number;
-  /** Everything up to this sequence is good. */
+  /** All transactions up to this sequence are good. */
   readonly lastGoodSequence: number;
   readonly what: string;
 }
@@ -24,7 +24,7 @@ export function corruptError(directory: LogDirectory, damage: Damage, cause?: un
   );
 }
 
-/** `cause`: what of the frame at `offset` this release does not know. */
+/** The error for a frame with unknown content at `offset`; `cause` describes that content. */
 export function unknownFormatError(
   directory: LogDirectory,
   file: string,

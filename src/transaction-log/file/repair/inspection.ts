@@ -10,21 +10,21 @@ import { readDurableMark } from "../segments/durable-mark.ts";
 import { corruptError, type Damage, versionError } from "./damage.ts";
 import { examineTail } from "./tail.ts";
 
-/** A file whose header is good, and how far its frames are. */
+/** A file with a good header, and the extent of its good frames. */
 export interface InspectedFile {
   readonly name: string;
   readonly header: FileHeader;
   readonly bytes: number;
-  /** Behind the last good frame that holds transactions. */
+  /** The end of the last good frame with transactions. */
   readonly endOffset: number;
-  /** Where that frame begins; `endOffset` when there is none. */
+  /** The beginning of that frame; `endOffset` when there is none. */
   readonly lastFrameOffset: number;
-  /** Of that frame, or of the header when there is none: what the next frame of this file chains to. */
+  /** The checksum of that frame, or of the header when there is none. The next frame of this file contains it. */
   readonly checksum: number;
   readonly lastSequence: number;
   readonly frames: number;
   readonly transactions: number;
-  /** An end frame is there. */
+  /** Whether the file has an end frame. */
   readonly ended: boolean;
 }
 
@@ -34,30 +34,33 @@ export interface Cut {
   readonly bytes: number;
 }
 
-/** All that is known of a log from reading it once. */
+/** The result of reading a whole log once. */
 export interface Inspection {
   readonly content: DirectoryContent;
   /** Undefined when there is no log yet. */
   logId: Buffer | undefined;
   snapshot: InspectedFile | undefined;
-  /** Good ones in order; the last of them may be good only up to its `endOffset`. */
+  /** The good segments in order. The last may be good only up to its `endOffset`. */
   readonly segments: InspectedFile[];
-  /** What a compaction had yet to delete, oldest first. */
+  /** Files that an interrupted compaction had not yet deleted, oldest first. */
   readonly leftovers: string[];
   horizon: number;
   lastSequence: number;
-  /** Of the last frame that holds transactions. */
+  /** The checksum of the last frame with transactions. */
   checksum: number;
-  /** The newest sequence that is recorded as durable; 0 when none is. */
+  /** The newest sequence that is recorded as durable; 0 when there is no record. */
   durableSequence: number;
   torn: Cut | undefined;
-  /** A crash came between making the last segment, which is empty, and ending the one before. */
+  /**
+   * The last segment but one, if a crash came after the creation of the last segment, which is empty, and before the
+   * end frame of this one.
+   */
   unended: InspectedFile | undefined;
-  /** The first damage; nothing beyond it was read. */
+  /** The first damage; nothing after it was read. */
   damage: Damage | undefined;
 }
 
-/** Reads the whole log and changes nothing. Rejects with LOG_VERSION; damage is in the result. */
+/** Reads the whole log and changes nothing. Rejects with LOG_VERSION. Damage is part of the result. */
 export async function inspectLog(directory: LogDirectory): Promise<Inspection> {
   const content = await directory.content();
   const inspection: Inspection = {
@@ -89,7 +92,7 @@ export function assertSound(directory: LogDirectory, inspection: Inspection): vo
   if (inspection.damage) throw corruptError(directory, inspection.damage);
 }
 
-/** Ends the inspection; never leaves this file. */
+/** Ends the inspection; never thrown out of this file. */
 class FoundDamage extends Error {
   readonly damage: Damage;
 
@@ -135,7 +138,7 @@ async function inspectSegments(directory: LogDirectory, inspection: Inspection) 
       file: segmentName(1),
       offset: 0,
       lastGoodSequence: 0,
-      what: `log ${marked} was here, and none of its files is left`,
+      what: `log ${marked} was here, but none of its files is left`,
     });
   }
   for (const [index, { name }] of named.entries()) {
@@ -168,7 +171,7 @@ async function inspectSegment(
   const previous = inspection.segments.at(-1);
   const header = await checkHeader(directory, file, named[index] as NamedFile, "segment", inspection);
   if (header.sequence !== inspection.lastSequence + 1 || header.previousChecksum !== inspection.checksum) {
-    // Without its end frame the segment before may have lost some; with it, something between is gone.
+    // Without an end frame, the previous segment may have lost frames. With one, a segment in between is missing.
     if (previous && !previous.ended) throw damaged(previous.endOffset, "a bad frame", previous.name);
     throw damaged(0, `the segment does not follow sequence ${inspection.lastSequence}`);
   }
@@ -186,11 +189,14 @@ async function inspectSegment(
   if (!isLast) throw damaged(reader.offset, "a bad frame");
   const tail = await examineTail(file, frameMarker(header.logId), reader, inspected.bytes);
   if (tail.verdict === "corrupt") {
-    throw damaged(reader.offset, `a bad frame, with a good one behind it at ${tail.laterFrameOffset}`);
+    throw damaged(reader.offset, `a bad frame, followed by a good one at ${tail.laterFrameOffset}`);
   }
   inspection.durableSequence = await readDurableMark(directory, header.logId);
   if (inspection.lastSequence < inspection.durableSequence) {
-    throw damaged(reader.offset, `the log ends here, and sequence ${inspection.durableSequence} was durable`);
+    throw damaged(
+      reader.offset,
+      `the log ends here, although sequence ${inspection.durableSequence} was durable`,
+    );
   }
   if (tail.verdict === "torn") inspection.torn = { file: name, offset: reader.offset, bytes: tail.bytes };
 }
@@ -211,7 +217,7 @@ async function checkHeader(
   inspection.logId ??= header.logId;
   if (!header.logId.equals(inspection.logId)) throw damaged("the file belongs to another log");
   if (header.kind !== kind || header.sequence !== named.sequence) {
-    throw damaged(`the file is the ${header.kind} of sequence ${header.sequence} under another name`);
+    throw damaged(`the file is the ${header.kind} of sequence ${header.sequence} with a wrong name`);
   }
   return header;
 }
@@ -222,7 +228,7 @@ export async function readFileHeader(file: File) {
   return decodeFileHeader(bytes.subarray(0, filled));
 }
 
-/** Reads all frames that are good; the reader then stands behind them. */
+/** Reads all good frames. The reader then is at their end. */
 async function inspectFrames(file: File, name: string, header: FileHeader) {
   const bytes = await file.size();
   const reader = new FrameReader(file, header, { end: bytes });

@@ -6,15 +6,15 @@ import { saveCut, truncateDurably } from "./cut.ts";
 import type { InspectedFile, Inspection } from "./inspection.ts";
 
 /**
- * Brings a sound log from whatever a crash left to the state in which appends go on: half-done work is removed, a torn
- * end is cut off and kept beside, a rotation is completed. A crash in between leaves work for the next start, no more.
+ * Completes interrupted operations of an undamaged log so that appends can continue: it removes temporary files, cuts
+ * off a torn end and keeps a copy, and completes a rotation. If it is interrupted, the next start repeats it.
  */
 export async function settleLog(
   directory: LogDirectory,
   inspection: Inspection,
   sink: LogSink,
 ): Promise<void> {
-  // A process that was killed may have renamed and not yet synced.
+  // A killed process may have renamed a file without a sync.
   await directory.sync();
   await directory.removeDurably([...inspection.content.temporary, ...inspection.leftovers]);
   if (inspection.torn) {
@@ -36,8 +36,9 @@ export async function settleLog(
 }
 
 /**
- * What was read at the end may be in the cache only: the process before was killed in the middle of a write, or its sync
- * failed, after which the cache and the disk differ and no sync will tell. So the last thing written is written again.
+ * Writes the last frame again and syncs it. The bytes that were read may be only in the page cache: the previous
+ * process was killed during a write, or its sync failed, after which another sync reports no error although the disk
+ * differs.
  */
 async function makeEndDurable(directory: LogDirectory, { segments }: Inspection): Promise<void> {
   const last = segments.at(-1);

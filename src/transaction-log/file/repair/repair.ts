@@ -12,20 +12,20 @@ import { type Cut, type InspectedFile, type Inspection, inspectLog } from "./ins
 import { applySalvage, planSalvage } from "./salvage.ts";
 
 export interface RepairReport {
-  /** False when the log opens as it is. */
+  /** False when the log needs no repair. */
   readonly damaged: boolean;
-  /** What was done, or would be. */
+  /** The actions that were taken, or would be. */
   readonly actions: readonly string[];
-  /** Transactions that can still be recognised in what is cut off, and that the log will not have. */
+  /** Recognisable transactions in the bytes that are cut off; the log loses them. */
   readonly lostTransactions: number;
-  /** The newest sequence that is kept. */
+  /** The last sequence that is kept. */
   readonly lastSequence: number;
 }
 
-/** Far more than there are kinds of damage that can hide behind each other. */
+/** The most repairs in one run. Far more than kinds of damage that can hide each other. */
 const roundsMax = 100;
 
-/** One damage, and what is to be done about it. */
+/** The repair of one damage. */
 interface Repair {
   readonly actions: readonly string[];
   readonly lostTransactions: number;
@@ -33,9 +33,9 @@ interface Repair {
 }
 
 /**
- * Cuts the log at its first damage so that it opens again, and keeps everything that it cuts beside it. A damaged
- * snapshot is replaced by what is good of it. Without `apply` nothing is changed. A repair that is cut short is
- * completed by the next one. Rejects with LOG_LOCKED and LOG_VERSION.
+ * Repairs a log so that it opens again: cuts it at its first damage, and keeps a copy of everything that it cuts off.
+ * A damaged snapshot is replaced by one with its good transactions. Without `apply` nothing is changed. An
+ * interrupted repair is completed by the next one. Rejects with LOG_LOCKED and LOG_VERSION.
  */
 export async function repairLog(
   directory: string,
@@ -105,16 +105,14 @@ async function planSnapshotRepair(
   const salvage = snapshot && (await planSalvage(directory, content, snapshot));
   if (!salvage) {
     return {
-      actions: [`move ${name} aside: it is not known what it belongs to`],
+      actions: [`move ${name} aside: the log that it belongs to is unknown`],
       lostTransactions: 0,
       apply: () => moveAside(directory, [name]),
     };
   }
   const lost = salvage.lost === undefined ? "an unknown number" : String(salvage.lost);
   return {
-    actions: [
-      `copy ${name} aside and replace it by the ${salvage.kept} transactions in it that are good; ${lost} are lost`,
-    ],
+    actions: [`copy ${name} aside and replace it by its ${salvage.kept} good transactions; ${lost} are lost`],
     lostTransactions: salvage.lost ?? 0,
     apply: async () => {
       await applySalvage(directory, salvage);
@@ -125,7 +123,7 @@ async function planSnapshotRepair(
 async function planSegmentRepair(directory: LogDirectory, inspection: Inspection): Promise<Repair> {
   const { segments, snapshot, leftovers, content, logId } = inspection;
   const last = segments.at(-1);
-  const cut = last && (await contentBehind(directory, last));
+  const cut = last && (await contentAfter(directory, last));
   const kept = new Set([...segments.map(({ name }) => name), ...leftovers]);
   const moved = content.segments.map(({ name }) => name).filter((name) => !kept.has(name));
   const actions = [
@@ -134,18 +132,18 @@ async function planSegmentRepair(directory: LogDirectory, inspection: Inspection
     ...(inspection.durableSequence > inspection.lastSequence
       ? [`forget that sequence ${inspection.durableSequence} was durable`]
       : []),
-    ...(last ? [] : [snapshot ? `make a new segment after ${snapshot.name}` : "begin a new, empty log"]),
+    ...(last ? [] : [snapshot ? `create a new segment after ${snapshot.name}` : "begin a new, empty log"]),
   ];
   return {
     actions,
     lostTransactions: logId ? await countLost(directory, inspection, logId, cut, moved) : 0,
-    // In this order: until the later files are gone the gap before them tells that the repair is not finished.
+    // The order matters: while later files are there, the gap before them shows that the repair is incomplete.
     async apply(lock) {
       if (cut) await saveCut(directory, cut, "corrupt");
-      // Also when there is nothing to cut: a repair that was cut short may have done it, and not yet synced.
+      // Also when there is nothing to cut: an interrupted repair may have cut it without a sync.
       if (last) await truncateDurably(directory, last.name, last.endOffset);
       await moveAside(directory, moved);
-      // Last, because a log that ends before its durable sequence is damaged.
+      // Last, because a log that ends before its durable sequence counts as damaged.
       await directory.removeDurably([durableMarkName]);
       if (last) return;
       if (snapshot) await createSegmentAfter(directory, snapshot);
@@ -154,7 +152,7 @@ async function planSegmentRepair(directory: LogDirectory, inspection: Inspection
   };
 }
 
-async function contentBehind(
+async function contentAfter(
   directory: LogDirectory,
   { name, endOffset, bytes }: InspectedFile,
 ): Promise<Cut | undefined> {

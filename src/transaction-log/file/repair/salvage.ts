@@ -14,20 +14,20 @@ import { readFileHeader } from "./inspection.ts";
 export interface Salvage {
   readonly snapshot: NamedFile;
   readonly logId: Buffer;
-  /** Of the format of the file; undefined when its header is gone. */
+  /** The format version of the file; undefined when its header is lost. */
   readonly version: number | undefined;
-  /** The sequence of the last frame that the snapshot replaced, and its checksum. */
+  /** The last sequence of the frames that the snapshot replaced, and the checksum of the last one. */
   readonly last: number;
   readonly checksum: number;
-  /** Transactions in frames that are good. */
+  /** The number of transactions in good frames. */
   readonly kept: number;
-  /** Transactions that are gone; undefined when the end frame, which has their number, is gone too. */
+  /** The number of lost transactions; undefined when the end frame, which contains the total, is lost, too. */
   readonly lost: number | undefined;
 }
 
 /**
- * What of a damaged snapshot can be kept. A snapshot is no history: the frames behind a bad one are as good as those
- * before it. Undefined when it cannot be told which log it belongs to.
+ * Finds the good frames of a damaged snapshot. Frames after a bad one are kept, too: a snapshot is a state, not a
+ * history. undefined when its log cannot be identified.
  */
 export async function planSalvage(
   directory: LogDirectory,
@@ -66,7 +66,7 @@ export async function planSalvage(
   });
 }
 
-/** Frames of later transactions are not the snapshot's: a segment of this log was copied over it. */
+/** Frames of later transactions do not belong to the snapshot: a segment of this log was copied over it. */
 function isKept(frame: FrameHeader, last: number): boolean {
   if (frame.kind === frameKinds.transactions) return lastSequenceOf(frame) <= last;
   return frame.kind === frameKinds.snapshot;
@@ -77,8 +77,9 @@ function lastSequenceOf({ firstSequence, count }: FrameHeader): number {
 }
 
 /**
- * Replaces the snapshot by one of what is good, and keeps the old one beside it; resolves with its name. Something is
- * missing, so nothing in the new one counts as whole: its horizon is the last sequence that it replaces.
+ * Replaces the snapshot by one with the good transactions, and keeps a copy of the old one. Resolves with the name of
+ * the copy. The horizon of the new one is the last sequence that it replaces: with transactions missing, none after
+ * an earlier horizon counts as complete.
  */
 export async function applySalvage(directory: LogDirectory, salvage: Salvage): Promise<string> {
   const { name } = salvage.snapshot;
@@ -127,7 +128,7 @@ async function readTransactions(
   }
 }
 
-/** Throws RangeError, and UnknownFormatError, when the payload is not of this version. */
+/** Throws RangeError or UnknownFormatError when the payload has another format version. */
 function decodeAll(
   version: number,
   { kind, firstSequence, count }: FrameHeader,
@@ -135,6 +136,6 @@ function decodeAll(
 ): Transaction[] {
   const decoder = payloadDecoder({ version, kind, firstSequence, payload });
   const transactions = Array.from({ length: count }, () => decoder.decode());
-  if (!decoder.done) throw new RangeError("bytes behind the last transaction");
+  if (!decoder.done) throw new RangeError("bytes after the last transaction");
   return transactions;
 }

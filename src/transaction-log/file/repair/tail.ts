@@ -3,18 +3,18 @@ import { frameOverheadBytes } from "../format/frame.ts";
 import type { FrameReader } from "../format/frame-reader.ts";
 import { endOfContent, findFrames, readFrameAt, readFrameHeaderAt } from "../format/frame-search.ts";
 
-/** What stands behind the last good frame of the last segment. */
+/** The bytes after the last good frame of the last segment. */
 export type Tail =
   | { readonly verdict: "clean" }
-  /** Half of an append that was never acknowledged. */
+  /** A part of an append that was never acknowledged. */
   | { readonly verdict: "torn"; readonly bytes: number }
-  /** A later frame is there, so the one before it was acknowledged and is damaged. */
+  /** A later frame follows, so the frame in between was acknowledged and is damaged. */
   | { readonly verdict: "corrupt"; readonly laterFrameOffset: number };
 
 /**
- * Torn or corrupt? A frame is written only after the one before it is durable: whatever is behind a torn frame is no
- * frame of this log with a later sequence. Frames of this very log may be inside values, where an old segment was
- * stored as a value; those are older, or inside the extent of the torn frame.
+ * Tells a torn end from a corrupt one. A frame is written only after the frame before is durable, so no frame of this
+ * log with a later sequence can follow a torn one. Values may contain frames of this log, if an old segment was
+ * stored as a value; those have earlier sequences or are inside the torn frame.
  */
 export async function examineTail(
   file: File,
@@ -39,6 +39,6 @@ async function searchStart(file: File, marker: number, reader: FrameReader, size
   const header = await readFrameHeaderAt(file, marker, offset);
   const isNextFrame =
     header?.firstSequence === reader.nextSequence && header.previousChecksum === reader.checksum;
-  // Its header is whole, so it is known how far the torn frame reaches.
+  // The header is intact, so the extent of the torn frame is known.
   return isNextFrame ? Math.min(size, offset + frameOverheadBytes + header.payloadBytes) : offset + 1;
 }

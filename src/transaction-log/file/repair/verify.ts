@@ -6,8 +6,8 @@ import { type Inspection, inspectLog } from "./inspection.ts";
 
 interface Finding {
   /**
-   * - corrupt: the log does not open; `repairLog` helps
-   * - torn, unended, leftover: what a crash leaves; the next start puts it right by itself
+   * - corrupt: the log does not open; `repairLog` repairs it
+   * - torn, unended, leftover: traces of a crash; the next start removes them
    */
   readonly kind: "corrupt" | "torn" | "unended" | "leftover";
   readonly file: string;
@@ -19,15 +19,15 @@ export interface LogReport {
   readonly files: number;
   readonly frames: number;
   readonly transactions: number;
-  /** The last good one, when the log is damaged. */
+  /** The last sequence before the damage, if there is damage. */
   readonly lastSequence: number;
   readonly horizon: number;
   readonly findings: readonly Finding[];
 }
 
 /**
- * Reads the whole log and changes nothing. Rejects with LOG_LOCKED while a process has it open, since what is being
- * written cannot be told from what is torn, and with LOG_VERSION.
+ * Reads the whole log and changes nothing. Rejects with LOG_LOCKED while a process has it open, because a frame that
+ * is being written looks like a torn one, and with LOG_VERSION.
  */
 export async function verifyLog(
   directory: string,
@@ -66,7 +66,7 @@ function findingsOf(inspection: Inspection): Finding[] {
     findings.push({ kind: "torn", file: torn.file, offset: torn.offset, what });
   }
   if (unended && !damage) {
-    const what = "the segment has a successor and no end frame yet";
+    const what = "the segment has a successor but no end frame";
     findings.push({ kind: "unended", file: unended.name, offset: unended.endOffset, what });
   }
   for (const file of [...leftovers, ...content.temporary]) {
@@ -74,7 +74,7 @@ function findingsOf(inspection: Inspection): Finding[] {
       kind: "leftover",
       file,
       offset: 0,
-      what: "a file that is no longer, or not yet, in use",
+      what: "an unused file",
     });
   }
   return findings;

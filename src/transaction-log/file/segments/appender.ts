@@ -20,7 +20,7 @@ export interface AppenderOptions {
   readonly onSync: ((milliseconds: number, bytes: number) => void) | undefined;
 }
 
-/** Writes frames behind the last durable one, and goes on in a new segment when one is full. One call at a time. */
+/** Writes frames after the last durable one, and continues in a new segment when one is full. One call at a time. */
 export class Appender {
   readonly #options: AppenderOptions;
   readonly #marker: number;
@@ -32,7 +32,7 @@ export class Appender {
     this.#encoder = new FrameEncoder(this.#marker, frameKinds.transactions);
   }
 
-  /** Resolves when they are durable. Rejects with LOG_UNAVAILABLE or OUTCOME_UNKNOWN. */
+  /** Resolves when the transactions are durable. Rejects with LOG_UNAVAILABLE or OUTCOME_UNKNOWN. */
   async append(transactions: readonly Transaction[]): Promise<void> {
     const { files, health, upkeep, spare, segmentBytes, onSync } = this.#options;
     const frame = await this.#encode(transactions);
@@ -51,38 +51,40 @@ export class Appender {
     active.offset += frame.length;
     active.checksum = files.lastChecksum = this.#encoder.checksum;
     files.lastSequence += transactions.length;
-    // On a full disk the room is for the next compaction.
+    // On a full disk the space is needed for the next compaction.
     if (active.offset > segmentBytes / 4 && !health.deletesOnly) spare.prepare();
     upkeep.soon();
   }
 
-  /** The frame to write next, which goes to a new segment when it is too long for this one. */
+  /** Encodes the next frame. Begins a new segment when the frame does not fit into the active one. */
   async #encode(transactions: readonly Transaction[]): Promise<Buffer> {
     const { files, segmentBytes } = this.#options;
     const encoder = this.#encoder;
     encoder.begin(files.lastSequence);
     let sequence = files.lastSequence;
     for (const transaction of transactions) {
-      // It is not written but counted.
+      // Sequences are implicit in a frame.
       if (transaction.sequence !== ++sequence) {
-        throw new Error(`sequence ${transaction.sequence} stands where ${sequence} should`);
+        throw new Error(`transaction ${transaction.sequence} was appended in place of ${sequence}`);
       }
       encoder.add(transaction);
     }
     const endOffset = files.active.offset + encoder.payloadBytes + 2 * frameOverheadBytes;
-    // A segment of an older format ends where this release begins to write.
+    // A segment of an older format gets no frames of this release.
     const isOlder = files.active.version !== formatVersion;
     if (endOffset > segmentBytes || isOlder) await this.rotate();
     try {
       return encoder.finish(files.active.checksum);
     } catch (error) {
-      throw new DuetError("LOG_UNAVAILABLE", "the batch is too long for the log", { cause: error });
+      throw new DuetError("LOG_UNAVAILABLE", "the batch is too large for one frame of the log", {
+        cause: error,
+      });
     }
   }
 
   /**
-   * Puts a new segment in place and only then ends the old one: an end without a successor means that it was lost. Does
-   * nothing when the active segment is empty. Rejects with LOG_UNAVAILABLE.
+   * Begins a new segment and only then ends the old one: an end frame without a successor means that the successor
+   * was lost. Does nothing when the active segment is empty. Rejects with LOG_UNAVAILABLE.
    */
   async rotate(): Promise<void> {
     const { files, health, upkeep } = this.#options;
@@ -100,11 +102,13 @@ export class Appender {
       });
       await writeDurably(old.file, endFrame, old.offset);
     } catch (error) {
-      // Nothing has changed, so nothing has to heal.
+      // Nothing has changed, so healing is not needed.
       if (health.lost || error === health.fullError) throw error;
       if (created) await closeQuietly(created.file);
-      health.fail("a new segment of the log could not be made", error);
-      throw new DuetError("LOG_UNAVAILABLE", "a new segment of the log could not be made", { cause: error });
+      health.fail("a new segment of the log could not be created", error);
+      throw new DuetError("LOG_UNAVAILABLE", "a new segment of the log could not be created", {
+        cause: error,
+      });
     }
     await closeQuietly(old.file);
     files.rotated(created);
@@ -112,7 +116,10 @@ export class Appender {
     void upkeep.measure();
   }
 
-  /** Gives up the reserve when there is no space left. Rejects with the error of a full log when that does not help. */
+  /**
+   * Prepares the next segment, and gives up the reserve when the disk is full. Rejects with the error of a full log
+   * when that does not help.
+   */
   async #prepareSegment(): Promise<PreparedSegment> {
     const { files, health, upkeep, spare } = this.#options;
     const { directory, logId, lastSequence, lastChecksum } = files;

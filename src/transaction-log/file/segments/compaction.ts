@@ -8,17 +8,17 @@ import type { LogDirectory } from "../log-directory.ts";
 import type { LogReader } from "./log-reader.ts";
 import { SnapshotOutput } from "./snapshot-output.ts";
 
-/** Small, so that what is done in one go takes well under a millisecond. */
+/** Small, so that the work between two yields takes well under a millisecond. */
 const readChunkBytes = 32 * 1024;
 const sliceMs = 0.3;
 
-/** Where the first segment that stays begins: after the horizon, and at the next end of a segment. */
+/** The beginning of the first segment that stays: the first end of a segment after the horizon. */
 export interface Boundary {
   /** The sequence before it. */
   readonly last: number;
-  /** Of the last frame before it. */
+  /** The checksum of the last frame before it. */
   readonly checksum: number;
-  /** Used bytes of the segments that stay. */
+  /** The used bytes of the segments that stay. */
   readonly bytesAfter: number;
 }
 
@@ -27,21 +27,21 @@ export interface SnapshotRequest {
   readonly logId: Buffer;
   readonly retention: Retention;
   readonly boundary: Boundary;
-  /** The snapshot before and the segments up to the boundary. */
+  /** The previous snapshot and the segments up to the boundary. */
   readonly source: LogReader;
-  /** Asked often; true makes it reject with LOG_UNAVAILABLE. */
+  /** Checked at each yield; true stops the compaction with LOG_UNAVAILABLE. */
   readonly isStopped: () => boolean;
 }
 
 export interface Snapshot {
   readonly name: string;
   readonly horizon: number;
-  /** The segments after it begin right after this sequence. */
+  /** The segments after the snapshot begin after this sequence. */
   readonly last: number;
   readonly bytes: number;
 }
 
-/** Resolves when the snapshot is durably in place; when it rejects, nothing of it is left. */
+/** Writes the snapshot. Resolves when it is durable; when it rejects, no part of it is left. */
 export async function writeSnapshot(request: SnapshotRequest): Promise<Snapshot> {
   const { directory } = request;
   const { horizon } = request.retention;
@@ -56,7 +56,7 @@ export async function writeSnapshot(request: SnapshotRequest): Promise<Snapshot>
     await directory.sync();
     return { name, horizon, last, bytes };
   } catch (error) {
-    // All that it was made from is still there, so it may go even when it had its name already.
+    // All files that it was made from are still there, so it can be removed even after the rename.
     await directory.remove(temporary).catch(() => directory.remove(name).catch(() => {}));
     throw error;
   } finally {
@@ -82,7 +82,7 @@ async function writeContent(file: File, request: SnapshotRequest): Promise<numbe
         await nextTurn();
         sliceEnd = performance.now() + sliceMs;
         if (request.isStopped()) {
-          throw new DuetError("LOG_UNAVAILABLE", "the compaction was stopped because the log closes");
+          throw new DuetError("LOG_UNAVAILABLE", "the compaction was stopped because the log is closing");
         }
       }
     }

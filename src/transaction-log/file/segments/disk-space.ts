@@ -3,36 +3,36 @@ import { reserveName, temporaryName } from "../file-names.ts";
 import { fillWithZeros } from "../file-system.ts";
 import type { LogDirectory } from "../log-directory.ts";
 
-/** While the disk is full, the pause after a compaction is so many times as long as the compaction. */
+/** While the disk is full, the pause after a compaction is this many times the duration of the compaction. */
 const pauseFactor = 10;
 
 export interface DiskSpaceOptions {
   readonly directory: LogDirectory;
   readonly segmentBytes: number;
-  /** The least pause between two compactions that the disk asked for. */
+  /** The shortest pause between two compactions that the disk requires. */
   readonly pauseMs: number;
   readonly sink: LogSink;
-  /** Whether the reserve is there already. */
+  /** Whether the reserve exists already. */
   readonly hasReserve: boolean;
 }
 
-/** What the log occupies, without what is allocated ahead. */
+/** The bytes of the log, without preallocated space. */
 export interface LogBytes {
   readonly total: number;
   readonly snapshot: number;
-  /** Appended since the last compaction. */
+  /** The bytes that were appended since the last compaction. */
   readonly appended: number;
 }
 
 /**
- * Watches the room on the disk of the log.
+ * Watches the free space on the log's disk.
  *
- * A compaction writes a copy of all that is live before it removes anything. So there must always be room for a copy of
- * the log and one more segment: when there is not, the log is full and takes deletes only. Deletes need little, and the
- * compaction after them makes room. Before that point, compactions are asked for earlier than the owner would do them.
+ * A compaction copies all live transactions before it removes anything. So there must always be room for a copy of
+ * the log and one more segment. Otherwise the log is full and accepts deletes only. Deletes need little space, and the
+ * next compaction makes room. Before that point the log requests compactions earlier than its owner would run them.
  *
- * Others may fill the disk all the same. For that the log keeps a file of zeros as long as a segment, the reserve, and
- * gives it up when the file system has no space left. It is made again when there is room.
+ * Other programs may fill the disk, too. So the log keeps a file of zeros with the size of a segment, the reserve, and
+ * removes it when the file system is full. It is created again when there is room.
  */
 export class DiskSpace {
   readonly #options: DiskSpaceOptions;
@@ -40,7 +40,7 @@ export class DiskSpace {
   #compactionWanted = false;
   #hasReserve: boolean;
   #compactionFailed = false;
-  /** By the monotonic clock. */
+  /** A time of the monotonic clock, in milliseconds. */
   #pausedUntil = 0;
 
   constructor(options: DiskSpaceOptions) {
@@ -48,44 +48,48 @@ export class DiskSpace {
     this.#hasReserve = options.hasReserve;
   }
 
-  /** Puts are refused. */
+  /** Whether puts are refused. */
   get full(): boolean {
     return this.#full;
   }
 
-  /** As of the last `measure`. */
+  /** Whether the disk requires a compaction, as of the last `measure`. */
   get compactionWanted(): boolean {
     return this.#compactionWanted;
   }
 
-  /** Looks at the disk, and makes the reserve when there is room and none is there. */
+  /** Measures the free space, and creates the reserve if it is missing and there is room. */
   async measure({ total, snapshot, appended }: LogBytes): Promise<void> {
     const { directory, segmentBytes } = this.#options;
     const { freeBytes } = await directory.space();
     const room = freeBytes - total - segmentBytes;
-    // Not at the same mark, so that it does not change with every write.
+    // The two thresholds differ, so that the state does not change with every write.
     this.#setFull(this.#full ? room < segmentBytes / 4 : room < 0, freeBytes);
-    // A rotation takes two segments of the room: one of the disk, and one more to copy.
+    // A rotation takes the room of two segments: one on the disk, and one more to copy.
     const isTight = room < 4 * segmentBytes && appended >= Math.max(segmentBytes, snapshot) / 4;
-    // A full log is compacted for the little that deletes have freed, so that must not take all the time.
+    // A full log is compacted even if deletes have freed little. The pause keeps compactions from taking all the
+    // time.
     const isPaused = performance.now() < this.#pausedUntil;
     this.#compactionWanted =
       (isTight && !(this.#compactionFailed && isPaused)) || (this.#full && appended > 0 && !isPaused);
     if (!this.#hasReserve && room >= 2 * segmentBytes) await this.#makeReserve();
   }
 
-  /** A write found no space left, whatever the file system says of its free space. True when that may help to try again. */
+  /**
+   * Call it when a write failed for lack of space, whatever the file system reports as free. Resolves with true when
+   * the write should be tried again.
+   */
   async exhausted(): Promise<boolean> {
     const { directory, sink } = this.#options;
     this.#setFull(true, 0);
     if (!this.#hasReserve) return false;
     this.#hasReserve = false;
     await directory.remove(reserveName);
-    sink.warn({ directory: directory.path }, "reserve of the log given up, no space left on the disk");
+    sink.warn({ directory: directory.path }, "reserve file removed, no space left on the disk");
     return true;
   }
 
-  /** To be called when a compaction has ended. */
+  /** Must be called when a compaction has ended. */
   compacted(milliseconds: number, succeeded: boolean): void {
     this.#compactionWanted = false;
     this.#compactionFailed = !succeeded;
@@ -101,8 +105,8 @@ export class DiskSpace {
   }
 
   /**
-   * Best effort: without it the log is as safe, and takes fewer deletes when the disk is full. It gets its name when it is
-   * whole, so that a crash does not leave a short one.
+   * Best effort: without the reserve the log is as safe, but accepts fewer deletes on a full disk. It is renamed when
+   * it is complete, so that a crash does not leave a short one.
    */
   async #makeReserve(): Promise<void> {
     const { directory, segmentBytes, sink } = this.#options;
@@ -112,13 +116,13 @@ export class DiskSpace {
       await directory.rename(temporary, reserveName);
       this.#hasReserve = true;
     } catch (error) {
-      sink.warn({ err: error, directory: directory.path }, "reserve of the log not made");
+      sink.warn({ err: error, directory: directory.path }, "creation of the reserve file failed");
       await directory.remove(temporary).catch(() => {});
     }
   }
 }
 
-/** Whether an error of the file system says that the disk, or a quota, is full. */
+/** Whether an error means that the disk, or a quota, is full. */
 export function isNoSpace(error: unknown): boolean {
   const { code } = (error ?? {}) as NodeJS.ErrnoException;
   return code === "ENOSPC" || code === "EDQUOT";

@@ -6,8 +6,8 @@ import type { LogDirectory } from "../log-directory.ts";
 
 /**
  * The file `durable-sequence` holds a sequence that is known to be durable. A log that ends before it is damaged, not
- * torn. The file has two slots, written in turn, so that a write that is cut short leaves the other one. Numbers are
- * little-endian.
+ * torn. The file has two slots, written alternately, so that an interrupted write leaves the other one intact. Numbers
+ * are little-endian.
  *
  *      0  8  magic "DuetKVds"
  *      8  8  log id
@@ -31,12 +31,12 @@ export async function readDurableMark(directory: LogDirectory, logId: Buffer): P
   return Math.max(0, ...slots.map((slot) => (slot?.logId.equals(logId) ? slot.sequence : 0)));
 }
 
-/** Writes the file. Calls run one after the other. */
+/** Writes the file. Calls are serialized. */
 export class DurableMark {
   readonly #directory: LogDirectory;
   readonly #logId: Buffer;
   #file: File | undefined;
-  /** Index of the slot that holds the older sequence. */
+  /** The index of the slot with the older sequence. */
   #next = 0;
   #sequence = -1;
   #writing: Promise<void> = Promise.resolve();
@@ -47,8 +47,8 @@ export class DurableMark {
   }
 
   /**
-   * Records that everything up to `sequence` is durable, which must be true at the call; resolves when the record is
-   * durable, too. Rejects with the error of the file system; the record before is then still there.
+   * Records that everything up to `sequence` is durable, which must already be true. Resolves when the record is
+   * durable, too. Rejects with the error of the file system; the previous record is then still there.
    */
   write(sequence: number): Promise<void> {
     const written = this.#writing.then(() => this.#write(sequence));
@@ -104,7 +104,7 @@ function encodeSlot({ logId, sequence }: Slot): Buffer {
   return bytes;
 }
 
-/** A slot is undefined when it was never written, or is damaged. */
+/** Reads both slots. A slot is undefined when it was never written or is damaged. */
 function readSlots(file: File): Promise<(Slot | undefined)[]> {
   return Promise.all(
     slotOffsets.map(async (offset) => {

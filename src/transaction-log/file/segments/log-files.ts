@@ -5,11 +5,11 @@ import type { LogBytes } from "./disk-space.ts";
 import { LogReader, type ReadableFile } from "./log-reader.ts";
 import type { ActiveSegment } from "./segment.ts";
 
-/** A segment that ends in an end frame. */
+/** A segment with an end frame. */
 export interface SealedSegment {
   readonly name: string;
   readonly firstSequence: number;
-  /** Of the last frame before it. */
+  /** The checksum of the last frame before it. */
   readonly previousChecksum: number;
   readonly bytes: number;
 }
@@ -24,19 +24,19 @@ export interface LogFilesState {
   readonly lastChecksum: number;
 }
 
-/** The files of an open log, in order: at most one snapshot, sealed segments, and the one that takes appends. */
+/** The files of an open log, in order: at most one snapshot, sealed segments, and the active segment. */
 export class LogFiles {
   readonly directory: LogDirectory;
   readonly logId: Buffer;
   #snapshot: Snapshot | undefined;
-  /** Replaced, never changed, so that a reader can tell. */
+  /** Replaced, never modified, so that a reader can detect a change. */
   #sealed: readonly SealedSegment[];
   #active: ActiveSegment;
-  /** Bytes of segments that the last compaction did not read. */
+  /** Bytes of the segments that the last compaction did not read. */
   #carriedBytes = 0;
-  /** The newest durable one. */
+  /** The newest durable sequence. */
   lastSequence: number;
-  /** Of the last frame that holds transactions. */
+  /** The checksum of the last frame with transactions. */
   lastChecksum: number;
 
   constructor(state: LogFilesState) {
@@ -57,14 +57,14 @@ export class LogFiles {
     return this.#snapshot?.horizon ?? 0;
   }
 
-  /** Bytes in use, without what is allocated ahead. */
+  /** The bytes in use, without preallocated space. */
   get bytes(): number {
     let bytes = this.#active.offset + (this.#snapshot?.bytes ?? 0);
     for (const segment of this.#sealed) bytes += segment.bytes;
     return bytes;
   }
 
-  /** The same bytes, without the headers of segments. */
+  /** The bytes in use, without the file headers of segments. */
   get logBytes(): LogBytes {
     const snapshot = this.#snapshot?.bytes ?? 0;
     const total = this.bytes - this.segments * fileHeaderBytes;
@@ -75,14 +75,14 @@ export class LogFiles {
     return this.#sealed.length + 1;
   }
 
-  /** The active segment has its end frame, and `next` takes appends from now on. */
+  /** Seals the active segment, which has its end frame; `next` becomes the active one. */
   rotated(next: ActiveSegment): void {
     const { name, firstSequence, previousChecksum, offset } = this.#active;
     this.#sealed = [...this.#sealed, { name, firstSequence, previousChecksum, bytes: offset }];
     this.#active = next;
   }
 
-  /** Where a compaction up to `horizon`, which is not in the active segment, has to stop. */
+  /** The boundary of a compaction up to `horizon`, which must not be in the active segment. */
   boundaryAfter(horizon: number): Boundary {
     const after = [...this.#sealed, { ...this.#active, bytes: this.#active.offset }].filter(
       ({ firstSequence }) => firstSequence > horizon,
@@ -92,14 +92,14 @@ export class LogFiles {
     return { last: firstSequence - 1, checksum: previousChecksum, bytesAfter };
   }
 
-  /** The snapshot replaces all files before the boundary. */
+  /** Replaces all files before the boundary by the snapshot. */
   compacted(snapshot: Snapshot, { last, bytesAfter }: Boundary): void {
     this.#snapshot = snapshot;
     this.#sealed = this.#sealed.filter(({ firstSequence }) => firstSequence > last);
     this.#carriedBytes = bytesAfter;
   }
 
-  /** The files that are never written to again, without segments that begin after `last`. */
+  /** The files that are never written again, without segments that begin after `last`. */
   sealed(last = Number.POSITIVE_INFINITY): ReadableFile[] {
     const endOffset = undefined;
     const files: ReadableFile[] = this.#sealed
@@ -111,7 +111,7 @@ export class LogFiles {
     return files;
   }
 
-  /** Opens the files that hold what came after `after`, up to what is durable now. */
+  /** Opens the files with the transactions after `after`, up to the newest durable one. */
   async openReader(after: number): Promise<LogReader> {
     for (;;) {
       const sealed = this.#sealed;
@@ -121,7 +121,7 @@ export class LogFiles {
       try {
         return await LogReader.open(this.directory, this.logId, files.slice(Math.max(first, 0)));
       } catch (error) {
-        // A compaction ended in between and took them away.
+        // A compaction has just removed some of them.
         if (sealed === this.#sealed) throw error;
       }
     }

@@ -9,22 +9,22 @@ import type { LogDirectory } from "../log-directory.ts";
 import { corruptError, unknownFormatError } from "../repair/damage.ts";
 import { readFileHeader } from "../repair/inspection.ts";
 
-/** What is to be read of a file. */
+/** A file, and the part of it to read. */
 export interface ReadableFile {
   readonly name: string;
   readonly kind: FileHeader["kind"];
-  /** First sequence of a segment, horizon of a snapshot. */
+  /** The first sequence of a segment or the horizon of a snapshot. */
   readonly sequence: number;
-  /** Frames are read up to here; undefined: up to the end frame. */
+  /** The end of the frames to read; undefined: up to the end frame. */
   readonly endOffset: number | undefined;
 }
 
-/** Files of a log, open for reading: compaction may remove them from the directory meanwhile. */
+/** Open files of a log. A compaction may remove them from the directory meanwhile. */
 export class LogReader {
   readonly #directory: LogDirectory;
   readonly #logId: Buffer;
   readonly #files: { readonly readable: ReadableFile; readonly file: File }[] = [];
-  /** The file that the frames are from which `frames` gave last. */
+  /** The file of the last group of `frames`. */
   #current = "";
 
   private constructor(directory: LogDirectory, logId: Buffer) {
@@ -51,11 +51,11 @@ export class LogReader {
   }
 
   /**
-   * All frames that hold transactions, in order, in groups that are in memory at once: their payloads are valid until
-   * the next group is asked for. Throws LOG_CORRUPT rather than skip anything.
+   * Yields all frames with transactions, in order, in groups that are in memory together. Payloads are valid until
+   * the next group is requested. Throws LOG_CORRUPT at the first damage.
    */
   async *frames(chunkBytes?: number): AsyncGenerator<readonly Frame[]> {
-    /** What the header of the next segment must say; undefined before the first file. */
+    /** The expected header of the next segment; undefined before the first file. */
     let chain: { readonly sequence: number; readonly checksum: number } | undefined;
     for (const { readable, file } of this.#files) {
       const { name, kind, sequence, endOffset } = readable;
@@ -94,7 +94,7 @@ export class LogReader {
     }
   }
 
-  /** Transactions after `after`, in order, in batches. Throws LOG_CORRUPT rather than skip anything. */
+  /** Yields the transactions after `after`, in order, in batches. Throws LOG_CORRUPT at the first damage. */
   async *transactions(after: number): AsyncGenerator<readonly Transaction[]> {
     for await (const frames of this.frames()) {
       const transactions: Transaction[] = [];
@@ -109,7 +109,7 @@ export class LogReader {
     }
   }
 
-  /** Decodes a frame that `frames` just gave, one by one, so that a caller can pause between them. */
+  /** Decodes a frame of the last group, one transaction at a time, so that the caller can yield in between. */
   *decode(frame: Frame): Generator<Transaction, void> {
     const decoder = payloadDecoder(frame);
     for (let index = 0; index < frame.count; index++) {
@@ -121,10 +121,10 @@ export class LogReader {
       }
       yield transaction;
     }
-    if (!decoder.done) throw this.#undecodable(frame, new RangeError("bytes behind the last transaction"));
+    if (!decoder.done) throw this.#undecodable(frame, new RangeError("bytes after the last transaction"));
   }
 
-  /** The checksum is right and the content is not. */
+  /** The error for a frame with a correct checksum and invalid content. */
   #undecodable(frame: Frame, cause: unknown) {
     const { offset, firstSequence } = frame;
     if (cause instanceof UnknownFormatError) {

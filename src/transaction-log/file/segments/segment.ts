@@ -7,18 +7,18 @@ import { corruptError } from "../repair/damage.ts";
 import { readFileHeader } from "../repair/inspection.ts";
 import type { SpareSegment } from "./spare-segment.ts";
 
-/** The segment that takes appends. */
+/** The segment that receives appends. */
 export interface ActiveSegment {
   readonly name: string;
-  /** Of the format of its file. */
+  /** The format version of its file. */
   readonly version: number;
   readonly firstSequence: number;
   /** Of the last frame before it; 0 when there is none. */
   readonly previousChecksum: number;
   file: File;
-  /** Behind the last durable frame: where the next one goes. */
+  /** The end of the last durable frame, where the next one is written. */
   offset: number;
-  /** What the next frame chains to. */
+  /** The checksum that the next frame contains. */
   checksum: number;
 }
 
@@ -29,12 +29,12 @@ export interface SegmentStart {
   readonly previousChecksum: number;
 }
 
-/** A segment with its header that has no name of its own yet. */
+/** A segment with its header, not yet under its final name. */
 export interface PreparedSegment extends ActiveSegment {
   readonly temporary: string;
 }
 
-/** Makes a new segment of the spare. Leaves nothing behind when it fails. */
+/** Turns the spare into a new segment. Leaves no file when it fails. */
 export async function prepareSegment(
   directory: LogDirectory,
   spare: SpareSegment,
@@ -66,7 +66,7 @@ export async function prepareSegment(
   }
 }
 
-/** Puts a new segment durably in place. Leaves no open file behind when it fails. */
+/** Gives a new segment its final name, durably. Leaves no open file when it fails. */
 export async function placeSegment(
   directory: LogDirectory,
   { temporary, ...segment }: PreparedSegment,
@@ -93,8 +93,8 @@ export async function createSegment(
 
 /**
  * Replaces a segment whose descriptor failed by a new file with its acknowledged frames, as they are on disk, and
- * nothing else. Resolves with the new file, locked, when it has the name of the segment; that is durable after the next
- * sync of the directory. Rejects with LOG_CORRUPT when the acknowledged frames cannot be read back.
+ * nothing else. Resolves with the new, locked file under the segment's name; the name is durable after the next sync
+ * of the directory. Rejects with LOG_CORRUPT when the acknowledged frames cannot be read back.
  */
 export async function rewriteSegment(
   directory: LogDirectory,
@@ -120,7 +120,7 @@ export async function rewriteSegment(
   }
 }
 
-/** The segment that takes appends is locked from before it has its name. */
+/** Locks the new active segment before it gets its final name. */
 function lockSegment(file: File, name: string): void {
   if (!file.tryLock(false)) throw new Error(`another process locked the new segment ${name}`);
 }
@@ -132,7 +132,7 @@ async function assertAcknowledged(
 ): Promise<void> {
   const decoded = await readFileHeader(file);
   const damaged = (offset: number, lastGoodSequence: number) => {
-    const what = "what was acknowledged cannot be read back";
+    const what = "acknowledged frames cannot be read back";
     return corruptError(directory, { file: segment.name, offset, lastGoodSequence, what });
   };
   if (decoded.verdict !== "good") throw damaged(0, segment.firstSequence - 1);

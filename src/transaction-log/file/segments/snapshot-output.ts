@@ -2,12 +2,12 @@ import { SnapshotEncoder } from "../../snapshot/snapshot-encoder.ts";
 import type { Transaction } from "../../transaction-logger.ts";
 import { type File, writeFully } from "../file-system.ts";
 
-/** A sync that has more to write would hold up those of the appends. */
+/** Bytes between two syncs. A larger sync would delay those of appends. */
 const syncEveryBytes = 1024 * 1024;
 
 /**
- * A snapshot file as it grows: `begin`, then `add` in order of sequence, with `passHorizon` in between if transactions
- * after the horizon follow, which have no gaps; then `end`. The last sync is the caller's.
+ * Writes a snapshot file: call `begin`, then `add` in order of sequence, then `end`. If complete transactions after
+ * the horizon follow, call `passHorizon` before them. The caller syncs the file at the end.
  */
 export class SnapshotOutput {
   readonly #file: File;
@@ -20,18 +20,21 @@ export class SnapshotOutput {
     this.#encoder = new SnapshotEncoder(logId);
   }
 
-  /** `previousChecksum`: of the last frame that the snapshot replaces. */
+  /** `previousChecksum`: the checksum of the last frame that the snapshot replaces. */
   begin(horizon: number, previousChecksum: number): Promise<void> {
     return this.#write(this.#encoder.begin(horizon, previousChecksum));
   }
 
-  /** Undefined when there is nothing to wait for. */
+  /** Adds a transaction. Returns undefined when there is nothing to wait for. */
   add(transaction: Transaction): Promise<void> | undefined {
     const frame = this.#encoder.add(transaction);
     return frame && this.#writeFrame(frame);
   }
 
-  /** To be called once, before the first transaction after the horizon. Undefined when there is nothing to wait for. */
+  /**
+   * Must be called once, before the first transaction after the horizon. Returns undefined when there is nothing to
+   * wait for.
+   */
   passHorizon(): Promise<void> | undefined {
     const frame = this.#encoder.passHorizon();
     return frame && this.#writeFrame(frame);

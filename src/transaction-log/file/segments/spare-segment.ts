@@ -9,8 +9,9 @@ export interface PreparedFile {
 }
 
 /**
- * The next segment, filled with zeros ahead of its use: overwriting is durable sooner than growing. It is filled in
- * small steps beside the appends, and can be taken half filled, so that a rotation never waits for more than one step.
+ * The next segment, filled with zeros in advance, because overwriting a file is durable sooner than extending it. It
+ * is filled in small steps between appends and can be taken half filled, so that a rotation never waits for more than
+ * one step.
  */
 export class SpareSegment {
   readonly #directory: LogDirectory;
@@ -24,18 +25,18 @@ export class SpareSegment {
     this.#segmentBytes = segmentBytes;
   }
 
-  /** Begins to prepare one, unless that was begun. A failure is left to `take`, which tries again. */
+  /** Begins to fill a spare, unless that has begun. Errors are ignored; `take` tries again. */
   prepare(): void {
     this.#filling ??= this.#fill().catch(() => undefined);
   }
 
-  /** Resolves when one is filled, or could not be. */
+  /** Resolves when the spare is filled, or filling it has failed. */
   async prepared(): Promise<void> {
     this.prepare();
     await this.#filling;
   }
 
-  /** Resolves with an open file that is the caller's. */
+  /** Resolves with an open file that the caller owns. */
   async take(): Promise<PreparedFile> {
     this.#stopped = true;
     const prepared = await this.#filling;
@@ -44,7 +45,7 @@ export class SpareSegment {
     return prepared ?? (await this.#open());
   }
 
-  /** Leaves nothing behind. */
+  /** Removes the spare, if there is one. */
   async discard(): Promise<void> {
     if (!this.#filling) return;
     this.#stopped = true;
@@ -54,7 +55,7 @@ export class SpareSegment {
   }
 
   async #open(): Promise<PreparedFile> {
-    // Each has a name of its own: to begin one must never touch the one that is being put in place.
+    // Every spare has a new name, so that a new one never touches the file that is being put in place.
     const name = `spare-${++this.#count}.log.tmp`;
     return { name, file: await this.#directory.open(name, "createDurable") };
   }
