@@ -85,6 +85,10 @@ describe.each([
     const missing = await send(port, "HEAD", "/v1/key/b");
     expect(missing.status).toBe(404);
     expect(missing.body).toBe("");
+    const watch = await send(port, "HEAD", "/v1/key:watch");
+    expect([watch.status, watch.body]).toEqual([200, ""]);
+    expect(watch.headers["content-type"]).toBe("text/event-stream");
+    expect(watch.headers).not.toHaveProperty("content-length");
   });
 
   test("errors have Connect's shape and a status", async () => {

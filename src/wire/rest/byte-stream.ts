@@ -2,6 +2,12 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Call } from "../call/call.ts";
 import type { MessageStream } from "../call/message-stream.ts";
 
+export const byteStreamHeaders = {
+  "content-type": "application/octet-stream",
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+};
+
 /**
  * Sends the messages of a server-streaming call as one body of bytes; the next one is pulled when the client has taken the
  * last. Rejects with the error of the call when nothing was sent yet. Later ones break the response off, so that no client
@@ -17,9 +23,7 @@ export async function sendByteStream(
   if (exchange.gone) return;
   exchange.begin(200, {
     ...Object.fromEntries(call.responseHeaderIfAny ?? []),
-    "content-type": "application/octet-stream",
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
+    ...byteStreamHeaders,
   });
   try {
     for (; message !== undefined && !exchange.gone; message = await messages.next()) {

@@ -24,7 +24,7 @@ export interface EventStreamOptions {
   readonly toConnectError: (thrown: unknown) => ConnectError;
 }
 
-const eventStreamHeaders = {
+export const eventStreamHeaders = {
   "content-type": "text/event-stream",
   "cache-control": "no-store",
   // nginx would collect events before it passes them on.

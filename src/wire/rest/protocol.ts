@@ -13,10 +13,10 @@ import type { MessageStream } from "../call/message-stream.ts";
 import type { RequestTarget } from "../call/request-target.ts";
 import type { ListLimits } from "../protobuf/codecs.ts";
 import { toReportedError, wireError } from "../wire-error.ts";
-import { sendByteStream } from "./byte-stream.ts";
+import { byteStreamHeaders, sendByteStream } from "./byte-stream.ts";
 import type { RestResponse } from "./convention.ts";
 import { respondWithError } from "./error-response.ts";
-import { type Heartbeat, streamEvents } from "./event-stream.ts";
+import { eventStreamHeaders, type Heartbeat, streamEvents } from "./event-stream.ts";
 import type { BoundRule } from "./http-rule.ts";
 import { readRequest } from "./request-reader.ts";
 import { toResponseJson } from "./response-json.ts";
@@ -78,8 +78,11 @@ export class RestProtocol implements Protocol {
   }
 
   async stream(call: Call, messages: MessageStream): Promise<void> {
-    if (call.exchange.method === "HEAD") return call.exchange.respond(200, {}, "");
     const { streamBytes } = this.#match.route.convention;
+    if (call.exchange.method === "HEAD") {
+      call.exchange.begin(200, streamBytes === undefined ? eventStreamHeaders : byteStreamHeaders);
+      return call.exchange.end();
+    }
     if (streamBytes !== undefined) return sendByteStream(call, messages, streamBytes);
     await streamEvents({
       route: this.#match.route,
