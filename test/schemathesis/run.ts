@@ -4,22 +4,25 @@
 // CI; elsewhere it says so and succeeds.
 import { spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { startServerProcess } from "../support/server-process.ts";
 
 const version = "4.32.5";
-const environment = join(import.meta.dirname, "../../node_modules/.cache/schemathesis", version);
+const place = join(import.meta.dirname, "../../node_modules/.cache/schemathesis");
+const environment = join(place, version);
 const schemathesis = join(environment, "bin/schemathesis");
 const examples = process.argv[2] ?? "20";
 const seed = process.argv[3] ?? String(process.env["CI"] ? 1 : randomInt(2 ** 32));
 
+/** Runs the command where its caches are not in the way of the checkout. */
 function run(command: string, ...args: readonly string[]): boolean {
-  return spawnSync(command, args, { stdio: "inherit" }).status === 0;
+  return spawnSync(command, args, { stdio: "inherit", cwd: place }).status === 0;
 }
 
 function install(): boolean {
   if (existsSync(schemathesis)) return true;
+  mkdirSync(place, { recursive: true });
   console.log(`Installing schemathesis ${version} …`);
   const python = join(environment, "bin/python");
   return (
