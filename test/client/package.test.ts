@@ -15,6 +15,8 @@ async function bundledBytes(entry: string): Promise<number> {
   return gzipSync(outputFiles[0]?.contents ?? "", { level: 9 }).length;
 }
 
-test("the core is at most 8 KB, compressed", async () => {
+test("the core is at most 8 KB, compressed, and each helper 2 KB more", async () => {
   expect(await bundledBytes("index")).toBeLessThanOrEqual(8192);
+  for (const helper of ["cache", "codec", "lock"])
+    expect(await bundledBytes(helper)).toBeLessThanOrEqual(2048);
 });

@@ -66,10 +66,13 @@ class Connection extends Keyspace<string | Uint8Array> implements Client {
     };
   }
 
-  /** Ends all calls and watches. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  async close(): Promise<void> {
     this.#controller.abort();
     await this.caller.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }
 

@@ -133,6 +133,8 @@ export interface Watch<T> extends AsyncIterable<WatchMessage<T>>, AsyncDisposabl
   readonly state: "connecting" | "live" | "stale" | "ended";
   /** A watch with this as `from` goes on after what has been delivered. */
   readonly resumeRevision: number | undefined;
+  /** Ends the watch. */
+  close(): Promise<void>;
 }
 
 /** Keys and their values. All methods reject with DuetError, or CodecError. */
@@ -219,4 +221,6 @@ export interface Grant {
 export interface Client extends Kv<string | Uint8Array>, AsyncDisposable {
   status(options?: Pick<Read, "timeoutMs" | "signal">): Promise<Status>;
   identity(options?: Pick<Read, "timeoutMs" | "signal">): Promise<Identity>;
+  /** Ends all calls and watches, and closes the connections. */
+  close(): Promise<void>;
 }

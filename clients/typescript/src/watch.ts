@@ -44,10 +44,14 @@ export class ResumingWatch<T> implements Watch<T> {
     return this.#messages;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async close(): Promise<void> {
     this.#controller.abort();
     await this.#messages?.return();
     this.state = "ended";
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async *#follow(): AsyncGenerator<WatchMessage<T>, void, undefined> {

@@ -1,0 +1,70 @@
+/**
+ * Codecs for `scope`: what a program uses, and text or bytes as they are stored.
+ *
+ * @module
+ */
+import type { Codec } from "./kv.ts";
+
+/** What a schema of Zod, Valibot, ArkType and others has: https://standardschema.dev. */
+export interface StandardSchemaV1<T> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => SchemaResult<T> | Promise<SchemaResult<T>>;
+  };
+}
+
+type SchemaResult<T> =
+  | { readonly value: T; readonly issues?: undefined }
+  | { readonly issues: readonly { readonly message: string }[] };
+
+/** Text; bytes are read as UTF-8, and refused if they are not. */
+export const text: Codec<string> = {
+  encode: (value) => value,
+  decode: (stored) =>
+    typeof stored === "string" ? stored : new TextDecoder("utf-8", { fatal: true }).decode(stored),
+};
+
+/** Bytes; text is read as its UTF-8. */
+export const bytes: Codec<Uint8Array> = {
+  encode: (value) => value,
+  decode: (stored) => (typeof stored === "string" ? new TextEncoder().encode(stored) : stored),
+};
+
+/** Numbers in decimal. */
+export const number: Codec<number> = {
+  encode: (value) => {
+    if (!Number.isFinite(value)) throw new TypeError(`${value} is not a finite number`);
+    return String(value);
+  },
+  decode: (stored) => {
+    const value = text.decode(stored).trim();
+    const result = Number(value);
+    if (value === "" || !Number.isFinite(result)) throw new TypeError("not a number");
+    return result;
+  },
+};
+
+/**
+ * JSON. With a schema, values are validated when they are read and when they are written; its validation must be
+ * synchronous.
+ */
+export function json<T = unknown>(schema?: StandardSchemaV1<T>): Codec<T> {
+  return {
+    encode: (value) => {
+      const result: string | undefined = JSON.stringify(validate(schema, value));
+      if (result === undefined) throw new TypeError("JSON has no such value");
+      return result;
+    },
+    decode: (stored) => validate(schema, JSON.parse(text.decode(stored))),
+  };
+}
+
+function validate<T>(schema: StandardSchemaV1<T> | undefined, value: unknown): T {
+  if (schema === undefined) return value as T;
+  const result = schema["~standard"].validate(value);
+  if (result instanceof Promise) throw new TypeError("the validation of the schema is asynchronous");
+  if (result.issues !== undefined)
+    throw new TypeError(result.issues.map(({ message }) => message).join("; "));
+  return result.value;
+}
