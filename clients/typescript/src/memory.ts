@@ -1,0 +1,352 @@
+/**
+ * The service in the memory of this process, for the tests of programs: the same semantics without a server.
+ *
+ * @module
+ */
+import { connect } from "./connect.ts";
+import { createError, type DuetError } from "./errors.ts";
+import type { Client } from "./kv.ts";
+import type { EntryMessage, EventMessage, PreconditionMessage } from "./messages.ts";
+import type { ConnectOptions } from "./options.ts";
+import type { Transport } from "./transport.ts";
+
+/** A client of a new, empty store. */
+export function memory(options: Omit<ConnectOptions, "url" | "transport"> = {}): Client {
+  return connect({ ...options, url: "memory:", transport: memoryTransport() });
+}
+
+/** A new, empty store; clients that share it see each other's writes. */
+export function memoryTransport(): Transport {
+  const store = new MemoryStore();
+  return {
+    async unary({ method, message, signal }) {
+      if (signal.aborted) throw failure("canceled", "", "the call was aborted");
+      const name = method.slice(method.lastIndexOf("/") + 1);
+      // What is sent is a copy, as over a connection.
+      const request = JSON.parse(JSON.stringify(message)) as Request;
+      if (!(name in calls)) throw failure("unimplemented", "", `${name} is not part of the memory store`);
+      return structuredClone(calls[name as keyof typeof calls](store, request));
+    },
+    stream: ({ message, signal }) => store.watch(message, signal),
+  };
+}
+
+interface Request {
+  readonly key: string;
+  readonly keys: readonly string[];
+  readonly value?: string;
+  readonly bytesValue?: string;
+  readonly ttl?: string;
+  readonly precondition?: PreconditionMessage;
+  readonly checks?: readonly { readonly key: string; readonly precondition: PreconditionMessage }[];
+  readonly mutations?: readonly { readonly put?: Request; readonly delete?: Request }[];
+  readonly atRevision?: number;
+  readonly prefix?: string;
+  readonly start?: string;
+  readonly end?: string;
+  readonly reverse?: boolean;
+  readonly keysOnly?: boolean;
+  readonly countOnly?: boolean;
+  readonly delimiter?: string;
+  readonly pageSize?: number;
+  readonly pageToken?: string;
+}
+
+interface WatchRequest {
+  readonly keys?: readonly string[];
+  readonly prefixes?: readonly string[];
+  readonly startRevision?: number;
+  readonly includeExisting?: boolean;
+  readonly previous?: boolean;
+}
+
+/** What one revision changed: nothing in the case of a touch. */
+type Transaction = readonly EventMessage[];
+
+class MemoryStore {
+  #entries: ReadonlyMap<string, EntryMessage> = new Map();
+  /** The transaction of revision n is at n - 1, and so are the entries after it. */
+  readonly transactions: Transaction[] = [];
+  readonly #states: ReadonlyMap<string, EntryMessage>[] = [];
+  readonly #wakers = new Set<() => void>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  get revision(): number {
+    return this.transactions.length;
+  }
+
+  /** The entries at a revision; 0: now. */
+  at(revision = 0): ReadonlyMap<string, EntryMessage> {
+    this.#expire();
+    if (revision < 0) throw failure("invalid_argument", "REVISION_INVALID", "the revision is negative");
+    if (revision > this.revision)
+      throw failure("unavailable", "REVISION_NOT_REACHED", "the revision is to come");
+    return revision === 0 ? this.#entries : (this.#states[revision - 1] as ReadonlyMap<string, EntryMessage>);
+  }
+
+  check(key: string, precondition: PreconditionMessage | undefined): void {
+    checkKey(key);
+    if (precondition === undefined) return;
+    const current_revision = this.at().get(key)?.revision ?? "0";
+    if ("exists" in precondition && !precondition.exists && current_revision !== "0") {
+      throw failure("already_exists", "KEY_EXISTS", `the key exists, at revision ${current_revision}`, {
+        current_revision,
+      });
+    }
+    const holds =
+      "revision" in precondition
+        ? String(precondition.revision) === current_revision
+        : current_revision !== "0";
+    if (holds || ("exists" in precondition && !precondition.exists)) return;
+    throw failure("aborted", "REVISION_MISMATCH", `the revision is ${current_revision}`, {
+      current_revision,
+    });
+  }
+
+  /** Applies changes as one transaction: `undefined` deletes. `touch` changes entries without events. */
+  write(
+    changes: ReadonlyMap<string, EntryMessage | undefined>,
+    kind: "write" | "touch" | "expiry" = "write",
+  ): void {
+    const entries = new Map(this.#entries);
+    const events: EventMessage[] = [];
+    for (const [key, entry] of changes) {
+      const previous = entries.get(key);
+      if (entry !== undefined) entries.set(key, entry);
+      else if (!entries.delete(key)) continue;
+      const deleted = { key, revision: String(this.revision + 1), updateTime: new Date().toISOString() };
+      events.push({
+        type: entry === undefined ? "DELETE" : "PUT",
+        entry: entry ?? deleted,
+        ...(previous !== undefined && { previous }),
+        expired: kind === "expiry",
+      });
+    }
+    if (events.length === 0) return;
+    this.#entries = entries;
+    this.transactions.push(kind === "touch" ? [] : events);
+    this.#states.push(entries);
+    this.#schedule();
+    for (const wake of this.#wakers) wake();
+  }
+
+  /** The entry that a put would make. */
+  toEntry({ key, value, bytesValue, ttl }: Request): EntryMessage {
+    checkKey(key);
+    checkValue(bytesValue === undefined ? new TextEncoder().encode(value).length : atob(bytesValue).length);
+    const now = new Date();
+    const revision = String(this.revision + 1);
+    const seen = this.at().get(key);
+    return {
+      key,
+      ...(bytesValue === undefined ? { value: value ?? "" } : { bytesValue }),
+      revision,
+      createRevision: seen?.createRevision ?? revision,
+      version: String(Number(seen?.version ?? 0) + 1),
+      updateTime: now.toISOString(),
+      ...toExpireTime(ttl, now),
+    };
+  }
+
+  async *watch(request: WatchRequest, signal: AbortSignal): AsyncGenerator<object, void, undefined> {
+    const { keys = [], prefixes = [], startRevision, includeExisting, previous } = request;
+    for (const key of keys) checkKey(key);
+    const matches = (key: string) => keys.includes(key) || prefixes.some((prefix) => key.startsWith(prefix));
+    const state = this.at();
+    let revision = startRevision ?? this.revision;
+    const head = { revision: String(this.revision), resumeRevision: String(revision) };
+    const existing = [...state.values()].filter(({ key }) => matches(key)).toSorted(byKey);
+    yield structuredClone(includeExisting === true ? { ...head, existing, existingEnd: true } : head);
+    for (;;) {
+      while (revision < this.revision) {
+        const events = (this.transactions[revision++] as Transaction)
+          .filter(({ entry }) => matches(entry.key))
+          .map(({ previous: before, ...event }) =>
+            previous === true && before ? { ...event, previous: before } : event,
+          );
+        const at = String(revision);
+        if (events.length > 0) yield structuredClone({ revision: at, resumeRevision: at, events });
+      }
+      await this.#changed(signal);
+      if (signal.aborted) throw failure("canceled", "", "the watch was aborted");
+    }
+  }
+
+  #changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#wakers.delete(wake);
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      this.#wakers.add(wake);
+      signal.addEventListener("abort", wake);
+      if (signal.aborted) wake();
+    });
+  }
+
+  #expire(): void {
+    const now = Date.now();
+    const over = [...this.#entries.values()].filter(
+      ({ expireTime }) => expireTime && Date.parse(expireTime) <= now,
+    );
+    for (const { key } of over) this.write(new Map([[key, undefined]]), "expiry");
+  }
+
+  /** Wakes watches at the next expiry. */
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    const times = [...this.#entries.values()].flatMap(({ expireTime }) =>
+      expireTime ? [Date.parse(expireTime)] : [],
+    );
+    if (times.length === 0) return;
+    this.#timer = setTimeout(() => this.#expire(), Math.max(Math.min(...times) - Date.now(), 0));
+    // A test need not wait for it.
+    (this.#timer as { unref?(): void }).unref?.();
+  }
+}
+
+const calls = {
+  Get(store: MemoryStore, { key, atRevision }: Request) {
+    checkKey(key);
+    const entry = store.at(atRevision).get(key);
+    if (entry === undefined) throw failure("not_found", "NO_SUCH_KEY", "there is no such key");
+    return { revision: String(atRevision || store.revision), entry };
+  },
+
+  BatchGet(store: MemoryStore, { keys, atRevision }: Request) {
+    for (const key of keys) checkKey(key);
+    const entries = keys.flatMap((key) => store.at(atRevision).get(key) ?? []);
+    return { revision: String(atRevision || store.revision), entries };
+  },
+
+  Put(store: MemoryStore, request: Request) {
+    store.check(request.key, request.precondition);
+    const entry = store.toEntry(request);
+    store.write(new Map([[request.key, entry]]));
+    return { revision: entry.revision, entry: withoutValue(entry) };
+  },
+
+  Delete(store: MemoryStore, { key, precondition }: Request) {
+    store.check(key, precondition);
+    const deleted = store.at().has(key);
+    store.write(new Map([[key, undefined]]));
+    return { revision: String(store.revision), deleted };
+  },
+
+  Touch(store: MemoryStore, { key, ttl, precondition }: Request) {
+    const seen = store.at().get(key);
+    checkKey(key);
+    if (seen === undefined) throw failure("not_found", "NO_SUCH_KEY", "there is no such key");
+    store.check(key, precondition);
+    const { expireTime: _, ...rest } = seen;
+    const entry = { ...rest, ...toExpireTime(ttl, new Date()) };
+    store.write(new Map([[key, entry]]), "touch");
+    return { revision: String(store.revision), entry: withoutValue(entry) };
+  },
+
+  Commit(store: MemoryStore, { checks = [], mutations = [] }: Request) {
+    for (const { key, precondition } of checks) store.check(key, precondition);
+    const changes = new Map<string, EntryMessage | undefined>();
+    const results = mutations.map(({ put, delete: deletion }) => {
+      const key = put?.key ?? deletion?.key ?? "";
+      checkKey(key);
+      if (changes.has(key))
+        throw failure("invalid_argument", "KEY_REPEATED", "the commit changes a key twice");
+      const entry = put && store.toEntry(put);
+      changes.set(key, entry);
+      return entry === undefined ? { deleted: store.at().has(key) } : { entry: withoutValue(entry) };
+    });
+    store.write(changes);
+    return { revision: String(store.revision), results };
+  },
+
+  List(store: MemoryStore, request: Request) {
+    const { prefix = "", start = "", end, reverse, keysOnly, countOnly, delimiter, pageToken } = request;
+    const revision = pageToken ? Number(pageToken.split(":")[0]) : request.atRevision || store.revision;
+    const direction = reverse === true ? -1 : 1;
+    const all = [...(revision === 0 ? [] : store.at(revision).values())]
+      .filter(
+        ({ key }) => key.startsWith(prefix) && compare(key, start) >= 0 && (!end || compare(key, end) < 0),
+      )
+      .toSorted((one, other) => direction * byKey(one, other));
+    if (countOnly === true) return { revision: String(revision), count: String(all.length) };
+    // An entry, or the prefix that stands for it.
+    const names = new Map<string, EntryMessage | undefined>();
+    for (const entry of all) {
+      const at = delimiter ? entry.key.indexOf(delimiter, prefix.length) : -1;
+      if (at < 0) names.set(entry.key, keysOnly === true ? withoutValue(entry) : entry);
+      else names.set(entry.key.slice(0, at + (delimiter?.length ?? 0)), undefined);
+    }
+    const first = pageToken ? Number(pageToken.split(":")[1]) : 0;
+    const last = first + (request.pageSize || 1000);
+    const page = [...names].slice(first, last);
+    return {
+      revision: String(revision),
+      entries: page.flatMap(([, entry]) => entry ?? []),
+      prefixes: page.flatMap(([name, entry]) => (entry === undefined ? [name] : [])),
+      nextPageToken: last < names.size ? `${revision}:${last}` : "",
+    };
+  },
+
+  History(store: MemoryStore, { key }: Request) {
+    const events = store.transactions.flat().filter(({ entry }) => entry.key === key);
+    return { events: events.toReversed().map(({ type, entry, expired }) => ({ type, entry, expired })) };
+  },
+
+  GetStatus: (store: MemoryStore) => ({
+    revision: String(store.revision),
+    entries: String(store.at().size),
+    writable: true,
+  }),
+
+  GetIdentity: () => ({ via: "anonymous" }),
+};
+
+function checkKey(key: string): void {
+  const bytes = new TextEncoder().encode(key).length;
+  if (bytes === 0) throw failure("invalid_argument", "KEY_EMPTY", "the key is empty");
+  if (bytes > 1024)
+    throw failure("invalid_argument", "KEY_TOO_LONG", `the key is ${bytes} bytes; the limit is 1024`);
+  if (key.includes("\0")) throw failure("invalid_argument", "KEY_INVALID", "the key contains NUL");
+}
+
+function checkValue(bytes: number): void {
+  if (bytes <= 2 ** 20) return;
+  throw failure(
+    "resource_exhausted",
+    "VALUE_TOO_LARGE",
+    `the value is ${bytes} bytes; the limit is ${2 ** 20}`,
+  );
+}
+
+function toExpireTime(ttl: string | undefined, now: Date): { expireTime?: string } {
+  if (ttl === undefined) return {};
+  const ms = Number.parseFloat(ttl) * 1000;
+  if (!(ms >= 1000)) throw failure("invalid_argument", "TTL_INVALID", `ttl is ${ttl}; the minimum is 1s`);
+  return { expireTime: new Date(now.getTime() + ms).toISOString() };
+}
+
+function withoutValue({ value: _value, bytesValue: _bytes, ...entry }: EntryMessage): EntryMessage {
+  return entry;
+}
+
+function byKey(one: EntryMessage, other: EntryMessage): number {
+  return compare(one.key, other.key);
+}
+
+/** The order of UTF-8. */
+function compare(one: string, other: string): number {
+  const [left, right] = [new TextEncoder().encode(one), new TextEncoder().encode(other)];
+  const at = left.findIndex((byte, index) => byte !== right[index]);
+  return at < 0 ? left.length - right.length : (left[at] ?? 0) - (right[at] ?? -1);
+}
+
+function failure(
+  code: string,
+  reason: string,
+  message: string,
+  metadata: Record<string, string> = {},
+): DuetError {
+  return createError({ code, reason, message, metadata, outcome: "nothing" });
+}
