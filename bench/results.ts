@@ -5,7 +5,7 @@ export type Protocol = "gRPC" | "HTTP/1.1";
 /** One server under one load. */
 export interface Measurement extends Figures {
   readonly section: string;
-  /** What was asked for, the same words for all servers: "get 64 B". */
+  /** The measured operation, in the same words for all servers: "get 64 B". */
   readonly what: string;
   readonly server: string;
   readonly protocol: Protocol;
@@ -14,7 +14,7 @@ export interface Measurement extends Figures {
 
 /** Duet KV beside a peer, doing the work of a goal. */
 export interface GoalResult {
-  /** As `--only` takes it. */
+  /** The name for `--only`. */
   readonly goal: string;
   readonly what: string;
   readonly peer: string;
@@ -46,12 +46,12 @@ export interface Results {
   readonly goals: GoalResult[];
 }
 
-/** What a section gets: how long to measure, and where to put what it finds. */
+/** The input of a section: how long to measure, and where to report the results. */
 export interface Run {
   /** Fewer entries and fewer steps, to see that everything works. */
   readonly quick: boolean;
   readonly seconds: number;
-  /** How often servers that compete have their turns, of a second each. */
+  /** The number of one-second turns of each compared server. */
   readonly rounds: number;
   measured(measurement: Measurement): void;
   found(fact: Fact): void;

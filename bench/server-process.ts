@@ -58,7 +58,7 @@ export async function startServer(
   return toServerProcess(child, listen, admin, performance.now() - start);
 }
 
-/** For a program that does not say when it is ready: `isReady` is asked until it says so. */
+/** For a program that does not report when it is ready: `isReady` is called until it returns true. */
 export async function startForeignServer(
   command: readonly string[],
   environment: Readonly<Record<string, string>>,

@@ -26,7 +26,7 @@ export interface DatabaseStatus {
   readonly watchers: number;
   /** Bytes of the writes that have not settled. */
   readonly queueBytes: number;
-  /** What the history occupies beside the store, counted against `watchHistoryBytesMax`. */
+  /** The memory of the history, which `watchHistoryBytesMax` limits. */
   readonly historyBytes: number;
   /** The number of remembered request ids, and the bytes that they count towards `requestIdsBytesMax`. */
   readonly requestIds: number;

@@ -9,28 +9,26 @@ import { Applier } from "./committer/applier.ts";
 import { createClock, createSharedClock } from "./committer/background/clock.ts";
 import { Compactor } from "./committer/background/compactor.ts";
 import { Expirer } from "./committer/background/expirer.ts";
-import { LogGarbage } from "./committer/background/log-garbage.ts";
 import { ReplicaComparison } from "./committer/background/replica-comparison.ts";
 import { SnapshotExports } from "./committer/background/snapshot-exports.ts";
 import { Committer } from "./committer/committer.ts";
-import { Freshness, type ReadCall, type ReadRequirement } from "./committer/freshness.ts";
+import type { Freshness, ReadCall, ReadRequirement } from "./committer/freshness.ts";
 import type { Operation, Outcome } from "./committer/operation.ts";
-import { openReplayed } from "./committer/replay.ts";
-import { RequestIndex } from "./committer/request-index.ts";
+import { openReplayedState, type ReplayedState } from "./committer/replayed-state.ts";
+import type { RequestIndex } from "./committer/request-index.ts";
 import type { DatabaseStatus, Replica } from "./database-status.ts";
 import { DuetError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import type { Logger } from "./logging.ts";
-import { createChangeSet } from "./store/change-set.ts";
 import type { Entry } from "./store/entry.ts";
-import { History, revisionCompacted } from "./store/history.ts";
+import { type History, revisionCompacted } from "./store/history.ts";
 import type { KeyRange } from "./store/key-range.ts";
 import { type KeyVersion, keyVersions } from "./store/key-versions.ts";
 import { PastState } from "./store/past.ts";
-import type { Change, State, Store } from "./store/store.ts";
-import { WatchHub, type WatchOptions } from "./store/watch/hub.ts";
+import type { State, Store } from "./store/store.ts";
+import type { WatchHub, WatchOptions } from "./store/watch/hub.ts";
 import type { Watch } from "./store/watch/watch.ts";
-import type { Transaction, TransactionLogger } from "./transaction-log/transaction-logger.ts";
+import type { TransactionLogger } from "./transaction-log/transaction-logger.ts";
 
 export type { ReadCall, ReadRequirement } from "./committer/freshness.ts";
 export type {
@@ -72,56 +70,24 @@ export interface DatabaseOptions {
   readonly logger: TransactionLogger;
   readonly limits: Limits;
   readonly log: Logger;
-  /** Told now and then to which revision the log is replayed. */
+  /** Called from time to time with the revision that the replay has reached. */
   readonly onReplayed?: (revision: number) => void;
-  /** How often a quiet watcher receives a sign of life, in milliseconds. Default: 15 s. */
+  /** How often a watcher without changes receives a heartbeat, in milliseconds. Default: 15 s. */
   readonly watchHeartbeatMs?: number;
-  /** How long the reader of a snapshot may take nothing, in milliseconds. Default: 30 s. */
+  /** How long the reader of a snapshot may wait before it takes the next piece, in milliseconds. Default: 30 s. */
   readonly snapshotStallMs?: number;
 }
 
-/** Replays the log; resolves when the database is at its end. Rejects with what reading the log throws. */
+/**
+ * Opens a database: replays the log, and resolves when the database is at its end. Rejects with the errors of reading
+ * the log.
+ */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const { logger, limits, log, onReplayed = () => {}, watchHeartbeatMs = 15_000 } = options;
-  const observe = (empty: Store) => {
-    const garbage = new LogGarbage(logger);
-    const requests = new RequestIndex((bytes) => garbage.addRecords(bytes));
-    const history = new History(limits, logger.horizon, (set) => garbage.add(set));
-    const hub = new WatchHub(empty, history, limits, watchHeartbeatMs);
-    const freshness = new Freshness({ store: empty, logger, waitMs: limits.revisionWaitMs });
-    return {
-      garbage,
-      requests,
-      history,
-      hub,
-      freshness,
-      applied(transaction: Transaction, changes: readonly Change[]) {
-        const set = createChangeSet(transaction.sequence, transaction.time, changes);
-        history.add(set);
-        hub.publish(set);
-        requests.applied(transaction);
-        freshness.applied(transaction.sequence);
-      },
-      close() {
-        hub.close();
-        freshness.close();
-      },
-    };
-  };
-  const { store, observer } = await openReplayed(logger, log, observe, onReplayed);
-  return new Database(options, store, observer);
+  const state = await openReplayedState({ logger, limits, log, onReplayed, watchHeartbeatMs });
+  return new Database(options, state);
 }
 
-interface Observer {
-  readonly requests: RequestIndex;
-  readonly garbage: LogGarbage;
-  readonly history: History;
-  readonly hub: WatchHub;
-  readonly freshness: Freshness;
-  readonly applied: (transaction: Transaction, changes: readonly Change[]) => void;
-}
-
-/** The state, and what changes it. Made by `openDatabase`. */
 export class Database implements State {
   readonly #store: Store;
   readonly #requests: RequestIndex;
@@ -140,21 +106,21 @@ export class Database implements State {
   readonly #lost = Promise.withResolvers<unknown>();
   #followsLog = true;
 
-  constructor(options: DatabaseOptions, store: Store, observer: Observer) {
+  constructor(options: DatabaseOptions, state: ReplayedState) {
     const { logger, limits, log } = options;
+    const { store, requests } = state;
     this.#store = store;
-    const { requests } = observer;
     this.#requests = requests;
-    this.#history = observer.history;
-    this.#hub = observer.hub;
-    this.#freshness = observer.freshness;
+    this.#history = state.history;
+    this.#hub = state.hub;
+    this.#freshness = state.freshness;
     this.#logger = logger;
     const clock = logger.clock ? createSharedClock(logger.clock) : createClock(store.time);
     this.#compactor = new Compactor({
       store,
       requests,
-      history: observer.history,
-      garbage: observer.garbage,
+      history: state.history,
+      garbage: state.garbage,
       logger,
       bytesMin: limits.compactionBytesMin,
       onError: (error) => log.warn({ err: error }, "compaction failed; it will be tried again"),
@@ -166,7 +132,7 @@ export class Database implements State {
       store,
       logger,
       onApplied(transaction, changes) {
-        observer.applied(transaction, changes);
+        state.applied(transaction, changes);
         comparison?.applied();
       },
       onRun: () => this.#compactor.check(),
@@ -192,32 +158,32 @@ export class Database implements State {
     });
   }
 
-  /** Resolves, with the reason, when this replica can no longer follow the log and a new start helps. */
+  /** Resolves with the cause when this replica can no longer follow the log and a restart helps. */
   get lost(): Promise<unknown> {
     return this.#lost.promise;
   }
 
-  /** Sequence of the last applied transaction. */
+  /** The sequence of the last applied transaction. */
   get revision(): number {
     return this.#store.revision;
   }
 
-  /** undefined: no such key. */
+  /** The entry of a key; undefined when there is none. */
   get(key: string): Entry | undefined {
     return this.#store.get(key);
   }
 
-  /** Entries in key order, lazily: consume them in one turn of the event loop. */
+  /** The entries in key order. Lazy: consume them within one turn of the event loop. */
   scan(range: KeyRange, reverse: boolean): Generator<Entry, void> {
     return this.#store.scan(range, reverse);
   }
 
-  /** How many keys are in the range. */
+  /** The number of keys in the range. */
   count(range: KeyRange): number {
     return this.#store.count(range);
   }
 
-  /** The oldest revision that `at` reaches. */
+  /** The oldest revision that `at` accepts. */
   get oldestState(): number {
     return this.#history.oldestState;
   }
@@ -230,34 +196,34 @@ export class Database implements State {
   }
 
   /**
-   * The versions of a key before the revision `before`, the newest first, lazily, as far as the history goes. To be read in
-   * one turn of the event loop.
+   * The versions of a key before revision `before`, the newest first, as far as the history has them. Lazy: consume
+   * them within one turn of the event loop.
    */
   versions(key: string, before: number): Generator<KeyVersion, void> {
     return keyVersions(this.#store, this.#history, key, before);
   }
 
-  /** As `Freshness.reach`: await it before a read, unless it is undefined. */
+  /** See `Freshness.reach`. Await the result before a read, unless it is undefined. */
   fresh(requirement: ReadRequirement, call: ReadCall): Promise<void> | undefined {
     return this.#freshness.reach(requirement, call);
   }
 
-  /** As `Committer.commit`: resolves when the operation is durable and applied. */
+  /** Commits an operation; see `Committer.commit`. Resolves when it is durable and applied. */
   commit(operation: Operation): Promise<Outcome> {
     return this.#committer.commit(operation);
   }
 
-  /** As `WatchHub.watch`. */
+  /** Opens a watch; see `WatchHub.watch`. */
   watch(options: WatchOptions, signal: AbortSignal): Watch {
     return this.#hub.watch(options, signal);
   }
 
-  /** As `SnapshotExports.read`: an online backup. */
+  /** Exports an online backup; see `SnapshotExports.read`. */
   snapshot(signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
     return this.#snapshots.read(signal);
   }
 
-  /** The replicas that are alive, this one among them. */
+  /** The live replicas, including this one. */
   replicas(): readonly Replica[] {
     const { owners = [] } = this.#logger;
     const others = owners.filter(({ self }) => !self);
@@ -290,20 +256,20 @@ export class Database implements State {
     };
   }
 
-  /** Ends watches and reads that wait, also later ones. Writes and other reads go on until `close`. */
+  /** Ends watches and waiting reads, including later ones. Writes and other reads continue until `close`. */
   drain(): void {
     this.#hub.close();
     this.#freshness.close();
   }
 
-  /** Drains, finishes the writes that wait, and closes the log. */
+  /** Drains, finishes the waiting writes, and closes the log. */
   async close(): Promise<void> {
     this.drain();
     this.#expirer.close();
     this.#compactor.close();
     await this.#committer.close();
     this.#following.abort();
-    // Following may be waiting for a database that does not respond; closing the log ends that.
+    // `follow` may be waiting for a database that does not respond; closing the log ends that.
     await Promise.all([this.#followed, this.#logger.close()]);
   }
 
@@ -312,7 +278,7 @@ export class Database implements State {
     if (!(error instanceof DuetError && error.reason === "DATABASE_WENT_BACK_IN_TIME")) {
       return this.#lost.resolve(error);
     }
-    // What the database has lost may be nowhere but here, so the process stays; but nothing may wait for more of it.
+    // The process stays, because it may hold the only copy of the lost transactions. But waiting calls must end.
     this.#hub.close(error);
     this.#freshness.close(error);
   }

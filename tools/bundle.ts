@@ -1,6 +1,6 @@
-// Makes dist/, or the directory that is named, a package that npm can publish and the container image runs: JavaScript
-// with all dependencies, the native add-on for every platform that the service runs on, and a package.json of its own.
-// Node strips no types below node_modules, so the sources themselves cannot be published.
+// Builds a package for npm and for the container image in dist/, or in the given directory: JavaScript with all
+// dependencies, the native add-on for every supported platform, and a package.json. The sources cannot be published,
+// because Node does not strip types below node_modules.
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as esbuild from "esbuild";
@@ -10,7 +10,10 @@ const root = join(import.meta.dirname, "..");
 const target = process.argv[2] ?? join(root, "dist");
 const platforms = ["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64"];
 
-/** At run time the add-on is looked for in its package; a bundle has none, and loads it from a folder beside it. */
+/**
+ * The native add-on is normally loaded from its package. The bundle loads it from the folder `native` beside the
+ * bundle.
+ */
 const nativeAddon: esbuild.Plugin = {
   name: "native-addon",
   setup(build) {
@@ -21,7 +24,7 @@ const nativeAddon: esbuild.Plugin = {
   },
 };
 
-/** What main.ts loads when it is needed is a file of its own: a command must not wait for the service to be read. */
+/** main.ts loads these modules on demand. They are separate files, so that a command does not load the server. */
 const parts: Readonly<Record<string, string>> = {
   "./serve.ts": "service.mjs",
   "./cli/run.ts": "commands.mjs",
@@ -36,7 +39,7 @@ const separateParts: esbuild.Plugin = {
   },
 };
 
-/** Modules of Node are loaded by the command that imports them, not by all: an import in the bundle would come first. */
+/** Loads Node's modules where they are used. As imports, all of them would be loaded at the start. */
 const lazyNodeModules: esbuild.Plugin = {
   name: "lazy-node-modules",
   setup(build) {
@@ -79,7 +82,7 @@ async function bundle(entry: string, file: string, plugins: esbuild.Plugin[]): P
     external: ["pg-native"],
     plugins,
     banner: {
-      // Some dependencies are CommonJS and call require for what Node brings.
+      // Some dependencies are CommonJS and call require for Node's modules.
       js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
     },
   });

@@ -1,4 +1,4 @@
-// Fails when gen/, the table of reasons in docs/api.md, or docs/cli.md, is not what its sources generate.
+// Fails if gen/, the table of reasons in docs/api.md, or docs/cli.md differs from what the generators write.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -28,7 +28,7 @@ async function runWaiting(): Promise<void> {
   }
 }
 
-/** npm puts the programs of node_modules on the PATH, where the shell finds them. */
+/** npm adds the programs of node_modules to the PATH of the shell. */
 async function run(name: string, command: string): Promise<Result> {
   const start = performance.now();
   const child = spawn(command, { shell: true, stdio: ["ignore", "pipe", "pipe"] });

@@ -1,4 +1,4 @@
-// Writes the reference of the commands into docs/cli.md, between its marks: node tools/generate-cli-docs.ts [OUTPUT]
+// Writes the command reference to docs/cli.md, between its marks: node tools/generate-cli-docs.ts [OUTPUT]
 import { readFileSync, writeFileSync } from "node:fs";
 import type { CommandSpec, Flags } from "../src/cli/command.ts";
 import { commands } from "../src/cli/command-table.ts";

@@ -1,4 +1,4 @@
-// Writes openapi.json, made from the contract, to a directory: node tools/generate-openapi.ts [DIRECTORY]
+// Generates openapi.json from the contract in a directory: node tools/generate-openapi.ts [DIRECTORY]
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createKeyValueOpenApi } from "./openapi/key-value/document.ts";

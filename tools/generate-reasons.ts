@@ -1,4 +1,4 @@
-// Writes the table of error reasons into docs/api.md, between its marks: node tools/generate-reasons.ts [OUTPUT]
+// Writes the table of error reasons to docs/api.md, between its marks: node tools/generate-reasons.ts [OUTPUT]
 import { readFileSync, writeFileSync } from "node:fs";
 import { type ReasonDescription, reasons } from "../src/reasons.ts";
 import { failureFor } from "./openapi/errors.ts";
@@ -16,7 +16,7 @@ writeFileSync(
 
 function table(): string {
   const rows = Object.entries<ReasonDescription>(reasons)
-    // Other faults of the server are sent as INTERNAL.
+    // Other internal errors are sent as INTERNAL.
     .filter(([reason, { code }]) => code !== "internal" || reason === "INTERNAL")
     .map(([reason, { code, meaning, metadata = [] }]) => {
       const { status } = failureFor(reason as keyof typeof reasons);

@@ -9,7 +9,7 @@ import {
   type FileDescriptorProto,
 } from "@bufbuild/protobuf/wkt";
 
-/** Where the named parts of each kind of descriptor are, by field number. */
+/** The named parts of each kind of descriptor, by field number. */
 const childLists: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   "google.protobuf.FileDescriptorProto": { 4: "messageType", 5: "enumType", 6: "service" },
   "google.protobuf.DescriptorProto": { 2: "field", 3: "nestedType", 4: "enumType" },

@@ -69,7 +69,7 @@ async function roundsOfCalls(
     const requests = work.requests(entrant.dialect, stored, value);
     const isHttp1 = requests[0]?.headers["content-type"] !== "application/grpc";
     const protocol = isHttp1 ? "http1" : "grpc";
-    // The generator does not look at all answers.
+    // The generator does not check all responses.
     await sendEach(entrant.server.address, requests.slice(0, 1));
     // A thousand connections take a good part of a second to open.
     const seconds = concurrency < 1024 ? run.seconds / 3 : run.seconds;

@@ -22,7 +22,7 @@ export interface Contender {
 }
 
 interface Peer extends Omit<Contender, "name"> {
-  /** What must be installed to run it; undefined: all is there. */
+  /** The missing program; undefined if everything is installed. */
   readonly missing: string | undefined;
 }
 

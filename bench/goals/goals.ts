@@ -4,14 +4,17 @@ import type { Request } from "../load/load.ts";
 import { batchGetOf, commitOf } from "../load/requests.ts";
 import type { PeerName } from "./contender.ts";
 
-/** What is compared: microseconds of the server's CPU for each call (or event), or the latency that 1 in 1,000 calls exceed. */
+/**
+ * The compared figure: microseconds of the server's CPU for each call (or event), or the latency that 1 in 1,000
+ * calls exceeds.
+ */
 type Measure = "cpuMicros" | "p999";
 
 /** The most that Duet KV may take, as a share of what the peer takes; undefined: shown without a goal. */
 type Bounds = Readonly<Partial<Record<PeerName, number | undefined>>>;
 
 export interface Goal {
-  /** As `--only` takes it. */
+  /** The name for `--only`. */
   readonly name: string;
   readonly what: string;
   readonly bounds: Bounds;
@@ -31,7 +34,7 @@ export interface CallWork {
   readonly dialect: Dialect;
   readonly valueBytes: number;
   readonly concurrency: number;
-  /** How many keys are stored before. Default: the one that is read. */
+  /** The number of keys that are stored first. Default: the one that is read. */
   readonly keys?: number;
   readonly ownDeadlines?: boolean;
   /** Each server at half of the rate that it reaches under full load. */

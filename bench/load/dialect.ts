@@ -20,7 +20,7 @@ export interface Dialect {
   put(key: string, value: string): Request;
   /** The same value under many keys, in one call; it need not be the server's fastest way. */
   putMany(keys: readonly string[], value: string): Request;
-  /** How many keys one such call takes. */
+  /** The number of keys of one such call. */
   readonly keysMax: number;
 }
 

@@ -14,7 +14,7 @@ const settings = Buffer.from("00010000000000047fffffff", "hex");
 /** A request as the frames that it is sent in, except for the number of its stream. */
 export interface PreparedRequest {
   readonly frames: Buffer;
-  /** Where in them the second frame begins. */
+  /** The offset of the second frame in them. */
   readonly dataAt: number;
   readonly bodyBytes: number;
   /** Whether the first frame ends with the digits of a deadline and its unit, which differ in each call. */
@@ -52,7 +52,7 @@ export class GrpcConnection {
   #rest: Buffer = Buffer.alloc(0);
   #out: Buffer[] = [];
   #trailers: Buffer | undefined;
-  /** What the peer takes before it gives more. */
+  /** The remaining flow-control window of the peer. */
   #window = 65_535;
   #waiting: { readonly request: PreparedRequest; readonly stream: number }[] = [];
   /** Received since the peer was last given more. */
@@ -92,7 +92,7 @@ export class GrpcConnection {
     this.#write(bytes);
   }
 
-  /** What is written in one turn of the event loop goes out together. */
+  /** Writes of one turn of the event loop are sent together. */
   #write(bytes: Buffer): void {
     if (this.#out.length === 0) {
       setImmediate(() => {

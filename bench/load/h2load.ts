@@ -5,7 +5,7 @@ import type { Load, Seen } from "./load.ts";
 import { percentiles } from "./percentiles.ts";
 import { runPinned } from "./run-pinned.ts";
 
-/** Sends one gRPC call again and again. h2load looks at HTTP statuses only, so check the answer before. */
+/** Repeats one gRPC call. h2load checks HTTP statuses only, so check the response before. */
 export async function runH2load(
   address: string,
   { requests, concurrency, seconds, perSecond }: Load,

@@ -10,7 +10,7 @@ export interface Load {
   readonly protocol: "grpc" | "http1";
   /** One, or many to choose from at random for each call. */
   readonly requests: readonly Request[];
-  /** How many are under way at any time. */
+  /** The number of concurrent calls. */
   readonly concurrency: number;
   readonly seconds: number;
   /** Requests per second that are sent, whether they are answered or not. Default: as many as are answered. Only gRPC. */
@@ -19,7 +19,7 @@ export interface Load {
   readonly ownDeadlines?: boolean;
 }
 
-/** What the generator saw. Times are microseconds. */
+/** The measurements of the generator. Times are in microseconds. */
 export interface Seen {
   readonly requests: number;
   readonly failed: number;

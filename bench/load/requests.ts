@@ -69,7 +69,7 @@ export function etcdGateway(call: "range" | "put", fields: object): Request {
   return { method: "POST", path: `/v3/kv/${call}`, headers: { "content-type": "application/json" }, body };
 }
 
-/** webdis answers with the value itself when the key ends in `.txt`. */
+/** webdis returns the value itself when the key ends in `.txt`. */
 export function webdisGet(key: string): Request {
   const path = `/GET/${encodeURIComponent(key)}.txt`;
   return { method: "GET", path, headers: {}, body: new Uint8Array() };

@@ -7,7 +7,7 @@ const atOnce = 8;
 /** Sends each request once, a few at a time, by Node's own clients. Throws when one is not answered well. */
 export async function sendEach(address: string, requests: Iterable<Request>): Promise<void> {
   const session = connect(`http://${address}`);
-  // Who speaks HTTP/1.1 only is never asked by it.
+  // Servers that support only HTTP/1.1 do not get this load.
   session.on("error", () => {});
   const iterator = requests[Symbol.iterator]();
   const send = async () => {

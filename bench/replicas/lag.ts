@@ -2,7 +2,7 @@ import { withClient } from "../duetkv.ts";
 
 const key = "lag";
 
-/** From the moment that a writer hears of its put to the moment that a watch on another replica tells of it, in ms. */
+/** The time from the response of a put to its event in a watch on another replica, in milliseconds. */
 export function measureLags(writerAddress: string, watcherAddress: string, count: number): Promise<number[]> {
   return withClient(writerAddress, (writer) =>
     withClient(watcherAddress, async (watcher) => {

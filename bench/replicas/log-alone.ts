@@ -7,7 +7,7 @@ import { openPostgresTransactionLogger } from "../../src/transaction-log/postgre
 
 const writer = new URL("log-writer.ts", import.meta.url).pathname;
 
-/** What so many writers, each a process of its own, append together, in events a second. */
+/** The append rate of a number of writers together, each a process, in events per second. */
 export async function appendAlone(
   url: string,
   writers: number,

@@ -2,7 +2,7 @@ import { middleOf } from "../load/measure.ts";
 import { duetKv, type Fact, type Measurement, type Results } from "../results.ts";
 import { renderGoals } from "./goals.ts";
 
-/** The question that each section answers. */
+/** The question of each section. */
 const questions: Readonly<Record<string, string>> = {
   gets: "What does a get take?",
   "half load": "How long does a get take when the server is half as busy as it can be?",

@@ -10,7 +10,7 @@ const key = "benchmark/key";
 const value = "x".repeat(64);
 const bare = new URL("../peers/bare-http2.ts", import.meta.url).pathname;
 
-/** What a get takes while the server is half as busy as it can be, beside the bare server at the same rate. */
+/** The duration of a get at half of the server's maximum load, beside the bare server at the same rate. */
 export async function halfLoad(run: Run): Promise<void> {
   // Only h2load sends at a given rate.
   if (!hasH2load) return;

@@ -124,7 +124,7 @@ async function lag(run: Run, server: PostgresServer): Promise<void> {
   ]);
   try {
     const { p50, p99 } = percentiles(await measureLags(one.address, two.address, run.quick ? 100 : 500));
-    const what = "from the answer of a put on one to its event on another";
+    const what = "from the response of a put on one to its event on another";
     run.found({ section, what: `${what}, p50`, value: p50, unit: "ms" });
     run.found({ section, what: `${what}, p99`, value: p99, unit: "ms" });
   } finally {

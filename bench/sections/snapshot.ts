@@ -61,7 +61,7 @@ async function readOne(address: string): Promise<number> {
   return bytes / (performance.now() - start) / 1000;
 }
 
-/** What the server says of its last 10 seconds, in milliseconds. */
+/** The figures that the server reports for its last 10 seconds, in milliseconds. */
 async function readP99(address: string): Promise<number> {
   const status = (await (await fetch(`http://${address}/v1/status`)).json()) as { callP99Seconds: number };
   return status.callP99Seconds * 1000;

@@ -5,11 +5,11 @@ import type { Run } from "../results.ts";
 const bundle = new URL("../../dist/duetkv.mjs", import.meta.url).pathname;
 const bundler = new URL("../../tools/bundle.ts", import.meta.url).pathname;
 
-/** From the start of the process to the line that says it is ready, with an empty log. */
+/** The time from the start of the process to its line `ready`, with an empty log. */
 export async function startup(run: Run): Promise<void> {
   const root = new URL("../../", import.meta.url).pathname;
   const { status } = spawnSync(process.execPath, [bundler], { cwd: root, stdio: "inherit" });
-  if (status !== 0) throw new Error("the bundle could not be made");
+  if (status !== 0) throw new Error("the bundle could not be built");
   await measureStart(run, "start from the sources", undefined);
   await measureStart(run, "start from the bundle", bundle);
 }

@@ -74,7 +74,7 @@ export async function openWatchers(address: string, count: number) {
     let rest = "";
     return new Promise<void>((resolve) => {
       stream.on("data", (chunk: Buffer) => {
-        // The first message has no event and says that the watch is open.
+        // The first message has no event; it means that the watch is open.
         resolve();
         rest += chunk.toString("latin1");
         for (

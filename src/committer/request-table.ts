@@ -15,29 +15,29 @@ const headerBytes = 12;
 const chunkBytesMin = 1024;
 const chunkBytesMax = 64 * 1024;
 
-/** At most half of the slots are taken. */
+/** The initial number of slots. At most half of the slots are used. */
 const slotsMin = 16;
 
-/** Random, so that nobody can choose ids that all get the same hash. Odd, so that each bit of an id counts. */
+/** Random, so that clients cannot choose ids with equal hashes. Odd, so that each bit of an id counts. */
 const hashKeys = randomFillSync(new Int32Array(4)).map((key) => key | 1);
 
 /**
- * Request records by their id, which is in their first bytes: a hash table with open addressing over bytes. A record is
- * no object here, and nothing that the garbage collector has to go through.
+ * Request records by id, which is in their first bytes: a hash table with open addressing over bytes. Records are not
+ * objects, so they cost the garbage collector nothing.
  */
 export class RequestTable {
   readonly #chunks: Buffer[] = [];
-  /** Where the next record goes in the last chunk. */
+  /** The offset of the next record in the last chunk. */
   #end = 0;
   #bytes = 0;
   #size = 0;
   /**
-   * Positions of records plus 1: the number of the chunk times `chunkBytesMax`, plus the place in it. 0: free. They have
-   * room for 4 GiB, more than the requests of a few seconds can be.
+   * Positions of records plus 1: the index of the chunk times `chunkBytesMax`, plus the offset in it. 0: free. They
+   * address 4 GiB, more than the records of a few seconds.
    */
   #slots = new Uint32Array(slotsMin);
 
-  /** What the records count, as `recordBytes` says. */
+  /** The memory of the records, as `recordBytes` counts it. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -106,14 +106,16 @@ export class RequestTable {
 }
 
 /**
- * What a record of so many bytes occupies at the most in a table that is not small: a quarter may be the waste of the
- * last chunk, and after they have grown there are 4 slots for each record.
+ * The most memory that a record of `length` bytes takes in a table that is not small: up to a quarter of the last
+ * chunk is unused, and after growth there are 4 slots for each record.
  */
 export function recordBytes(length: number): number {
   return 16 + Math.ceil((headerBytes + length) * 1.25);
 }
 
-/** The sum of the words of the id, each times a random number; of a sum like that the high bits are the good ones. */
+/**
+ * The sum of the words of the id, each times a random number. The high bits of such a sum are the best distributed.
+ */
 function hashId(bytes: Uint8Array, offset: number): number {
   let hash = 0;
   for (let word = 0; word < 4; word++) {

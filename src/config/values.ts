@@ -11,7 +11,7 @@ export function addressToText({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Where the transaction log is. */
+/** The location of the transaction log. */
 export type LogLocation =
   | { readonly type: "file"; readonly directory: string }
   | { readonly type: "postgres"; readonly url: string }

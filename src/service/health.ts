@@ -16,7 +16,7 @@ export interface Serving {
   writesFault(): string | undefined;
 }
 
-/** By which names clients ask: all of the process and its service mean reads, "writable" means writes. */
+/** The names that clients ask for: all names of the process and its service mean reads, "writable" means writes. */
 export function servicesOf(serving: Serving): HealthOptions["services"] {
   const reads = () => serving.readsFault() === undefined;
   return new Map([

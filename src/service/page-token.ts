@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import { DuetError } from "../errors.ts";
 
-/** Where a page ended. */
+/** The position at which a page ended. */
 export interface PagePosition {
   /** A revision; its meaning depends on the method. */
   readonly revision: number;

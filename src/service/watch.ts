@@ -60,7 +60,7 @@ function checkSelector({ key, prefix, keys, prefixes }: WatchRequest, limits: Wa
 
 /** The responses of a watch, some of which are often there at once. */
 interface WatchResponses extends AsyncIterator<WatchResponse, void> {
-  /** As `Watch.ready`. */
+  /** See `Watch.ready`. */
   ready(): WatchResponse | undefined;
 }
 

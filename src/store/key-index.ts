@@ -40,7 +40,7 @@ export class KeyIndex {
   }
 }
 
-/** How many keys of an index are taken at a time: it must not change meanwhile. */
+/** The number of keys that one slice takes from an index, which must not change while a slice is read. */
 const sliceLength = 64;
 
 /**

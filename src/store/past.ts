@@ -39,7 +39,10 @@ export class PastState implements State {
     }
   }
 
-  /** How many keys there are now, less those that came since, plus those that went. It takes as long as there were changes. */
+  /**
+   * The number of current keys, less those that were created since, plus those that were deleted. Takes time in
+   * proportion to the number of changes.
+   */
   async count({ start, end }: KeyRange): Promise<number> {
     const slice = new Slice();
     let came = 0;

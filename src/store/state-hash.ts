@@ -2,7 +2,7 @@ import type { Entry } from "./entry.ts";
 import { hashInput, murmur3 } from "./murmur3.ts";
 
 /**
- * What is hashed of an entry, little-endian:
+ * The hash input of an entry, little-endian:
  *
  *      0  8  revision, and so on as 64-bit floating-point numbers
  *      8  8  createRevision

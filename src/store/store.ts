@@ -95,7 +95,7 @@ export class Store implements ReadonlyStore {
     return this.#hash.toString();
   }
 
-  /** As `StateHash.copyTo`. */
+  /** See `StateHash.copyTo`. */
   copyHash(target: Int32Array, offset: number): void {
     this.#hash.copyTo(target, offset);
   }

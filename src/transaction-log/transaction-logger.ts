@@ -57,7 +57,7 @@ export interface EntryResult {
   readonly expireTime: number;
 }
 
-/** What became of one mutation of a request. */
+/** The result of one mutation of a request. */
 export interface RequestResult {
   /** After a put or touch. */
   readonly entry: EntryResult | undefined;

@@ -4,13 +4,13 @@ import type { Operation } from "./document.ts";
 import type { Failure } from "./errors.ts";
 import type { JsonSchemas } from "./json-schema.ts";
 
-/** What is told of one method beside its HTTP rule. Every part may be left out. */
+/** Additions to the HTTP rule of one method. Every part is optional. */
 export interface OpenApiConvention {
-  /** Why the method can fail, beside what can happen to every call. */
+  /** Reasons of errors of this method, in addition to those of every call. */
   readonly reasons?: readonly Reason[];
-  /** Failures with another status than the table's. */
+  /** Errors with a status that differs from the table's. */
   readonly failures?: readonly Failure[];
-  /** Gets the operation as its HTTP rule alone has it, and gives it as it is really served. */
+  /** Converts the operation from its HTTP rule to the one that is served. */
   readonly revise?: (operation: Operation, method: DescMethod, schemas: JsonSchemas) => Operation;
 }
 

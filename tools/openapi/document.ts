@@ -1,4 +1,4 @@
-/** What we write of an OpenAPI 3.1 document. */
+/** The part of an OpenAPI 3.1 document that is generated. */
 export interface OpenApiDocument {
   readonly openapi: "3.1.1";
   readonly info: {
@@ -33,7 +33,7 @@ export interface Operation {
   readonly description?: string;
   readonly parameters: readonly Parameter[];
   readonly requestBody?: { readonly required: boolean; readonly content: Content };
-  /** By status. */
+  /** Responses by status. */
   readonly responses: Readonly<Record<string, Response>>;
 }
 
@@ -43,7 +43,7 @@ export interface Parameter {
   readonly required: boolean;
   readonly description?: string;
   readonly schema: Schema;
-  /** The parameter goes on to the end of the path, slashes and all, which OpenAPI has no word for. */
+  /** The parameter extends to the end of the path and may contain slashes, which OpenAPI cannot express. */
   readonly "x-multi-segment"?: true;
 }
 
@@ -51,7 +51,7 @@ export interface Response {
   readonly description: string;
   readonly headers?: Readonly<Record<string, Header>>;
   readonly content?: Content;
-  /** The content where the response has none unless Accept prefers it, which OpenAPI cannot express. */
+  /** The content of a response that is empty unless Accept prefers it, which OpenAPI cannot express. */
   readonly "x-content-if-accepted"?: Content;
 }
 
@@ -60,12 +60,12 @@ export interface Header {
   readonly schema: Schema;
 }
 
-/** By media type. */
+/** Content by media type. */
 export type Content = Readonly<Record<string, MediaType>>;
 
 interface MediaType {
   readonly schema?: Schema;
-  /** What the data of each event is, in a stream of them; OpenAPI 3.1 has no word for streams. */
+  /** The schema of each event's data in a stream, which OpenAPI 3.1 cannot express. */
   readonly "x-item-schema"?: Schema;
 }
 

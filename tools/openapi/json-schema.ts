@@ -5,10 +5,10 @@ import type { Schema } from "./document.ts";
 /** Which way messages travel: requests may leave fields out and name no others, responses name all that have no presence. */
 export type Direction = "request" | "response";
 
-/** What a contract says of its parts, by full name. */
+/** The comments of a contract by full name. */
 export type Comments = ReadonlyMap<string, string>;
 
-/** What requests must satisfy beside their types. Keys of both maps are full names. */
+/** Constraints of requests in addition to their types. Keys of both maps are full names. */
 export interface Constraints {
   readonly fields: ReadonlyMap<string, FieldConstraint>;
   /** Added to the schema of a message. */

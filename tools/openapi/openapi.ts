@@ -17,7 +17,7 @@ export interface OpenApiOptions {
   readonly conventions?: OpenApiConventions;
   /** Default: none. */
   readonly constraints?: Constraints;
-  /** What becomes descriptions. Default: none. */
+  /** The texts for descriptions. Default: none. */
   readonly comments?: Comments;
 }
 

@@ -12,7 +12,7 @@ import { type SnapshotSummary, verifySnapshot } from "../snapshot/verify.ts";
 /** The service sends from memory without pauses. Longer silence means a lost connection. */
 const silenceMs = 60_000;
 
-/** What an entry counts in memory more than it takes in a snapshot. */
+/** The difference between the memory of an entry and its bytes in a snapshot. */
 const memoryOverheadBytes = 210;
 
 export const run: Run<"snapshot save"> = async ({ positionals: [path = ""], output, openClient }) => {
@@ -94,7 +94,7 @@ async function estimateBytes(client: Client): Promise<number> {
   const status = await client
     .read<{ entries: string; storeBytes: string }>(method, {})
     .catch((error: unknown) => {
-      // Whoever may take a snapshot need not be allowed to see the status.
+      // A client with the right to take a snapshot may lack the right to read the status.
       if (error instanceof CallError) return { entries: "0", storeBytes: "0" };
       throw error;
     });

@@ -1,7 +1,7 @@
 import { CallError } from "../client/call-error.ts";
 import type { Client } from "../client/client.ts";
 
-/** A key that this process has, and that nobody else gets while it does. */
+/** A key that this process holds and that no other process gets meanwhile. */
 export interface Lease {
   /** Grows with every holder: what the lock protects refuses a smaller one than it has seen. */
   readonly fence: string;

@@ -1,8 +1,8 @@
 import type { CommandSpec } from "../command.ts";
 
 const lease = {
-  ttl: { type: "duration", value: "TIME", text: "how long the key stays when nobody renews it (15s)" },
-  "kill-after": { type: "duration", value: "TIME", text: "from SIGTERM to SIGKILL when it is lost (5s)" },
+  ttl: { type: "duration", value: "TIME", text: "time to live of the key if it is not renewed (15s)" },
+  "kill-after": { type: "duration", value: "TIME", text: "time from SIGTERM to SIGKILL after a loss (5s)" },
 } as const;
 
 /** Locks and leaders. */
@@ -14,12 +14,12 @@ export const coordinationCommands = {
     summary: "run a command while a lock is held",
     details:
       "The lock is an entry that is renewed three times within its time to live. CMD has the fencing token in " +
-      "DUETKV_FENCE: it grows with every holder, and what the lock protects must refuse a smaller one than it has seen. " +
+      "DUETKV_FENCE. It grows with every holder; the protected resource must refuse a lower token than it has seen. " +
       "When the lock is lost, CMD gets SIGTERM and then SIGKILL. The exit code is that of CMD, 4 if the lock did not " +
       "become free, and 75 if it was lost.",
     examples: ["duetkv lock locks/backup --wait 10m -- ./backup.sh"],
     flags: {
-      wait: { type: "duration", value: "TIME", text: "how long to wait until it is free (30s)" },
+      wait: { type: "duration", value: "TIME", text: "how long to wait for the lock (30s)" },
       ...lease,
     },
   },
@@ -27,9 +27,9 @@ export const coordinationCommands = {
     usage: "KEY VALUE [-- CMD…]",
     positionals: [2, 2],
     runsCommand: true,
-    summary: "become the leader, and stay it",
+    summary: "become the leader and stay it",
     details:
-      "Waits until there is no leader, and then keeps the key with VALUE until it is interrupted, or as long as CMD runs, " +
+      "Waits until there is no leader, then holds the key with VALUE until it is interrupted, or while CMD runs, " +
       "as `lock` does. Exit code 75: the leadership was lost.",
     examples: ["duetkv elect leaders/jobs $(hostname)", "duetkv elect leaders/jobs one -- ./jobs.sh"],
     flags: lease,
@@ -37,7 +37,7 @@ export const coordinationCommands = {
   observe: {
     usage: "KEY",
     positionals: [1, 1],
-    summary: "print who leads, now and at each change",
+    summary: "print the leader, now and at each change",
     details: "",
     examples: ["duetkv observe leaders/jobs --json"],
     flags: {},

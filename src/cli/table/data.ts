@@ -8,7 +8,7 @@ export const dataCommands = {
     summary: "print all entries, or those of a prefix, as lines of JSON",
     details:
       "The entries are those of one revision. The last line is an end record with their count and a SHA-256 of their keys " +
-      "and values, so that an export that was cut is noticed.",
+      "and values, so that a truncated export is detected.",
     examples: ["duetkv export > all.jsonl", "duetkv export --prefix config/ | gzip > config.gz"],
     flags: { prefix: { type: "text", value: "PREFIX", text: "only keys that begin with this" } },
   },
@@ -19,8 +19,8 @@ export const dataCommands = {
     details:
       "Commits them in batches. Entries that have expired meanwhile are skipped, as are, with --mode create, keys that " +
       "exist. --mode mirror also deletes the keys of the export's prefix that the export does not have, and writes only " +
-      "what differs. With --mode mirror or --to-prefix the whole export is checked before anything is written. Exit code " +
-      "9: the export is cut or damaged.",
+      "differences. With --mode mirror or --to-prefix the whole export is checked before anything is written. Exit code " +
+      "9: the export is truncated or damaged.",
     examples: [
       "duetkv import all.jsonl --resume state",
       "duetkv export --prefix a/ | duetkv import --to-prefix b/",
@@ -31,14 +31,14 @@ export const dataCommands = {
       "to-prefix": {
         type: "text",
         value: "PREFIX",
-        text: "in the place of --prefix, or of the export's prefix",
+        text: "replaces --prefix, or the export's prefix",
       },
       mode: { type: "text", value: "MODE", text: "put, create or mirror (put)" },
       batch: { type: "count", value: "N", text: "entries in a commit, at most 1000 (500)" },
       resume: {
         type: "text",
         value: "STATE",
-        text: "a file that keeps how far it is: after an interruption the import goes on there",
+        text: "file with the progress, from which an interrupted import resumes",
       },
     },
   },
@@ -47,7 +47,7 @@ export const dataCommands = {
     positionals: [1, 1],
     summary: "write an online backup of the store",
     details:
-      "All entries at one revision, while writes go on. FILE appears when the backup is whole and synced; until then it " +
+      "Saves all entries at one revision, while writes continue. FILE appears when the backup is complete and synced; until then it " +
       "is FILE.partial. Prints revision, entries, bytes and hash. Exit code 9: the backup is damaged.",
     examples: ["duetkv snapshot save backup.snapshot", "duetkv snapshot save - | gzip > backup.gz"],
     flags: {},
@@ -58,24 +58,24 @@ export const dataCommands = {
     summary: "check a backup",
     details:
       "Reads all of it. With --server it also compares its hash with that of the server, if the server is at the same " +
-      "revision. Exit code 9: it is damaged or cut, or the hashes differ.",
+      "revision. Exit code 9: it is damaged or truncated, or the hashes differ.",
     examples: ["duetkv snapshot verify backup.snapshot"],
     flags: {},
   },
   "snapshot restore": {
     usage: "FILE",
     positionals: [1, 1],
-    summary: "make a new log of a backup",
+    summary: "create a new log from a backup",
     details:
       "Refuses a log that is not empty. The log has another id, and its history begins 1,000,000,000 revisions after the " +
       "backup, so that watches and caches start over; entries keep their revisions. That is the one gap in revisions.",
     examples: ["duetkv snapshot restore backup.snapshot --log file:/var/lib/duetkv"],
     flags: {
-      log: { type: "text", value: "URL", text: "the new log: file:DIR or postgres://…; needed" },
+      log: { type: "text", value: "URL", text: "the new log: file:DIR or postgres://…; required" },
       deployment: {
         type: "text",
         value: "NAME",
-        text: "which of several deployments on one PostgreSQL database",
+        text: "name of the deployment, if several share one PostgreSQL database",
       },
     },
   },

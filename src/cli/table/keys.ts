@@ -19,8 +19,8 @@ export const keyCommands = {
       "there is no such key.",
     examples: ["duetkv get greeting", "duetkv get icon > icon.png", "duetkv get greeting --json"],
     flags: {
-      at: { type: "revision", value: "REV", text: "as it was at this revision, if the history reaches it" },
-      local: { type: "boolean", text: "what this replica knows, without asking the log" },
+      at: { type: "revision", value: "REV", text: "the value at this revision, if the history has it" },
+      local: { type: "boolean", text: "read this replica's state without asking the log" },
       "min-revision": { type: "revision", value: "REV", text: "wait until the server has this revision" },
     },
   },
@@ -49,11 +49,11 @@ export const keyCommands = {
     positionals: [1, 1],
     summary: "renew or end the time to live of an entry",
     details:
-      "The entry keeps its value and its revision, and watchers are not woken: so a holder of a lock renews it.",
+      "The entry keeps its value and its revision, and watches receive no event. Use it to renew a lock.",
     examples: ["duetkv touch session/7 --ttl 60s", "duetkv touch session/7 --permanent"],
     flags: {
       ttl: { type: "duration", value: "TIME", text: "the entry expires this time from now, at least 1s" },
-      permanent: { type: "boolean", text: "the entry does not expire any more" },
+      permanent: { type: "boolean", text: "the entry no longer expires" },
       ...precondition,
     },
   },
@@ -62,18 +62,18 @@ export const keyCommands = {
     positionals: [1, 1],
     summary: "change a value in an editor",
     details:
-      "Opens $VISUAL or $EDITOR, shows what has changed, and writes it if nobody else has written the entry meanwhile; " +
-      "otherwise it shows their changes and asks. An end of the last line that was not there before is left out. The time " +
-      "to live of the entry ends: put it again with --ttl.",
+      "Opens $VISUAL or $EDITOR, shows the difference, and writes it if no other client has changed the entry; " +
+      "otherwise it shows the other change and asks. A newline that the editor adds at the end is removed. The time " +
+      "to live of the entry is removed: put it again with --ttl.",
     examples: ["duetkv edit config/app.json --format json"],
-    flags: { format: { type: "text", value: "json", text: "write only what is valid JSON" } },
+    flags: { format: { type: "text", value: "json", text: "write only valid JSON" } },
   },
   del: {
     usage: "KEY…",
     positionals: [0, Number.POSITIVE_INFINITY],
     summary: "delete keys",
     details:
-      "Prints how many there were. Keys that do not exist are no failure. Each key is deleted by itself: for all or " +
+      "Prints the number of deleted keys. A missing key is not an error. Each key is deleted separately: for all or " +
       "nothing use `duetkv commit`. With --prefix it counts, asks, and deletes in batches of 500.",
     examples: [
       "duetkv del greeting icon",
@@ -102,14 +102,14 @@ export const keyCommands = {
     positionals: [0, 1],
     summary: "list keys",
     details:
-      "One level, as files in a folder: what has a / after the prefix is shown once, up to and with that /. Keys with " +
+      "Lists one level, like a folder: keys with a / after the prefix are shown once, up to that /. Keys with " +
       "unprintable characters are shown as JSON strings.",
     examples: ["duetkv ls", "duetkv ls config/ --values", "duetkv ls config/ --recursive --count"],
     flags: {
       recursive: { type: "boolean", text: "all keys below the prefix" },
       long: { type: "boolean", text: "with revision, version, time of the last write and of expiry" },
       values: { type: "boolean", text: "with values" },
-      count: { type: "boolean", text: "only how many keys are below the prefix, all levels" },
+      count: { type: "boolean", text: "only the number of keys below the prefix, all levels" },
       limit: { type: "count", value: "N", text: "at most N lines" },
       reverse: { type: "boolean", text: "from the last key to the first" },
     },
@@ -118,7 +118,7 @@ export const keyCommands = {
     usage: "KEY",
     positionals: [1, 1],
     summary: "list the changes of a key, the newest first",
-    details: "As far as the history of the store goes; it says how far that is.",
+    details: "Lists as many changes as the history of the store has, and prints where the history begins.",
     examples: ["duetkv history greeting", "duetkv history greeting --json"],
     flags: {},
   },
@@ -126,7 +126,7 @@ export const keyCommands = {
     usage: "KEY A [B]",
     positionals: [2, 3],
     summary: "show what changed between two revisions",
-    details: "Without B, up to now. Exit code 9: there is a difference.",
+    details: "Without B, compares with the current value. Exit code 9: there is a difference.",
     examples: ["duetkv diff config/app.json 7", "duetkv diff config/app.json 7 12"],
     flags: {},
   },
@@ -134,10 +134,9 @@ export const keyCommands = {
     usage: "KEY",
     positionals: [1, 1],
     summary: "put the value that a key had at a revision",
-    details:
-      "Writes nothing if somebody else writes the entry meanwhile. The entry has no time to live then.",
+    details: "Writes nothing if another client changes the entry meanwhile. The entry gets no time to live.",
     examples: ["duetkv revert config/app.json --to 7"],
-    flags: { to: { type: "revision", value: "REV", text: "the revision to go back to; needed" } },
+    flags: { to: { type: "revision", value: "REV", text: "the revision to restore; required" } },
   },
   watch: {
     usage: "[KEY] [-- CMD…]",
@@ -145,9 +144,9 @@ export const keyCommands = {
     runsCommand: true,
     summary: "print changes as they happen",
     details:
-      "Watches a key, a prefix, or everything. A broken connection is made again, and the watch resumes where it was, so " +
-      "that no change is lost or shown twice; if the history does not reach back that far, it says so and ends with " +
-      "exit code 1, or starts over if --existing is given. CMD runs for one change after the other, with DUETKV_KEY, " +
+      "Watches a key, a prefix, or everything. After a broken connection it reconnects and resumes the watch, so " +
+      "that no change is lost or shown twice. If the history does not reach back that far, it reports that and ends with " +
+      "exit code 1, or starts over if --existing is given. CMD runs for each change in order, with DUETKV_KEY, " +
       "DUETKV_TYPE and DUETKV_REVISION in its environment and the value on its stdin.",
     examples: [
       "duetkv watch --prefix config/",
@@ -157,8 +156,8 @@ export const keyCommands = {
     flags: {
       prefix: { type: "text", value: "PREFIX", text: "all keys that begin with this" },
       from: { type: "revision", value: "REV", text: "every change after this revision" },
-      existing: { type: "boolean", text: "first what is there now" },
-      previous: { type: "boolean", text: "with the entry as it was before" },
+      existing: { type: "boolean", text: "first print the existing entries" },
+      previous: { type: "boolean", text: "with the previous entry" },
     },
   },
 } as const satisfies Readonly<Record<string, CommandSpec>>;

@@ -9,7 +9,7 @@ const log = {
   deployment: {
     type: "text",
     value: "NAME",
-    text: "of several deployments on one database (DUETKV_DEPLOYMENT)",
+    text: "name of the deployment, if several share the database (DUETKV_DEPLOYMENT)",
   },
 } as const;
 
@@ -18,7 +18,7 @@ export const operationCommands = {
   status: {
     usage: "",
     positionals: [0, 0],
-    summary: "show what a server is and how it is doing",
+    summary: "show the state of a server",
     details: "",
     examples: ["duetkv status", "duetkv status --json --server db.example:8080"],
     flags: {},
@@ -26,7 +26,7 @@ export const operationCommands = {
   whoami: {
     usage: "",
     positionals: [0, 0],
-    summary: "show who you are for the server, and what you may do",
+    summary: "show your identity and your rights",
     details: "",
     examples: ["duetkv whoami --token-file token"],
     flags: {},
@@ -34,7 +34,7 @@ export const operationCommands = {
   health: {
     usage: "",
     positionals: [0, 0],
-    summary: "ask whether the server is ready",
+    summary: "check whether the server is ready",
     details: "Prints its state; exit code 6 if it is not SERVING.",
     examples: ["duetkv health"],
     flags: {},
@@ -44,16 +44,16 @@ export const operationCommands = {
     positionals: [1, 1],
     summary: "save flags of all commands under a name",
     details:
-      "What --server, --token-file, --cacert, --cert, --key and --timeout say is used when the context is. The first " +
-      "context that is saved is used from then on; one of the same name is replaced. Files are named, not copied.",
+      "Saves --server, --token-file, --cacert, --cert, --key and --timeout. The first saved " +
+      "context becomes the current one. A context with the same name is replaced. Files are named, not copied.",
     examples: ["duetkv context add prod --server https://db.example --token-file ~/.duetkv-token"],
     flags: {},
   },
   "context use": {
     usage: "NAME",
     positionals: [1, 1],
-    summary: "use a saved context from now on",
-    details: "--context uses one for a single command.",
+    summary: "make a saved context the current one",
+    details: "The flag --context selects one for a single command.",
     examples: ["duetkv context use prod"],
     flags: {},
   },
@@ -61,7 +61,7 @@ export const operationCommands = {
     usage: "",
     positionals: [0, 0],
     summary: "list the saved contexts",
-    details: "An asterisk marks the one that is used.",
+    details: "An asterisk marks the current context.",
     examples: ["duetkv context ls"],
     flags: {},
   },
@@ -77,9 +77,9 @@ export const operationCommands = {
   "log repair": {
     usage: "",
     positionals: [0, 0],
-    summary: "show what a repair of a log would do, or do it",
+    summary: "show what a repair of a log would do, or repair it",
     details:
-      "What it cuts off is kept in files beside the log. Exit code 1: the log is damaged and still is.",
+      "Bytes that it cuts off are kept in files beside the log. Exit code 1: the log is damaged and was not repaired.",
     examples: ["duetkv log repair --log file:/var/lib/duetkv --apply"],
     flags: {
       log: { type: "text", value: "file:DIR", text: "the log (DUETKV_LOG, or else file:./data)" },

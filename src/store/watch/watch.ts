@@ -33,7 +33,7 @@ export class LiveWatch {
   ready(): WatchMessage | undefined {
     const { queue } = this.#options;
     for (let set = queue.take(); set !== undefined; set = queue.take()) {
-      // What is before a revision that was still to come when the watch began is not for it.
+      // A watch may start at a future revision. Skip the changes up to it.
       if (set.revision <= this.#resumeRevision) continue;
       this.#resumeRevision = set.revision;
       return { revision: set.revision, resumeRevision: set.revision, set };
@@ -41,7 +41,7 @@ export class LiveWatch {
     return undefined;
   }
 
-  /** Waits for a change or a sign of life; undefined when the watch was canceled. */
+  /** Waits for a change or a heartbeat; undefined when the watch was canceled. */
   async next(): Promise<WatchMessage | undefined> {
     const { queue, store, endError } = this.#options;
     for (;;) {
@@ -63,14 +63,14 @@ export class LiveWatch {
 }
 
 /**
- * The messages of one watch, for one reader. What it begins with comes from a generator. What comes afterwards does not,
- * since with many watchers each generator that a message passes through costs as much as all the rest.
+ * The messages of one watch, for one reader. The first ones come from a generator, the later ones do not: with many
+ * watchers, each generator that a message passes through costs as much as all the rest.
  */
 export class Watch implements AsyncIterableIterator<WatchMessage, void> {
   readonly #opening: AsyncGenerator<WatchMessage, LiveWatch>;
   #live: LiveWatch | undefined = undefined;
 
-  /** `opening` yields what the watch begins with and returns how it goes on. */
+  /** `opening` yields the first messages and returns the live watch that follows. */
   constructor(opening: AsyncGenerator<WatchMessage, LiveWatch>) {
     this.#opening = opening;
   }

@@ -1,6 +1,6 @@
 import type { ByteReader } from "./byte-reader.ts";
 
-/** What is read is intact, and only a later release can have written it. */
+/** The bytes are intact, but their format belongs to a later release. */
 export class UnknownFormatError extends Error {}
 
 /** Skips all fields of `of`, none of which is known. Throws RangeError, and UnknownFormatError for an odd number. */

@@ -10,7 +10,7 @@ import { varintBytesMax, writeVarint } from "./varint.ts";
  *     digest           length, bytes
  *     count            of results
  *     results:
- *       kind           0: delete, no entry was there; 1: delete; 2: entry, which has
+ *       kind           0: delete of a missing key; 1: delete; 2: entry
  *       entry:         revision, createRevision, version, updateTime, expireTime
  *     fields           as those of a transaction
  */
@@ -18,23 +18,23 @@ const kinds = { missing: 0, deleted: 1, entry: 2 } as const;
 
 export const requestIdBytes = 16;
 
-/** Most bytes of the kind and the numbers of a result. */
+/** The most bytes of the kind and the numbers of a result. */
 const resultBytesMax = 1 + 5 * varintBytesMax;
 
 /** A request record as objects. */
 export interface Request {
   /** UUIDv7, 16 bytes; the first 6 are its time. */
   readonly id: Uint8Array;
-  /** Of what the request asks for. Another request with the same id has another one. */
+  /** A digest of the request's content. It detects another request with the same id. */
   readonly digest: Uint8Array;
-  /** One for each mutation of the request. */
+  /** One result for each mutation of the request. */
   readonly results: readonly RequestResult[];
 }
 
-/** Memory to encode in, which is used again. */
+/** A buffer for encoding, which is reused. */
 let scratch = new Uint8Array(4096);
 
-/** Most bytes of a record with a digest of so many bytes and so many results. */
+/** The most bytes of a record with a digest of `digestBytes` and `results` results. */
 export function requestRecordBytesMax(digestBytes: number, results: number): number {
   return requestIdBytes + digestBytes + 3 * varintBytesMax + results * resultBytesMax;
 }

@@ -3,7 +3,7 @@ import { defaultLimits } from "../../../src/limits.ts";
 import type { Schema } from "../document.ts";
 import { type Constraints, isSet, notBoth } from "../json-schema.ts";
 
-// What src/service checks, as far as JSON Schema can say it. A request may satisfy this and still be refused.
+// The checks of src/service, as far as JSON Schema can express them. A request may satisfy them and still be refused.
 
 const { keyBytesMax, batchGetKeysMax, commitOperationsMax } = defaultLimits;
 
@@ -76,7 +76,7 @@ const messages: Readonly<Record<string, Schema>> = {
   },
 };
 
-/** What requests of the key-value service must satisfy beside their types. */
+/** Constraints of key-value requests in addition to their types. */
 export const keyValueConstraints: Constraints = {
   fields: inPackage(fields),
   messages: inPackage(messages),

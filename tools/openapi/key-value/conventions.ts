@@ -6,7 +6,7 @@ import type { Content, Header, Operation, Parameter, Response } from "../documen
 import type { Failure } from "../errors.ts";
 import { queryParameters } from "../parameters.ts";
 
-// What rest/key-value/conventions.ts does, in the words of OpenAPI.
+// Describes rest/key-value/conventions.ts in OpenAPI.
 
 const keyReasons: readonly Reason[] = ["KEY_EMPTY", "KEY_TOO_LONG", "KEY_INVALID"];
 const valueReasons: readonly Reason[] = [
@@ -233,7 +233,7 @@ const byMethod: Readonly<Record<string, OpenApiConvention>> = {
   Watch: watch,
 };
 
-/** What OpenApi is told of keys and values: raw bodies, entity tags, conditions in headers, resumable watches. */
+/** OpenAPI conventions of keys and values: raw bodies, entity tags, conditions in headers, resumable watches. */
 export const keyValueOpenApiConventions: OpenApiConventions = new Map(
   Object.entries(byMethod).map(([name, convention]) => [`${KeyValueService.typeName}.${name}`, convention]),
 );

@@ -35,7 +35,7 @@ const snapshot: OpenApiConvention = {
 
 const byMethod: Readonly<Record<string, OpenApiConvention>> = { GetStatus: getStatus, Snapshot: snapshot };
 
-/** What OpenApi is told of the status service beside its HTTP rules. */
+/** OpenAPI conventions of the status service, in addition to its HTTP rules. */
 export const statusOpenApiConventions: OpenApiConventions = new Map(
   Object.entries(byMethod).map(([name, convention]) => [`${StatusService.typeName}.${name}`, convention]),
 );

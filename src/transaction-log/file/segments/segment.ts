@@ -13,7 +13,7 @@ export interface ActiveSegment {
   /** The format version of its file. */
   readonly version: number;
   readonly firstSequence: number;
-  /** Of the last frame before it; 0 when there is none. */
+  /** The checksum of the last frame before it; 0 when there is none. */
   readonly previousChecksum: number;
   file: File;
   /** The end of the last durable frame, where the next one is written. */
@@ -25,7 +25,7 @@ export interface ActiveSegment {
 export interface SegmentStart {
   readonly logId: Buffer;
   readonly firstSequence: number;
-  /** Of the last frame before it; 0 when there is none. */
+  /** The checksum of the last frame before it; 0 when there is none. */
   readonly previousChecksum: number;
 }
 
