@@ -14,12 +14,10 @@ import { SnapshotExports } from "./committer/background/snapshot-exports.ts";
 import { Committer } from "./committer/committer.ts";
 import type { Freshness, ReadCall, ReadRequirement } from "./committer/freshness.ts";
 import type { Operation, Outcome } from "./committer/operation.ts";
-import { openReplayedState, type ReplayedState } from "./committer/replayed-state.ts";
+import { openReplayedState, type ReplayedState, type ReplayOptions } from "./committer/replayed-state.ts";
 import type { RequestIndex } from "./committer/request-index.ts";
 import type { DatabaseStatus, Replica } from "./database-status.ts";
 import { DuetError } from "./errors.ts";
-import type { Limits } from "./limits.ts";
-import type { Logger } from "./logging.ts";
 import type { Entry } from "./store/entry.ts";
 import { type History, revisionCompacted } from "./store/history.ts";
 import type { KeyRange } from "./store/key-range.ts";
@@ -65,15 +63,9 @@ export { type Selector, unite } from "./store/watch/selector.ts";
 export type { Watch, WatchMessage } from "./store/watch/watch.ts";
 export type { TransactionLogger, Value } from "./transaction-log/transaction-logger.ts";
 
-export interface DatabaseOptions {
+export interface DatabaseOptions extends ReplayOptions {
   /** Closed with the database; the caller closes it when `openDatabase` rejects. */
   readonly logger: TransactionLogger;
-  readonly limits: Limits;
-  readonly log: Logger;
-  /** Called from time to time with the revision that the replay has reached. */
-  readonly onReplayed?: (revision: number) => void;
-  /** How often a watcher without changes receives a heartbeat, in milliseconds. Default: 15 s. */
-  readonly watchHeartbeatMs?: number;
   /** How long the reader of a snapshot may wait before it takes the next piece, in milliseconds. Default: 30 s. */
   readonly snapshotStallMs?: number;
 }
@@ -83,9 +75,7 @@ export interface DatabaseOptions {
  * the log.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const { logger, limits, log, onReplayed = () => {}, watchHeartbeatMs = 15_000 } = options;
-  const state = await openReplayedState({ logger, limits, log, onReplayed, watchHeartbeatMs });
-  return new Database(options, state);
+  return new Database(options, await openReplayedState(options));
 }
 
 export class Database implements State {

@@ -10,13 +10,14 @@ import { Freshness } from "./freshness.ts";
 import { openReplayed } from "./replay.ts";
 import { RequestIndex } from "./request-index.ts";
 
-interface ReplayOptions {
+export interface ReplayOptions {
   readonly logger: TransactionLogger;
   readonly limits: Limits;
   readonly log: Logger;
   /** Called from time to time with the revision that the replay has reached. */
-  readonly onReplayed: (revision: number) => void;
-  readonly watchHeartbeatMs: number;
+  readonly onReplayed?: (revision: number) => void;
+  /** How often a watcher without changes receives a heartbeat, in milliseconds. Default: 15 s. */
+  readonly watchHeartbeatMs?: number;
 }
 
 /**
@@ -36,7 +37,7 @@ export interface ReplayedState {
 
 /** Replays the log. Resolves when the state is at its end. Rejects with the errors of reading the log. */
 export async function openReplayedState(options: ReplayOptions): Promise<ReplayedState> {
-  const { logger, limits, log, onReplayed, watchHeartbeatMs } = options;
+  const { logger, limits, log, onReplayed, watchHeartbeatMs = 15_000 } = options;
   const observe = (empty: Store) => {
     const garbage = new LogGarbage(logger);
     const requests = new RequestIndex((bytes) => garbage.addRecords(bytes));

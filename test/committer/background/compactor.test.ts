@@ -1,21 +1,16 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { Applier } from "../../../src/committer/applier.ts";
 import { Compactor } from "../../../src/committer/background/compactor.ts";
-import { LogGarbage } from "../../../src/committer/background/log-garbage.ts";
+import type { LogGarbage } from "../../../src/committer/background/log-garbage.ts";
 import { Committer } from "../../../src/committer/committer.ts";
-import { replay } from "../../../src/committer/replay.ts";
-import { RequestIndex } from "../../../src/committer/request-index.ts";
+import { openReplayedState } from "../../../src/committer/replayed-state.ts";
 import { defaultLimits } from "../../../src/limits.ts";
-import { createChangeSet } from "../../../src/store/change-set.ts";
+import { silentLogger } from "../../../src/logging.ts";
 import { entryBytes } from "../../../src/store/entry.ts";
-import { History } from "../../../src/store/history.ts";
-import { type Change, Store } from "../../../src/store/store.ts";
+import type { History } from "../../../src/store/history.ts";
+import type { Store } from "../../../src/store/store.ts";
 import { MemoryTransactionLogger } from "../../../src/transaction-log/memory/memory-transaction-logger.ts";
-import type {
-  Retention,
-  Transaction,
-  TransactionLogger,
-} from "../../../src/transaction-log/transaction-logger.ts";
+import type { Retention, TransactionLogger } from "../../../src/transaction-log/transaction-logger.ts";
 import { createRandom, seed } from "../../support/random.ts";
 import { until } from "../../support/until.ts";
 import { readAll } from "../../transaction-log/log-model.ts";
@@ -32,16 +27,12 @@ interface Compacting {
 
 /** By default the history keeps nothing. */
 async function start(logger: TransactionLogger, bytesMin: number, historyEvents = 0): Promise<Compacting> {
-  const store = new Store();
   const errors: unknown[] = [];
-  const garbage = new LogGarbage(logger);
   const limits = { ...defaultLimits, watchHistoryEventsMax: historyEvents };
-  const history = new History(limits, logger.horizon, (set) => garbage.add(set));
-  const onApplied = ({ sequence, time }: Transaction, changes: readonly Change[]) =>
-    history.add(createChangeSet(sequence, time, changes));
-  await replay(logger, store, onApplied);
+  const state = await openReplayedState({ logger, limits, log: silentLogger });
+  const { store, requests, history, garbage, hub, applied } = state;
+  onTestFinished(() => hub.close());
   const onError = (error: unknown) => errors.push(error);
-  const requests = new RequestIndex();
   const compactor = new Compactor({ store, requests, history, garbage, logger, bytesMin, onError });
   const committer = new Committer({
     store,
@@ -49,7 +40,7 @@ async function start(logger: TransactionLogger, bytesMin: number, historyEvents 
     logger,
     limits,
     clock: () => 1,
-    applier: new Applier({ store, logger, onApplied, onRun: () => compactor.check() }),
+    applier: new Applier({ store, logger, onApplied: applied, onRun: () => compactor.check() }),
   });
   return { store, history, committer, compactor, garbage, errors };
 }

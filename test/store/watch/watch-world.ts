@@ -3,20 +3,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { Applier } from "../../../src/committer/applier.ts";
 import { Compactor } from "../../../src/committer/background/compactor.ts";
-import { LogGarbage } from "../../../src/committer/background/log-garbage.ts";
 import { Committer } from "../../../src/committer/committer.ts";
-import { replay } from "../../../src/committer/replay.ts";
-import { RequestIndex } from "../../../src/committer/request-index.ts";
+import { openReplayedState } from "../../../src/committer/replayed-state.ts";
 import { DuetError } from "../../../src/errors.ts";
 import { defaultLimits, type Limits } from "../../../src/limits.ts";
-import { createChangeSet } from "../../../src/store/change-set.ts";
-import { History } from "../../../src/store/history.ts";
-import { type Change, Store } from "../../../src/store/store.ts";
-import { WatchHub, type WatchOptions } from "../../../src/store/watch/hub.ts";
+import { silentLogger } from "../../../src/logging.ts";
+import type { Store } from "../../../src/store/store.ts";
+import type { WatchHub, WatchOptions } from "../../../src/store/watch/hub.ts";
 import type { Selector } from "../../../src/store/watch/selector.ts";
 import type { Watch, WatchMessage } from "../../../src/store/watch/watch.ts";
 import { MemoryTransactionLogger } from "../../../src/transaction-log/memory/memory-transaction-logger.ts";
-import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
 import type { Random } from "../../support/random.ts";
 import { type SeenBy, type SeenMessage, type Session, Truth } from "./watch-validator.ts";
 
@@ -72,21 +68,16 @@ export class WatchWorld {
 
   async #open(): Promise<void> {
     const logger = this.#logger;
-    const store = new Store();
-    const garbage = new LogGarbage(logger);
-    const history = new History(this.limits, logger.horizon, (set) => garbage.add(set));
-    const hub = new WatchHub(store, history, this.limits, 5);
-    const publish = ({ sequence, time }: Transaction, changes: readonly Change[]) => {
-      const set = createChangeSet(sequence, time, changes);
-      history.add(set);
-      hub.publish(set);
-    };
     const { revision } = this.truth;
-    await replay(logger, store, publish);
+    const state = await openReplayedState({
+      logger,
+      limits: this.limits,
+      log: silentLogger,
+      watchHeartbeatMs: 5,
+    });
+    const { store, hub, requests } = state;
     expect(store.revision, "a restart keeps the revision").toBe(revision);
-    const requests = new RequestIndex();
-    const options = { store, requests, history, garbage, logger, bytesMin: Infinity, onError: failTest };
-    const compactor = new Compactor(options);
+    const compactor = new Compactor({ ...state, logger, bytesMin: Infinity, onError: failTest });
     this.store = store;
     this.hub = hub;
     this.#compactor = compactor;
@@ -101,7 +92,7 @@ export class WatchWorld {
         logger,
         onApplied: (transaction, changes) => {
           this.truth.add(transaction);
-          publish(transaction, changes);
+          state.applied(transaction, changes);
         },
         onRun: () => compactor.check(),
       }),
