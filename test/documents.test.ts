@@ -23,7 +23,7 @@ function fragmentsOf(page: string): string[] {
   );
 }
 
-test.each(pages)("%s links to what exists", (page) => {
+test.each(pages)("%s has no broken links", (page) => {
   const links = [...proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link as string);
   for (const link of links.filter((each) => !/^[a-z]+:/.test(each))) {
     const [path = "", fragment] = link.split("#");

@@ -83,7 +83,7 @@ it("the admin port serves probes, metrics and gRPC health while the log is repla
   expect(await health.check({ service: "writable" })).toMatchObject({ status: Status.SERVING });
 });
 
-it("a server that leaves fails its probes and still takes new connections and calls", async () => {
+it("a server that leaves fails its probes and still accepts connections and calls", async () => {
   const configuration = createConfiguration({ listen: "127.0.0.1:0", "admin-listen": "127.0.0.1:0" }, {});
   const server = await openServer(configuration, async () => new MemoryTransactionLogger(), silentLogger);
   onTestFinished(() => server.close());

@@ -30,7 +30,7 @@ test("calls are counted by method and code, and their durations by bucket", asyn
   );
 });
 
-test("a method that nobody has called has no samples", async () => {
+test("a method without calls has no samples", async () => {
   const registry = new Registry();
   const metrics = new CallMetrics();
   metrics.register(registry);

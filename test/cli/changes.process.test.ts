@@ -100,7 +100,7 @@ async function createEditor(script: string): Promise<string> {
   return editor;
 }
 
-test("edit writes what the editor leaves, if it is something else", async () => {
+test("edit writes the edited text if it has changed", async () => {
   await printed("put", "e", '{"a":1}', "--quiet");
   const edit = async (script: string, ...flags: string[]) =>
     duetkv(["edit", "e", ...flags], { environment: { EDITOR: await createEditor(script) } });

@@ -61,7 +61,7 @@ test("--json prints the responses of the API, and nothing on stderr", async () =
   ]);
 });
 
-test("--quiet leaves out what is no result", async () => {
+test("--quiet prints results only", async () => {
   expect(await printed("put", "q", "x", "--quiet")).toBe("");
   expect(await printed("get", "q", "--quiet")).toBe("x");
 });
@@ -161,7 +161,7 @@ const table: readonly [name: string, args: string[], code: number, stderr: strin
   ],
 ];
 
-test("each kind of failure has its exit code, and says what is wrong", async () => {
+test("each kind of failure has its exit code and a message", async () => {
   const [{ revision }] = (await objects("put", "x/a", "x")) as [{ revision: string }];
   for (const [index, [name, args, code, message]] of table.entries()) {
     const expected = message.replace(/REVISION([, ])/, `${revision}$1`);

@@ -65,7 +65,7 @@ function endRecord(text: string): { count: number; sha256: string; prefix: strin
   return JSON.parse(text.trimEnd().split("\n").at(-1) as string).end;
 }
 
-test("what is exported and imported is the same, with its time to live", async () => {
+test("an export and import keeps entries and their times to live", async () => {
   const text = await onSource("export", "--prefix", "e/");
   expect(endRecord(text)).toEqual({ count: 1205, sha256: expect.any(String), prefix: "e/", revision: "2" });
   await clearTarget();
@@ -82,7 +82,7 @@ test("what is exported and imported is the same, with its time to live", async (
   expect(left).toBeLessThanOrEqual(1_001_000);
 });
 
-test("a mirror writes what differs, deletes what is not there, and touches nothing else", async () => {
+test("a mirror writes differences, deletes missing keys, and changes nothing else", async () => {
   const text = await onSource("export", "--prefix", "e/");
   await clearTarget();
   await commit(target, [
@@ -100,7 +100,7 @@ test("a mirror writes what differs, deletes what is not there, and touches nothi
   expect((await onTarget(["ls"])).stdout.toString()).toBe("d\ne/\nf\n");
 });
 
-test("create leaves what exists, and another prefix takes the place of the export's", async () => {
+test("create keeps existing entries, and --to-prefix replaces the export's prefix", async () => {
   const text = await onSource("export", "--prefix", "e/");
   await clearTarget();
   await commit(target, [{ key: "copy/1", value: "mine" }]);
@@ -138,7 +138,7 @@ test("an export that is cut or changed is refused with 9, wherever it is cut", a
   expect((await onTarget(["import"], '{"neither":1}\n')).code).toBe(2);
 });
 
-test("an interrupted import goes on where it was", async () => {
+test("an interrupted import resumes", async () => {
   const directory = await temporaryDirectory();
   const [file, state] = [join(directory, "export"), join(directory, "state")];
   const text = await onSource("export", "--prefix", "e/");

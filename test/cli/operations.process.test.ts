@@ -28,7 +28,7 @@ test("status shows the server, for people and for programs", async () => {
   expect(status).toMatchObject({ revision: "1", entries: "1", writable: true });
 });
 
-test("whoami shows an anonymous caller where there is no policy", async () => {
+test("whoami shows an anonymous caller when there is no policy", async () => {
   expect(await printed(["whoami"])).toBe("anonymous\nno policy: everything is allowed\n");
   expect(JSON.parse(await printed(["whoami", "--json"]))).toMatchObject({ via: "anonymous", grants: [] });
 });

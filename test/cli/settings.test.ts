@@ -95,7 +95,7 @@ test("refuses a context that is not there, and half a certificate", async () => 
   expect(() => read(["--cert", "package.json"], environment)).toThrow("--cert and --key go together");
 });
 
-test("variables turn on what has no value", () => {
+test("variables set flags without a value", () => {
   const globals = parseCommandLine(["ls"]).globals;
   expect(readOutputSettings(globals, { DUETKV_CLIENT_JSON: "1", NO_COLOR: "x" })).toEqual({
     json: true,

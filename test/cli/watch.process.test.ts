@@ -37,7 +37,7 @@ function keysOf(lines: readonly string[]): string[] {
   );
 }
 
-test("a watch goes on over a killed server, and shows each change once", async () => {
+test("a watch continues after its server was killed, and shows each change once", async () => {
   const directory = await temporaryDirectory();
   const first = await startStore(directory);
   const watch = startWatch(first.address, ["--json"]);
@@ -84,7 +84,7 @@ test("a watch prints a line for each change, and runs a command for one after th
   expect(existing.lines[0]).toMatch(new RegExp(`${time}PUT a rev 3 5 B$`));
 });
 
-test("a watch from a revision that is compacted says so", async () => {
+test("a watch from a compacted revision fails with REVISION_COMPACTED", async () => {
   const server = await startServerProcess(["--log", "memory:", "--watch-history-events-max", "2"]);
   onTestFinished(async () => void (await server.stop("SIGKILL")));
   for (const key of ["a", "b", "c", "d"]) await put(server.address, key, key);

@@ -37,7 +37,7 @@ test("operations that wait share an append, and each sees those before it", asyn
   expect(store.get("a")).toMatchObject({ value: "7", revision: 4, createRevision: 4, version: 1 });
 });
 
-test("says of every outcome what it made and what it found", async () => {
+test("returns the result of every mutation", async () => {
   const { committer, store } = startCommitting();
   const [created, replaced, nothing, deleted, checked] = await Promise.all([
     committer.commit(operation([put("a", "1"), put("b", "1")])),
@@ -60,7 +60,7 @@ test("says of every outcome what it made and what it found", async () => {
   expect(store.revision).toBe(3);
 });
 
-test("tells which check failed, and the revision now", async () => {
+test("an error has the index of the failed check and the current revision", async () => {
   const { committer } = startCommitting();
   await committer.commit(operation([put("a")]));
   const failing = committer.commit(
@@ -182,7 +182,7 @@ test("one of a thousand who compare and swap wins, each time", async () => {
   }
 });
 
-test("a full store still takes deletes and puts that shrink it, and puts again once there is room", async () => {
+test("a full store accepts deletes and puts that shrink it, and other puts once there is room", async () => {
   const { committer, store } = startCommitting({ storeBytesMax: 2 * entryOverheadBytes + 600 });
   const commit = (...mutations: Parameters<typeof operation>[0]) =>
     outcomeOf(committer.commit(operation(mutations)));
@@ -208,7 +208,7 @@ test("a full store still takes deletes and puts that shrink it, and puts again o
   expect(Object.keys(contents(store))).toEqual(["a", "d"]);
 });
 
-test("refuses what would wait too long in line, and takes it again when the line is shorter", async () => {
+test("refuses operations beyond the queue's limit, and accepts them again when the queue is shorter", async () => {
   const { committer, logger } = startCommitting({ queueBytesMax: 10_000 });
   const release = logger.hold();
   const first = committer.commit(operation([put("a", "x".repeat(9000))]));
@@ -274,7 +274,7 @@ for (const reason of ["LOG_UNAVAILABLE", "OUTCOME_UNKNOWN"] as const) {
   });
 }
 
-test("a failed batch fails none of those that came while it was under way", async () => {
+test("a failed batch does not fail operations that arrived meanwhile", async () => {
   const { committer, logger, store } = startCommitting();
   const release = logger.hold();
   logger.failNext(new DuetError("OUTCOME_UNKNOWN", "no"));
@@ -287,7 +287,7 @@ test("a failed batch fails none of those that came while it was under way", asyn
   expect(store.get("a")?.value).toBe("2");
 });
 
-test("nobody reads what is not durable yet", async () => {
+test("no read returns a value that is not durable", async () => {
   const { committer, logger, store } = startCommitting();
   const release = logger.hold();
   const outcome = committer.commit(operation([put("a", "1")]));
@@ -298,7 +298,7 @@ test("nobody reads what is not durable yet", async () => {
   expect(store.get("a")?.value).toBe("1");
 });
 
-test("closing answers all who wait and refuses the rest", async () => {
+test("closing settles all waiting operations and refuses later ones", async () => {
   const { committer, logger } = startCommitting();
   const release = logger.hold();
   const running = outcomeOf(committer.commit(operation([put("a")])));
@@ -338,7 +338,7 @@ test("a time to live counts from the write, and another write replaces or clears
   expect(store.expired(Number.MAX_SAFE_INTEGER, 10)).toEqual([]);
 });
 
-test("a time to live of all time ends with the last time that can be told", async () => {
+test("the longest time to live ends at the last time that JSON can express", async () => {
   const { committer, store } = startCommitting();
   await committer.commit(operation([put("a", "", 315_576_000_000_000)]));
   expect(new Date(store.get("a")?.expireTime ?? 0).toISOString()).toBe("9999-12-31T23:59:59.000Z");
@@ -374,7 +374,7 @@ test("times to live count from the clock, also when the log has a later time fro
   expect(second?.events[0]).toMatchObject({ expireTime: committing.time + 2000 });
 });
 
-test("while the log takes deletes only, operations that put something are refused and others go on", async () => {
+test("while the log accepts deletes only, operations with a put are refused and others are executed", async () => {
   const { committer, logger, store } = startCommitting();
   await committer.commit(operation([put("a"), put("b")]));
   logger.deletesOnly = true;
@@ -392,7 +392,7 @@ test("while the log takes deletes only, operations that put something are refuse
   expect(await outcomeOf(committer.commit(operation([put("c")])))).toBe("OK");
 });
 
-test("a queued operation is counted with what each of its mutations and checks occupies", async () => {
+test("a queued operation counts the memory of each of its mutations and checks", async () => {
   const { committer, logger } = startCommitting();
   const release = logger.hold();
   const mutations = Array.from({ length: 1000 }, (_, index) => put(`${index}`, "v"));

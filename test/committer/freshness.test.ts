@@ -32,7 +32,7 @@ function call(timeoutMs?: number, signal = new AbortController().signal): ReadCa
 const from = (minRevision: number) => ({ minRevision, linearizable: false });
 const linearizable = { minRevision: 0, linearizable: true };
 
-test("lets those through whose revision is reached, and keeps the others waiting", async () => {
+test("releases reads whose revision is reached, and keeps the others waiting", async () => {
   const { freshness, apply } = start();
   const passed: number[] = [];
   const waiting = [3, 1, 2].map((revision) =>

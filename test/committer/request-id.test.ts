@@ -178,7 +178,7 @@ test("other content under the same id is refused, in the batch and later, and ch
   expect([contents(store), store.revision]).toEqual([{ a: "1" }, 1]);
 });
 
-test("the digest tells contents apart that are written alike", () => {
+test("the digest distinguishes contents with the same text", () => {
   const bytes = (value: string) => new TextEncoder().encode(value);
   const long = "x".repeat(300_000);
   const alike = [
@@ -198,7 +198,7 @@ test("the digest tells contents apart that are written alike", () => {
   expect(digestOperation([], [put("a", "bc")]).toString("hex")).toBe(alike[0]);
 });
 
-test("only what succeeded is remembered: a failure is judged anew", async () => {
+test("only successes are remembered: a repeat after a failure is evaluated again", async () => {
   const { committer, store, logger } = startCommitting({ storeBytesMax: 600 });
   const guarded = repeatable(operation([put("b", "1")], check("a", { exists: true })), uuid7(1_000_000));
   expect(await outcomeOf(committer.commit(guarded))).toBe("REVISION_MISMATCH");
@@ -253,7 +253,7 @@ test("a repeat is exact up to the last millisecond, and refused from then on; cl
   expect(world.store.get("a")?.version).toBe(1);
 });
 
-test("what compaction has dropped stays refused after a restart with a clock that was set back", async () => {
+test("an id that compaction has dropped stays refused after a restart with a clock that was set back", async () => {
   const world = await World.open();
   const start = world.time;
   const old = repeatable(operation([put("a")]), uuid7(start));
@@ -317,7 +317,7 @@ test("ids have a bound: beyond it those with new ids are refused until others ar
   expect(await outcomeOf(committer.commit(fresh))).toBe("OK");
 });
 
-test("while the log takes deletes only, a delete that finds nothing is remembered all the same", async () => {
+test("while the log accepts deletes only, a delete of a missing key is remembered, too", async () => {
   const { committer, logger } = startCommitting();
   logger.deletesOnly = true;
   logger.fault = new DuetError("LOG_UNAVAILABLE", "no space left");

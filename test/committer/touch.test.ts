@@ -126,7 +126,7 @@ function* sequences(length: number): Generator<readonly Step[]> {
   for (const rest of sequences(length - 1)) for (const step of steps) yield [...rest, step];
 }
 
-test("touch, put, delete and expiry in every order leave what they must, also after restarts and compactions", async () => {
+test("touch, put, delete and expiry in every order leave the right entry, also after restarts and compactions", async () => {
   let count = 0;
   for (const sequence of sequences(3)) {
     const world = new World();
@@ -210,7 +210,7 @@ test("a touch that makes an entry larger needs room in the store; one that renew
   expect(store.bytes).toBe(bytes);
 });
 
-test("while the log takes deletes only, touches are refused", async () => {
+test("while the log accepts deletes only, touches are refused", async () => {
   const { committer, logger } = startCommitting();
   await committer.commit(operation([put("a")]));
   logger.deletesOnly = true;

@@ -48,7 +48,7 @@ test("every limit can be set, by flag and by variable", () => {
   }
 });
 
-test("a delay may be none, other durations may not", () => {
+test("a delay may be 0, other durations may not", () => {
   expect(createConfiguration({ "drain-delay": "0s" }, {}).drainDelay).toBe(0);
   expect(createConfiguration({ "drain-delay": "2m" }, {}).drainDelay).toBe(120_000);
   expect(() => createConfiguration({ "connection-age-max": "0s" }, {})).toThrow("greater than 0");
@@ -224,7 +224,7 @@ test("a certificate and its key go together, and a client CA needs both", () => 
   ]);
 });
 
-test("names every mistake, and where it was made, but not what was given", () => {
+test("names every mistake and its source, but not the given value", () => {
   const flags = { listen: "secret", log: "secret", "tls-key": "secret" };
   const mistakes = mistakesOf(flags, { DUETKV_PAGE_ENTRIES_MAX: "secret", DUETKV_LOG_LEVEL: "secret" });
   const names = ["--listen", "--log", "--tls-cert", "DUETKV_PAGE_ENTRIES_MAX", "DUETKV_LOG_LEVEL"];

@@ -21,7 +21,7 @@ function mistakesOf(
 /** What the container image gives V8 of 512 MiB. */
 const small: Memory = { oldSpaceBytes: 281 * 1024 ** 2, processBytes: gibibyte / 2 };
 
-test("bounds of what is in memory fit into it together", () => {
+test("the limits of everything in memory fit into it together", () => {
   const { limits } = createConfiguration({}, {}, small);
   const { storeBytesMax, queueBytesMax, watchHistoryBytesMax, watchQueueBytesMax, watchQueuesBytesMax } =
     limits;

@@ -50,7 +50,7 @@ describe.skipIf(lacksChromium())("in Chromium", () => {
     expect((await fetch(`${api}/v1/key/a`)).status).toBe(404);
   });
 
-  test("a page of a listed origin writes, reads and watches, and sees what it needs", async () => {
+  test("a page of a listed origin can write, read and watch, and read the headers that it needs", async () => {
     const { page, origin } = await openForeignPage();
     const server = await start("--cors-origin", origin);
     const outcome = await page.evaluate(async (url) => {

@@ -18,15 +18,18 @@ async function occupyPort(): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-test.each(["listen", "admin-listen"])("exits when the port of --%s is in use, and says so", async (flag) => {
-  const address = await occupyPort();
-  const directory = await temporaryDirectory();
-  const flags = [...anywhere, "--log", `file:${directory}`, `--${flag}`, address];
-  const { code, errors } = await runToEnd(flags);
-  expect(errors).toContain(address);
-  expect(errors).toMatch(/already in use.*\n.*--listen/);
-  expect(code).toBe(1);
-});
+test.each(["listen", "admin-listen"])(
+  "exits when the port of --%s is in use, and names the flag",
+  async (flag) => {
+    const address = await occupyPort();
+    const directory = await temporaryDirectory();
+    const flags = [...anywhere, "--log", `file:${directory}`, `--${flag}`, address];
+    const { code, errors } = await runToEnd(flags);
+    expect(errors).toContain(address);
+    expect(errors).toMatch(/already in use.*\n.*--listen/);
+    expect(code).toBe(1);
+  },
+);
 
 test("a failed start leaves a data directory that the next start can use", async () => {
   const address = await occupyPort();
@@ -102,7 +105,7 @@ function tls(path: string): string[] {
   return [...anywhere, "--log", "memory:", "--tls-cert", path, "--tls-key", path];
 }
 
-test("exits when a TLS file is missing or no certificate, and names what is wrong", async () => {
+test("exits when a TLS file is missing or invalid, and names it", async () => {
   const directory = await temporaryDirectory();
   const missing = join(directory, "missing.pem");
   const gone = await runToEnd(tls(missing));

@@ -11,7 +11,7 @@ import { runToEnd, spawnUnread } from "./lifecycle-process.ts";
 
 const canary = "canary-5f1d";
 
-test("no key and no value is ever logged, whatever clients do", async () => {
+test("no key and no value is ever logged, whatever clients send", async () => {
   const directory = await temporaryDirectory();
   const small = ["--compaction-bytes-min", "1000", "--watch-history-events-max", "1"];
   const flags = ["--log", `file:${directory}`, "--log-level", "debug", ...small];
@@ -71,14 +71,14 @@ async function sendBytes(address: string, bytes: string): Promise<void> {
   await once(socket, "close");
 }
 
-test("no mistake in the configuration shows what was given", async () => {
+test("no configuration error shows the given value", async () => {
   const flags = ["--listen", canary, "--log", `postgres+${canary}`, "--key-bytes-max", canary];
   const { code, output, errors } = await runToEnd(flags, { environment: { DUETKV_LOG_LEVEL: canary } });
   expect(code).toBe(1);
   expect(output + errors).not.toContain(canary);
 });
 
-test("goes on when nobody reads its logs", async () => {
+test("continues when its log is not read", async () => {
   const [service, admin] = [await freePort(), await freePort()];
   const flags = ["--listen", `127.0.0.1:${service}`, "--admin-listen", `127.0.0.1:${admin}`];
   const child = spawnUnread([...flags, "--log", "memory:", "--log-level", "debug"]);

@@ -25,7 +25,7 @@ test("the ready line carries the real addresses", async () => {
   expect(await acceptsConnections(server.adminAddress)).toBe(true);
 });
 
-test("the admin port tells that it lives, that it is ready, and what it does", async () => {
+test("the admin port serves liveness, readiness and metrics", async () => {
   const server = await start(...(await fileLog()));
   await fetch(`http://${server.address}/v1/key/a`, { method: "PUT", body: "x" });
   await fetch(`http://${server.address}/v1/key/missing`);
@@ -102,7 +102,7 @@ function isEndOfService(failure: unknown): boolean {
   return failure.code === "unavailable" || String(failure.cause).includes("NGHTTP2_REFUSED_STREAM");
 }
 
-test("while it drains it is alive, not ready, and takes no connections; a running call finishes", async () => {
+test("while it drains it is alive, not ready, and accepts no connections; a running call finishes", async () => {
   const server = await start("--log", "memory:");
   const client = openClient("gRPC by grpc-js", server.address);
   onTestFinished(() => client.close());

@@ -3,7 +3,7 @@ import { startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { expectFullStores } from "./full-store.ts";
 
-test("a full store answers STORE_FULL, whatever fills it, and the process lives", async () => {
+test("a full store refuses puts with STORE_FULL, whatever fills it, and the process survives", async () => {
   const log = `file:${await temporaryDirectory()}`;
   // The young generation is small, so that what stays gets into the old space.
   const environment = { NODE_OPTIONS: "--max-old-space-size=72 --max-semi-space-size=4" };

@@ -50,7 +50,7 @@ async function metricsOf({ adminAddress }: ServerProcess): Promise<string> {
   return (await fetch(`http://${adminAddress}/metrics`)).text();
 }
 
-test("takes a new pair while calls go on, with none failed and no connection closed", async () => {
+test("loads a new pair during calls, without a failed call or a closed connection", async () => {
   const directory = await temporaryDirectory();
   await writePair(directory, await createPair("pair-0"));
   const server = await start(directory);
@@ -98,7 +98,7 @@ function getWith({ address }: ServerProcess, agent: Agent, onConnect: () => void
   });
 }
 
-test("a pair that does not fit is refused, logged and counted; SIGHUP takes the next at once", async () => {
+test("a mismatched pair is refused, logged and counted; SIGHUP loads the next one at once", async () => {
   const directory = await temporaryDirectory();
   const [first, second] = await Promise.all([createPair("first"), createPair("second")]);
   await writePair(directory, first);
@@ -122,7 +122,7 @@ test("a pair that does not fit is refused, logged and counted; SIGHUP takes the 
   expect(await server.stop()).toBe(0);
 });
 
-test("takes files behind a link that is swapped, as Kubernetes updates a Secret; a new client CA counts at once", async () => {
+test("loads files behind a swapped link, as Kubernetes updates a Secret; a new client CA is used at once", async () => {
   const directory = await temporaryDirectory();
   const [old, next] = await Promise.all([createPair("old"), createPair("next")]);
   for (const pair of [old, next]) {
@@ -145,7 +145,7 @@ test("takes files behind a link that is swapped, as Kubernetes updates a Secret;
   await expect(call(old)).rejects.toThrow(turnedAway);
 });
 
-test("--tls-client-auth optional takes clients without a certificate, and refuses those with a foreign one", async () => {
+test("--tls-client-auth optional accepts clients without a certificate, and refuses those with a foreign one", async () => {
   const directory = await temporaryDirectory();
   const [pair, foreign] = await Promise.all([createPair("server"), createPair("foreign")]);
   await writePair(directory, pair);

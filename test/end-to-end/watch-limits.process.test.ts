@@ -30,18 +30,21 @@ test.for(protocols)(
   },
 );
 
-test.for(protocols)("waits for what is to come, and says so at once, over %s", async (protocol) => {
-  const server = await start();
-  const client = open(protocol, server);
-  const future = watch(client, { startRevision: 3n });
-  expect(await next(future)).toMatchObject({ revision: 0n, resumeRevision: 3n });
-  const existing = watch(client, { includeExisting: true });
-  const first = await next(existing);
-  expect([first.revision, first.resumeRevision, first.existingEnd]).toEqual([0n, undefined, false]);
-  expect(await next(existing)).toMatchObject({ existingEnd: true, resumeRevision: 0n });
-  for (const key of ["a", "b", "c", "d"]) await client.put({ key });
-  expect((await next(future)).events).toMatchObject([{ entry: { key: "d", revision: 4n } }]);
-});
+test.for(protocols)(
+  "waits for future changes, and sends its first message at once, over %s",
+  async (protocol) => {
+    const server = await start();
+    const client = open(protocol, server);
+    const future = watch(client, { startRevision: 3n });
+    expect(await next(future)).toMatchObject({ revision: 0n, resumeRevision: 3n });
+    const existing = watch(client, { includeExisting: true });
+    const first = await next(existing);
+    expect([first.revision, first.resumeRevision, first.existingEnd]).toEqual([0n, undefined, false]);
+    expect(await next(existing)).toMatchObject({ existingEnd: true, resumeRevision: 0n });
+    for (const key of ["a", "b", "c", "d"]) await client.put({ key });
+    expect((await next(future)).events).toMatchObject([{ entry: { key: "d", revision: 4n } }]);
+  },
+);
 
 test.for(protocols)(
   "a server that stops ends watches with the revision to resume from, over %s",
@@ -62,7 +65,7 @@ test.for(protocols)(
   },
 );
 
-test("watches that are canceled, in whatever state, leave nobody behind", async () => {
+test("canceled watches, in every state, leave nothing behind", async () => {
   const server = await start();
   const each = 150;
   const clients = protocols.map((protocol) => open(protocol, server));

@@ -111,7 +111,7 @@ function hasCurl(): boolean {
   }
 }
 
-test.skipIf(!hasCurl())("curl -N shows changes as they happen, and goes on with Last-Event-ID", async () => {
+test.skipIf(!hasCurl())("curl -N shows changes as they happen, and resumes with Last-Event-ID", async () => {
   const service = await Service.start();
   const open = (...headers: string[]) => {
     const lines: string[] = [];

@@ -19,7 +19,7 @@ test("keeps no more of a request than its value", async () => {
   expect(value.buffer.byteLength).toBe(10);
 });
 
-test("a time to live may be as long as a duration can be, and the entry can be told in JSON", async () => {
+test("a time to live may be the longest duration, and the entry has valid JSON", async () => {
   const { client } = await startServing();
   const controller = new AbortController();
   const messages = client.watch({ startRevision: 0n }, { signal: controller.signal })[Symbol.asyncIterator]();
@@ -32,7 +32,7 @@ test("a time to live may be as long as a duration can be, and the entry can be t
   controller.abort();
 });
 
-test("leaves out what was before where it would make a message that no client takes", async () => {
+test("omits previous values that would make a message too large for clients", async () => {
   const { client } = await startServing();
   const keys = ["a", "b", "c", "d", "e"];
   for (const key of keys) await client.put({ key, value: "x".repeat(1024 * 1024) });
@@ -56,7 +56,7 @@ test("a watch from a revision beyond all numbers is refused", async () => {
   expect(await watch(-1n)).toBe("REVISION_INVALID");
 });
 
-test("tells watchers of one key what happened to it, with or without what was before", async () => {
+test("delivers the changes of one key to its watchers, with or without previous entries", async () => {
   const { client, database } = await startServing();
   const controller = new AbortController();
   const open = async (previous: boolean) => {
@@ -119,7 +119,7 @@ test("a read waits for the revision that it asks for", async () => {
   expect(await reasonOf(client.get({ key: "a", minRevision: -1n }))).toBe("REVISION_INVALID");
 });
 
-test("a commit answers each mutation in its place", async () => {
+test("a commit returns a result for each mutation, in order", async () => {
   const { client } = await startServing();
   await client.put({ key: "there" });
   const { revision, results } = await client.commit({

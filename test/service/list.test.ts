@@ -197,7 +197,7 @@ test("one level of 10,000 keys below one prefix is one seek", async () => {
   expect([prefixes, entries.map(({ key }) => key), scanned]).toEqual([["a/"], ["b"], 2]);
 });
 
-test("pages go on at a newer revision when the history does not reach the first one any more", async () => {
+test("pages continue at the current revision when the history no longer has the first one", async () => {
   const serving = await startServing({ watchHistoryEventsMax: 3 });
   const { client } = serving;
   for (const key of ["a", "b", "c", "d"]) await client.put({ key, value: "old" });
@@ -213,7 +213,7 @@ test("pages go on at a newer revision when the history does not reach the first 
   expect(fourth).toMatchObject({ revision: 8n, entries: [{ key: "d", value: "new" }], nextPageToken: "" });
 });
 
-test("refuses a revision that the history does not reach, and says what it reaches", async () => {
+test("refuses a revision before the history, with the oldest revision", async () => {
   const serving = await startServing({ watchHistoryEventsMax: 3 });
   const { client } = serving;
   for (let count = 0; count < 8; count++) await client.put({ key: `${count}` });

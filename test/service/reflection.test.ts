@@ -79,7 +79,7 @@ test("finds extensions by their number", async () => {
   expect(filesOf(file)[0]?.name).toBe("google/api/annotations.proto");
 });
 
-test("says not found for what it does not have, and goes on", async () => {
+test("returns not found for unknown names, and continues", async () => {
   const responses = await ask(
     { case: "fileByFilename", value: "nothing.proto" },
     { case: "fileContainingSymbol", value: "nothing" },

@@ -83,7 +83,7 @@ test("finds every kept transaction, however many have been dropped", () => {
   expect(history.oldest).toBe(9300);
 });
 
-test("begins after what compaction has gone through", () => {
+test("begins after the transactions that compaction has processed", () => {
   const history = new History(unbounded, 10);
   const write = (revision: number) => history.add(createChangeSet(revision, 0, []));
   for (const revision of [3, 7, 11, 12]) write(revision);

@@ -104,7 +104,7 @@ test(`what is read over several turns is of one revision, whatever is written me
   expect(await counting).toBe(expected.length);
 });
 
-test("what is read over several turns ends when the history does not reach back any more", async () => {
+test("a read over several turns ends when the history no longer has its revision", async () => {
   const world = new World({ ...roomy, watchHistoryEventsMax: 20_000 });
   for (let count = 0; count < 20_000; count++) world.write(put(`key ${count % 300}`, "1"));
   const past = world.at(world.history.oldestState);
@@ -136,7 +136,7 @@ test("has the versions of a key, the newest first", () => {
   expect([...world.history.changesBefore("unknown", 5)]).toEqual([]);
 });
 
-test("reads begin at a transaction that takes half of the history; watches go on across it", () => {
+test("reads begin at a transaction that takes half of the history; watches continue across it", () => {
   const world = new World({ ...roomy, watchHistoryBytesMax: 5000 });
   world.write(put("a", "x".repeat(3000)));
   expect([world.history.oldest, world.history.oldestState]).toEqual([0, 0]);

@@ -20,7 +20,7 @@ function churn(store: Store, name: string, count: number): void {
   for (const key of keys) applyNext(store, remove(key));
 }
 
-test("a released snapshot keeps none of the keys that have been deleted since", () => {
+test("a released snapshot keeps no deleted keys", () => {
   const store = new Store();
   for (let index = 0; index < 20_000; index++) applyNext(store, put(`${"k".repeat(1000)} ${index}`));
   const before = heapBytes();
@@ -32,7 +32,7 @@ test("a released snapshot keeps none of the keys that have been deleted since", 
   expect(freed).toBeGreaterThan(15_000_000);
 });
 
-test("a snapshot keeps none of the deleted keys that it does not select", () => {
+test("a snapshot does not keep deleted keys that it does not select", () => {
   const store = new Store();
   applyNext(store, put("selected"));
   for (let index = 0; index < 20_000; index++) applyNext(store, put(`${"k".repeat(1000)} ${index}`));
@@ -58,7 +58,7 @@ test("a snapshot keeps nothing of keys that come and go while it is held", () =>
   snapshot.release();
 });
 
-test("a snapshot tells what was there, whatever has happened to a key since", () => {
+test("a snapshot returns the entry of its revision, whatever has happened to the key since", () => {
   const store = new Store();
   applyNext(store, put("overwritten", "old"), put("deleted", "old"), put("same", "old"));
   const snapshot = store.snapshot();

@@ -125,7 +125,7 @@ test("lets a snapshot be scanned while every entry changes under it", () => {
   snapshot.release();
 });
 
-test("says what a transaction changed", () => {
+test("returns the changes of a transaction", () => {
   const store = new Store();
   const [created] = applyNext(store, put("key", "1"));
   const entry = store.get("key");

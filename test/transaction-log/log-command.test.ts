@@ -73,7 +73,7 @@ it("prints each transaction as a line of JSON, in order", async () => {
   ]);
 });
 
-it("prints of a damaged log what stands before the damage, and then where it is", async () => {
+it("prints the transactions before the damage, and then its place", async () => {
   const { fileSystem, files } = await makeLog(
     simples(1, 60).map((one) => [one]),
     [19],
@@ -93,7 +93,7 @@ it("prints of a damaged log what stands before the damage, and then where it is"
   expect(fileSystem.openFiles).toBe(0);
 });
 
-it("prints what is no result apart from results", async () => {
+it("prints errors apart from results", async () => {
   const results: string[] = [];
   const errors: string[] = [];
   const directory = join(await temporaryDirectory(), "missing");

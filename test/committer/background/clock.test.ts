@@ -8,7 +8,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-test("starts at the wall clock's time and goes on", async () => {
+test("starts at the wall clock's time and advances", async () => {
   const before = Date.now();
   const clock = createClock(0);
   const start = clock();
@@ -25,7 +25,7 @@ test.for([hour, -hour])("does not follow a wall clock that is set by %i ms", (di
   expect(Math.abs(clock() - now)).toBeLessThan(hour / 2);
 });
 
-test("after a start with a clock that was set back, goes on from the last time in the log", () => {
+test("after a start with a clock that was set back, continues from the last time in the log", () => {
   const last = Date.now() + hour;
   const clock = createClock(last);
   expect(clock()).toBeGreaterThanOrEqual(last);

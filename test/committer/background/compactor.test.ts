@@ -75,7 +75,7 @@ test("compacts when it drops as much as the store holds, and at least the minimu
   expect(logger.compactions.length).toBeLessThanOrEqual(3);
 });
 
-test("does not compact for what the history still needs, and keeps it when it compacts", async () => {
+test("does not compact transactions that the history needs, and keeps them in a compaction", async () => {
   const logger = new CountingLogger();
   const { committer, history } = await start(logger, 10 * bytes, 20);
   for (let count = 1; count <= 30; count++) await committer.commit(operation([put("key", value)]));
@@ -88,7 +88,7 @@ test("does not compact for what the history still needs, and keeps it when it co
   expect(restarted.history.at(13)?.changes).toEqual(history.at(13)?.changes);
 });
 
-test("counts what another owner has dropped no longer", async () => {
+test("stops counting what another owner has compacted", async () => {
   const logger = new CountingLogger();
   const { committer, garbage } = await start(logger, Number.MAX_SAFE_INTEGER);
   for (let count = 1; count <= 10; count++) await committer.commit(operation([put("key", value)]));
@@ -130,7 +130,7 @@ test("compacts after a start when the log is mostly garbage, and not otherwise",
   expect(await readAll(logger)).toHaveLength(1);
 });
 
-test("tells of a compaction that failed, and tries again when as much was written again", async () => {
+test("reports a failed compaction, and tries again after as much was written", async () => {
   const logger = new CountingLogger();
   const { committer, errors } = await start(logger, 5 * bytes);
   logger.failure = new Error("no");

@@ -20,7 +20,7 @@ function startExpiring() {
   return Object.assign(committing, { errors });
 }
 
-test("deletes what has expired, each at its own revision, and nothing before its time", async () => {
+test("deletes each expired entry at its own revision, and none early", async () => {
   const committing = startExpiring();
   const { committer, store, applied, errors } = committing;
   await committer.commit(operation([put("early", "", 1000), put("late", "", 2000), put("never")]));

@@ -85,7 +85,7 @@ test("a snapshot that is cut anywhere, or has a bit too many or a wrong one, is 
   }
 });
 
-test("a reader that takes nothing for too long is cut off, and holds nothing from then on", async () => {
+test("a snapshot ends when its reader stalls, and then keeps nothing", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   try {
     const store = new Store();
@@ -105,7 +105,7 @@ test("a reader that takes nothing for too long is cut off, and holds nothing fro
   }
 });
 
-test("a reader is cut off when too much of what it has not read is overwritten", async () => {
+test("a snapshot ends when too many unread entries are overwritten", async () => {
   const store = new Store();
   fill(store, 3000);
   const each = store.bytes / 3000;

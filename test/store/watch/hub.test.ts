@@ -88,7 +88,7 @@ test("says at once where it begins", async () => {
   await watcher.leave();
 });
 
-test("delivers the past from a revision on, then what comes", async () => {
+test("delivers the past after a revision, then live changes", async () => {
   for (const key of ["a", "b", "a", "b"]) write(put(key));
   const watcher = watch({ key: "a" }, { startRevision: 1 });
   expect(await watcher.next()).toEqual({ revision: 4, resumeRevision: 1 });
@@ -126,7 +126,7 @@ test("waits for a revision that is still to come", async () => {
   await watcher.leave();
 });
 
-test("never splits a transaction, and leaves out what does not match", async () => {
+test("never splits a transaction, and omits changes that do not match", async () => {
   const watcher = watch({ prefix: "a/" });
   await watcher.next();
   write(put("a/1"), put("b/1"), remove("a/2"), put("a/3"));
@@ -161,7 +161,7 @@ test("cuts off a reader of the past that the history has overtaken", async () =>
   expect([reason, metadata]).toEqual(["WATCHER_TOO_SLOW", { last_revision: "1" }]);
 });
 
-test("delivers what exists page by page, and every change since, without a gap", async () => {
+test("delivers existing entries in pages, and every later change, without a gap", async () => {
   open({ pageEntriesMax: 2 });
   for (const key of ["a/1", "a/2", "a/3", "b"]) write(put(key, "old"));
   const watcher = watch({ prefix: "a/" }, { includeExisting: true });
@@ -213,7 +213,7 @@ test("does not report a future revision as reached in a heartbeat", async () => 
   await watcher.leave();
 });
 
-test("cuts off a reader that leaves too much waiting, and says what it got; others get everything", async () => {
+test("ends the watch of a slow reader with its last revision; others get everything", async () => {
   open({ watchQueueBytesMax: 10_000 });
   const slow = watch(everything);
   const fast = watch(everything);
@@ -289,7 +289,7 @@ test("cuts off a reader among the existing entries that are touched, of which no
   expect((await watcher.failure()).reason).toBe("WATCHER_TOO_SLOW");
 });
 
-test("delivers what exists among many newer keys", async () => {
+test("delivers existing entries among many newer keys", async () => {
   for (const key of ["a", "z"]) write(put(key, "old"));
   const watcher = watch(everything, { includeExisting: true });
   await watcher.next();
@@ -303,7 +303,7 @@ test("delivers what exists among many newer keys", async () => {
   await watcher.leave();
 });
 
-test("delivers nothing of what exists once the watch has ended", async () => {
+test("delivers no existing entries after the watch has ended", async () => {
   for (const key of ["a", "b"]) write(put(key));
   const controller = new AbortController();
   const canceled = hub.watch(
@@ -360,7 +360,7 @@ test("ends a watch whose signal names a reason with the revision to resume from"
   });
 });
 
-test("ends quietly when it is canceled, whatever it is doing", async () => {
+test("ends without an error when it is canceled, in every state", async () => {
   for (let count = 0; count < 10; count++) write(put(`${count}`));
   for (const options of [{}, { startRevision: 0 }, { startRevision: 99 }, { includeExisting: true }]) {
     for (const read of [0, 1, 2]) {
@@ -382,7 +382,7 @@ test("ends quietly when it is canceled, whatever it is doing", async () => {
   }
 });
 
-test("a watch that nobody reads any more takes no place once it is canceled", async () => {
+test("a canceled watch without a reader uses no memory", async () => {
   const controller = new AbortController();
   const watcher = watch(everything, {}, controller.signal);
   await watcher.next();
@@ -390,7 +390,7 @@ test("a watch that nobody reads any more takes no place once it is canceled", as
   expect(hub.watchers).toBe(0);
 });
 
-test("a watch that begins canceled takes no place", async () => {
+test("a watch that begins canceled uses no memory", async () => {
   expect(
     await Array.fromAsync(
       hub.watch(
@@ -476,7 +476,7 @@ test("refuses a watch when the keys of all watches take too much, until another 
   await Promise.all([watchers[1]?.leave(), next.leave()]);
 });
 
-test("counts the keys of watches against what waits for all watchers", async () => {
+test("counts the keys of watches towards the limit of all watch queues", async () => {
   open({ watchQueuesBytesMax: 100_000 });
   const watchers = [
     watch(
@@ -494,7 +494,7 @@ test("counts the keys of watches against what waits for all watchers", async () 
   await watchers[0]?.leave();
 });
 
-test("what waits for many watchers is counted once", async () => {
+test("a change set that waits for many watchers counts once", async () => {
   open({ watchQueuesBytesMax: 50_000 });
   const watchers = Array.from({ length: 20 }, () => watch(everything));
   await Promise.all(watchers.map((watcher) => watcher.next()));

@@ -5,7 +5,7 @@ import { createMatcher, partsOf, rangesOf, unite } from "../../../src/store/watc
 
 const text = fc.string({ unit: fc.constantFrom("a", "b", "/", "\uffee", "\u{1f600}"), maxLength: 4 });
 
-test("a union selects what one of its parts selects, and in ranges that do not overlap", () => {
+test("a union selects the keys of all its parts, in ranges that do not overlap", () => {
   fc.assert(
     fc.property(fc.array(text), fc.array(text), fc.array(text), (keys, prefixes, candidates) => {
       const selector = unite(keys, prefixes);

@@ -269,7 +269,7 @@ describe.each([0, 5])(
       }
     });
 
-    it("says where it is damaged, what is good and what helps", async () => {
+    it("reports the place of the damage, the last good sequence and the repair command", async () => {
       const fileSystem = made.fileSystem.copy();
       const { name } = made.files[2] as { name: string };
       flipByte(fileSystem, name, 60);
@@ -315,7 +315,7 @@ describe.each([0, 5])(
       }
     });
 
-    it("is refused when it goes on as a copy of it did that was written to on its own", async () => {
+    it("is refused when it continues like a diverged copy of it", async () => {
       const one = await makeLog(oneEach(3));
       const [{ name, end: begin }] = one.files as [{ name: string; end: number }];
       const ends: Buffer[] = [];

@@ -7,7 +7,7 @@ import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 /** What only the system calls of the real process show. */
 describe.skipIf(!canTrace())("the process that serves from a file log", () => {
-  it("answers a put only when the data and the names of its files are durable", async () => {
+  it("acknowledges a put only when the data and the names of its files are durable", async () => {
     const place = await temporaryDirectory();
     const trace = join(place, "trace");
     const directory = join(place, "data");

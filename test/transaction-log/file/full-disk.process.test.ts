@@ -15,7 +15,7 @@ describe.skipIf(disk === undefined)("the process on a small disk", () => {
     rmdirSync(disk as string);
   });
 
-  it("outlives its own garbage, refuses puts when the disk is full, and takes deletes", async () => {
+  it("survives its own garbage, refuses puts when the disk is full, and accepts deletes", async () => {
     const server = await startServerProcess(["--log", `file:${join(disk as string, "data")}`]);
     onTestFinished(() => void server.stop("SIGKILL"));
     // More than the disk holds. A client tries again when the log has to be compacted first.

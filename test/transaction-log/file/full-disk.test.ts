@@ -75,7 +75,7 @@ class Owner {
 }
 
 describe("a log on a small disk", () => {
-  it("never fills the disk with what is overwritten", async () => {
+  it("never fills the disk with overwritten entries", async () => {
     const owner = await Owner.open(64 * kib);
     const random = createRandom(seed);
     for (let count = 0; count < 2000; count++) {
@@ -85,7 +85,7 @@ describe("a log on a small disk", () => {
     await owner.expectKept();
   });
 
-  it("refuses puts when live entries fill it, takes deletes, and takes puts again after them", async () => {
+  it("refuses puts when live entries fill it, accepts deletes, and accepts puts again after them", async () => {
     const owner = await Owner.open(128 * kib);
     const count = await owner.fill();
     expect(count).toBeGreaterThan(60);
@@ -103,7 +103,7 @@ describe("a log on a small disk", () => {
     await owner.expectKept();
   });
 
-  it("takes deletes from its reserve when others fill the disk, and heals when they give room back", async () => {
+  it("accepts deletes from its reserve when others fill the disk, and heals when there is room again", async () => {
     const owner = await Owner.open(256 * kib);
     for (let index = 0; index < 40; index++) await owner.append(put(`key ${index}`, "x".repeat(500)));
     expect(owner.fileSystem.names()).toContain("reserve");
@@ -151,7 +151,7 @@ describe("a log on a small disk", () => {
     await owner.expectKept();
   });
 
-  it("opens on a full disk, and a write that finds no space says so", async () => {
+  it("opens on a full disk, and a write without space fails with an error that says so", async () => {
     const owner = await Owner.open(256 * kib);
     for (let index = 0; index < 30; index++) await owner.append(put(`key ${index}`, "x".repeat(500)));
     await owner.log.close();

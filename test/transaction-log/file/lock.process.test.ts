@@ -40,7 +40,7 @@ describe("the lock of a data directory", { timeout }, () => {
     await rm(directory, { recursive: true });
   });
 
-  it("keeps a second process out, says who holds it, and goes with its process", async () => {
+  it("excludes a second process, names the holder, and is released when its process ends", async () => {
     child = spawn(process.execPath, ["--input-type=module", "--eval", holder, directory], {
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -93,7 +93,7 @@ describe("the lock of a data directory", { timeout }, () => {
       },
     ],
   ];
-  it.each(losses)("takes no append to a new segment once the lock file was %s", async (_how, lose) => {
+  it.each(losses)("refuses an append to a new segment after the lock file was %s", async (_how, lose) => {
     const log = await openFileTransactionLogger({ directory, segmentBytes, watchDelayMs: 600_000 });
     await log.append(0, [simple(1)]);
     await lose(join(directory, "lock"));

@@ -35,7 +35,7 @@ describe("verifyLog", { timeout }, () => {
     expect(fileSystem.openFiles).toBe(0);
   });
 
-  it("tells torn from corrupt", async () => {
+  it("distinguishes torn from corrupt", async () => {
     const { fileSystem, files, lastFrame } = await makeLog(oneEach(40), [], "kill");
     const last = files.at(-1) as { name: string };
     const torn = fileSystem.copy();
@@ -67,7 +67,7 @@ describe("repairLog", { timeout }, () => {
     expect(contents(fileSystem)).toEqual(before);
   });
 
-  it("changes nothing without `apply`, and says what it would do", async () => {
+  it("changes nothing without `apply`, and reports what it would do", async () => {
     const { fileSystem, files } = await makeLog(oneEach(60));
     const damaged = files[1] as { name: string };
     flipByte(fileSystem, damaged.name, 300);
@@ -80,7 +80,7 @@ describe("repairLog", { timeout }, () => {
     expect(report.lastSequence + 1 + report.lostTransactions).toBe(60);
   });
 
-  it("cuts at the first damage, keeps what it cuts and says how much is lost", async () => {
+  it("cuts at the first damage, keeps a copy and reports how much is lost", async () => {
     const made = await makeLog(oneEach(60));
     for (const [index, { name, end }] of made.files.entries()) {
       for (let offset = 0; offset < end; offset += 13) {
@@ -211,7 +211,7 @@ describe("duetkv log", { timeout }, () => {
     return join(place, names[1] as string);
   }
 
-  it("verifies and repairs, and says so by its exit code", async () => {
+  it("verifies and repairs, with the right exit codes", async () => {
     const path = await makeRealLog();
     expect(await run("verify", "--log", `file:${place}`)).toBe(0);
     expect(lines.join("\n")).toContain("200 transactions; last sequence 200");

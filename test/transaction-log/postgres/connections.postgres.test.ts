@@ -39,7 +39,7 @@ async function startDoor(to: number): Promise<{ readonly port: number; shut(): v
   return { port: (door.address() as { port: number }).port, shut: () => door.close() };
 }
 
-it("a commit that did not wait for the standby is noticed, whatever messages the database wants", async () => {
+it("a commit that did not wait for the standby is detected, whatever client_min_messages is", async () => {
   const url = await server.createDatabase();
   const name = new URL(url).pathname.slice(1);
   await server.query(server.url("postgres"), `ALTER DATABASE ${name} SET client_min_messages = 'error'`);

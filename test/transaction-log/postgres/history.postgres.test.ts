@@ -113,7 +113,7 @@ describe("a database that went back in time", () => {
   });
 });
 
-describe("a batch that nobody was told of and that a failover dropped", () => {
+describe("a batch that was never acknowledged and that a failover dropped", () => {
   const drop = () =>
     sql("DELETE FROM duetkv.transactions WHERE last > 6; DELETE FROM duetkv.batches WHERE last > 6");
   const append = async (count: number) => {

@@ -58,7 +58,7 @@ const damages: readonly (readonly [string, string])[] = [
   ["the end of a batch", "UPDATE duetkv.batches SET last = 1025 WHERE last = 25"],
   ["a batch that is gone", "DELETE FROM duetkv.batches WHERE last = 25"],
 ];
-it.each(damages)("finds damage, and prints what is before it: %s", async (_what, change) => {
+it.each(damages)("finds damage, and prints the transactions before it: %s", async (_what, change) => {
   await server.query(url, change);
   const verified = await run("verify");
   expect(verified).toMatchObject({
@@ -71,7 +71,7 @@ it.each(damages)("finds damage, and prints what is before it: %s", async (_what,
   expect(sequences(printed.lines).at(-1)).toBeOneOf([24, 25]);
 });
 
-it("finds no log in an empty database, makes none, and refuses a later one", async () => {
+it("finds no log in an empty database, creates none, and refuses a later one", async () => {
   const good = url;
   url = await server.createDatabase();
   const missing = "duetkv log: there is no log of this deployment in the database";

@@ -162,7 +162,7 @@ describe("a batch whose wait for the synchronous standby was cut", () => {
 });
 
 describe("a replica of a primary without its synchronous standby", () => {
-  it("tells no writer the end of the log after a conflict, which may be out of date", async () => {
+  it("does not report the end of the log after a conflict, because it may be out of date", async () => {
     const options = { heartbeatMs: 50, heartbeatValidMs: 1_000, statementTimeoutMs: 1_000 };
     const log = await open(url, options);
     await (await open(url)).append(0, [simple(1)]);

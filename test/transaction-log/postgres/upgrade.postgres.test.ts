@@ -13,7 +13,7 @@ interface Expected {
 }
 
 /** The fixture was compacted once, and ends in an append that was given up. */
-it("reads a log that 0.1 wrote, goes on with it and compacts it", async () => {
+it("reads a log of 0.1, continues and compacts it", async () => {
   const file = (name: string) => readFile(new URL(`fixtures/${name}`, import.meta.url), "utf8");
   const { horizon, transactions }: Expected = JSON.parse(await file("0.1.json"), (_key, value) =>
     typeof value?.base64 === "string" ? new Uint8Array(Buffer.from(value.base64, "base64")) : value,
