@@ -6,22 +6,22 @@ import { watchFiles } from "./config/file-watch.ts";
 import type { Logger } from "./logging.ts";
 import { type TlsFiles, toSecureContextOptions } from "./wire/wire.ts";
 
-/** When a certificate in use ends, in milliseconds since 1970 UTC. */
+/** The expiry of the certificates in use, in milliseconds since 1970 UTC. */
 interface CertificateExpiry {
   readonly use: "server" | "client_ca";
   readonly time: number;
 }
 
-/** The TLS files of the server, read again whenever they change. */
+/** The TLS files of the server, reloaded when they change. */
 export interface TlsSource {
-  /** Those in use. */
+  /** The files in use. */
   readonly files: TlsFiles;
   readonly expiries: readonly CertificateExpiry[];
-  /** How often changed files were taken, and how often they were not. */
+  /** The number of reloads, by outcome. */
   readonly reloads: { readonly loaded: number; readonly refused: number };
-  /** Calls back with the files in use, and whenever they have changed. It must throw if it cannot use them. */
+  /** Calls back with the files in use, and again after each reload. The callback must throw if it cannot use them. */
   onChange(use: (files: TlsFiles) => void): void;
-  /** Reads the files now. Resolves also when they are refused, which is logged. */
+  /** Reloads the files now. Also resolves when they are refused, which is logged. */
   reload(): Promise<void>;
   close(): void;
 }
@@ -60,14 +60,14 @@ export async function openTlsSource(
     }
   }
 
-  /** One at a time, so that the last change wins. */
+  /** One reload at a time, so that the last change is used. */
   function reload(): Promise<void> {
     running = running.then(readAgain);
     return running;
   }
 
   const watch = await watchFiles({ paths, onChange: () => void reload() });
-  // They may have changed before the watch began.
+  // The files may have changed before the watch began.
   await reload();
   return {
     get files() {
@@ -99,7 +99,7 @@ async function load(configuration: Configuration): Promise<Loaded> {
     minVersion: `TLSv${tlsMinVersion}`,
     ...(clientCa !== undefined && { clientCa, clientCertOptional: tlsClientAuth === "optional" }),
   };
-  // Throws what is wrong with them.
+  // Throws an error that describes the mistake.
   createSecureContext(toSecureContextOptions(files));
   const expiries: CertificateExpiry[] = [
     { use: "server", time: firstExpiry(cert.slice(0, endOfFirst(cert))) },
@@ -110,7 +110,7 @@ async function load(configuration: Configuration): Promise<Loaded> {
 
 const certificates = /-----BEGIN CERTIFICATE-----[^]+?-----END CERTIFICATE-----/g;
 
-/** Clients check the certificate of the server, which is the first; those after it lead to its root. */
+/** The server's certificate is the first; the certificates after it form its chain. */
 function endOfFirst(pem: string): number {
   const end = "-----END CERTIFICATE-----";
   return pem.indexOf(end) + end.length;

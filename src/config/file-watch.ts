@@ -14,9 +14,9 @@ export interface FileWatchOptions {
 }
 
 /**
- * Looks at files again and again, since notifications of the kernel miss what network file systems and swapped links do.
- * Resolves after the first look: what changes from then on is reported, so files that are read afterwards are never
- * older than what the watch knows. A file that is missing is a change when it comes.
+ * Polls files for changes. Kernel notifications would miss changes of network file systems and of swapped links.
+ * Resolves after the first poll and reports every later change, so files that are read afterwards are never older
+ * than the watch assumes. The appearance of a missing file is a change.
  */
 export async function watchFiles({ paths, onChange, pollMs = 500 }: FileWatchOptions): Promise<FileWatch> {
   let reported = await look(paths);
@@ -44,7 +44,7 @@ export async function watchFiles({ paths, onChange, pollMs = 500 }: FileWatchOpt
   };
 }
 
-/** What tells one content of the files from the next. */
+/** A text that differs when the content of a file differs. */
 async function look(paths: readonly string[]): Promise<string> {
   const files = await Promise.all(paths.map(describe));
   return files.join("\n");

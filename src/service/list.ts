@@ -62,7 +62,8 @@ export async function list(
     try {
       return await listState(state, query, limits);
     } catch (error) {
-      // The history went on meanwhile. `stateOf` then finds a newer state, or says that the one asked for is gone.
+      // The history has dropped the revision meanwhile. Try again: `stateOf` returns a newer state, or throws for a
+      // requested `at_revision`.
       if (!(error instanceof DuetError && error.reason === "REVISION_COMPACTED")) throw error;
     }
   }

@@ -130,7 +130,7 @@ export class Client {
         if (!(error instanceof CallError)) throw error;
         open ||= kind === "write" && error.details.outcome === "unknown";
         const pauseMs = this.#pauseMs(failures);
-        // What refuses a repeat would have answered for a first try that had succeeded.
+        // A repeat of a successful write returns its result. So any other error means that no try has succeeded.
         if (!isTransient(error)) throw kind === "read" ? withOutcome(error, "nothing") : error;
         if (performance.now() + pauseMs >= deadline) throw withOutcome(error, open ? "unknown" : "nothing");
         this.#onRetry(error);

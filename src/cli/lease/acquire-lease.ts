@@ -5,7 +5,7 @@ import type { Client } from "../client/client.ts";
 import type { WatchResponse, WriteResponse } from "../client/messages.ts";
 import { holdLease, type Lease } from "./lease.ts";
 
-/** The server gives a sign of life every 15 s. Two may be lost. */
+/** The server sends a heartbeat every 15 s; two may be lost. */
 const silenceMs = 35_000;
 
 export interface LeaseOptions {
@@ -16,8 +16,9 @@ export interface LeaseOptions {
 }
 
 /**
- * Waits until the key is free and takes it. Resolves with undefined when it did not become free in time. `openClient` is
- * called for a client to take and renew it with, and for others to wait with. Rejects with CallError.
+ * Waits until the key is free and acquires the lease. Resolves with undefined when the key did not become free in
+ * time. `openClient` is called for one client to acquire and renew it, and for others to wait. Rejects with
+ * CallError.
  */
 export async function acquireLease(
   openClient: () => Client,
@@ -40,7 +41,7 @@ export async function acquireLease(
   }
 }
 
-/** Resolves with whether the key was seen to be free; with false when `end` has come or the watch was interrupted. */
+/** Resolves with true when the key was free; with false when `end` has passed or the watch was interrupted. */
 async function waitUntilFree(client: Client, key: string, end: number): Promise<boolean> {
   const leftMs = Math.max(end - performance.now(), 0);
   const timer = Number.isFinite(leftMs) ? setTimeout(() => client.close(), leftMs) : undefined;

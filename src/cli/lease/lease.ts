@@ -3,18 +3,20 @@ import type { Client } from "../client/client.ts";
 
 /** A key that this process holds and that no other process gets meanwhile. */
 export interface Lease {
-  /** Grows with every holder: what the lock protects refuses a smaller one than it has seen. */
+  /**
+   * The fencing token. It grows with every holder; the protected resource must refuse a lower one than it has seen.
+   */
   readonly fence: string;
-  /** Resolves with the reason when the lease is lost, before anybody else can have it. */
+  /** Resolves with the cause when the lease is lost, before another process can acquire it. */
   readonly lost: Promise<string>;
-  /** Gives the key up, unless it is lost. */
+  /** Releases the key, unless the lease is lost. */
   release(): Promise<void>;
 }
 
 /**
- * Keeps a key that was put at `asked` (by performance.now(), before the call) with this time to live: renews it three times
- * within that. The lease is lost when the key is, or when it was not renewed for so long by the clock of this process, which
- * began to count before the service did.
+ * Holds a key that was put at `asked` (by performance.now(), before the call) with this time to live, and renews it
+ * three times within that. The lease is lost when the key is deleted or changed, or when it was not renewed in time
+ * by the clock of this process, which began to count before the service did.
  */
 export function holdLease(client: Client, key: string, fence: string, ttlMs: number, asked: number): Lease {
   const lost = Promise.withResolvers<string>();
@@ -51,7 +53,7 @@ export function holdLease(client: Client, key: string, fence: string, ttlMs: num
       if (!(error instanceof CallError)) throw error;
       const { reason } = error.details;
       if (reason === "NO_SUCH_KEY" || reason === "REVISION_MISMATCH") end("the key was deleted or taken");
-      // Anything else may still succeed before the lease expires.
+      // After any other error a renewal may still succeed before the lease expires.
       nextMs = ttlMs / 10;
     }
     if (!ended) renewal = setTimeout(renew, nextMs);
@@ -66,7 +68,7 @@ export function holdLease(client: Client, key: string, fence: string, ttlMs: num
       try {
         await client.write("Delete", { key, precondition: { revision: fence } });
       } catch (error) {
-        // It expires by itself.
+        // The entry expires on its own.
         if (!(error instanceof CallError)) throw error;
       }
     },

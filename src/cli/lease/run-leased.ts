@@ -27,7 +27,7 @@ export async function runLeased(
     });
     child.once("close", (code, signal) => resolve(code ?? 128 + constants.signals[signal as NodeJS.Signals]));
   });
-  // The command decides what a signal means. On a terminal it has got an interrupt itself.
+  // The command handles the signal. On a terminal it has already received an interrupt itself.
   process.removeAllListeners("SIGINT");
   process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
   for (const signal of ["SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));

@@ -20,7 +20,7 @@ export interface LiveWatchOptions {
   readonly endError: (end: WatchFailure, lastRevision: number) => Error;
 }
 
-/** The part of a watch that is told of every change as it happens. */
+/** The part of a watch that receives live changes. */
 export class LiveWatch {
   readonly #options: LiveWatchOptions;
   #resumeRevision: number;
