@@ -5,6 +5,9 @@ import type { Load, Seen } from "./load.ts";
 import { runNodeLoad } from "./node-load.ts";
 import { runWrk } from "./wrk.ts";
 
+/** A server that has not answered one request by then is broken. */
+const secondsMax = 30;
+
 export interface Figures {
   readonly perSecond: number;
   /** The requests per second of each round, when there were several; the other figures are then medians of theirs. */
@@ -30,9 +33,12 @@ export async function measure(server: ServerProcess, load: Load): Promise<Figure
 export async function measureWarm(server: ServerProcess, load: Load): Promise<Figures> {
   const run = generatorFor(load);
   const before = server.cpuMicros();
+  let { seconds } = load;
   let seen = await run(server.address, load);
   // A slow machine may not get one through in so short a time.
-  if (seen.requests === 0) seen = await run(server.address, { ...load, seconds: 4 * load.seconds });
+  for (; seen.requests === 0 && seconds < secondsMax; seconds *= 4) {
+    seen = await run(server.address, { ...load, seconds: 4 * seconds });
+  }
   const cpu = server.cpuMicros() - before;
   if (seen.failed > 0 || seen.requests === 0) {
     throw new Error(`${seen.failed} of ${seen.requests} requests for ${load.requests[0]?.path} failed`);
