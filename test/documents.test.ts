@@ -39,3 +39,16 @@ test.each(pages)("%s names files that exist", (page) => {
   ];
   expect(names.map(([, name]) => name).filter((name) => !existsSync(join(root, name as string)))).toEqual([]);
 });
+
+test("the image has the version of the package wherever it is named", () => {
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+  const files = [
+    ...pages.filter((page) => page !== "CHANGELOG.md"),
+    ...globSync("deploy/*.yaml", { cwd: root }),
+  ];
+  const named = files.flatMap((file) =>
+    [...readFileSync(join(root, file), "utf8").matchAll(/\bduetkv:(\d+\.\d+\.\d+)/g)].map(([, tag]) => tag),
+  );
+  expect(named.length).toBeGreaterThan(4);
+  expect(new Set(named)).toEqual(new Set([version]));
+});
