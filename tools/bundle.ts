@@ -39,7 +39,10 @@ const separateParts: esbuild.Plugin = {
   },
 };
 
-/** Loads Node's modules where they are used. As imports, all of them would be loaded at the start. */
+/**
+ * Loads Node's modules where they are used. As imports, all of them would be loaded at the start, and node:http would load
+ * all of fetch, since an import reads everything that a module exports.
+ */
 const lazyNodeModules: esbuild.Plugin = {
   name: "lazy-node-modules",
   setup(build) {
@@ -52,7 +55,7 @@ const lazyNodeModules: esbuild.Plugin = {
 
 mkdirSync(target, { recursive: true });
 await bundle("main.ts", "duetkv.mjs", [separateParts]);
-await bundle("serve.ts", parts["./serve.ts"] as string, [nativeAddon]);
+await bundle("serve.ts", parts["./serve.ts"] as string, [nativeAddon, lazyNodeModules]);
 await bundle("cli/run.ts", parts["./cli/run.ts"] as string, [nativeAddon, lazyNodeModules]);
 const native = join(target, "native");
 rmSync(native, { recursive: true, force: true });
