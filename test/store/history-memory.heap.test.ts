@@ -16,7 +16,7 @@ function heapBytes(): number {
   return process.memoryUsage().heapUsed;
 }
 
-const count = 30_000;
+const count = 15_000;
 
 /** A new text each time, as a request makes one. */
 const text = (content: string) => Buffer.from(content).toString();

@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { Client } from "pg";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 import { sharedPostgres } from "../../support/shared-postgres.ts";
@@ -12,6 +13,8 @@ const server = sharedPostgres();
 const corrupt = { reason: "LOG_CORRUPT" };
 let url: string;
 let log: PostgresTransactionLogger;
+/** One connection for all damage of a test: a new one for each would take most of the time. */
+let database: Client;
 
 /** Rows that end at 4, 5, 8 and 10; the first one is what a compaction has left. */
 beforeEach(async () => {
@@ -19,6 +22,10 @@ beforeEach(async () => {
   log = await openLogger(url);
   const opened = log;
   onTestFinished(() => opened.close());
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  onTestFinished(() => client.end());
+  database = client;
   const model = new LogModel();
   model.transactions.push(...simples(1, 10));
   for (const [from, to] of [
@@ -35,14 +42,14 @@ beforeEach(async () => {
 
 /** Changes a row, looks, and changes it back. */
 async function withRow(change: string, undo: string, look: () => Promise<unknown>): Promise<void> {
-  await server.query(url, change);
+  await database.query(change);
   await look();
-  await server.query(url, undo);
+  await database.query(undo);
 }
 
 async function eventsOf(last: number): Promise<Buffer> {
-  const [row] = await server.query(url, "SELECT events FROM duetkv.transactions WHERE last = $1", [last]);
-  return row?.["events"] as Buffer;
+  const { rows } = await database.query("SELECT events FROM duetkv.transactions WHERE last = $1", [last]);
+  return rows[0]?.events;
 }
 
 const setEvents = (last: number, events: Buffer) =>
@@ -75,7 +82,7 @@ describe("a damaged row of transactions", { timeout }, () => {
       });
     }
     await other.close();
-    await server.query(url, setEvents(8, flipped(events, 90)));
+    await database.query(setEvents(8, flipped(events, 90)));
     await expect(log.compact(retaining(10))).rejects.toMatchObject(corrupt);
   });
 
@@ -83,7 +90,7 @@ describe("a damaged row of transactions", { timeout }, () => {
     const events = await eventsOf(10);
     events.writeUInt32LE(3, 20);
     events.writeUInt32LE(crc32(events.subarray(20)), 16);
-    await server.query(url, setEvents(10, events));
+    await database.query(setEvents(10, events));
     const newer = { reason: "LOG_VERSION" };
     await expect(readAll(log)).rejects.toMatchObject(newer);
     const other = await openLogger(url);
@@ -118,7 +125,7 @@ describe("a damaged row of transactions", { timeout }, () => {
     await otherLog.append(5, simples(6, 3));
     await otherLog.close();
     const [row] = await server.query(other, "SELECT events FROM duetkv.transactions WHERE last = 8");
-    await server.query(url, setEvents(8, row?.["events"] as Buffer));
+    await database.query(setEvents(8, row?.["events"] as Buffer));
     await expect(readAll(log)).rejects.toMatchObject(corrupt);
   });
 });
@@ -132,14 +139,14 @@ describe("a damaged row of the newest batch", { timeout }, () => {
   ];
   it.each(changes)("is refused by a replica that starts: %s", async (_what, change) => {
     await log.close();
-    await server.query(url, `UPDATE duetkv.batches SET ${change} WHERE last = 10`);
+    await database.query(`UPDATE duetkv.batches SET ${change} WHERE last = 10`);
     const started = await openLogger(url);
     onTestFinished(() => started.close());
     await expect(readAll(started)).rejects.toMatchObject(corrupt);
   });
 
   it("is refused by a replica that runs, when an older batch seems to be the newest", async () => {
-    await server.query(url, "UPDATE duetkv.batches SET basis = 3 WHERE last = 10");
+    await database.query("UPDATE duetkv.batches SET basis = 3 WHERE last = 10");
     await expect(log.latestSequence()).rejects.toMatchObject({
       reason: "LOG_UNAVAILABLE",
       message: expect.stringContaining("damaged"),

@@ -1,0 +1,3 @@
+import { damageSuite } from "./damage-suite.ts";
+
+damageSuite(1);
