@@ -144,11 +144,11 @@ export class RandomWatcher implements SeenBy {
         return last !== undefined && this.#resumeRevision !== undefined && this.#resumeRevision >= last;
       };
       if (isAtEnd()) return;
-      await this.#session(isAtEnd);
+      await this.#session(isAtEnd, () => until() !== undefined);
     }
   }
 
-  async #session(isAtEnd: () => boolean): Promise<void> {
+  async #session(isAtEnd: () => boolean, isWritten: () => boolean): Promise<void> {
     const { hub, store } = this.#world;
     const controller = new AbortController();
     setMaxListeners(0, controller.signal);
@@ -174,7 +174,10 @@ export class RandomWatcher implements SeenBy {
           if (!aborts) break;
           controller.abort();
         }
-        if (this.#random.chance(0.02)) await sleep(this.#random.below(8));
+        if (!this.#random.chance(0.02)) continue;
+        // Slow by what is written meanwhile: by the clock no watcher is too slow on a machine that writes slowly.
+        const end = store.revision + this.#random.below(300);
+        while (store.revision < end && this.#world.hub === hub && !isWritten()) await sleep(1);
       }
       this.#count("left");
     } catch (error) {
