@@ -1,7 +1,8 @@
 import { Agent, request as httpRequest } from "node:http";
-import { expect } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { request } from "../support/rest-request.ts";
-import type { ServerProcess } from "../support/server-process.ts";
+import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { metric, next, open, watch } from "./watch-server.ts";
 
 /** What a write was answered with: OK, or the reason of the error. */
@@ -67,11 +68,13 @@ async function deleteAll(server: ServerProcess): Promise<void> {
   }
 }
 
-const fillings: readonly {
+interface Filling {
   readonly name: string;
   readonly parallel: number;
   readonly write: (server: ServerProcess, index: number) => Promise<Outcome>;
-}[] = [
+}
+
+const fillings: readonly Filling[] = [
   {
     name: "small entries",
     parallel: 2,
@@ -107,11 +110,14 @@ const fillings: readonly {
   },
 ];
 
+/** Kinds of entries that fill a store within few calls. */
+export const quickFillings = fillings.filter(({ name }) => name === "small entries" || name === "bytes");
+
 /**
  * Fills the store with entries of each kind until it is full, beside a watcher that never reads and one that reads
  * everything. Expects deletes and puts that shrink it while it is full, and puts again once there is room.
  */
-export async function expectFullStores(server: ServerProcess): Promise<void> {
+export async function expectFullStores(server: ServerProcess, kinds = fillings): Promise<void> {
   const stalled = watch(open("gRPC by Connect", server), { previous: true });
   await next(stalled);
   const reading = watch(open("gRPC by grpc-js", server), {});
@@ -119,7 +125,7 @@ export async function expectFullStores(server: ServerProcess): Promise<void> {
     for (;;) await next(reading);
   })().catch(() => {});
 
-  for (const { name, parallel, write } of fillings) {
+  for (const { name, parallel, write } of kinds) {
     const written = await fill((index) => write(server, index), parallel);
     const bytes = await metric(server, "duetkv_store_bytes");
     const { body } = await request(`http://${server.address}`, "GET", "/v1/key?page_size=1");
@@ -132,4 +138,15 @@ export async function expectFullStores(server: ServerProcess): Promise<void> {
     expect(written).toBeGreaterThan(10);
     expect(bytes).toBeGreaterThan(5 * 1024 ** 2);
   }
+}
+
+/** The same for a service whose heap is small; it must stop in order afterwards. */
+export async function expectFullStoresInSmallHeap(kinds = fillings): Promise<void> {
+  const log = `file:${await temporaryDirectory()}`;
+  // The young generation is small, so that what stays gets into the old space.
+  const environment = { NODE_OPTIONS: "--max-old-space-size=72 --max-semi-space-size=4" };
+  const server = await startServerProcess(["--log", log], environment);
+  onTestFinished(() => void server.stop("SIGKILL"));
+  await expectFullStores(server, kinds);
+  expect(await server.stop()).toBe(0);
 }

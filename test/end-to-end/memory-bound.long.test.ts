@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
 import { startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { expectFullStores } from "./full-store.ts";
+import { expectFullStores, expectFullStoresInSmallHeap } from "./full-store.ts";
 
 /** A container of 512 MiB, and the old space that the image gives V8 of it. */
 const containerMebibytes = 512;
@@ -23,3 +23,6 @@ test("a full store fits into a container of 512 MiB, whatever fills it", async (
   expect(Number(kibibytes) / 1024).toBeLessThan(containerMebibytes);
   expect(await server.stop()).toBe(0);
 }, 900_000);
+
+test("a full store refuses puts with STORE_FULL, whatever fills it, and the process survives", () =>
+  expectFullStoresInSmallHeap());
