@@ -46,6 +46,7 @@ export {
   valueBytesBound,
 } from "./store/entry.ts";
 export { Slice } from "./store/give-way.ts";
+export { prefixEnd, toOrderKey } from "./store/key-order.ts";
 export {
   afterKey,
   beforeKey,

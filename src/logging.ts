@@ -20,6 +20,8 @@ export interface Log {
   readonly log: PinoLogger;
   /** Writes a line if standard output is a terminal; does nothing otherwise. */
   readonly hint: (text: string) => void;
+  /** Writes a line, which ends with a line feed, where the log goes. */
+  readonly writeLine: (line: string) => void;
   /** Resolves when all lines are written, or after `closeMs`. Nothing can be logged afterwards. */
   readonly close: () => Promise<void>;
   /** Drops the lines that are not yet written, so that the process can end at once. */
@@ -56,6 +58,7 @@ export function createLog(level: string): Log {
     hint(text) {
       if (terminal) output.write(`${text}\n`);
     },
+    writeLine: (line) => output.write(line),
     async close() {
       await Promise.race([output.end(), setTimeout(closeMs)]);
       output.abandon();

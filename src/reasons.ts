@@ -13,6 +13,7 @@ export interface ReasonDescription {
     | "not_found"
     | "already_exists"
     | "failed_precondition"
+    | "unauthenticated"
     | "permission_denied"
     | "resource_exhausted"
     | "aborted"
@@ -144,8 +145,8 @@ export const reasons = {
     code: "resource_exhausted",
     status: 429,
     meaning:
-      "The `request_id`s of the last minutes have reached `--request-ids-bytes-max`. Nothing happened; try again in `retry_after` seconds, when the oldest are forgotten.",
-    metadata: ["retry_after"],
+      "The caller, or its address, calls more often than the policy allows, or the `request_id`s of the last minutes have reached `--request-ids-bytes-max`. Nothing happened; try again after `retry_after_ms`.",
+    metadata: ["retry_after_ms"],
   },
   OVERLOADED: {
     code: "unavailable",
@@ -188,6 +189,38 @@ export const reasons = {
     meaning: "The deadline of the call has passed. A write may have happened.",
   },
   CLIENT_GONE: { code: "canceled", meaning: "The client canceled the call." },
+  CREDENTIALS_MISSING: {
+    code: "unauthenticated",
+    meaning:
+      "The call needs a right that anonymous callers do not have. Send a token or a client certificate.",
+  },
+  TOKEN_INVALID: {
+    code: "unauthenticated",
+    meaning: "The policy knows no such token, or the JWT is not one that it accepts.",
+  },
+  TOKEN_EXPIRED: {
+    code: "unauthenticated",
+    meaning: "The token has expired. A watch that it ends resumes from `last_revision`.",
+    metadata: ["last_revision"],
+  },
+  CERTIFICATE_UNKNOWN: {
+    code: "unauthenticated",
+    meaning: "The policy knows none of the names in the client certificate, or it has expired.",
+  },
+  RIGHT_MISSING: {
+    code: "permission_denied",
+    meaning:
+      "The caller lacks a right. `permitted_prefixes` and `denied_prefixes` are JSON arrays of at most 16 prefixes. A watch that it ends resumes from `last_revision`.",
+    metadata: [
+      "right",
+      "key",
+      "prefix",
+      "identity",
+      "permitted_prefixes",
+      "denied_prefixes",
+      "last_revision",
+    ],
+  },
   HOST_NOT_ALLOWED: { code: "permission_denied", meaning: "The `Host` header is not in `--allowed-hosts`." },
   ORIGIN_NOT_ALLOWED: {
     code: "permission_denied",

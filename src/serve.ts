@@ -49,7 +49,7 @@ export async function runService(args: readonly string[]): Promise<number> {
 }
 
 async function serve(configuration: Configuration): Promise<number> {
-  const { log, hint, close, abandon } = createLog(configuration.logLevel);
+  const { log, hint, writeLine, close, abandon } = createLog(configuration.logLevel);
   let running: Server | undefined;
   // By default SIGHUP ends the process without draining, and SIGUSR1 makes Node open a debugger port.
   process.on("SIGUSR1", (signal) => log.info({ signal }, "signal ignored"));
@@ -65,6 +65,7 @@ async function serve(configuration: Configuration): Promise<number> {
       configuration,
       () => openLogger(configuration, log, stopping.signal),
       log,
+      writeLine,
     );
     running = server;
     const { address, adminAddress } = server;

@@ -8,6 +8,7 @@ import type { Configuration } from "./config/configuration.ts";
 import { type Address, addressToText } from "./config/values.ts";
 import { type DatabaseStatus, openDatabase, type TransactionLogger } from "./database.ts";
 import type { Logger } from "./logging.ts";
+import { configureSecurity } from "./security-configuration.ts";
 import { createHealth, createServices } from "./service/services.ts";
 import { openTlsSource } from "./tls-source.ts";
 import { openWire } from "./wire/wire.ts";
@@ -24,7 +25,7 @@ export interface Server {
   readonly lost: Promise<unknown>;
   /** Makes every probe report that the server is about to stop. Calls and connections are still taken. */
   leave(): void;
-  /** Reads the TLS files again. Resolves also when they are refused. */
+  /** Reads the TLS files and the policy again. Resolves also when they are refused. */
   reload(): Promise<void>;
   /** Leaves, ends watches, lets running calls finish, and closes the log. Every acknowledged write is kept. */
   close(): Promise<void>;
@@ -38,16 +39,20 @@ export async function openServer(
   configuration: Configuration,
   openLogger: () => Promise<TransactionLogger>,
   log: Logger,
+  writeLine: (line: string) => void = (line) => void process.stdout.write(line),
 ): Promise<Server> {
   const { limits } = configuration;
   // Closed in reverse order when a later step fails.
   await using opened = new AsyncDisposableStack();
   const tls = await openTlsSource(configuration, log);
   if (tls !== undefined) opened.defer(() => tls.close());
+  const security = await configureSecurity(configuration, log, writeLine);
+  if (security !== undefined) opened.defer(() => security.close());
   const readiness = new Readiness();
   const metrics = createMetrics(readiness);
   opened.defer(() => metrics.close());
   if (tls !== undefined) metrics.showTls(tls);
+  if (security !== undefined) metrics.showSecurity(security.metrics);
   function observe(service: DescService, method: string) {
     const count = metrics.countCalls(service.method[method] as DescMethod);
     return (milliseconds: number, code: Code | undefined, error: unknown) => {
@@ -97,7 +102,9 @@ export async function openServer(
       unready: () => readiness.writesFault(),
       health,
       observe,
+      protect: security?.protect,
     }),
+    authenticate: security?.authenticate,
     log,
     shutdownSignal: shutdown.signal,
     onCallFailed: (method, reason) => metrics.countError(method?.spec.method, reason),
@@ -116,7 +123,9 @@ export async function openServer(
     adminAddress: admin.address,
     lost: database.lost,
     leave,
-    reload: async () => tls?.reload(),
+    async reload() {
+      await Promise.all([tls?.reload(), security?.reload()]);
+    },
     async close() {
       // Health checks report the drain before anything else ends, so that load balancers send no more calls.
       leave();
@@ -127,6 +136,7 @@ export async function openServer(
       await database.close();
       await admin.drain(0);
       tls?.close();
+      await security?.close();
       metrics.close();
     },
   };

@@ -2,11 +2,13 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { DatabaseStatus } from "../database.ts";
+import type { SecurityMetrics } from "../security/security.ts";
 import { CallMetrics, type CountCall, metric } from "./call-metrics.ts";
 import type { Rates } from "./call-rates.ts";
 import { registerDatabaseMetrics } from "./database-metrics.ts";
 import { FailureMetrics } from "./failure-metrics.ts";
 import type { Readiness } from "./readiness.ts";
+import { registerSecurityMetrics } from "./security-metrics.ts";
 import { registerTlsMetrics, type TlsStatus } from "./tls-metrics.ts";
 
 export interface Metrics {
@@ -22,6 +24,8 @@ export interface Metrics {
   showDatabase(status: () => DatabaseStatus): void;
   /** Shows the certificates of the server, too. To be called once. */
   showTls(tls: TlsStatus): void;
+  /** Shows who calls and what is denied, too. To be called once. */
+  showSecurity(security: SecurityMetrics): void;
   /** The Prometheus text format, and its content type. */
   render(): Promise<string>;
   readonly contentType: string;
@@ -52,6 +56,7 @@ export function createMetrics(readiness: Pick<Readiness, "readsFault" | "writesF
     rates: () => calls.rates.read(),
     showDatabase: (status) => registerDatabaseMetrics(registry, status),
     showTls: (tls) => registerTlsMetrics(registry, tls),
+    showSecurity: (security) => registerSecurityMetrics(registry, security),
     render: () => registry.metrics(),
     contentType: registry.contentType,
     close: () => calls.rates.close(),

@@ -79,7 +79,7 @@ export class BatchRequests {
     throw new DuetError(
       "RATE_LIMITED",
       `${this.#index.size} request ids of the last minutes take ${this.#index.bytes} bytes; the limit is ${this.#bytesMax} (--request-ids-bytes-max). Try again in ${seconds} s, or without request_id`,
-      { metadata: { retry_after: String(seconds) } },
+      { metadata: { retry_after_ms: String(seconds * 1000) } },
     );
   }
 }

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { defaultLimits, type Limits } from "../limits.ts";
+import { auditLevels } from "../security/audit-levels.ts";
 import {
   address,
   corsOrigins,
@@ -36,6 +37,9 @@ const ownSettings = {
   tlsClientCa: v.optional(v.string()),
   tlsClientAuth: v.optional(v.picklist(["required", "optional"], "required or optional")),
   tlsMinVersion: v.optional(v.picklist(["1.2", "1.3"], "1.2 or 1.3"), "1.2"),
+  policy: v.optional(v.string()),
+  audit: v.optional(v.picklist(auditLevels, "off, denied, writes or all"), "off"),
+  auditFile: v.optional(v.string()),
   corsOrigin: v.optional(corsOrigins),
   allowedHosts: v.optional(hostNames),
   connectionsMax: v.optional(count),
@@ -65,6 +69,12 @@ const ownHelp: Readonly<Record<keyof typeof ownSettings, SettingHelp>> = {
     text: "required or optional: must clients show such a certificate? (required)",
   },
   tlsMinVersion: { value: "VERSION", text: "oldest version of TLS that is spoken: 1.2 or 1.3" },
+  policy: {
+    value: "FILE",
+    text: "who may do what, read again when it changes (everybody may do everything)",
+  },
+  audit: { value: "CALLS", text: "calls that are written down: off, denied, writes or all" },
+  auditFile: { value: "FILE", text: "where they are written down, as lines of JSON (standard output)" },
   corsOrigin: { value: "LIST|*", text: "origins of web pages that may call the service (none)" },
   allowedHosts: {
     value: "LIST|*",

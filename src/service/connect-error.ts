@@ -1,8 +1,10 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { codeFromString } from "@connectrpc/connect/protocol-connect";
-import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { DuetError } from "../errors.ts";
 import { type Reason, reasons } from "../reasons.ts";
+
+type OutgoingDetail = NonNullable<ConstructorParameters<typeof ConnectError>[3]>[number];
 
 /** The error code of each reason, for all protocols. */
 const codes = Object.fromEntries(
@@ -32,5 +34,17 @@ function connectError(
   metadata: Readonly<Record<string, string>> = {},
 ): ConnectError {
   const info = { reason, domain: "duetkv", metadata };
-  return new ConnectError(message, codes[reason], undefined, [{ desc: ErrorInfoSchema, value: info }], cause);
+  const details: OutgoingDetail[] = [{ desc: ErrorInfoSchema, value: info }];
+  const retryMs = metadata["retry_after_ms"];
+  if (retryMs !== undefined) {
+    const retryDelay = {
+      seconds: BigInt(Math.floor(Number(retryMs) / 1000)),
+      nanos: (Number(retryMs) % 1000) * 1e6,
+    };
+    details.push({ desc: RetryInfoSchema, value: { retryDelay } });
+  }
+  const code = codes[reason];
+  // RFC 9110, section 11.6.1, asks for it.
+  const headers = code === Code.Unauthenticated ? { "www-authenticate": "Bearer" } : undefined;
+  return new ConnectError(message, code, headers, details, cause);
 }

@@ -50,14 +50,26 @@ export function createHealth(serving: Serving, observe: Observe): HealthRegistra
   };
 }
 
+/** Puts rules of access before the handlers of a service. */
+type Protect = <Service extends DescService>(
+  service: Service,
+  implementation: ServiceImpl<Service>,
+) => ServiceImpl<Service>;
+
 export interface ServicesOptions extends StatusServiceOptions {
+  /** Default: everybody may call everything. */
+  readonly protect?: Protect | undefined;
   readonly health: HealthRegistration;
   readonly observe: Observe;
 }
 
 /** Creates all services of a database. */
 export function createServices(options: ServicesOptions): readonly ServiceRegistration[] {
-  const { database, limits, health, observe } = options;
+  const { database, limits, health, observe, protect } = options;
+  function serve<Service extends DescService>(service: Service, implementation: ServiceImpl<Service>) {
+    const guarded = protect === undefined ? implementation : protect(service, implementation);
+    return register(service, guarded, observe);
+  }
   const reflection = createReflectionService([
     KeyValueService,
     StatusService,
@@ -66,10 +78,10 @@ export function createServices(options: ServicesOptions): readonly ServiceRegist
     ServerReflectionAlpha,
   ]);
   return [
-    register(KeyValueService, createKeyValueService(database, limits), observe),
-    register(StatusService, createStatusService(options), observe),
+    serve(KeyValueService, createKeyValueService(database, limits)),
+    serve(StatusService, createStatusService(options)),
     health.registration,
-    register(ServerReflection, reflection.v1, observe),
-    register(ServerReflectionAlpha, reflection.v1alpha, observe),
+    serve(ServerReflection, reflection.v1),
+    serve(ServerReflectionAlpha, reflection.v1alpha),
   ];
 }

@@ -2,7 +2,9 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import type { StatusService } from "../../gen/duetkv/v1/status_pb.ts";
 import type { Database, Replica } from "../database.ts";
 import type { Limits } from "../limits.ts";
+import { callerOf } from "../security/caller.ts";
 import { toTimestampInit } from "./entry-init.ts";
+import { toIdentityResponse } from "./identity-response.ts";
 
 /** The load of the server over the last seconds. */
 interface CallRates {
@@ -25,20 +27,23 @@ export function createStatusService(options: StatusServiceOptions): ServiceImpl<
   const { database } = options;
   const limits = toLimits(options.limits);
   return {
-    getStatus() {
+    getStatus(_request, context) {
       const status = database.status();
-      const { callsPerSecond, p99Seconds } = options.rates();
-      const unready = options.unready();
-      return {
+      const open = {
         version: options.version,
         storeId: status.storeId,
         revision: BigInt(status.revision),
         oldestRevision: BigInt(status.oldestRevision),
-        entries: BigInt(status.entries),
-        storeBytes: BigInt(status.storeBytes),
         limits,
         writable: status.fault === undefined && status.followsLog,
-        fault: unready ?? "",
+      };
+      if (callerOf(context)?.identity.rights.server.has("status") === false) return open;
+      const { callsPerSecond, p99Seconds } = options.rates();
+      return {
+        ...open,
+        entries: BigInt(status.entries),
+        storeBytes: BigInt(status.storeBytes),
+        fault: options.unready() ?? "",
         replicas: database.replicas().map(toReplica),
         callsPerSecond,
         callP99Seconds: p99Seconds,
@@ -46,8 +51,7 @@ export function createStatusService(options: StatusServiceOptions): ServiceImpl<
       };
     },
 
-    // Without a policy every caller is anonymous and may do everything.
-    getIdentity: () => ({ name: "", via: "anonymous", grants: [] }),
+    getIdentity: (_request, context) => toIdentityResponse(callerOf(context)),
 
     async *snapshot(_request, { signal }) {
       for await (const data of database.snapshot(signal)) yield { data };

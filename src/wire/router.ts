@@ -8,6 +8,7 @@ import {
 } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { Limits } from "../limits.ts";
 import { type AllowedHosts, createHostCheck } from "./allowed-hosts.ts";
+import type { Authenticate } from "./call/call.ts";
 import { Compression } from "./call/compression.ts";
 import type { Exchange } from "./call/exchange.ts";
 import { type RequestTarget, splitRequestTarget } from "./call/request-target.ts";
@@ -53,6 +54,8 @@ export interface RouterOptions {
   readonly allowedHosts?: AllowedHosts;
   /** Told of every failed call with its reason; the method is undefined when the request names none that is served. */
   readonly onCallFailed?: (method: MethodEntry | undefined, reason: string) => void;
+  /** Default: callers are not asked who they are. */
+  readonly authenticate?: Authenticate | undefined;
   /** For tests. Default: every 15 s. */
   readonly heartbeat?: Heartbeat;
   /** For tests. False sends every RPC through Connect's handlers. Default: true. */

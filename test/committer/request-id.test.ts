@@ -307,7 +307,7 @@ test("ids have a bound: beyond it those with new ids are refused until others ar
   expect(requests.bytes).toBeLessThanOrEqual(1500);
   // The oldest are forgotten when their span has ended.
   const refused = await committer.commit(attempts.at(-1) as Operation).catch((error: DuetError) => error);
-  const seconds = Number((refused as DuetError).metadata["retry_after"]);
+  const seconds = Number((refused as DuetError).metadata["retry_after_ms"]) / 1000;
   expect([seconds >= windowMs / 1000, seconds <= windowMs / 1000 + 10]).toEqual([true, true]);
   // Repeats and requests without an id go on.
   expect(await outcomeOf(committer.commit(attempts[0] as Operation))).toBe("OK");

@@ -31,6 +31,7 @@ test("has a default for everything", () => {
     adminListen: { host: "127.0.0.1", port: 8081 },
     log: { type: "file", directory: "./data" },
     drainDelay: 0,
+    audit: "off",
     tlsMinVersion: "1.2",
     logLevel: "info",
     limits: defaultLimits,

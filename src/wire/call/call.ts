@@ -1,5 +1,6 @@
-import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethod, Message, MessageInitShape } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
+import type { Caller } from "../../security/caller.ts";
 import type { MethodEntry } from "../method-table.ts";
 import { type ErrorListeners, toReportedError, wireError } from "../wire-error.ts";
 import { CallContext } from "./call-context.ts";
@@ -17,7 +18,19 @@ export interface CallOptions extends ErrorListeners {
   readonly compression: Compression;
   /** Aborts the signal of every running call. */
   readonly shutdownSignal: AbortSignal;
+  /** Default: callers are not asked who they are. */
+  readonly authenticate?: Authenticate | undefined;
 }
+
+/**
+ * Who makes a call; undefined for methods that ask nobody. Throws or rejects with the reason when the call must not go on,
+ * before its body is read where that is known.
+ */
+export type Authenticate = (
+  exchange: Exchange,
+  method: DescMethod,
+  protocolName: string,
+) => Caller | Promise<Caller> | undefined;
 
 /** What one protocol does with a call: everything else is the same for all of them. What a method throws fails the call. */
 export interface Protocol {
@@ -45,6 +58,9 @@ export class Call extends CallContext implements BodyReader {
   readonly #options: CallOptions;
   #settled = false;
   #heldBytes = 0;
+  #authenticates = false;
+  /** A request that has come while it is not yet known who the caller is. */
+  #waiting: Message | undefined = undefined;
 
   constructor(
     entry: MethodEntry,
@@ -65,9 +81,34 @@ export class Call extends CallContext implements BodyReader {
   /** Reads the request. It must be called once, in the turn in which the exchange began. */
   begin(): void {
     if (this.hasDeadline) this.onExpired((error) => this.fail(error));
+    if (!this.#settled && this.#options.authenticate !== undefined)
+      this.#authenticate(this.#options.authenticate);
     if (this.#settled) return;
     if (this.#protocol.takesBody && this.exchange.hasBody) this.#readBody();
     else this.receive(noBytes, 0, 0);
+  }
+
+  #authenticate(authenticate: Authenticate): void {
+    try {
+      const caller = authenticate(this.exchange, this.method, this.protocolName);
+      if (caller instanceof Promise) this.#authenticateLater(caller);
+      else this.caller = caller;
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #authenticateLater(authenticating: Promise<Caller>): void {
+    this.#authenticates = true;
+    authenticating.then((caller) => this.#authenticated(caller)).catch((error: unknown) => this.fail(error));
+  }
+
+  #authenticated(caller: Caller): void {
+    this.caller = caller;
+    this.#authenticates = false;
+    if (this.#waiting === undefined || this.#settled) return;
+    if (this.exchange.gone) this.abandon();
+    else this.#callHandler(this.#waiting);
   }
 
   #readBody(): void {
@@ -95,7 +136,8 @@ export class Call extends CallContext implements BodyReader {
   }
 
   #callHandler(request: Message): void {
-    if (this.entry.spec.kind === "unary") this.#callUnary(request);
+    if (this.#authenticates) this.#waiting = request;
+    else if (this.entry.spec.kind === "unary") this.#callUnary(request);
     else this.#callStreaming(request);
   }
 

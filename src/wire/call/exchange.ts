@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
+import type { Peer } from "../../security/peer.ts";
 
 /** Receives the body of a request, or the reason why it cannot be used. One of the three is called, once. */
 export interface BodyReader {
@@ -16,6 +17,7 @@ export interface BodyReader {
 export interface Exchange {
   readonly httpVersion: 1 | 2;
   readonly encrypted: boolean;
+  readonly peer: Peer;
   readonly method: string;
   /** As it was sent: path and query, or the absolute or asterisk form. */
   readonly target: string;

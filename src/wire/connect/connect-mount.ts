@@ -19,6 +19,7 @@ import type { Codecs } from "../protobuf/codecs.ts";
 import { refuseRpc } from "../refused-rpc.ts";
 import { respondWithError } from "../rest/error-response.ts";
 import { connectionAged, toReportedError, wireError } from "../wire-error.ts";
+import { authenticateCalls, exchangeKey } from "./authenticate-calls.ts";
 import { createCallValues, noteHandlerFailure, withReasons } from "./error-reasons.ts";
 import { checkGetMessage } from "./get-message.ts";
 
@@ -38,7 +39,7 @@ const writeBytesMax = 64 * 1024 * 1024;
  * Mounts the services on Connect: its universal handlers on our exchanges, whichever version of HTTP they speak.
  */
 export function createConnectMount(options: ConnectMountOptions): ConnectMount {
-  const { log, onError, codecs, requestBytesMax } = options;
+  const { log, onError, codecs, requestBytesMax, authenticate } = options;
   const compressions = [compressionGzip, compressionBrotli].map(blameClient);
   const router = createConnectRouter({
     readMaxBytes: requestBytesMax,
@@ -46,7 +47,7 @@ export function createConnectMount(options: ConnectMountOptions): ConnectMount {
     acceptCompression: compressions,
     jsonOptions: { registry: options.registry, alwaysEmitImplicit: true, ignoreUnknownFields: false },
     shutdownSignal: options.shutdownSignal,
-    interceptors: [noteHandlerFailure],
+    interceptors: [noteHandlerFailure, ...(authenticate ? [authenticateCalls(authenticate)] : [])],
   });
   for (const { service, implementation } of options.services) router.service(service, implementation);
   const handlers = new Map<string, UniversalHandler>(router.handlers.map((h) => [h.requestPath, h]));
@@ -60,7 +61,7 @@ export function createConnectMount(options: ConnectMountOptions): ConnectMount {
         return refuseRpc(exchange, toReportedError(thrown, options, path));
       }
     }
-    const contextValues = createCallValues();
+    const contextValues = createCallValues().set(exchangeKey, exchange);
     const request = toUniversalRequest(exchange, path, query);
     if (request === undefined) {
       const message = "invalid Host header or request target";

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { Peer } from "../../security/peer.ts";
 import { bodyTooLarge } from "../call/body-too-large.ts";
 import { type BodyReader, type Exchange, withAddedHeaders } from "../call/exchange.ts";
 import { overloaded } from "../call/overloaded.ts";
@@ -9,6 +10,7 @@ import { type FlatHeaders, noTrailers, ResponseHeaders } from "../http2/response
 import type { Stream } from "../http2/stream.ts";
 import type { StreamHandler } from "../http2/stream-handler.ts";
 import { httpDate } from "./http-date.ts";
+import { peerOf } from "./peer-of.ts";
 
 /** The header whose value differs from call to call; see `varyingHeader` of the HTTP/2 server. */
 export const varyingHeader = "grpc-timeout";
@@ -39,6 +41,9 @@ export class Http2Exchange implements Exchange, StreamHandler {
 
   get encrypted(): boolean {
     return "encrypted" in this.stream.connection.socket;
+  }
+  get peer(): Peer {
+    return peerOf(this.stream.connection.socket);
   }
   get method(): string {
     return this.stream.headers.method as string;

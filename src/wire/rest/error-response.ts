@@ -29,8 +29,9 @@ function errorHeaders(error: ConnectError): OutgoingHttpHeaders {
   const currentRevision = metadata["current_revision"] ?? "0";
   if (/^[1-9]\d*$/.test(currentRevision)) headers["etag"] = `"${currentRevision}"`;
   if (metadata["revision"] !== undefined) headers["duetkv-revision"] = metadata["revision"];
-  if (error.code === Code.Unavailable || reason === "RATE_LIMITED")
-    headers["retry-after"] = metadata["retry_after"] ?? "1";
+  if (error.code === Code.Unavailable || reason === "RATE_LIMITED") {
+    headers["retry-after"] = String(Math.max(1, Math.ceil(Number(metadata["retry_after_ms"] ?? "0") / 1000)));
+  }
   if (error.code === Code.Unauthenticated) headers["www-authenticate"] ??= "Bearer";
   return headers;
 }

@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { Peer } from "../../../security/peer.ts";
 import { bodyTooLarge } from "../../call/body-too-large.ts";
 import { type BodyReader, type Exchange, withAddedHeaders } from "../../call/exchange.ts";
 import { overloaded } from "../../call/overloaded.ts";
+import { peerOf } from "../peer-of.ts";
 import type { Http1Connection } from "./http1-connection.ts";
 
 // How much of a refused body is read and thrown away, and for how long, so that the client gets to read the response.
@@ -39,6 +41,9 @@ export class Http1Exchange implements Exchange {
 
   get encrypted(): boolean {
     return "encrypted" in this.#request.socket;
+  }
+  get peer(): Peer {
+    return peerOf(this.#request.socket);
   }
   get method(): string {
     return this.#request.method ?? "";

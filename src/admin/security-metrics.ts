@@ -1,0 +1,48 @@
+import type { Registry } from "prom-client";
+import type { SecurityMetrics } from "../security/security.ts";
+import { metric } from "./call-metrics.ts";
+
+/** Shows how callers identified themselves, what they were denied, and which policy is in force. */
+export function registerSecurityMetrics(registry: Registry, { counts, policy }: SecurityMetrics): void {
+  registry.registerMetric(
+    metric(
+      "duetkv_auth_total",
+      "counter",
+      'Calls by how the caller was identified; outcome is "ok" or a reason.',
+      () =>
+        counts
+          .authentications()
+          .map(({ via, outcome, count }) => ({ labels: { via, outcome }, value: count })),
+    ),
+  );
+  registry.registerMetric(
+    metric("duetkv_denied_total", "counter", "Calls that lacked a right, by the right.", () =>
+      counts.denials().map(({ right, count }) => ({ labels: { right }, value: count })),
+    ),
+  );
+  registry.registerMetric(
+    metric("duetkv_policy_load_failures_total", "counter", "Policy files that could not be used.", () =>
+      ofPolicy(policy(), ({ failures }) => failures),
+    ),
+  );
+  registry.registerMetric(
+    metric(
+      "duetkv_policy_stale",
+      "gauge",
+      "1 when the policy file cannot be used, and an older policy is in force.",
+      () => ofPolicy(policy(), ({ isStale }) => Number(isStale)),
+    ),
+  );
+  registry.registerMetric(
+    metric("duetkv_policy_info", "gauge", "1, with the SHA-256 of the policy file that is in force.", () =>
+      ofPolicy(policy(), () => 1).map(({ value }) => ({ labels: { sha256: policy()?.sha256 ?? "" }, value })),
+    ),
+  );
+}
+
+type PolicyState = NonNullable<ReturnType<SecurityMetrics["policy"]>>;
+
+/** No sample without a policy. */
+function ofPolicy(state: PolicyState | undefined, read: (state: PolicyState) => number) {
+  return state === undefined ? [] : [{ labels: {}, value: read(state) }];
+}

@@ -1,0 +1,36 @@
+/**
+ * The names of the client certificate that a proxy forwards in `x-forwarded-client-cert`, as Envoy writes it: elements
+ * separated by commas, each of `Key=value` pairs separated by semicolons, values in quotes where they have those. The last
+ * element is of the peer of the proxy that we trust. Undefined when it names none.
+ */
+export function parseForwardedCertificate(header: string): readonly string[] | undefined {
+  const pairs = splitUnquoted(splitUnquoted(header, ",").at(-1) ?? "", ";").map((pair) => {
+    const [key = "", ...value] = pair.trim().split("=");
+    return [key.toLowerCase(), unquote(value.join("="))] as const;
+  });
+  const uris = pairs.flatMap(([key, value]) => (key === "uri" ? [`uri:${value}`] : []));
+  const hosts = pairs.flatMap(([key, value]) => (key === "dns" ? [`dns:${value.toLowerCase()}`] : []));
+  return uris.length + hosts.length === 0 ? undefined : [...uris, ...hosts];
+}
+
+function splitUnquoted(text: string, separator: string): string[] {
+  const parts: string[] = [];
+  let part = "";
+  let isQuoted = false;
+  for (let index = 0; index < text.length; index++) {
+    const character = text[index] as string;
+    if (isQuoted && character === "\\") part += character + (text[++index] ?? "");
+    else if (character === separator && !isQuoted) {
+      parts.push(part);
+      part = "";
+    } else {
+      if (character === '"') isQuoted = !isQuoted;
+      part += character;
+    }
+  }
+  return [...parts, part];
+}
+
+function unquote(value: string): string {
+  return value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1).replaceAll(/\\(.)/g, "$1") : value;
+}

@@ -1,0 +1,105 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { DuetError } from "../errors.ts";
+import type { CallAudit } from "./call-audit.ts";
+import { callerOf } from "./caller.ts";
+import type { Identity } from "./identity.ts";
+import { findRule, type MethodRule } from "./method-rules.ts";
+import type { RunningStreams } from "./running-streams.ts";
+import type { SecurityCounts } from "./security-counts.ts";
+
+type Unary = (request: never, context: HandlerContext) => unknown;
+type Streaming = (request: never, context: HandlerContext) => AsyncIterable<unknown>;
+
+export interface GuardOptions {
+  readonly counts: SecurityCounts;
+  readonly streams: RunningStreams;
+  /** Undefined: nothing is written down. */
+  readonly audit: CallAudit | undefined;
+}
+
+/**
+ * Puts the rule of its method before each handler of a service, once for all protocols. Calls without a caller pass: those
+ * of open methods. Throws for a method without a rule.
+ */
+export function protect<Service extends DescService>(
+  service: Service,
+  implementation: ServiceImpl<Service>,
+  options: GuardOptions,
+): ServiceImpl<Service> {
+  const handlers = implementation as Record<string, Unary & Streaming>;
+  const guarded = service.methods.map((method) => {
+    const handler = handlers[method.localName] as Unary & Streaming;
+    const rule = findRule(method);
+    if (rule.asks === "nobody") return [method.localName, handler] as const;
+    const call = method.methodKind === "unary" ? guardUnary : guardStreaming;
+    return [method.localName, call(handler, method, rule, options)] as const;
+  });
+  return Object.fromEntries(guarded) as ServiceImpl<Service>;
+}
+
+function guardUnary(handler: Unary, method: DescMethod, rule: MethodRule, options: GuardOptions): Unary {
+  const { audit } = options;
+  const call: Unary = (request, context) => {
+    const caller = callerOf(context);
+    if (caller === undefined) return handler(request, context);
+    authorize(rule, caller.identity, request, options);
+    const hiddenKey = rule.preconditionKey?.(request);
+    return hiddenKey === undefined || caller.identity.rights.allowsKey("read", hiddenKey)
+      ? handler(request, context)
+      : hideCurrentRevision(handler(request, context) as Promise<unknown>);
+  };
+  if (audit === undefined) return call;
+  return async (request, context) => {
+    try {
+      const response = await call(request, context);
+      audit.ended(rule, method, request, context, undefined, response);
+      return response;
+    } catch (error) {
+      audit.ended(rule, method, request, context, error);
+      throw error;
+    }
+  };
+}
+
+function guardStreaming(
+  handler: Streaming,
+  method: DescMethod,
+  rule: MethodRule,
+  options: GuardOptions,
+): Streaming {
+  const { audit, streams } = options;
+  return (request, context) => {
+    const caller = callerOf(context);
+    if (caller === undefined) return handler(request, context);
+    const ended = (error: unknown) => audit?.ended(rule, method, request, context, error);
+    try {
+      authorize(rule, caller.identity, request, options);
+      const messages = handler(request, context)[Symbol.asyncIterator]();
+      const isAllowed = (identity: Identity) => rule.authorize(identity, request);
+      return streams.guard({ caller, messages, authorize: isAllowed, onOver: ended });
+    } catch (error) {
+      ended(error);
+      throw error;
+    }
+  };
+}
+
+function authorize(rule: MethodRule, identity: Identity, request: never, { counts }: GuardOptions): void {
+  try {
+    rule.authorize(identity, request);
+  } catch (error) {
+    if (error instanceof DuetError) counts.denied(error.metadata["right"] ?? rule.right);
+    throw error;
+  }
+}
+
+/** A caller that may write a key but not read it must not learn its revision from a precondition that fails. */
+async function hideCurrentRevision(writing: Promise<unknown>): Promise<unknown> {
+  try {
+    return await writing;
+  } catch (error) {
+    if (!(error instanceof DuetError) || error.metadata["current_revision"] === undefined) throw error;
+    throw new DuetError(error.reason, "the precondition does not hold");
+  }
+}

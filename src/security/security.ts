@@ -1,0 +1,145 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import { DuetError } from "../errors.ts";
+import type { Logger } from "../logging.ts";
+import { Audit, type AuditSink } from "./audit.ts";
+import type { AuditLevel } from "./audit-levels.ts";
+import { type CallOrigin, readCredential } from "./authenticator.ts";
+import { requireKnown } from "./authorize.ts";
+import { CallAudit } from "./call-audit.ts";
+import type { Caller } from "./caller.ts";
+import { protect } from "./guard.ts";
+import type { Credential, Identity } from "./identity.ts";
+import { findRule, type MethodRule } from "./method-rules.ts";
+import { PolicySource } from "./policy-source.ts";
+import { RateLimiter } from "./rate-limiter.ts";
+import { keyRights, serverRights } from "./right.ts";
+import { Rights } from "./rights.ts";
+import { RunningStreams } from "./running-streams.ts";
+import { SecurityCounts } from "./security-counts.ts";
+
+export interface SecurityOptions {
+  /** Path of the policy file; without one everybody may do everything. */
+  readonly policy?: string | undefined;
+  /** Default: nothing is written down. */
+  readonly audit?: { readonly level: AuditLevel; readonly sink: AuditSink } | undefined;
+  readonly log: Logger;
+  /** Between two looks at the policy file, in milliseconds. */
+  readonly pollMs?: number;
+}
+
+/** Who may do what, for all protocols: the one door to identities, rights, rate limits and the audit. */
+export interface Security {
+  /**
+   * Who makes a call; undefined for methods that ask nobody. Throws or rejects with the reason when the call must not go on:
+   * bad credentials, or too many calls.
+   */
+  readonly authenticate: (
+    origin: CallOrigin,
+    method: DescMethod,
+    protocol: string,
+  ) => Caller | Promise<Caller> | undefined;
+  /** Puts the rules of access before the handlers of a service. Throws for a method without a rule. */
+  readonly protect: <Service extends DescService>(
+    service: Service,
+    implementation: ServiceImpl<Service>,
+  ) => ServiceImpl<Service>;
+  /** Reads the policy file now. */
+  reload(): Promise<void>;
+  readonly metrics: SecurityMetrics;
+  close(): Promise<void>;
+}
+
+export interface SecurityMetrics {
+  readonly counts: SecurityCounts;
+  /** How often the policy file could not be used; whether it differs from what is in force; what is in force. */
+  readonly policy: () =>
+    | { readonly failures: number; readonly isStale: boolean; readonly sha256: string }
+    | undefined;
+}
+
+const unrestricted: Identity = {
+  name: "",
+  via: "anonymous",
+  expires: undefined,
+  rights: new Rights([{ prefix: "", allow: new Set(keyRights), deny: new Set() }], new Set(serverRights)),
+  callRate: undefined,
+  known: true,
+};
+
+/** Rejects with PolicyError or with the error of the file system when the policy cannot be used. */
+export async function openSecurity(options: SecurityOptions): Promise<Security> {
+  const { log, audit: auditOptions } = options;
+  const counts = new SecurityCounts();
+  const streams = new RunningStreams();
+  const source =
+    options.policy === undefined
+      ? undefined
+      : await PolicySource.open({
+          path: options.policy,
+          log,
+          onChange: (policy) => streams.judge(policy),
+          ...(options.pollMs !== undefined && { pollMs: options.pollMs }),
+        });
+  const audit =
+    auditOptions &&
+    new CallAudit(new Audit(auditOptions.level, auditOptions.sink), () => source?.policy.sha256);
+  const ofAddresses = new RateLimiter();
+  const ofIdentities = new RateLimiter();
+
+  function identify(credential: Credential, { peer }: CallOrigin, asks: MethodRule["asks"]): Caller {
+    if (source === undefined) return { identity: unrestricted, credential, peer, hasPolicy: false };
+    const identity = source.policy.identify(credential);
+    if (asks === "identities") requireKnown(identity);
+    const { callRate, via, name } = identity;
+    // Anonymous callers have no name by which they differ.
+    if (callRate !== undefined) {
+      ofIdentities.take(via === "anonymous" ? `address ${peer.address}` : `${via} ${name}`, callRate);
+    }
+    counts.authenticated(via, "ok");
+    return { identity, credential, peer, hasPolicy: true };
+  }
+
+  return {
+    authenticate(origin, method, protocol) {
+      const { asks } = findRule(method);
+      if (asks === "nobody") return undefined;
+      const fail = (error: unknown): never => {
+        const via = viaOf(origin);
+        if (error instanceof DuetError) counts.authenticated(via, error.reason);
+        const traceparent = origin.headers["traceparent"];
+        const call = { method, protocol, peer: origin.peer, traceparent: traceparent as string | undefined };
+        audit?.refused(call, via, error);
+        throw error;
+      };
+      try {
+        const addressRate = source?.policy.addressRate;
+        if (addressRate !== undefined) ofAddresses.take(origin.peer.address, addressRate);
+        const credential: Credential | Promise<Credential> =
+          source === undefined ? { via: "anonymous" } : readCredential(origin, source.jwts);
+        return credential instanceof Promise
+          ? credential.then((verified) => identify(verified, origin, asks)).catch(fail)
+          : identify(credential, origin, asks);
+      } catch (error) {
+        return fail(error);
+      }
+    },
+    protect: (service, implementation) => protect(service, implementation, { counts, streams, audit }),
+    reload: async () => source?.reload(),
+    metrics: {
+      counts,
+      policy: () =>
+        source && { failures: source.failures, isStale: source.isStale, sha256: source.policy.sha256 },
+    },
+    async close() {
+      source?.close();
+      await audit?.close();
+    },
+  };
+}
+
+/** What a call that fails has tried. */
+function viaOf({ headers, peer }: CallOrigin): string {
+  if (headers.authorization !== undefined) return "bearer";
+  return peer.certificate === undefined ? "anonymous" : "certificate";
+}
