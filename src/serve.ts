@@ -12,6 +12,7 @@ import { openFileTransactionLogger } from "./transaction-log/file/file-transacti
 import { MemoryTransactionLogger } from "./transaction-log/memory/memory-transaction-logger.ts";
 import { openPostgresTransactionLogger } from "./transaction-log/postgres/postgres-transaction-logger.ts";
 import type { TransactionLogger } from "./transaction-log/transaction-logger.ts";
+import { isLoopback } from "./wire/allowed-hosts.ts";
 
 const usage = `duetkv: a key-value store with gRPC and REST
 
@@ -57,6 +58,7 @@ async function serve(configuration: Configuration): Promise<number> {
     log.info({ signal }, "reading files again");
     void running?.reload();
   });
+  warnOfExposure(configuration, log);
   for (const unknown of unknownVariables(process.env))
     log.warn(unknown, "unknown environment variable ignored");
   try {
@@ -94,6 +96,24 @@ async function serve(configuration: Configuration): Promise<number> {
     return 0;
   } finally {
     await close();
+  }
+}
+
+function warnOfExposure(
+  { listen, adminListen, policy, insecure, tlsClientCa }: Configuration,
+  log: Logger,
+): void {
+  if (insecure === "true" && policy === undefined && tlsClientCa === undefined && !isLoopback(listen.host)) {
+    log.warn(
+      { listen: addressToText(listen) },
+      "insecure: everybody who can reach the port may do everything",
+    );
+  }
+  if (!isLoopback(adminListen.host)) {
+    log.warn(
+      { admin: addressToText(adminListen) },
+      "admin port open to other machines: it asks for no credentials",
+    );
   }
 }
 

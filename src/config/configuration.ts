@@ -1,8 +1,9 @@
 import * as v from "valibot";
 import { defaultLimits, type Limits } from "../limits.ts";
+import { isLoopback } from "../wire/allowed-hosts.ts";
 import { fitToMemory, type Memory, type MemoryLimits, readMemory } from "./memory.ts";
 import { settings, toFlagName, toVariableName } from "./settings.ts";
-import { sizeToText } from "./values.ts";
+import { addressToText, sizeToText } from "./values.ts";
 
 type Settings = v.InferOutput<typeof settings>;
 
@@ -51,6 +52,8 @@ export function createConfiguration(
   for (const [name, value] of Object.entries(result.output)) {
     Object.assign(name in defaultLimits ? givenLimits : rest, { [name]: value });
   }
+  const exposed = exposureMistake(result.output, sources);
+  if (exposed !== undefined) throw new ConfigurationError([exposed]);
   const fitting = fitToMemory(memory, givenLimits);
   const mistake = memoryMistake(memory, fitting, givenLimits.storeBytesMax, sources);
   if (mistake !== undefined) throw new ConfigurationError([mistake]);
@@ -79,6 +82,16 @@ function memoryMistake(
 
 function mebibytes(bytes: number): string {
   return `${Math.floor(bytes / 1024 / 1024)} MiB`;
+}
+
+/** Beyond the loopback interface somebody must have said who may do what. */
+function exposureMistake(
+  { listen, policy, insecure, tlsClientCa, tlsClientAuth }: Settings,
+  sources: Readonly<Record<string, string>>,
+): string | undefined {
+  const authenticates = policy !== undefined || (tlsClientCa !== undefined && tlsClientAuth !== "optional");
+  if (isLoopback(listen.host) || authenticates || insecure === "true") return undefined;
+  return `${sources["listen"]} is ${addressToText(listen)}, which other machines can reach, and everybody could do everything: give --policy FILE or --tls-client-ca FILE, or --insecure if that is meant`;
 }
 
 /** The certificate and its key go together, and client certificates need both. */

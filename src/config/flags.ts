@@ -12,7 +12,12 @@ export interface Flags {
 
 /** Parses the command line of the server. Throws ConfigurationError. */
 export function parseFlags(args: readonly string[]): Flags {
-  const options = Object.fromEntries(settingNames.map((name) => [name, { type: "string" as const }]));
+  const options = Object.fromEntries(
+    settingHelp.map(({ flag, value }) => [
+      flag,
+      { type: value === "" ? ("boolean" as const) : ("string" as const) },
+    ]),
+  );
   try {
     const {
       help = false,
@@ -22,7 +27,8 @@ export function parseFlags(args: readonly string[]): Flags {
       args: [...args],
       options: { ...options, help: { type: "boolean", short: "h" }, version: { type: "boolean" } },
     }).values;
-    return { help, version, values };
+    const texts = Object.entries(values).map(([name, value]) => [name, String(value)]);
+    return { help, version, values: Object.fromEntries(texts) };
   } catch (error) {
     throw new ConfigurationError([describeMistake(error as NodeJS.ErrnoException)]);
   }
@@ -31,8 +37,8 @@ export function parseFlags(args: readonly string[]): Flags {
 /** One line for each setting: flag, value, explanation, default. */
 export function describeFlags(): string {
   const rows = settingHelp.map(({ flag, value, text, default: standard }) => ({
-    left: `  --${flag} ${value}`,
-    right: standard === undefined ? text : `${text} (${standard})`,
+    left: `  --${flag} ${value}`.trimEnd(),
+    right: standard === undefined || value === "" ? text : `${text} (${standard})`,
   }));
   const width = Math.max(...rows.map(({ left }) => left.length));
   return rows.map(({ left, right }) => `${left.padEnd(width)}  ${right}`).join("\n");

@@ -31,6 +31,7 @@ test("has a default for everything", () => {
     adminListen: { host: "127.0.0.1", port: 8081 },
     log: { type: "file", directory: "./data" },
     drainDelay: 0,
+    insecure: "false",
     audit: "off",
     tlsMinVersion: "1.2",
     logLevel: "info",
@@ -126,7 +127,7 @@ test.each([
 
 test("the help has one line for each setting, with its default", () => {
   const lines = describeFlags().split("\n");
-  expect(lines.map((line) => /^ {2}--([a-z-]+) [A-Z]+/.exec(line)?.[1])).toEqual([...settingNames]);
+  expect(lines.map((line) => /^ {2}--([a-z-]+) /.exec(line)?.[1])).toEqual([...settingNames]);
   expect(lines[0]).toMatch(/^ {2}--listen HOST:PORT +\S.* \(127\.0\.0\.1:8080\)$/);
   expect(describeFlags()).toMatch(/--value-bytes-max SIZE +one value \(1MiB\)$/m);
   for (const line of lines) expect(line.length).toBeLessThan(130);
@@ -155,7 +156,20 @@ test.each([
   ["[::1]:8080", "::1", 8080],
   ["[::]:80", "::", 80],
 ])("listens on %s", (text, host, port) => {
-  expect(createConfiguration({ listen: text }, {}).listen).toEqual({ host, port });
+  expect(createConfiguration({ listen: text, insecure: "true" }, {}).listen).toEqual({ host, port });
+});
+
+test("listens beyond the loopback interface only with a policy, required client certificates or --insecure", () => {
+  const listen = "0.0.0.0:8080";
+  const tls = { "tls-cert": "cert.pem", "tls-key": "key.pem", "tls-client-ca": "ca.pem" };
+  const refused = /^--listen is 0\.0\.0\.0:8080, which other machines can reach.*--insecure/;
+  expect(() => createConfiguration({ listen }, {})).toThrow(refused);
+  expect(() => createConfiguration({ listen, ...tls, "tls-client-auth": "optional" }, {})).toThrow(refused);
+  expect(() => createConfiguration({}, { DUETKV_LISTEN: listen })).toThrow(/^DUETKV_LISTEN is/);
+  for (const flags of [{ policy: "policy.json" }, tls, parseFlags(["--insecure"]).values]) {
+    expect(createConfiguration({ listen, ...flags }, {}).listen.host).toBe("0.0.0.0");
+  }
+  expect(createConfiguration({}, { DUETKV_LISTEN: listen, DUETKV_INSECURE: "true" }).insecure).toBe("true");
 });
 
 test.each([

@@ -14,7 +14,7 @@ export interface SecuredServer {
   readonly admin: string;
   readonly policyPath: string;
   /** Overwrites the policy, and resolves when it is in force or refused. */
-  replacePolicy(policy: object | string): Promise<void>;
+  readonly replacePolicy: (policy: object | string) => Promise<void>;
   /** What the audit has written. */
   readonly audit: readonly Record<string, unknown>[];
 }

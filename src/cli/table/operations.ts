@@ -65,6 +65,51 @@ export const operationCommands = {
     examples: ["duetkv context ls"],
     flags: {},
   },
+  "token new": {
+    usage: "NAME",
+    positionals: [1, 1],
+    summary: "make a token for a policy",
+    details:
+      "Prints the token, which is nowhere else, and then its entry for `tokens` in the policy file, which has only its hash.",
+    examples: ["duetkv token new ci --role deployer --expires 2027-01-01T00:00:00Z"],
+    flags: {
+      role: { type: "texts", value: "ROLE", text: "a role of its owner; may be given again" },
+      expires: { type: "text", value: "TIME", text: "when it ends, such as 2027-01-01T00:00:00Z (never)" },
+    },
+  },
+  "policy check": {
+    usage: "FILE",
+    positionals: [1, 1],
+    summary: "check a policy file",
+    details: "Prints what is in it, or every mistake with its place; exit code 9 if there are any.",
+    examples: ["duetkv policy check policy.json"],
+    flags: {},
+  },
+  "policy explain": {
+    usage: "FILE [KEY]",
+    positionals: [1, 2],
+    summary: "show whether a policy allows something, and by which rules",
+    details:
+      "The identity is one that the file names; --role is for others, such as those of JWTs. Rights to the server, status and " +
+      "snapshot, need no KEY. Exit code 5: it is denied.",
+    examples: [
+      "duetkv policy explain policy.json --identity ci --right write cfg/a",
+      "duetkv policy explain policy.json --role deployer --right read cfg/secret/a",
+    ],
+    flags: {
+      identity: {
+        type: "text",
+        value: "NAME",
+        text: "the name of a token or certificate (anonymous callers)",
+      },
+      role: { type: "texts", value: "ROLE", text: "a role that the identity has; may be given again" },
+      right: {
+        type: "text",
+        value: "RIGHT",
+        text: "read, list, watch, write, delete, status or snapshot (read)",
+      },
+    },
+  },
   "log verify": {
     usage: "",
     positionals: [0, 0],

@@ -1,0 +1,135 @@
+import { createHmac } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from "jose";
+import { expect, onTestFinished, test } from "vitest";
+import { request } from "../support/rest-request.ts";
+import { serveSecured } from "./serve.ts";
+
+const seconds = Math.floor(Date.now() / 1000);
+const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: true });
+const other = await generateKeyPair("ES256");
+const rsa = await generateKeyPair("RS256");
+const keys = JSON.stringify({
+  keys: [
+    { ...(await exportJWK(publicKey)), kid: "one", alg: "ES256", use: "sig" },
+    { ...(await exportJWK(rsa.publicKey)), kid: "rsa" },
+  ],
+});
+
+const claims = {
+  iss: "https://id.example",
+  aud: "duetkv",
+  sub: "ann",
+  groups: ["sre", "unknown", 7],
+  iat: seconds,
+  exp: seconds + 600,
+};
+
+function sign(change: object = {}, header: object = {}, key: Parameters<SignJWT["sign"]>[0] = privateKey) {
+  const payload = Object.fromEntries(
+    Object.entries({ ...claims, ...change }).filter(([, value]) => value !== undefined),
+  );
+  return new SignJWT(payload).setProtectedHeader({ alg: "ES256", kid: "one", ...header }).sign(key);
+}
+
+function encode(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString("base64url");
+}
+
+async function start(jwks = "keys.json") {
+  const policy = {
+    version: 1,
+    roles: { admin: [{ prefix: "", allow: ["*"] }], own: [{ prefix: "own/{name}/", allow: ["*"] }] },
+    jwt: [
+      {
+        issuer: "https://id.example",
+        audience: "duetkv",
+        jwks,
+        algorithms: ["ES256"],
+        roles: { claim: "groups", map: { sre: ["admin"], dev: ["own"] } },
+      },
+    ],
+  };
+  const secured = await serveSecured({ ...policy, jwt: [] });
+  await writeFile(join(dirname(secured.policyPath), "keys.json"), keys);
+  await secured.replacePolicy(policy);
+  const call = async (token: string, target = "/v1/key/none") => {
+    const { status, body } = await request(secured.origin, "GET", target, {
+      authorization: `Bearer ${token}`,
+    });
+    const reason = /"reason":"(\w+)"/.exec(body.toString())?.[1] ?? "";
+    return `${status} ${reason}`.trim();
+  };
+  return { ...secured, call };
+}
+
+test("a JWT of a trusted issuer is an identity with the roles of its groups", async () => {
+  const { call, origin } = await start();
+  const token = await sign();
+  expect(await call(token)).toMatch(/^404/);
+  expect(await call(token)).toMatch(/^404/);
+  const { body } = await request(origin, "GET", "/v1/identity", { authorization: `Bearer ${token}` });
+  const expireTime = new Date((claims.exp + 30) * 1000).toISOString().replace(".000Z", "Z");
+  expect(JSON.parse(body.toString())).toMatchObject({ name: "ann", via: "jwt", expireTime });
+  const own = await sign({ groups: "dev" });
+  expect(await call(own, "/v1/key/own/ann/a")).toMatch(/^404/);
+  expect(await call(own, "/v1/key/own/bob/a")).toMatch(/^403/);
+  expect(await call(await sign({ groups: [] }))).toMatch(/^403/);
+});
+
+const hmac = async (secret: string) => {
+  const signed = `${encode({ alg: "HS256", kid: "one" })}.${encode(claims)}`;
+  return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+};
+
+test.each<[string, () => Promise<string>, string]>([
+  ["is not signed", async () => `${encode({ alg: "none" })}.${encode(claims)}.`, "TOKEN_INVALID"],
+  [
+    "is signed with the public key as a secret",
+    async () => hmac(await exportSPKI(publicKey)),
+    "TOKEN_INVALID",
+  ],
+  ["is signed with the key set as a secret", () => hmac(keys), "TOKEN_INVALID"],
+  ["is signed by another key", () => sign({}, {}, other.privateKey), "TOKEN_INVALID"],
+  [
+    "brings its own key",
+    async () => sign({}, { jwk: await exportJWK(other.publicKey) }, other.privateKey),
+    "TOKEN_INVALID",
+  ],
+  ["names an unknown key", () => sign({}, { kid: "none" }), "TOKEN_INVALID"],
+  ["has another algorithm", () => sign({}, { alg: "RS256", kid: "rsa" }, rsa.privateKey), "TOKEN_INVALID"],
+  ["has expired", () => sign({ exp: seconds - 31 }), "TOKEN_EXPIRED"],
+  ["never expires", () => sign({ exp: undefined }), "TOKEN_INVALID"],
+  ["is not valid yet", () => sign({ nbf: seconds + 300 }), "TOKEN_INVALID"],
+  ["was issued in the future", () => sign({ iat: seconds + 300 }), "TOKEN_INVALID"],
+  ["is for somebody else", () => sign({ aud: "other" }), "TOKEN_INVALID"],
+  ["is for nobody", () => sign({ aud: undefined }), "TOKEN_INVALID"],
+  ["is of another issuer", () => sign({ iss: "https://evil.example" }), "TOKEN_INVALID"],
+  ["has no subject", () => sign({ sub: undefined }), "TOKEN_INVALID"],
+  ["has a subject that is no name", () => sign({ sub: "a\nb" }), "TOKEN_INVALID"],
+  ["has a subject that is no part of a key", () => sign({ sub: "a/../b", groups: "dev" }), "TOKEN_INVALID"],
+  ["is huge", () => sign({ padding: "x".repeat(9000) }), "TOKEN_INVALID"],
+  ["is cut off", async () => (await sign()).slice(0, -2), "TOKEN_INVALID"],
+  ["is no JWT", async () => "a.b.c", "TOKEN_INVALID"],
+])("refuses a JWT that %s", async (_name, make, reason) => {
+  const { call } = await start();
+  expect(await call(await make())).toBe(`401 ${reason}`);
+});
+
+test("keys stay in use while the issuer is away", async () => {
+  let serves = true;
+  const issuer = createServer((_request, response) => {
+    response.writeHead(serves ? 200 : 503).end(serves ? keys : "");
+  });
+  issuer.listen(0, "127.0.0.1");
+  await new Promise((resolve) => issuer.once("listening", resolve));
+  onTestFinished(() => void issuer.close());
+  const { call, server } = await start(`http://127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks`);
+  expect(await call(await sign())).toMatch(/^404/);
+  serves = false;
+  await server.reload();
+  expect(await call(await sign({ jti: "another" }))).toMatch(/^404/);
+});
