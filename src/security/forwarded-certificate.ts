@@ -1,16 +1,17 @@
 /**
  * The names of the client certificate that a proxy forwards in `x-forwarded-client-cert`, as Envoy writes it: elements
  * separated by commas, each of `Key=value` pairs separated by semicolons, values in quotes where they have those. The last
- * element is of the peer of the proxy that we trust. Undefined when it names none.
+ * element is of the peer of the proxy that we trust. Empty when it names none: the rights of
+ * the proxy are not those of its clients.
  */
-export function parseForwardedCertificate(header: string): readonly string[] | undefined {
+export function parseForwardedCertificate(header: string): readonly string[] {
   const pairs = splitUnquoted(splitUnquoted(header, ",").at(-1) ?? "", ";").map((pair) => {
     const [key = "", ...value] = pair.trim().split("=");
     return [key.toLowerCase(), unquote(value.join("="))] as const;
   });
   const uris = pairs.flatMap(([key, value]) => (key === "uri" ? [`uri:${value}`] : []));
   const hosts = pairs.flatMap(([key, value]) => (key === "dns" ? [`dns:${value.toLowerCase()}`] : []));
-  return uris.length + hosts.length === 0 ? undefined : [...uris, ...hosts];
+  return [...uris, ...hosts];
 }
 
 function splitUnquoted(text: string, separator: string): string[] {
