@@ -61,7 +61,7 @@ test("contexts are saved, chosen and listed", async () => {
   expect(await context("use", "nowhere")).toMatchObject({ code: 2 });
   expect(await context("add", "empty")).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining("nothing to save"),
+    stderr: expect.stringContaining("no flags to save"),
   });
   expect(await context("add", "bad", "--server", "ftp://x")).toMatchObject({ code: 2 });
 });
