@@ -10,9 +10,11 @@ const server = sharedPostgres();
 test("a touch on one replica keeps all of them from expiring the entry, until its new time", async () => {
   const replicas = await startReplicas(await server.createDatabase(), 2);
   const [one, two] = replicas.map((replica) => connectTo(replica)) as [Client, Client];
-  const { revision } = await one.put({ key: "lock", value: "x", ttl: { seconds: 1n } });
-  await one.put({ key: "witness", value: "x", ttl: { seconds: 1n } });
-  const { entry } = await two.touch({ key: "lock", ttl: { seconds: 4n } });
+  // Long enough for a busy machine: the touch must come before the first time, and the witness must expire before the second.
+  const { revision } = await one.put({ key: "lock", value: "x", ttl: { seconds: 5n } });
+  const { entry } = await two.touch({ key: "lock", ttl: { seconds: 15n } });
+  // It expires after the lock would have without the touch.
+  await one.put({ key: "witness", value: "x", ttl: { seconds: 5n } });
   await until(async () => expect((await one.batchGet({ keys: ["witness"] })).entries).toEqual([]));
   expect((await one.get({ key: "lock" })).entry).toMatchObject({ revision, expireTime: entry?.expireTime });
   await expectSameState(replicas);
