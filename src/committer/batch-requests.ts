@@ -11,21 +11,26 @@ import { type RequestIndex, requestBytesMax, requestIdValidMs } from "./request-
 import { RequestTable } from "./request-table.ts";
 
 /**
- * The request ids that one batch is checked against: those of earlier successful requests and those of the batch
- * itself.
+ * The request ids that a batch is checked against: those of earlier successful requests and those of the batch itself.
+ * One object serves all batches, one after the other.
  */
 export class BatchRequests {
   readonly #index: RequestIndex;
   readonly #bytesMax: number;
-  readonly #time: number;
-  #own: RequestTable | undefined;
+  #time = 0;
+  readonly #own = new RequestTable();
 
-  /** `time` is the time of the batch, `bytesMax` the memory limit of the index. */
-  constructor(index: RequestIndex, bytesMax: number, time: number) {
+  /** `bytesMax` is the memory limit of the index. */
+  constructor(index: RequestIndex, bytesMax: number) {
     this.#index = index;
     this.#bytesMax = bytesMax;
+  }
+
+  /** Begins a batch at `time`, and forgets the ids of the batch before. */
+  begin(time: number): void {
     this.#time = time;
-    index.forgetInvalid(time);
+    this.#own.clear();
+    this.#index.forgetInvalid(time);
   }
 
   /**
@@ -35,7 +40,7 @@ export class BatchRequests {
   find(id: Uint8Array, { checks, mutations }: Operation): Outcome | undefined {
     // Checked before the lookup, so that the result does not depend on which ids were already forgotten.
     this.#checkTime(id);
-    const earlier = this.#own?.find(id) ?? this.#index.find(id);
+    const earlier = this.#own.find(id) ?? this.#index.find(id);
     if (earlier === undefined) {
       this.#checkRoom(mutations.length);
       return undefined;
@@ -51,7 +56,6 @@ export class BatchRequests {
   /** Remembers an operation of the batch. Returns the request record to log. */
   add(id: Uint8Array, { checks, mutations }: Operation, { revision, results }: Outcome): RequestRecord {
     const record = encodeRequestRecord({ id, digest: digestOperation(checks, mutations), results });
-    this.#own ??= new RequestTable();
     this.#own.add(record, revision);
     return record;
   }
@@ -73,8 +77,7 @@ export class BatchRequests {
   }
 
   #checkRoom(mutations: number): void {
-    const ownBytes = this.#own?.bytes ?? 0;
-    if (this.#index.bytes + ownBytes + requestBytesMax(mutations) <= this.#bytesMax) return;
+    if (this.#index.bytes + this.#own.bytes + requestBytesMax(mutations) <= this.#bytesMax) return;
     const seconds = Math.ceil(this.#index.roomAfterMs(this.#time) / 1000);
     throw new DuetError(
       "RATE_LIMITED",

@@ -4,14 +4,13 @@ import { type Entry, entryAfter } from "../store/entry.ts";
 import { entriesMax, type ReadonlyStore } from "../store/store.ts";
 import { detachText } from "../store/text.ts";
 import type { Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
-import { BatchRequests } from "./batch-requests.ts";
+import type { BatchRequests } from "./batch-requests.ts";
 import type { Check, Mutation, MutationResult, Operation, Outcome } from "./operation.ts";
-import type { RequestIndex } from "./request-index.ts";
 
 /** The last second of the year 9999, the latest timestamp in protobuf's JSON format. */
 const expireTimeMax = Date.UTC(9999, 11, 31, 23, 59, 59);
 
-export type BatchLimits = Pick<Limits, "storeBytesMax" | "requestIdsBytesMax">;
+export type BatchLimits = Pick<Limits, "storeBytesMax">;
 
 /** Evaluates operations one after the other, each against the store and the mutations before it in the batch. */
 export class Batch {
@@ -41,7 +40,7 @@ export class Batch {
    */
   constructor(
     store: ReadonlyStore,
-    requests: RequestIndex,
+    requests: BatchRequests,
     limits: BatchLimits,
     now: number,
     putRefusal?: Error,
@@ -51,7 +50,8 @@ export class Batch {
     this.#now = now;
     this.#time = Math.max(now, store.time);
     this.#putRefusal = putRefusal;
-    this.#requests = new BatchRequests(requests, limits.requestIdsBytesMax, this.#time);
+    this.#requests = requests;
+    requests.begin(this.#time);
     this.#bytes = store.bytes;
     this.#size = store.size;
   }

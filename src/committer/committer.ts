@@ -7,6 +7,7 @@ import type { Transaction, TransactionLogger } from "../transaction-log/transact
 import type { Applier } from "./applier.ts";
 import type { Clock } from "./background/clock.ts";
 import { Batch, type BatchLimits } from "./batch.ts";
+import { BatchRequests } from "./batch-requests.ts";
 import type { Operation, Outcome } from "./operation.ts";
 import type { RequestIndex } from "./request-index.ts";
 
@@ -28,7 +29,7 @@ export interface CommitterOptions {
   readonly logger: TransactionLogger;
   /** Must be up to date with the store. */
   readonly requests: RequestIndex;
-  readonly limits: BatchLimits & Pick<Limits, "queueBytesMax">;
+  readonly limits: BatchLimits & Pick<Limits, "queueBytesMax" | "requestIdsBytesMax">;
   readonly clock: Clock;
   readonly applier: Applier;
 }
@@ -47,6 +48,7 @@ export interface CommitterOptions {
  */
 export class Committer {
   readonly #options: CommitterOptions;
+  readonly #requests: BatchRequests;
   #queue: Waiting[] = [];
   #queueBytes = 0;
   #running: Promise<void> | undefined;
@@ -54,6 +56,7 @@ export class Committer {
 
   constructor(options: CommitterOptions) {
     this.#options = options;
+    this.#requests = new BatchRequests(options.requests, options.limits.requestIdsBytesMax);
   }
 
   /** Bytes of the operations that have not settled. */
@@ -130,14 +133,14 @@ export class Committer {
    * Resolves when the transactions are durable and applied. Operations that arrive meanwhile join the next attempt.
    */
   async #append(waiting: Waiting[]): Promise<readonly (() => void)[]> {
-    const { store, requests, logger, limits, clock, applier } = this.#options;
+    const { store, logger, limits, clock, applier } = this.#options;
     /** Whether the store has everything that was durable when the operations were submitted. */
     let fresh = !logger.shared;
     for (;;) {
       const basis = store.revision;
       const batch = new Batch(
         store,
-        requests,
+        this.#requests,
         limits,
         clock(),
         logger.deletesOnly ? logger.fault : undefined,

@@ -15,7 +15,7 @@ const headerBytes = 12;
 const chunkBytesMin = 1024;
 const chunkBytesMax = 64 * 1024;
 
-/** The initial number of slots. At most half of the slots are used. */
+/** The initial number of slots. A slot is a hash, and a position plus 1. At most half of the slots are used. */
 const slotsMin = 16;
 
 /** Random, so that clients cannot choose ids with equal hashes. Odd, so that each bit of an id counts. */
@@ -26,16 +26,16 @@ const hashKeys = randomFillSync(new Int32Array(4)).map((key) => key | 1);
  * objects, so they cost the garbage collector nothing.
  */
 export class RequestTable {
-  readonly #chunks: Buffer[] = [];
+  #chunks: Buffer[] = [];
   /** The offset of the next record in the last chunk. */
   #end = 0;
   #bytes = 0;
   #size = 0;
   /**
-   * Positions of records plus 1: the index of the chunk times `chunkBytesMax`, plus the offset in it. 0: free. They
-   * address 4 GiB, more than the records of a few seconds.
+   * The position of a record is the index of its chunk times `chunkBytesMax`, plus the offset in it. Positions address
+   * 4 GiB, more than the records of a few seconds. The hash saves the comparison with most other records.
    */
-  #slots = new Uint32Array(slotsMin);
+  #slots = new Uint32Array(2 * slotsMin);
 
   /** The memory of the records, as `recordBytes` counts it. */
   get bytes(): number {
@@ -48,59 +48,67 @@ export class RequestTable {
 
   /** `id` may be followed by other bytes. */
   find(id: Uint8Array): RememberedRequest | undefined {
-    const slot = this.#slots[this.#slotOf(id, 0)] as number;
-    if (slot === 0) return undefined;
-    const chunk = this.#chunkOf(slot - 1);
-    const start = (slot - 1) % chunkBytesMax;
-    const length = chunk.readUInt32LE(start);
-    const revision = chunk.readDoubleLE(start + 4);
-    return { revision, record: chunk.subarray(start + headerBytes, start + headerBytes + length) };
+    if (this.#size === 0) return undefined;
+    const slots = this.#slots;
+    const hash = hashId(id);
+    const mask = slots.length / 2 - 1;
+    for (let number = hash & mask; ; number = (number + 1) & mask) {
+      const index = 2 * number;
+      const slot = slots[index + 1] as number;
+      if (slot === 0) return undefined;
+      if (slots[index] !== hash) continue;
+      const chunk = this.#chunks[Math.floor((slot - 1) / chunkBytesMax)] as Buffer;
+      const start = ((slot - 1) % chunkBytesMax) + headerBytes;
+      if (!hasId(chunk, start, id)) continue;
+      const length = chunk.readUInt32LE(start - headerBytes);
+      const revision = chunk.readDoubleLE(start - 8);
+      return { revision, record: chunk.subarray(start, start + length) };
+    }
   }
 
   /** The record is copied. Its id is not in the table. */
   add(record: RequestRecord, revision: number): void {
-    if (2 * (this.#size + 1) > this.#slots.length) this.#growSlots();
-    const bytes = headerBytes + record.length;
-    let chunk = this.#chunks.at(-1);
-    if (chunk === undefined || this.#end + bytes > chunk.length) {
-      const wanted = Math.min(Math.max(this.#bytes >> 2, chunkBytesMin), chunkBytesMax);
-      chunk = Buffer.allocUnsafeSlow(Math.max(wanted, bytes));
-      this.#chunks.push(chunk);
-      this.#end = 0;
-    }
+    if (4 * (this.#size + 1) > this.#slots.length) this.#growSlots();
+    const chunk = this.#chunkFor(headerBytes + record.length);
     const start = this.#end;
     chunk.writeUInt32LE(record.length, start);
     chunk.writeDoubleLE(revision, start + 4);
     chunk.set(record, start + headerBytes);
-    this.#slots[this.#slotOf(record, 0)] = (this.#chunks.length - 1) * chunkBytesMax + start + 1;
-    this.#end = start + bytes;
+    takeSlot(this.#slots, hashId(record), (this.#chunks.length - 1) * chunkBytesMax + start + 1);
+    this.#end = start + headerBytes + record.length;
     this.#size++;
     this.#bytes += recordBytes(record.length);
   }
 
-  /** The slot with the id at `offset` of `bytes`, or the free one where it belongs. */
-  #slotOf(bytes: Uint8Array, offset: number): number {
-    const slots = this.#slots;
-    const mask = slots.length - 1;
-    for (let index = hashId(bytes, offset) & mask; ; index = (index + 1) & mask) {
-      const slot = slots[index] as number;
-      if (slot === 0) return index;
-      const start = ((slot - 1) % chunkBytesMax) + headerBytes;
-      if (hasSameId(bytes, offset, this.#chunkOf(slot - 1), start)) return index;
-    }
+  /** Forgets all records, and keeps some of the memory for later ones. */
+  clear(): void {
+    if (this.#size === 0) return;
+    // In a larger chunk offsets would not fit into positions.
+    this.#chunks = this.#chunks.slice(0, 1).filter(({ length }) => length <= chunkBytesMax);
+    if (this.#slots.length > 64 * slotsMin) this.#slots = new Uint32Array(2 * slotsMin);
+    else this.#slots.fill(0);
+    this.#end = 0;
+    this.#bytes = 0;
+    this.#size = 0;
   }
 
-  #chunkOf(position: number): Buffer {
-    return this.#chunks[Math.floor(position / chunkBytesMax)] as Buffer;
+  /** The last chunk, with room for so many bytes at `#end`. */
+  #chunkFor(bytes: number): Buffer {
+    const last = this.#chunks.at(-1);
+    if (last !== undefined && this.#end + bytes <= last.length) return last;
+    const wanted = Math.min(Math.max(this.#bytes >> 2, chunkBytesMin), chunkBytesMax);
+    const chunk = Buffer.allocUnsafeSlow(Math.max(wanted, bytes));
+    this.#chunks.push(chunk);
+    this.#end = 0;
+    return chunk;
   }
 
   #growSlots(): void {
     const before = this.#slots;
     this.#slots = new Uint32Array(2 * before.length);
-    for (const slot of before) {
-      if (slot === 0) continue;
-      const start = ((slot - 1) % chunkBytesMax) + headerBytes;
-      this.#slots[this.#slotOf(this.#chunkOf(slot - 1), start)] = slot;
+    for (let index = 0; index < before.length; index += 2) {
+      const slot = before[index + 1] as number;
+      if (slot !== 0) takeSlot(this.#slots, before[index] as number, slot);
     }
   }
 }
@@ -110,18 +118,25 @@ export class RequestTable {
  * chunk is unused, and after growth there are 4 slots for each record.
  */
 export function recordBytes(length: number): number {
-  return 16 + Math.ceil((headerBytes + length) * 1.25);
+  return 32 + Math.ceil((headerBytes + length) * 1.25);
 }
 
-/**
- * The sum of the words of the id, each times a random number. The high bits of such a sum are the best distributed.
- */
-function hashId(bytes: Uint8Array, offset: number): number {
+/** Puts a record where its hash belongs, or into the next free slot. */
+function takeSlot(slots: Uint32Array, hash: number, slot: number): void {
+  const mask = slots.length / 2 - 1;
+  let number = hash & mask;
+  while (slots[2 * number + 1] !== 0) number = (number + 1) & mask;
+  slots[2 * number] = hash;
+  slots[2 * number + 1] = slot;
+}
+
+/** The sum of the words of the id, each times a random number. The high bits of such a sum are the best distributed. */
+function hashId(id: Uint8Array): number {
   let hash = 0;
   for (let word = 0; word < 4; word++) {
-    hash = (hash + Math.imul(wordAt(bytes, offset + 4 * word), hashKeys[word] as number)) | 0;
+    hash = (hash + Math.imul(wordAt(id, 4 * word), hashKeys[word] as number)) | 0;
   }
-  return (hash >>> 16) ^ hash;
+  return ((hash >>> 16) ^ hash) >>> 0;
 }
 
 function wordAt(bytes: Uint8Array, offset: number): number {
@@ -133,9 +148,9 @@ function wordAt(bytes: Uint8Array, offset: number): number {
   );
 }
 
-function hasSameId(some: Uint8Array, someStart: number, other: Uint8Array, otherStart: number): boolean {
+function hasId(bytes: Uint8Array, start: number, id: Uint8Array): boolean {
   for (let index = 0; index < requestIdBytes; index++) {
-    if (some[someStart + index] !== other[otherStart + index]) return false;
+    if (bytes[start + index] !== id[index]) return false;
   }
   return true;
 }

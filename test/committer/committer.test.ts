@@ -1,13 +1,21 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Batch } from "../../src/committer/batch.ts";
-import { RequestIndex } from "../../src/committer/request-index.ts";
 import { DuetError } from "../../src/errors.ts";
 import { defaultLimits } from "../../src/limits.ts";
 import { entryOverheadBytes } from "../../src/store/entry.ts";
 import { entriesMax, Store } from "../../src/store/store.ts";
 import { createRandom, seed } from "../support/random.ts";
-import { check, contents, operation, outcomeOf, put, remove, startCommitting } from "./committing.ts";
+import {
+  check,
+  contents,
+  noRequests,
+  operation,
+  outcomeOf,
+  put,
+  remove,
+  startCommitting,
+} from "./committing.ts";
 
 test("operations that wait share an append, and each sees those before it", async () => {
   const { committer, logger, store } = startCommitting();
@@ -353,7 +361,7 @@ test("refuses entries beyond the number that a map can take", () => {
     bytes: { value: 0 },
     get: { value: () => undefined },
   });
-  const batch = new Batch(store, new RequestIndex(), defaultLimits, 1);
+  const batch = new Batch(store, noRequests(), defaultLimits, 1);
   batch.evaluate(operation([put("a")]));
   expect(() => batch.evaluate(operation([put("b")]))).toThrow(
     `it holds ${entriesMax} of ${entriesMax} entries`,

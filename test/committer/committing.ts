@@ -1,4 +1,5 @@
 import { Applier } from "../../src/committer/applier.ts";
+import { BatchRequests } from "../../src/committer/batch-requests.ts";
 import { Committer } from "../../src/committer/committer.ts";
 import type { Check, Condition, Mutation, Operation } from "../../src/committer/operation.ts";
 import { RequestIndex } from "../../src/committer/request-index.ts";
@@ -43,6 +44,11 @@ export function startCommitting(limits: Partial<Limits> = {}): Committing {
   });
   const committing: Committing = { store, requests, logger, committer, applied, time: 1_000_000 };
   return committing;
+}
+
+/** What a batch knows of request ids when there were none. */
+export function noRequests(): BatchRequests {
+  return new BatchRequests(new RequestIndex(), defaultLimits.requestIdsBytesMax);
 }
 
 export function put(key: string, value = "", ttlMs = 0): Mutation {

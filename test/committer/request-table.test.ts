@@ -29,4 +29,14 @@ test(`records are found by their ids, in chunks and slots that grow (seed ${seed
     const other = Uint8Array.from(record.subarray(0, 16), (byte) => byte ^ 1);
     expect(table.find(other)).toBeUndefined();
   }
+  table.clear();
+  expect([table.size, table.bytes, table.find(records[0] as Uint8Array)]).toEqual([0, 0, undefined]);
+  // A large record first, and again after each time.
+  const large = new Uint8Array(200_000).fill(7);
+  for (const some of [records.slice(0, 20), records.slice(0, 3000), records.slice(20, 40)]) {
+    for (const record of [large, ...some]) table.add(record, 7);
+    for (const record of [large, ...some]) expect(table.find(record)?.record).toEqual(Buffer.from(record));
+    expect(table.find(records[4000] as Uint8Array)).toBeUndefined();
+    table.clear();
+  }
 });

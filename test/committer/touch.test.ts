@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import { Batch } from "../../src/committer/batch.ts";
 import type { Mutation } from "../../src/committer/operation.ts";
 import { replay } from "../../src/committer/replay.ts";
-import { RequestIndex } from "../../src/committer/request-index.ts";
 import type { DuetError } from "../../src/errors.ts";
 import { defaultLimits } from "../../src/limits.ts";
 import type { Snapshot } from "../../src/store/snapshot.ts";
@@ -10,7 +9,16 @@ import { Store } from "../../src/store/store.ts";
 import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
 import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
 import { createRandom, type Random, seed } from "../support/random.ts";
-import { check, operation, outcomeOf, put, remove, startCommitting, touch } from "./committing.ts";
+import {
+  check,
+  noRequests,
+  operation,
+  outcomeOf,
+  put,
+  remove,
+  startCommitting,
+  touch,
+} from "./committing.ts";
 
 /** What is done to a key, and what a Map with the same rules makes of it. Times are milliseconds. */
 type Step = { readonly put: number } | { readonly touch: number } | "delete" | "expire";
@@ -77,7 +85,7 @@ class World {
   }
 
   #commit(mutation: Mutation, expiredAt?: number): string {
-    const batch = new Batch(this.store, new RequestIndex(), defaultLimits, this.time);
+    const batch = new Batch(this.store, noRequests(), defaultLimits, this.time);
     const checks = expiredAt === undefined ? [] : [check(mutation.key, { expiredAt })];
     try {
       batch.evaluate(operation([mutation], ...checks));

@@ -2,10 +2,10 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { Batch } from "../../src/committer/batch.ts";
-import { RequestIndex } from "../../src/committer/request-index.ts";
 import { defaultLimits } from "../../src/limits.ts";
 import { Store } from "../../src/store/store.ts";
 import type { Value } from "../../src/transaction-log/transaction-logger.ts";
+import { noRequests } from "../committer/committing.ts";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
@@ -50,7 +50,7 @@ test.each(Object.entries(fillings))("%s occupy no more than they are counted wit
   const store = new Store();
   const before = occupiedBytes();
   for (let index = 0; index < count; index++) {
-    const batch = new Batch(store, new RequestIndex(), defaultLimits, 1_700_000_000_000 + index);
+    const batch = new Batch(store, noRequests(), defaultLimits, 1_700_000_000_000 + index);
     batch.evaluate({
       checks: [],
       mutations: [{ type: "put", key: key(index), value: value(), ttlMs }],

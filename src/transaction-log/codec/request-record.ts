@@ -45,13 +45,19 @@ export function encodeRequestRecord({ id, digest, results }: Request): RequestRe
     throw new Error(`a request id has ${requestIdBytes} bytes, not ${id.length}`);
   const most = requestRecordBytesMax(digest.length, results.length);
   const bytes = most > scratch.length ? new Uint8Array(most) : scratch;
-  bytes.set(id, 0);
-  let offset = writeVarint(bytes, digest.length, requestIdBytes);
-  bytes.set(digest, offset);
-  offset = writeVarint(bytes, results.length, offset + digest.length);
+  let offset = writeVarint(bytes, digest.length, copy(id, bytes, 0, requestIdBytes));
+  offset = writeVarint(bytes, results.length, copy(digest, bytes, offset, digest.length));
   for (const result of results) offset = writeResult(bytes, result, offset);
   bytes[offset++] = 0;
-  return bytes.slice(0, offset);
+  const record = new Uint8Array(offset);
+  copy(bytes, record, 0, offset);
+  return record;
+}
+
+/** Of so few bytes a loop takes a third of the time of `set` or `slice`. Returns the offset behind them. */
+function copy(from: Uint8Array, to: Uint8Array, offset: number, length: number): number {
+  for (let index = 0; index < length; index++) to[offset + index] = from[index] as number;
+  return offset + length;
 }
 
 function writeResult(bytes: Uint8Array, { entry, deleted }: RequestResult, offset: number): number {
