@@ -30,7 +30,7 @@ async function entriesOf(path: string): Promise<Map<string, string>> {
   const entries = new Map<string, string>();
   for await (const { sequence, events } of reader.transactions()) {
     for (const event of events)
-      if (event.type === "put") entries.set(event.key, `${event.value} ${sequence}`);
+      if (event.type === "put") entries.set(event.key, `${String(event.value)} ${sequence}`);
   }
   await reader.close();
   return entries;
@@ -43,10 +43,10 @@ test(`snapshots that are read while others write have one revision each (SEED=${
   const transport = createGrpcTransport({ baseUrl: `http://${server.address}` });
   const client = createClient(KeyValueService, transport);
   const key = () => `key ${random.below(keyCount)}`;
-  let writing = true;
+  const ending = new AbortController();
   let writes = 0;
   const write = async () => {
-    for (; writing; writes++) {
+    for (; !ending.signal.aborted; writes++) {
       if (random.chance(0.2)) await client.delete({ key: key() });
       else await client.put({ key: key(), value: "v".repeat(random.below(2000)) });
     }
@@ -69,6 +69,6 @@ test(`snapshots that are read while others write have one revision each (SEED=${
     } while (pageToken !== "");
     expect(await entriesOf(path)).toEqual(expected);
   }
-  writing = false;
+  ending.abort();
   await Promise.all(writers);
 });

@@ -164,7 +164,7 @@ export type Replica = Message<"duetkv.v1.Replica"> & {
   seenTime?: Timestamp | undefined;
 
   /**
-   * Whether it appends to the log.
+   * Whether it appends to the log. At present every replica does.
    *
    * @generated from field: bool writer = 4;
    */
