@@ -6,7 +6,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { Applier } from "./committer/applier.ts";
-import { createClock, createSharedClock } from "./committer/background/clock.ts";
+import { type Clock, createClock, createSharedClock } from "./committer/background/clock.ts";
 import { Compactor } from "./committer/background/compactor.ts";
 import { Expirer } from "./committer/background/expirer.ts";
 import { ReplicaComparison } from "./committer/background/replica-comparison.ts";
@@ -16,6 +16,7 @@ import type { Freshness, ReadCall, ReadRequirement } from "./committer/freshness
 import type { Operation, Outcome } from "./committer/operation.ts";
 import { openReplayedState, type ReplayedState, type ReplayOptions } from "./committer/replayed-state.ts";
 import type { RequestIndex } from "./committer/request-index.ts";
+import type { DatabaseMeasurements } from "./database-measurements.ts";
 import type { DatabaseStatus, Replica } from "./database-status.ts";
 import { DuetError } from "./errors.ts";
 import type { Entry } from "./store/entry.ts";
@@ -36,6 +37,7 @@ export type {
   Operation,
   Outcome,
 } from "./committer/operation.ts";
+export type { DatabaseMeasurements } from "./database-measurements.ts";
 export type { DatabaseStatus, Replica } from "./database-status.ts";
 export type { ChangeSet } from "./store/change-set.ts";
 export {
@@ -93,6 +95,7 @@ export class Database implements State {
   readonly #followed: Promise<void>;
   readonly #comparison: ReplicaComparison | undefined;
   readonly #snapshots: SnapshotExports;
+  readonly #clock: Clock;
   readonly #id = randomUUID();
   readonly #lost = Promise.withResolvers<unknown>();
   #followsLog = true;
@@ -107,6 +110,7 @@ export class Database implements State {
     this.#freshness = state.freshness;
     this.#logger = logger;
     const clock = logger.clock ? createSharedClock(logger.clock) : createClock(store.time);
+    this.#clock = clock;
     this.#compactor = new Compactor({
       store,
       requests,
@@ -245,6 +249,37 @@ export class Database implements State {
       difference: this.#comparison?.fault,
       snapshots: this.#snapshots.counts,
     };
+  }
+
+  /** Of every part of the engine; for metrics. */
+  measurements(): DatabaseMeasurements {
+    return {
+      appendSeconds: this.#committer.appendSeconds,
+      batchTransactions: this.#committer.batchTransactions,
+      queueWaitSeconds: this.#committer.queueWaitSeconds,
+      appendFailures: this.#committer.appendFailures,
+      barrierSeconds: this.#freshness.barrierSeconds,
+      compactionSeconds: this.#compactor.seconds,
+      compactions: this.#compactor.counts,
+      expiry: this.#expirer,
+      watches: this.#hub,
+      historyAgeMs: this.#ageOf(this.#history.at(this.#history.oldest + 1)?.time),
+      replicaLag: this.#replicaLag(),
+      log: this.#logger.usage ?? {},
+    };
+  }
+
+  #ageOf(time: number | undefined): number {
+    return time === undefined ? 0 : Math.max(0, this.#clock() - time);
+  }
+
+  /** Behind the replica that has come furthest, as its last heartbeat tells. */
+  #replicaLag(): DatabaseMeasurements["replicaLag"] {
+    const { shared, owners = [] } = this.#logger;
+    if (!shared) return undefined;
+    const furthest = Math.max(this.#store.revision, ...owners.map(({ applied }) => applied));
+    const revisions = furthest - this.#store.revision;
+    return { revisions, milliseconds: revisions === 0 ? 0 : this.#ageOf(this.#store.time) };
   }
 
   /** Ends watches and waiting reads, including later ones. Writes and other reads continue until `close`. */

@@ -1,5 +1,6 @@
 import { ConfigurationError } from "./config/configuration.ts";
 import { DuetError } from "./errors.ts";
+import { OtelConfigurationError } from "./telemetry/otel-configuration.ts";
 
 const advice: Readonly<Record<string, string>> = {
   EADDRINUSE:
@@ -27,7 +28,8 @@ export function describeFailure(error: unknown): string {
   if (error instanceof ConfigurationError || code?.startsWith("ERR_PARSE_ARGS")) {
     return `duetkv: ${error.message}\nSee duetkv --help.`;
   }
-  if (error instanceof DuetError) return `duetkv: ${error.message}`;
+  if (error instanceof DuetError || error instanceof OtelConfigurationError)
+    return `duetkv: ${error.message}`;
   const hint = code?.startsWith("ERR_OSSL") ? tlsAdvice : advice[code ?? ""];
   if (hint !== undefined) return `duetkv: ${describeSystemError(error)}\n${hint}`;
   // A system error names what failed. Any other error is unexpected and is shown with its stack.

@@ -228,7 +228,8 @@ export const reasons = {
   },
   INTERNAL: {
     code: "internal",
-    meaning: "An unexpected error in the server. The server's log has the cause.",
+    meaning: "An unexpected error in the server. The server's log has the cause, with this `request_id`.",
+    metadata: ["request_id"],
   },
   // Between a transaction log and its owner; never sent to clients.
   LOG_CORRUPT: { code: "internal", meaning: "The log is damaged." },

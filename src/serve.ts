@@ -8,6 +8,7 @@ import { type Address, addressToText } from "./config/values.ts";
 import { describeFailure } from "./failure.ts";
 import { createLog, type Logger } from "./logging.ts";
 import { openServer, type Server } from "./server.ts";
+import { readOtelConfiguration } from "./telemetry/otel-configuration.ts";
 import { openFileTransactionLogger } from "./transaction-log/file/file-transaction-logger.ts";
 import { MemoryTransactionLogger } from "./transaction-log/memory/memory-transaction-logger.ts";
 import { openPostgresTransactionLogger } from "./transaction-log/postgres/postgres-transaction-logger.ts";
@@ -68,6 +69,7 @@ async function serve(configuration: Configuration): Promise<number> {
       () => openLogger(configuration, log, stopping.signal),
       log,
       writeLine,
+      readOtelConfiguration(process.env, packageJson.version),
     );
     running = server;
     const { address, adminAddress } = server;

@@ -1,5 +1,3 @@
-import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
 import packageJson from "../package.json" with { type: "json" };
 import { createAdminPages } from "./admin/admin-pages.ts";
 import { createMetrics } from "./admin/metrics.ts";
@@ -10,6 +8,11 @@ import { type DatabaseStatus, openDatabase, type TransactionLogger } from "./dat
 import type { Logger } from "./logging.ts";
 import { configureSecurity } from "./security-configuration.ts";
 import { createHealth, createServices } from "./service/services.ts";
+import { CallLog } from "./telemetry/call-log.ts";
+import { createObserve } from "./telemetry/observe-calls.ts";
+import type { OtelConfiguration } from "./telemetry/otel-configuration.ts";
+import { SpanExporter } from "./telemetry/span-exporter.ts";
+import { Tracer } from "./telemetry/tracer.ts";
 import { openTlsSource } from "./tls-source.ts";
 import { openWire } from "./wire/wire.ts";
 import { configureAdminWire, configureWire } from "./wire-configuration.ts";
@@ -40,6 +43,7 @@ export async function openServer(
   openLogger: () => Promise<TransactionLogger>,
   log: Logger,
   writeLine: (line: string) => void = (line) => void process.stdout.write(line),
+  otel?: OtelConfiguration,
 ): Promise<Server> {
   const { limits } = configuration;
   // Closed in reverse order when a later step fails.
@@ -49,17 +53,23 @@ export async function openServer(
   const security = await configureSecurity(configuration, log, writeLine);
   if (security !== undefined) opened.defer(() => security.close());
   const readiness = new Readiness();
-  const metrics = createMetrics(readiness);
+  const metrics = createMetrics({ readiness, version: packageJson.version, log: configuration.log.type });
   opened.defer(() => metrics.close());
   if (tls !== undefined) metrics.showTls(tls);
   if (security !== undefined) metrics.showSecurity(security.metrics);
-  function observe(service: DescService, method: string) {
-    const count = metrics.countCalls(service.method[method] as DescMethod);
-    return (milliseconds: number, code: Code | undefined, error: unknown) => {
-      count(milliseconds, code);
-      if (code === Code.Internal) log.error({ err: error, method }, "call failed unexpectedly");
-    };
-  }
+  const exporter = otel === undefined ? undefined : new SpanExporter(otel, log);
+  if (exporter !== undefined) opened.defer(() => exporter.close());
+  metrics.showSpans(exporter?.counts ?? { exported: 0, dropped: 0 });
+  const observe = createObserve({
+    countCalls: (method) => metrics.countCalls(method),
+    tracer: otel && new Tracer(otel.sampler, (span) => exporter?.add(span)),
+    callLog: new CallLog({
+      log,
+      accessLog: configuration.accessLog === "on",
+      slowMs: configuration.slowCallLog,
+    }),
+    log,
+  });
   const health = createHealth(readiness, observe);
   const shutdown = new AbortController();
   let state: (() => DatabaseStatus) | undefined;
@@ -90,7 +100,7 @@ export async function openServer(
   opened.defer(() => database.close());
   const status = () => database.status();
   state = status;
-  metrics.showDatabase(status);
+  metrics.showDatabase(database, limits.storeBytesMax);
   const wire = await openWire({
     ...configureWire(configuration),
     ...(tls && { tls: tls.files }),
@@ -110,6 +120,7 @@ export async function openServer(
     onCallFailed: (method, reason) => metrics.countError(method?.spec.method, reason),
     onEnded: (reason) => metrics.countConnectionEnded(reason),
   });
+  metrics.showTraffic(() => wire.traffic);
   tls?.onChange((files) => wire.setTls(files));
   readiness.open(status);
 
@@ -137,6 +148,7 @@ export async function openServer(
       await admin.drain(0);
       tls?.close();
       await security?.close();
+      await exporter?.close();
       metrics.close();
     },
   };

@@ -1,5 +1,5 @@
 import type { Registry } from "prom-client";
-import { metric, type Sample } from "./call-metrics.ts";
+import { register, type Sample } from "./samples.ts";
 
 /**
  * Counts failed calls by method and reason, and connections that the server ended, by reason. A read of a missing key
@@ -10,18 +10,12 @@ export class FailureMetrics {
   readonly #endings = new Map<string, number>();
 
   register(registry: Registry): void {
-    registry.registerMetric(
-      metric("duetkv_call_errors_total", "counter", "Failed calls, by method and reason.", () =>
-        [...this.#errors].flatMap(([method, counts]) => samples(counts, { method })),
-      ),
+    register(registry, "duetkv_call_errors_total", "counter", "Failed calls, by method and reason.", () =>
+      [...this.#errors].flatMap(([method, counts]) => samples(counts, { method })),
     );
-    registry.registerMetric(
-      metric(
-        "duetkv_connections_ended_total",
-        "counter",
-        "Connections that the server ended before the client did, by reason.",
-        () => samples(this.#endings, {}),
-      ),
+    const endings = "Connections that the server ended before the client did, by reason.";
+    register(registry, "duetkv_connections_ended_total", "counter", endings, () =>
+      samples(this.#endings, {}),
     );
   }
 

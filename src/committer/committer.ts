@@ -1,4 +1,5 @@
 import { DuetError } from "../errors.ts";
+import { durationBounds, Histogram } from "../histogram.ts";
 import type { Limits } from "../limits.ts";
 import { entryBytes, entryOverheadBytes } from "../store/entry.ts";
 import type { ReadonlyStore } from "../store/store.ts";
@@ -14,12 +15,17 @@ import type { RequestIndex } from "./request-index.ts";
 /** The most bytes of one append. Further operations wait for the next one. */
 const batchBytesMax = 8 * 1024 * 1024;
 
+/** Upper bounds of the transactions in one append. */
+const batchBounds = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
+
 /** Bytes of memory that a check takes in addition to its key. */
 const checkOverheadBytes = 128;
 
 interface Waiting {
   readonly operation: Operation;
   readonly bytes: number;
+  /** When `commit` was called, by the monotonic clock. */
+  readonly since: number;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -53,6 +59,12 @@ export class Committer {
   #queueBytes = 0;
   #running: Promise<void> | undefined;
   #closed = false;
+  readonly appendSeconds = new Histogram(durationBounds);
+  readonly batchTransactions = new Histogram(batchBounds);
+  /** Of each operation, until its batch begins. */
+  readonly queueWaitSeconds = new Histogram(durationBounds);
+  /** By reason. */
+  readonly appendFailures = new Map<string, number>();
 
   constructor(options: CommitterOptions) {
     this.#options = options;
@@ -80,7 +92,7 @@ export class Committer {
       );
     }
     return new Promise((resolve, reject) => {
-      this.#queue.push({ operation, bytes, resolve, reject });
+      this.#queue.push({ operation, bytes, since: performance.now(), resolve, reject });
       this.#queueBytes += bytes;
       this.#running ??= this.#run();
     });
@@ -118,6 +130,7 @@ export class Committer {
 
   async #commitBatch(): Promise<void> {
     const waiting = this.#take();
+    this.#measureWait(waiting);
     try {
       const settlements = await this.#append(waiting);
       for (const settle of settlements) settle();
@@ -156,6 +169,7 @@ export class Committer {
       // Under contention, retry with everything that is queued. A batch without transactions does not wait for
       // others.
       const joining = transactions.length === 0 ? [] : this.#take(waiting);
+      this.#measureWait(joining);
       waiting.push(...joining);
       fresh = joining.length === 0;
     }
@@ -170,11 +184,23 @@ export class Committer {
     // A batch without changes is a read. Once fresh, it need not see the newest state, which it might never reach
     // while others write.
     if (transactions.length === 0) return fresh ? basis : logger.latestSequence();
-    const outcome = await logger.append(basis, transactions);
+    const begin = performance.now();
+    const outcome = await logger.append(basis, transactions).catch((error: unknown) => {
+      const reason = error instanceof DuetError ? error.reason : "INTERNAL";
+      this.appendFailures.set(reason, (this.appendFailures.get(reason) ?? 0) + 1);
+      throw error;
+    });
+    this.appendSeconds.record((performance.now() - begin) / 1000);
+    this.batchTransactions.record(transactions.length);
     if (outcome.appended) return basis;
     const { latest = basis + 1 } = outcome;
     if (latest > basis) return latest;
     throw new DuetError("LOG_UNAVAILABLE", `the log ends at ${latest}, before the store's revision ${basis}`);
+  }
+
+  #measureWait(operations: readonly Waiting[]): void {
+    const now = performance.now();
+    for (const { since } of operations) this.queueWaitSeconds.record((now - since) / 1000);
   }
 
   async #reach(sequence: number): Promise<void> {

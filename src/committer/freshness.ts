@@ -1,4 +1,5 @@
 import { DuetError } from "../errors.ts";
+import { durationBounds, Histogram } from "../histogram.ts";
 import type { ReadonlyStore } from "../store/store.ts";
 import type { TransactionLogger } from "../transaction-log/transaction-logger.ts";
 
@@ -44,6 +45,8 @@ export class Freshness {
   readonly #options: FreshnessOptions;
   readonly #waiting = new Set<Waiting>();
   readonly #closed = new AbortController();
+  /** Of each question to the log, and of applying its answer. */
+  readonly barrierSeconds = new Histogram(durationBounds);
 
   constructor(options: FreshnessOptions) {
     this.#options = options;
@@ -77,8 +80,10 @@ export class Freshness {
   }
 
   async #reachLatest(call: ReadCall): Promise<void> {
+    const begin = performance.now();
     const sequence = await this.#options.logger.latestSequence();
     if (sequence > this.#options.store.revision) await this.#reachRevision(sequence, call);
+    this.barrierSeconds.record((performance.now() - begin) / 1000);
   }
 
   async #reachRevision(revision: number, call: ReadCall): Promise<void> {

@@ -48,6 +48,8 @@ const ownSettings = {
   connectionAgeMax: v.optional(duration),
   inflightBytesMax: v.optional(size),
   drainDelay: v.optional(delay, "0s"),
+  slowCallLog: v.optional(duration),
+  accessLog: v.optional(v.picklist(["on", "off"], "on or off"), "off"),
   logLevel: v.optional(v.picklist(["debug", "info", "warn", "error"], "debug, info, warn or error"), "info"),
 };
 
@@ -96,6 +98,8 @@ const ownHelp: Readonly<Record<keyof typeof ownSettings, SettingHelp>> = {
     value: "DURATION",
     text: "how long calls are still taken after a stop signal, while probes say no",
   },
+  slowCallLog: { value: "DURATION", text: "logs unary calls that take longer, such as 1s (none)" },
+  accessLog: { value: "WHETHER", text: "on or off: logs every call" },
   logLevel: { value: "LEVEL", text: "debug, info, warn or error" },
 };
 

@@ -14,9 +14,9 @@ const codes = Object.fromEntries(
 /**
  * Converts an error to the one that clients receive, in every protocol. A ConnectError stays unchanged; a DuetError
  * gets the code of its reason. Any other error becomes "internal error" with the original as `cause`, which is logged
- * and never sent.
+ * and never sent. It carries `requestId`, if given, so that its line in the log can be found.
  */
-export function toConnectError(thrown: unknown): ConnectError {
+export function toConnectError(thrown: unknown, requestId?: () => string): ConnectError {
   if (thrown instanceof ConnectError) return thrown;
   if (thrown instanceof DuetError && codes[thrown.reason] !== Code.Internal) {
     return connectError(thrown.reason, thrown.message, thrown, thrown.metadata);
@@ -24,7 +24,8 @@ export function toConnectError(thrown: unknown): ConnectError {
   if (thrown instanceof Error && thrown.name === "AbortError") {
     return connectError("CLIENT_GONE", "the call was canceled", thrown);
   }
-  return connectError("INTERNAL", "internal error", thrown);
+  const metadata = requestId === undefined ? {} : { request_id: requestId() };
+  return connectError("INTERNAL", "internal error", thrown, metadata);
 }
 
 function connectError(

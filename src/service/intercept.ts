@@ -1,9 +1,15 @@
 import type { DescService } from "@bufbuild/protobuf";
-import { Code, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
+import type { Code, ConnectError, HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { requestIdOf } from "../telemetry/request-id.ts";
 import { toConnectError } from "./connect-error.ts";
 
-/** Called when a call ends; `code` is undefined when it succeeded. `error` is the original error. */
-export type CallObserver = (milliseconds: number, code: Code | undefined, error: unknown) => void;
+/** Told of the calls of one method. */
+export interface CallObserver {
+  /** The handler is about to be called. What this returns goes to `end`. */
+  begin(context: HandlerContext): unknown;
+  /** Called once for each `begin`. `code` is undefined when the call succeeded; `error` is the original one. */
+  end(context: HandlerContext, begun: unknown, milliseconds: number, code?: Code, error?: unknown): void;
+}
 
 type Unary = (request: never, context: HandlerContext) => unknown;
 type Streaming = (request: never, context: HandlerContext) => { [Symbol.asyncIterator](): Messages };
@@ -31,44 +37,45 @@ export function intercept<Service extends DescService>(
   return Object.fromEntries(intercepted) as ServiceImpl<Service>;
 }
 
-function interceptUnary(handler: Unary, observe: CallObserver): Unary {
+function interceptUnary(handler: Unary, observer: CallObserver): Unary {
   return (request, context) => {
+    const begun = observer.begin(context);
     const start = performance.now();
+    const fail = (error: unknown): never => {
+      throw report(observer, context, begun, start, error);
+    };
     let result: unknown;
     try {
       result = handler(request, context);
     } catch (error) {
-      throw report(start, error, observe);
+      return fail(error);
     }
     if (result instanceof Promise) {
-      return result.then(
-        (response: unknown) => {
-          observe(performance.now() - start, undefined, undefined);
-          return response;
-        },
-        (error: unknown) => {
-          throw report(start, error, observe);
-        },
-      );
+      return result.then((response: unknown) => {
+        observer.end(context, begun, performance.now() - start);
+        return response;
+      }, fail);
     }
-    observe(performance.now() - start, undefined, undefined);
+    observer.end(context, begun, performance.now() - start);
     return result;
   };
 }
 
-/** Not an async generator, which would double the cost of a message with many watchers. */
-function interceptStreaming(handler: Streaming, observe: CallObserver): Streaming {
+/** Not an async generator: with many watchers that would double the cost of a message. */
+function interceptStreaming(handler: Streaming, observer: CallObserver): Streaming {
   return (request, context) => {
+    const begun = observer.begin(context);
     const start = performance.now();
     let over = false;
     // A reader that ends the stream counts as success, too.
     const succeed = () => {
-      if (!over) observe(performance.now() - start, undefined, undefined);
+      if (!over) observer.end(context, begun, performance.now() - start);
       over = true;
     };
     const fail = (error: unknown): never => {
+      if (over) throw toConnectError(error);
       over = true;
-      throw report(start, error, observe);
+      throw report(observer, context, begun, start, error);
     };
     const pass = (result: IteratorResult<unknown>) => {
       if (result.done === true) succeed();
@@ -99,8 +106,14 @@ function interceptStreaming(handler: Streaming, observe: CallObserver): Streamin
   };
 }
 
-function report(start: number, error: unknown, observe: CallObserver) {
-  const connectError = toConnectError(error);
-  observe(performance.now() - start, connectError.code, error);
+function report(
+  observer: CallObserver,
+  context: HandlerContext,
+  begun: unknown,
+  start: number,
+  error: unknown,
+): ConnectError {
+  const connectError = toConnectError(error, () => requestIdOf(context));
+  observer.end(context, begun, performance.now() - start, connectError.code, error);
   return connectError;
 }

@@ -17,7 +17,9 @@ interface ServiceRegistration {
   readonly implementation: Partial<ServiceImpl<DescService>>;
 }
 
-/** Called once for each method; returns the observer of that method's calls. */
+export type { CallObserver };
+
+/** Asked once for each method; what it returns is told of its calls. */
 type Observe = (service: DescService, method: string) => CallObserver;
 
 function register<Service extends DescService>(

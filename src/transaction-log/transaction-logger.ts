@@ -125,6 +125,18 @@ export interface LogOwner {
   readonly seenTime: number;
 }
 
+/** What a log occupies and has written, as far as it knows. */
+export interface LogUsage {
+  /** In use, without what is allocated ahead. */
+  readonly bytes?: number;
+  /** Free on its disk, when that was last looked at. */
+  readonly diskFreeBytes?: number;
+  /** Appended since it was opened. */
+  readonly appendedBytes?: number;
+  /** Connections to its database. */
+  readonly connections?: { readonly busy: number; readonly idle: number };
+}
+
 export interface TransactionLogger {
   /** The id of the log, at least 16 hexadecimal digits. Another id means another history. */
   readonly id: string;
@@ -154,6 +166,8 @@ export interface TransactionLogger {
 
   /** True when the disk has little room left: `compact` should be called even if it is not due. */
   readonly compactionWanted?: boolean;
+
+  readonly usage?: LogUsage;
 
   /**
    * Yields every durable transaction after `after`, oldest first, in batches. Transactions after the horizon are

@@ -40,8 +40,8 @@ test("the admin port serves liveness, readiness and metrics", async () => {
     "duetkv_revision 1",
     "duetkv_entries 1",
     "duetkv_log_writable 1",
-    'duetkv_calls_total{method="put",code="ok"} 1',
-    'duetkv_calls_total{method="get",code="not_found"} 1',
+    'duetkv_calls_total{method="put",protocol="rest",code="ok"} 1',
+    'duetkv_calls_total{method="get",protocol="rest",code="not_found"} 1',
   ]) {
     expect(text.split("\n")).toContain(line);
   }

@@ -34,11 +34,10 @@ export async function startServing(some: Partial<Limits> = {}): Promise<Serving>
   });
   onTestFinished(() => database.close());
   const calls: string[] = [];
-  const service = intercept(
-    KeyValueService,
-    createKeyValueService(database, limits),
-    (method) => (_milliseconds, code) => void calls.push(`${method} ${code ?? "OK"}`),
-  );
+  const service = intercept(KeyValueService, createKeyValueService(database, limits), (method) => ({
+    begin() {},
+    end: (_context, _begun, _milliseconds, code) => void calls.push(`${method} ${code ?? "OK"}`),
+  }));
   const transport = createRouterTransport(({ service: route }) => route(KeyValueService, service));
   return { client: createClient(KeyValueService, transport), database, service, calls };
 }

@@ -1,3 +1,4 @@
+import { Histogram } from "../../histogram.ts";
 import type { History } from "../../store/history.ts";
 import { PastState } from "../../store/past.ts";
 import type { Store } from "../../store/store.ts";
@@ -7,6 +8,9 @@ import type { LogGarbage } from "./log-garbage.ts";
 
 /** How often a log without new writes is checked for `compactionWanted`, in milliseconds. */
 const pollMs = 1000;
+
+/** Seconds. */
+const durationBounds = [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
 
 export interface CompactorOptions {
   readonly store: Store;
@@ -29,6 +33,9 @@ export class Compactor {
   readonly #options: CompactorOptions;
   #running: Promise<void> | undefined;
   readonly #poll: NodeJS.Timeout;
+  /** Of those that ran, whatever their outcome. */
+  readonly seconds = new Histogram(durationBounds);
+  readonly counts = { succeeded: 0, failed: 0 };
 
   constructor(options: CompactorOptions) {
     this.#options = options;
@@ -66,6 +73,7 @@ export class Compactor {
     if (horizon <= logger.horizon) return;
     const pin = history.pin(new PastState(store, history, horizon));
     garbage.compacting();
+    const begin = performance.now();
     try {
       await logger.compact({
         horizon,
@@ -73,9 +81,12 @@ export class Compactor {
         requestsSince: requests.neededSince,
       });
       garbage.compacted();
+      this.counts.succeeded++;
     } catch (error) {
+      this.counts.failed++;
       onError(error);
     } finally {
+      this.seconds.record((performance.now() - begin) / 1000);
       pin.release();
     }
   }

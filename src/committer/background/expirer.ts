@@ -27,6 +27,8 @@ export class Expirer {
   readonly #options: ExpirerOptions;
   readonly #timer: NodeJS.Timeout;
   #running = false;
+  /** Entries that were deleted. */
+  expired = 0;
 
   constructor(options: ExpirerOptions) {
     this.#options = options;
@@ -35,6 +37,13 @@ export class Expirer {
 
   close(): void {
     clearInterval(this.#timer);
+  }
+
+  /** How long the entry that should have been deleted first is overdue, in milliseconds; 0: none is. */
+  get lagMs(): number {
+    const now = this.#options.clock();
+    const [overdue] = this.#options.store.expired(now, 1);
+    return overdue === undefined ? 0 : Math.max(0, now - overdue.expireTime);
   }
 
   async #expire(): Promise<void> {
@@ -65,6 +74,7 @@ export class Expirer {
         mutations: [{ type: "delete", key, expired: true }],
         requestId: undefined,
       });
+      this.expired++;
     } catch (error) {
       if (!(error instanceof DuetError && error.reason === "REVISION_MISMATCH")) throw error;
     }

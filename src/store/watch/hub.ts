@@ -6,7 +6,7 @@ import type { Entry } from "../entry.ts";
 import { type History, revisionCompacted } from "../history.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { ReadonlyStore } from "../store.ts";
-import { WatchBytes, type WatchFailure, WatchQueue } from "./queue.ts";
+import { WatchBytes, type WatchEnd, type WatchFailure, WatchQueue } from "./queue.ts";
 import { createMatcher, rangesOf, type Selector, selectorBytes } from "./selector.ts";
 import { select, WatchTopics } from "./topics.ts";
 import { LiveWatch, Watch, type WatchMessage } from "./watch.ts";
@@ -49,6 +49,9 @@ export class WatchHub {
   #checking = false;
   readonly #heartbeat: NodeJS.Timeout;
   #closed: DuetError | undefined;
+  readonly #sent = { events: 0 };
+  /** Watches that have ended, by reason. */
+  readonly ended = new Map<WatchEnd, number>();
 
   /** A watcher without changes receives a message with the current revision every `heartbeatMs`. */
   constructor(store: ReadonlyStore, history: History, limits: WatchLimits, heartbeatMs: number) {
@@ -63,6 +66,25 @@ export class WatchHub {
   /** The number of open watches. */
   get watchers(): number {
     return this.#queues.size;
+  }
+
+  /** Changes and existing entries that watchers were given. */
+  get sentEvents(): number {
+    return this.#sent.events;
+  }
+
+  /** What waits for watchers, and what they select. */
+  get queueBytes(): number {
+    return this.#watchBytes.total;
+  }
+
+  /** How many revisions the slowest watcher is behind the store. */
+  get lagRevisions(): number {
+    const { revision } = this.#store;
+    let lag = 0;
+    for (const { oldestRevision = revision + 1 } of this.#queues)
+      lag = Math.max(lag, revision + 1 - oldestRevision);
+    return lag;
   }
 
   /** Must be called once for each transaction, in order, after the store has applied it and the history holds it. */
@@ -126,6 +148,8 @@ export class WatchHub {
       // Released here rather than at the end of the generator: a generator that is no longer read may never get
       // there.
       this.#queues.delete(queue);
+      const end = queue.ended as WatchEnd;
+      this.ended.set(end, (this.ended.get(end) ?? 0) + 1);
       this.#watchBytes.addSelector(-bytes);
       topics.delete(selector, queue);
       snapshot?.release();
@@ -149,7 +173,7 @@ export class WatchHub {
       if (snapshot !== undefined) resumeRevision = yield* this.#existing(selector, snapshot, queue);
       isOpen = true;
       const endError = (end: WatchFailure, lastRevision: number) => this.#endError(end, signal, lastRevision);
-      return new LiveWatch({ queue, store: this.#store, resumeRevision, endError });
+      return new LiveWatch({ queue, store: this.#store, resumeRevision, endError, sent: this.#sent });
     } finally {
       if (!isOpen) cancel();
     }
@@ -197,7 +221,10 @@ export class WatchHub {
       }
       resumeRevision = set.revision;
       const selected = select(matches, forWatchers(set));
-      if (selected !== undefined) yield { revision: resumeRevision, resumeRevision, set: selected };
+      if (selected !== undefined) {
+        this.#sent.events += selected.changes.length;
+        yield { revision: resumeRevision, resumeRevision, set: selected };
+      }
       if (read % historySlice === 0) await nextTurn();
     }
     // Subscribe in the same turn of the event loop. Otherwise a transaction could be published in between and be
@@ -227,6 +254,7 @@ export class WatchHub {
           page.length === this.#limits.pageEntriesMax ||
           (page.length > 0 && bytes > this.#limits.pageBytesMax)
         ) {
+          this.#sent.events += page.length;
           yield { revision, existing: page };
           if (queue.ended !== undefined) return 0;
           page = [];
@@ -238,6 +266,7 @@ export class WatchHub {
       if (page.length === before) await nextTurn();
       if (queue.ended !== undefined) return 0;
     }
+    this.#sent.events += page.length;
     if (page.length > 0) yield { revision, existing: page };
     if (queue.ended !== undefined) return 0;
     snapshot.release();

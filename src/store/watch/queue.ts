@@ -72,6 +72,11 @@ export class WatchQueue {
     return this.#bytes;
   }
 
+  /** Of the change set that has waited longest; undefined when none waits. */
+  get oldestRevision(): number | undefined {
+    return this.#sets.at(0)?.revision;
+  }
+
   push(set: ChangeSet): void {
     if (this.#ended !== undefined) return;
     this.#sets.push(set);

@@ -16,6 +16,8 @@ export interface LiveWatchOptions {
   readonly store: { readonly revision: number };
   /** Everything up to this revision has been delivered. */
   readonly resumeRevision: number;
+  /** Counts the changes that readers were given. */
+  readonly sent: { events: number };
   /** The error of a watch that was ended, and whose reader got everything up to `lastRevision`. */
   readonly endError: (end: WatchFailure, lastRevision: number) => Error;
 }
@@ -31,11 +33,12 @@ export class LiveWatch {
   }
 
   ready(): WatchMessage | undefined {
-    const { queue } = this.#options;
+    const { queue, sent } = this.#options;
     for (let set = queue.take(); set !== undefined; set = queue.take()) {
       // A watch may start at a future revision. Skip the changes up to it.
       if (set.revision <= this.#resumeRevision) continue;
       this.#resumeRevision = set.revision;
+      sent.events += set.changes.length;
       return { revision: set.revision, resumeRevision: set.revision, set };
     }
     return undefined;

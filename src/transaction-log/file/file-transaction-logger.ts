@@ -1,6 +1,12 @@
 import { DuetError } from "../../errors.ts";
 import type { LogSink } from "../log-sink.ts";
-import type { AppendOutcome, Retention, Transaction, TransactionLogger } from "../transaction-logger.ts";
+import type {
+  AppendOutcome,
+  LogUsage,
+  Retention,
+  Transaction,
+  TransactionLogger,
+} from "../transaction-logger.ts";
 import { closeQuietly, type FileSystem } from "./file-system.ts";
 import { Health } from "./health.ts";
 import { lockDirectory } from "./lock.ts";
@@ -88,6 +94,12 @@ export class FileTransactionLogger implements TransactionLogger {
   /** The bytes in use, without preallocated space. */
   get bytes(): number {
     return this.#files.bytes;
+  }
+
+  get usage(): LogUsage {
+    const { freeBytes } = this.#opened.space;
+    const { appendedBytes } = this.#appender;
+    return { bytes: this.bytes, appendedBytes, ...(freeBytes !== undefined && { diskFreeBytes: freeBytes }) };
   }
 
   get segments(): number {

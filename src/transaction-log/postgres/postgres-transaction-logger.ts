@@ -5,6 +5,7 @@ import type { LogSink } from "../log-sink.ts";
 import type {
   AppendOutcome,
   LogOwner,
+  LogUsage,
   Retention,
   Transaction,
   TransactionLogger,
@@ -133,6 +134,10 @@ export class PostgresTransactionLogger implements TransactionLogger {
 
   get fault(): Error | undefined {
     return this.#history.fault ?? this.#heartbeat.fault;
+  }
+
+  get usage(): LogUsage {
+    return { connections: this.#connections.counts };
   }
 
   async *readTransactions(after: number): AsyncGenerator<readonly Transaction[]> {

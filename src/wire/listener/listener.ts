@@ -35,11 +35,19 @@ export interface ListenerOptions {
   readonly onEnded?: (reason: string) => void;
 }
 
+interface Traffic {
+  readonly connections: Readonly<Record<"http/1.1" | "h2", number>>;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
 export interface Listener {
   /** Where it really listens. */
   readonly address: { readonly host: string; readonly port: number };
   /** Open connections. */
   readonly connections: number;
+  /** Open connections by protocol, and the bytes of all since the start. */
+  readonly traffic: Traffic;
   /**
    * Uses these files for handshakes from now on; open connections keep theirs. Throws when they do not belong together, and
    * then goes on with the old ones. A port that was opened without TLS, or without a client CA, stays so.
@@ -192,6 +200,11 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     address: { host: address, port },
     get connections() {
       return open.size;
+    },
+    get traffic() {
+      const { received, sent } = open.bytes;
+      const connections = { "http/1.1": http1.size, h2: http2.connections.size };
+      return { connections, receivedBytes: received, sentBytes: sent };
     },
     setTls(files) {
       if (tls !== undefined) (server as unknown as TlsServer).setSecureContext(toSecureContextOptions(files));

@@ -6,6 +6,9 @@ export class OpenConnections {
   readonly #perAddressMax: number;
   readonly #sockets = new Set<Socket>();
   readonly #byAddress = new Map<string, number>();
+  /** Of connections that are closed. */
+  #received = 0;
+  #sent = 0;
 
   constructor(max: number, perAddressMax: number) {
     this.#max = max;
@@ -27,8 +30,20 @@ export class OpenConnections {
     return true;
   }
 
+  /** Bytes of all connections since the start. */
+  get bytes(): { readonly received: number; readonly sent: number } {
+    let [received, sent] = [this.#received, this.#sent];
+    for (const socket of this.#sockets) {
+      received += socket.bytesRead;
+      sent += socket.bytesWritten;
+    }
+    return { received, sent };
+  }
+
   #remove(socket: Socket, address: string): void {
     this.#sockets.delete(socket);
+    this.#received += socket.bytesRead;
+    this.#sent += socket.bytesWritten;
     const left = (this.#byAddress.get(address) as number) - 1;
     if (left === 0) this.#byAddress.delete(address);
     else this.#byAddress.set(address, left);

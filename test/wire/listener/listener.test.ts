@@ -374,6 +374,21 @@ describe("TLS", () => {
     expect(ended).toHaveLength(3);
   });
 
+  test("bytes and connections are counted, TLS included", async () => {
+    const { port, listener } = await serve({ listener: { tls: { key: server.private, cert: server.cert } } });
+    await askTls(port);
+    const session = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
+    await once(session, "remoteSettings");
+    const { connections, receivedBytes, sentBytes } = listener.traffic;
+    expect(connections.h2).toBe(1);
+    // A handshake with its certificate, and a response.
+    expect(receivedBytes).toBeGreaterThan(600);
+    expect(sentBytes).toBeGreaterThan(2000);
+    session.destroy();
+    await until(() => listener.traffic.connections.h2 === 0);
+    expect(listener.traffic.sentBytes).toBeGreaterThanOrEqual(sentBytes);
+  });
+
   test("drains", async () => {
     const { port, listener } = await serve({ listener: { tls: { key: server.private, cert: server.cert } } });
     const agent = new (await import("node:https")).Agent({ keepAlive: true });

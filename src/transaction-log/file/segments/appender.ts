@@ -25,6 +25,8 @@ export class Appender {
   readonly #options: AppenderOptions;
   readonly #marker: number;
   readonly #encoder: FrameEncoder;
+  /** Since the log was opened. */
+  appendedBytes = 0;
 
   constructor(options: AppenderOptions) {
     this.#options = options;
@@ -49,6 +51,7 @@ export class Appender {
     }
     onSync?.(performance.now() - begin, frame.length);
     active.offset += frame.length;
+    this.appendedBytes += frame.length;
     active.checksum = files.lastChecksum = this.#encoder.checksum;
     files.lastSequence += transactions.length;
     // On a full disk the space is needed for the next compaction.

@@ -38,6 +38,7 @@ export class DiskSpace {
   readonly #options: DiskSpaceOptions;
   #full = false;
   #compactionWanted = false;
+  #freeBytes: number | undefined = undefined;
   #hasReserve: boolean;
   #compactionFailed = false;
   /** A time of the monotonic clock, in milliseconds. */
@@ -58,10 +59,16 @@ export class DiskSpace {
     return this.#compactionWanted;
   }
 
+  /** As of the last `measure`; undefined before it. */
+  get freeBytes(): number | undefined {
+    return this.#freeBytes;
+  }
+
   /** Measures the free space, and creates the reserve if it is missing and there is room. */
   async measure({ total, snapshot, appended }: LogBytes): Promise<void> {
     const { directory, segmentBytes } = this.#options;
     const { freeBytes } = await directory.space();
+    this.#freeBytes = freeBytes;
     const room = freeBytes - total - segmentBytes;
     // The two thresholds differ, so that the state does not change with every write.
     this.#setFull(this.#full ? room < segmentBytes / 4 : room < 0, freeBytes);

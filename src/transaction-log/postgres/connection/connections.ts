@@ -20,6 +20,11 @@ export class Connections {
     this.#options = options;
   }
 
+  /** Those that are open or being opened, and those of them that nobody uses. */
+  get counts(): { readonly busy: number; readonly idle: number } {
+    return { busy: this.#open.size - this.#idle.length, idle: this.#idle.length };
+  }
+
   /**
    * Lends a connection to `work` until `work` settles. Rejects with NotConnectedError when none can be opened, or with the
    * error of `work`. A connection is not used again after an error, unless the database only refused a statement.

@@ -37,6 +37,10 @@ export class Http1Connections {
     this.#sweeping ??= setInterval(() => setImmediate(() => this.#sweep()), this.#sweepMs).unref();
   }
 
+  get size(): number {
+    return this.#connections.size;
+  }
+
   find(socket: Socket): Http1Connection | undefined {
     return this.#connections.get(socket);
   }

@@ -1,0 +1,101 @@
+import { type DescMethod, getOption, hasOption } from "@bufbuild/protobuf";
+import { Code, type HandlerContext } from "@connectrpc/connect";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
+import { http } from "../../gen/google/api/annotations_pb.ts";
+import type { Sampler } from "./otel-configuration.ts";
+import { requestHeader } from "./request-header.ts";
+import type { Span } from "./span.ts";
+import { createSpanId, createTraceId, parseTraceparent } from "./trace-context.ts";
+
+/** For which the server is to blame, as the semantic conventions for gRPC servers say. */
+const serverFaults: ReadonlySet<Code> = new Set([
+  Code.Unknown,
+  Code.DeadlineExceeded,
+  Code.Unimplemented,
+  Code.Internal,
+  Code.Unavailable,
+  Code.DataLoss,
+]);
+
+/** A tracestate may have 512 characters; longer ones are not passed on. */
+const traceStateLengthMax = 512;
+
+/** Traces the calls of one method. */
+export interface MethodTracer {
+  /** Undefined when the call is not sampled. */
+  begin(context: HandlerContext): Span | undefined;
+  /** `code` is undefined when the call succeeded. */
+  end(span: Span, milliseconds: number, code: Code | undefined, reason: string | undefined): void;
+}
+
+/** Makes the spans of calls. No key and no value is in them. */
+export class Tracer {
+  readonly #sampler: Sampler;
+  readonly #export: (span: Span) => void;
+
+  constructor(sampler: Sampler, exportSpan: (span: Span) => void) {
+    this.#sampler = sampler;
+    this.#export = exportSpan;
+  }
+
+  ofMethod(method: DescMethod): MethodTracer {
+    const name = `${method.parent.typeName}/${method.name}`;
+    const route = routeOf(method);
+    return {
+      begin: (context) => {
+        const traceparent = requestHeader(context, "traceparent");
+        const parent = traceparent === undefined ? undefined : parseTraceparent(traceparent);
+        const traceId = parent?.traceId ?? createTraceId();
+        const sampled =
+          parent !== undefined && this.#sampler.parentBased
+            ? parent.sampled
+            : isWithinRatio(traceId, this.#sampler.ratio);
+        if (!sampled) return undefined;
+        const { protocolName, requestMethod } = context;
+        const isRest = protocolName === "rest";
+        const startTime = performance.timeOrigin + performance.now();
+        return {
+          traceId,
+          spanId: createSpanId(),
+          parentSpanId: parent?.spanId ?? "",
+          traceState: parent === undefined ? "" : readTraceState(context),
+          name,
+          startTime,
+          endTime: startTime,
+          attributes: {
+            "rpc.system.name": isRest ? "http" : protocolName,
+            "rpc.method": name,
+            ...(isRest && { "http.request.method": requestMethod, ...(route && { "http.route": route }) }),
+          },
+          failed: false,
+        };
+      },
+      end: (span, milliseconds, code, reason) => {
+        span.endTime = span.startTime + milliseconds;
+        span.attributes["rpc.response.status_code"] =
+          code === undefined ? "OK" : codeToString(code).toUpperCase();
+        if (reason !== undefined) span.attributes["duetkv.reason"] = reason;
+        span.failed = code !== undefined && serverFaults.has(code);
+        this.#export(span);
+      },
+    };
+  }
+}
+
+function readTraceState(context: HandlerContext): string {
+  const state = requestHeader(context, "tracestate") ?? "";
+  return state.length <= traceStateLengthMax ? state : "";
+}
+
+/** The template of the path, which names no key. */
+function routeOf(method: DescMethod): string | undefined {
+  if (!hasOption(method, http)) return undefined;
+  const { pattern } = getOption(method, http);
+  return typeof pattern.value === "string" ? pattern.value : undefined;
+}
+
+/** The same decision for a trace wherever it is made: by its id, as OpenTelemetry does. */
+function isWithinRatio(traceId: string, ratio: number): boolean {
+  if (ratio === 1) return true;
+  return Number.parseInt(traceId.slice(-14), 16) < ratio * 2 ** 56;
+}
