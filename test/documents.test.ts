@@ -33,6 +33,16 @@ test.each(pages)("%s has no broken links", (page) => {
   }
 });
 
+test("docs/wire.md lists every reason for which a connection or a stream is ended", () => {
+  const sources = ["src/wire/http2/end-reasons.ts", "src/wire/listener/http1/http1-connection.ts"];
+  const reasons = sources.flatMap((source) =>
+    [...readFileSync(join(root, source), "utf8").matchAll(/^ {2}\| "(\w+)"/gm)].map(([, reason]) => reason),
+  );
+  expect(reasons).toContain("peer_vanished");
+  const page = proseOf("docs/wire.md");
+  expect(reasons.filter((reason) => !page.includes(`\`${reason}\``))).toEqual([]);
+});
+
 test.each(pages)("%s names files that exist", (page) => {
   const names = [
     ...proseOf(page).matchAll(/`((?:src|test|tools|bench|docs|deploy|examples|proto|gen)\/[\w./-]*)`/g),

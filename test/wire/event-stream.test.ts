@@ -3,7 +3,9 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import { Code } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import type { WatchRequest } from "../../gen/duetkv/v1/key_value_pb.ts";
+import { ByteBudget } from "../../src/wire/http2/byte-budget.ts";
 import type { Heartbeat } from "../../src/wire/rest/event-stream.ts";
+import { until } from "../support/until.ts";
 import { serviceError } from "./memory-key-value.ts";
 import { ask, askHttp2, reasonOf, serve } from "./serve.ts";
 
@@ -153,6 +155,24 @@ test("the reason of a shutdown reaches those who watch", async () => {
   shutdown.abort(serviceError(Code.Unavailable, "SHUTTING_DOWN"));
   for await (const chunk of response) text += chunk;
   expect(text).toMatch(/event: end\ndata: \{"code":"unavailable"/);
+});
+
+test("what open streams occupy is bounded, and free again when they end", async () => {
+  const budget = new ByteBudget(100 * 1024);
+  const { port, memory, failed } = await serve({ wire: { budget } });
+  memory.watch = async function* (signal) {
+    yield { revision: 1n };
+    await aborted(signal);
+  };
+  const streams = [];
+  for (let count = 0; count < 12; count++) streams.push(await openStream(port, "/v1/key:watch"));
+  const refused = await ask(port, "GET", "/v1/key:watch");
+  expect([refused.status, reasonOf(refused)]).toEqual([503, "OVERLOADED"]);
+  expect(failed).toEqual([["watch", "OVERLOADED"]]);
+  for (const [request] of streams) request.destroy();
+  await until(() => budget.used === 0);
+  const [request] = await openStream(port, "/v1/key:watch");
+  request.destroy();
 });
 
 test("a deadline ends a stream whose handler does not listen", async () => {

@@ -7,9 +7,12 @@ export type WatchFailure = "too-slow" | "closed" | "dismissed";
 /** Why a watch ends. */
 export type WatchEnd = WatchFailure | "canceled";
 
+/** What a change set occupies in each queue in which it waits: its place in the array, which grows by halves. */
+const placeBytes = 16;
+
 /**
  * Counts the memory that all watches take together: queued change sets and selectors. A change set in several queues
- * is in memory once and counts once.
+ * is in memory once and counts once; its place in each queue counts, too.
  */
 export class WatchBytes {
   #total = 0;
@@ -31,11 +34,11 @@ export class WatchBytes {
   }
 
   add(set: ChangeSet): void {
-    if (set.waiting++ === 0) this.#total += set.bytes;
+    this.#total += set.waiting++ === 0 ? set.bytes + placeBytes : placeBytes;
   }
 
   delete(set: ChangeSet): void {
-    if (--set.waiting === 0) this.#total -= set.bytes;
+    this.#total -= --set.waiting === 0 ? set.bytes + placeBytes : placeBytes;
   }
 }
 

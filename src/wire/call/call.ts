@@ -11,6 +11,9 @@ import { overloaded } from "./overloaded.ts";
 
 const noBytes = Buffer.alloc(0);
 
+/** What a server stream occupies while it is open: a watch with its stream, signal and queue. Measured. */
+const streamBytes = 8 * 1024;
+
 type MessageInit = MessageInitShape<DescMessage>;
 
 export interface CallOptions extends ErrorListeners {
@@ -153,9 +156,15 @@ export class Call extends CallContext implements BodyReader {
       throw wireError(Code.Internal, "REQUEST_MALFORMED", message);
     }
     const content = await compression.decompress(encoding, Buffer.from(bytes), requestBytesMax);
-    if (this.#settled || !compression.budget.take(content.length)) throw overloaded();
-    this.#heldBytes += content.length;
+    if (this.#settled) throw overloaded();
+    this.#hold(content.length);
     return decode(content);
+  }
+
+  /** Counts bytes that are held until the call is over. Throws OVERLOADED when there is no room. */
+  #hold(bytes: number): void {
+    if (!this.#options.compression.budget.take(bytes)) throw overloaded();
+    this.#heldBytes += bytes;
   }
 
   override finish(): void {
@@ -228,6 +237,7 @@ export class Call extends CallContext implements BodyReader {
     const { spec, path } = this.entry;
     if (this.#protocol.stream === undefined) throw new TypeError(`${this.#protocol.name} does not stream`);
     if (spec.kind !== "server_streaming") throw new TypeError(`${path} is not a server-streaming method`);
+    this.#hold(streamBytes);
     const messages = new MessageStream(this, spec.impl(request, this)[Symbol.asyncIterator]());
     try {
       await this.#protocol.stream(this, messages);

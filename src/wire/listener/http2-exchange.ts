@@ -15,7 +15,22 @@ import { peerOf } from "./peer-of.ts";
 /** The header whose value differs from call to call; see `varyingHeader` of the HTTP/2 server. */
 export const varyingHeader = "grpc-timeout";
 
-const empty = Buffer.alloc(0);
+/** Larger texts are encoded into a buffer of their own. */
+const scratchBytesMax = 4 * 1024 * 1024;
+const unitBytesMax = 3;
+
+/** Texts are encoded here, and copied from here into frames or queues at once: responses over a budget leave no garbage. */
+let scratch = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** The text in UTF-8, valid until the next call. */
+function encodeText(text: string): Uint8Array {
+  if (text.length * unitBytesMax > scratch.length) {
+    const bytes = Buffer.byteLength(text);
+    if (bytes > scratchBytesMax) return Buffer.from(text);
+    if (bytes > scratch.length) scratch = Buffer.allocUnsafeSlow(scratchBytesMax);
+  }
+  return scratch.subarray(0, scratch.write(text));
+}
 
 /** A stream of our own HTTP/2 as an exchange. */
 export class Http2Exchange implements Exchange, StreamHandler {
@@ -182,7 +197,7 @@ export class Http2Exchange implements Exchange, StreamHandler {
   respond(status: number, headers: OutgoingHttpHeaders, body: string | Uint8Array): void {
     const { stream } = this;
     if (stream.closed || stream.headersSent) return;
-    const bytes = typeof body === "string" ? (body === "" ? empty : Buffer.from(body)) : body;
+    const bytes = typeof body === "string" ? encodeText(body) : body;
     const all = withAddedHeaders(headers, this.#added);
     // A response of trailers only has no body whose length it could tell.
     const hasLength = status !== 304 && status !== 204 && !("grpc-status" in all);
@@ -200,7 +215,7 @@ export class Http2Exchange implements Exchange, StreamHandler {
 
   write(part: string | Uint8Array): boolean {
     if (this.gone || this.method === "HEAD") return true;
-    return this.stream.write(typeof part === "string" ? Buffer.from(part) : part);
+    return this.stream.write(typeof part === "string" ? encodeText(part) : part);
   }
 
   drained(): Promise<void> {

@@ -494,6 +494,17 @@ test("counts the keys of watches towards the limit of all watch queues", async (
   await watchers[0]?.leave();
 });
 
+test("counts the places of what waits in the queue of each watcher", async () => {
+  open({ watchQueuesBytesMax: 200_000 });
+  const watchers = Array.from({ length: 200 }, () => watch(everything));
+  await Promise.all(watchers.map((watcher) => watcher.next()));
+  for (let count = 0; count < 60; count++) write(put("a"));
+  await turn();
+  expect(hub.watchers).toBeLessThan(180);
+  expect(hub.watchers).toBeGreaterThan(80);
+  await Promise.all(watchers.map((watcher) => watcher.leave()));
+});
+
 test("a change set that waits for many watchers counts once", async () => {
   open({ watchQueuesBytesMax: 50_000 });
   const watchers = Array.from({ length: 20 }, () => watch(everything));
