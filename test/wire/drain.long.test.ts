@@ -1,9 +1,13 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { credentials } from "@grpc/grpc-js";
-import { expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createConnectClient } from "../support/connect-client.ts";
 import { createGrpcJsClient } from "../support/grpc-js-client.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
@@ -77,7 +81,30 @@ function loadWithCurl(address: string): Load {
   return Object.assign(state, { done: once(curl, "close") });
 }
 
+/** Eight callers of grpc-go on one connection. */
+function loadWithGo(address: string): Load {
+  const child = spawn(goLoad, [address]);
+  onTestFinished(() => void child.kill());
+  const state = { name: "grpc-go", calls: 0, failures: [] as string[] };
+  createInterface(child.stdout).on("line", (line) => {
+    if (/^\d+$/.test(line)) state.calls = Number(line);
+    else state.failures.push(line);
+  });
+  return Object.assign(state, { done: once(child, "close") });
+}
+
 const hasCurl = hasPrograms("curl");
+const hasGo = hasPrograms("go");
+
+const buildDirectory = await mkdtemp(join(tmpdir(), "duetkv-test-"));
+const goLoad = join(buildDirectory, "go-load");
+
+beforeAll(async () => {
+  const cwd = join(import.meta.dirname, "../foreign/go-load");
+  if (hasGo) await promisify(execFile)("go", ["build", "-o", goLoad, "."], { cwd });
+}, 300_000);
+
+afterAll(() => rm(buildDirectory, { recursive: true }));
 
 async function drainUnderLoad(): Promise<readonly Load[]> {
   const directory = await temporaryDirectory();
@@ -96,6 +123,7 @@ async function drainUnderLoad(): Promise<readonly Load[]> {
       4,
     ),
     ...(hasCurl ? [loadWithCurl(address)] : []),
+    ...(hasGo ? [loadWithGo(address)] : []),
   ];
   await until(() => loads.every(({ calls }) => calls >= 50));
   expect(await server.stop("SIGTERM")).toBe(0);
