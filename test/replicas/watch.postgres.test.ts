@@ -98,13 +98,15 @@ test("an entry expires once, at the same revision on all replicas", async () => 
   await until(async () => (await clients[2].list({ prefix: "short", countOnly: true })).count === 0n);
   last = Number((await clients[0].put({ key: "end", value: "end" })).revision);
   await Promise.all(watched);
-  const expired = recorders.map(({ lines }) => lines.filter((line) => line.includes("expired")));
+  const expired = recorders.map(({ lines }) => lines.filter((line) => /^\d+: short.* expired/.test(line)));
   expect(expired[0]?.map((line) => /short \d+/.exec(line)?.[0]).toSorted()).toEqual(
     Array.from({ length: count }, (_, index) => `short ${index}`).toSorted(),
   );
   for (const lines of expired) expect(lines).toEqual(expired[0]);
+  // On a slow machine the kept key may expire before its second put.
+  const early = recorders[0]?.lines.filter((line) => line.includes("kept expired")).length ?? 0;
   // The log has one put and one expiry for each short key, two puts of the kept key, and the last put.
-  expect(last).toBe(count * 2 + 3);
+  expect(last).toBe(count * 2 + 3 + early);
   expect((await clients[1].get({ key: "kept" })).entry?.value).toBe("permanent");
   await expectSameState(replicas);
 });
