@@ -42,7 +42,7 @@ export default defineConfig({
     // Tests of processes and databases wait more than they compute.
     maxWorkers: 2 * availableParallelism(),
     // Node imports the sources itself, as it does in production. Vite would turn each use of an import into the call of a
-    // getter, which doubles the time of tests that compute.
+    // getter, which slows tests that compute.
     experimental: { viteModuleRunner: false, nodeLoader: false },
     projects: [
       project(

@@ -14,7 +14,7 @@ import { SharedEnvelopes, type StreamEnds, streamMessages } from "../grpc/stream
 import type { MessageCodec } from "../protobuf/codecs.ts";
 import { type BodyForm, binaryForm } from "./body-form.ts";
 
-// Without Headers: Node loads all of its fetch when a process first uses them, which takes 50 ms.
+// Without Headers: Node loads all of its fetch when a process first uses them.
 const trailersOk = encodeEnvelope(Buffer.from("grpc-status: 0\r\n"), trailerFlag);
 
 /** gRPC-Web: trailers come in the body, in an envelope of their own. */
