@@ -36,7 +36,7 @@ export const run: Run<"policy explain"> = async ({ positionals: [path = "", key]
     output.line(allowed ? "allowed" : "denied");
     for (const { role, effect, prefix } of rules) {
       const what = prefix === undefined ? "to the server" : `on ${toPrintable(prefix)}*`;
-      output.line(`role ${role} ${effect}s ${right} ${what}`);
+      output.line(`role ${role} ${effect === "allow" ? "allows" : "denies"} ${right} ${what}`);
     }
     if (rules.length === 0) output.line("no rule is about it");
   }
