@@ -5,6 +5,8 @@ import type { Range } from "./rights.ts";
 
 /** Prefixes that an error names. */
 const prefixesMax = 16;
+/** Rights come before the check of a key's length: an error must not carry a megabyte. */
+const keyLengthMax = 1024;
 
 // Each throws RIGHT_MISSING; for a caller without credentials CREDENTIALS_MISSING, since a token may be all that is missing.
 
@@ -46,7 +48,8 @@ function rightMissing(
   const ofKeys = where.key !== undefined || where.prefix !== undefined;
   const metadata = {
     right,
-    ...where,
+    ...(where.key !== undefined && { key: where.key.slice(0, keyLengthMax) }),
+    ...(where.prefix !== undefined && { prefix: where.prefix.slice(0, keyLengthMax) }),
     identity: identity.name,
     ...(ofKeys && { permitted_prefixes: prefixes("allow"), denied_prefixes: prefixes("deny") }),
   };

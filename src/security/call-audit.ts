@@ -7,6 +7,8 @@ import type { MethodRule } from "./method-rules.ts";
 import type { Peer } from "./peer.ts";
 
 const keysMax = 8;
+/** A key that is refused for its length is cut. */
+const keyLengthMax = 1024;
 
 /** Refusals that are about who the caller is; all others are about the request. */
 const denials: ReadonlySet<string> = new Set([
@@ -58,7 +60,7 @@ export class CallAudit {
       method: nameOf(method),
       protocol: context.protocolName,
       right: rightOf(error) ?? rule.right,
-      keys: keys.slice(0, keysMax),
+      keys: keys.slice(0, keysMax).map((key) => key.slice(0, keyLengthMax)),
       key_count: keys.length,
       reason: reasonOf(error),
       revision: revisionOf(response),

@@ -5,13 +5,21 @@
  * the proxy are not those of its clients.
  */
 export function parseForwardedCertificate(header: string): readonly string[] {
-  const pairs = splitUnquoted(splitUnquoted(header, ",").at(-1) ?? "", ";").map((pair) => {
-    const [key = "", ...value] = pair.trim().split("=");
-    return [key.toLowerCase(), unquote(value.join("="))] as const;
-  });
+  const elements = splitUnquoted(header, ",").map((element) => splitUnquoted(element, ";").map(parsePair));
+  // A quote that a client left open would swallow what its proxy appends.
+  if (!elements.flat().every(([, value]) => wellFormedValue.test(value))) return [];
+  const pairs = (elements.at(-1) ?? []).map(([key, value]) => [key, unquote(value)] as const);
   const uris = pairs.flatMap(([key, value]) => (key === "uri" ? [`uri:${value}`] : []));
   const hosts = pairs.flatMap(([key, value]) => (key === "dns" ? [`dns:${value.toLowerCase()}`] : []));
   return [...uris, ...hosts];
+}
+
+/** All of it in quotes, or without any. */
+const wellFormedValue = /^(?:"(?:[^"\\]|\\.)*"|[^"]*)$/;
+
+function parsePair(pair: string): readonly [key: string, value: string] {
+  const [key = "", ...value] = pair.trim().split("=");
+  return [key.toLowerCase(), value.join("=")];
 }
 
 function splitUnquoted(text: string, separator: string): string[] {

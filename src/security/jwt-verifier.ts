@@ -107,6 +107,7 @@ function toCredential({ issuer, audience }: JwtIssuer, claims: JWTPayload, now: 
   if (claims.iat !== undefined && claims.iat > now / 1000 + leewaySeconds) {
     throw tokenInvalid("the token was issued in the future");
   }
-  const expires = ((claims.exp as number) + leewaySeconds) * 1000;
+  // A NumericDate may have a fraction.
+  const expires = Math.floor(((claims.exp as number) + leewaySeconds) * 1000);
   return { via: "jwt", issuer, audience, claims, expires };
 }

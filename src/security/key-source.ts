@@ -43,14 +43,15 @@ export class KeySource {
   async keys(): Promise<JWTVerifyGetKey | undefined> {
     const age = this.#now() - this.#readAt;
     // Old keys do until the new ones are there.
-    if (this.#keys === undefined && age >= fetchMs) await this.refresh();
+    const isReading = this.#reading !== undefined;
+    if (this.#keys === undefined && (isReading || age >= fetchMs)) await this.refresh();
     else if (age >= refreshMs) void this.refresh();
     return this.#keys;
   }
 
   /** Reads the keys because a token names one that is not among them. False: they were read a moment ago. */
   async refreshForUnknownKey(): Promise<boolean> {
-    if (this.#now() - this.#readAt < unknownKeyMs) return false;
+    if (this.#reading === undefined && this.#now() - this.#readAt < unknownKeyMs) return false;
     const before = this.#version;
     await this.refresh();
     return this.#version !== before;

@@ -30,7 +30,7 @@ function at(roles: readonly string[], place: string) {
 }
 
 function findRepeated(policy: PolicyFile): string[] {
-  const certificates = policy.certificates.map(({ uri, dns }) => uri ?? dns ?? "");
+  const certificates = policy.certificates.map(({ uri, dns = "" }) => `${uri} ${dns.toLowerCase()}`);
   return [
     ...repeated(policy.tokens.map(({ id }) => id)).map((index) => `tokens[${index}].id is there twice`),
     ...repeated(certificates).map((index) => `certificates[${index}] is there twice`),

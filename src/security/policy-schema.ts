@@ -13,7 +13,14 @@ const prefix = v.pipe(
   v.check((text) => text.isWellFormed() && !text.includes("\0"), "must be Unicode without NUL"),
 );
 
-const time = v.pipe(v.string(), v.isoTimestamp("must be a time such as 2027-01-01T00:00:00Z"));
+const timeFault = "must be a time such as 2027-01-01T00:00:00Z";
+
+const time = v.pipe(
+  v.string(),
+  v.isoTimestamp(timeFault),
+  // Some that have the form are no times to Date: a comparison with one would never say that it is over.
+  v.check((text) => !Number.isNaN(Date.parse(text)), timeFault),
+);
 
 const nonEmpty = v.pipe(v.string(), v.minLength(1, "must not be empty"));
 
@@ -118,5 +125,8 @@ function isKeySource(text: string): boolean {
   if (!/^[a-z][a-z0-9+.-]*:/i.test(text)) return text !== "";
   if (!URL.canParse(text)) return false;
   const { protocol, hostname } = new URL(text);
-  return protocol === "https:" || (protocol === "http:" && /^(localhost|127\.|\[::1\])/.test(hostname));
+  return (
+    protocol === "https:" ||
+    (protocol === "http:" && /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname))
+  );
 }

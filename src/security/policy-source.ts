@@ -33,7 +33,7 @@ export class PolicySource {
     const source = new PolicySource(options, new Policy(await readFile(options.path, "utf8")));
     // The watch begins before the file is read again: what changes meanwhile is not missed.
     await source.#trust(source.#policy);
-    await source.#load();
+    await source.reload();
     return source;
   }
 

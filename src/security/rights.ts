@@ -44,7 +44,9 @@ export class Rights {
   allowsRange(right: KeyRight, range: Range): boolean {
     const keys = this.#keys(right);
     const { start, end } = toKeyRange(range);
-    if (range.delimiter === "") return keys.covers({ start, end });
+    if (keys.covers({ start, end })) return true;
+    // Bounds that the caller chooses would cut what is hidden behind a name, and so tell where its keys lie.
+    if (range.delimiter === "" || range.start !== "" || range.end !== "") return false;
     for (const gap of keys.gaps({ start, end })) if (!isBelowLevel(gap, range)) return false;
     return true;
   }

@@ -19,6 +19,8 @@ export interface StreamOptions {
 /** Streams that run under a policy: each ends when its caller loses the right to it, or its token ends. */
 export class RunningStreams {
   readonly #streams = new Set<GuardedStream>();
+  /** The one that came last; undefined while the first is in force. */
+  #policy: Policy | undefined = undefined;
 
   get size(): number {
     return this.#streams.size;
@@ -28,11 +30,14 @@ export class RunningStreams {
   guard(options: StreamOptions): AsyncIterable<unknown> {
     const stream = new GuardedStream(options, () => this.#streams.delete(stream));
     this.#streams.add(stream);
+    // The caller may have been identified by the policy before.
+    if (this.#policy !== undefined) stream.judge(this.#policy);
     return stream;
   }
 
-  /** Ends those that a policy does not allow. */
+  /** Ends those that a new policy does not allow, and from now on those that begin under the one before. */
   judge(policy: Policy): void {
+    this.#policy = policy;
     for (const stream of this.#streams) stream.judge(policy);
   }
 }

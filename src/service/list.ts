@@ -156,7 +156,9 @@ function checkRange(request: ListRequest, limits: ListLimits): KeyRange {
 function continueAfter(range: KeyRange, request: ListRequest, last: string): KeyRange {
   const { reverse } = request;
   // Entries of a level never contain the delimiter after the prefix, and common prefixes always do.
-  if (commonPrefix(last, request) !== undefined) return beyondPrefix(range, last, reverse) ?? emptyRange;
+  // Of a forged token, only what is the name at the level counts: what lies behind it may be hidden from the caller.
+  const common = commonPrefix(last, request);
+  if (common !== undefined) return beyondPrefix(range, common, reverse) ?? emptyRange;
   return reverse ? beforeKey(range, last) : afterKey(range, last);
 }
 

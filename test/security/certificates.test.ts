@@ -129,6 +129,9 @@ test.each([
   ],
   ["URI=one,URI=two", ["uri:two"]],
   ['Subject="URI=evil,URI=evil"', []],
+  // A client opens a quote, which the proxy's own would close.
+  ['URI=evil;X=",By=a;Subject="CN=x";URI=spiffe://a', []],
+  ['URI=evil;X=",By=a;URI=spiffe://a', []],
   ["", []],
 ])("reads forwarded names: %s", (header, names) => {
   expect(parseForwardedCertificate(header)).toEqual(names);

@@ -119,6 +119,23 @@ test.each<[string, () => Promise<string>, string]>([
   expect(await call(await make())).toBe(`401 ${reason}`);
 });
 
+test("calls that come while the keys are read wait for them", async () => {
+  const issuer = createServer((_request, response) => void setTimeout(() => response.end(keys), 50));
+  issuer.listen(0, "127.0.0.1");
+  await new Promise((resolve) => issuer.once("listening", resolve));
+  onTestFinished(() => void issuer.close());
+  const { call } = await start(`http://127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks`);
+  const tokens = await Promise.all(["a", "b", "c"].map((jti) => sign({ jti })));
+  for (const result of await Promise.all(tokens.map((token) => call(token)))) expect(result).toMatch(/^404/);
+});
+
+test("a time with a fraction is one that identity can show", async () => {
+  const { origin } = await start();
+  const authorization = `Bearer ${await sign({ exp: claims.exp + 0.123_456_789 })}`;
+  const { status } = await request(origin, "GET", "/v1/identity", { authorization });
+  expect(status).toBe(200);
+});
+
 test("keys stay in use while the issuer is away", async () => {
   let serves = true;
   const issuer = createServer((_request, response) => {

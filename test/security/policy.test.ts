@@ -3,6 +3,7 @@ import { prefixRange } from "../../src/database.ts";
 import { KeySet } from "../../src/security/key-set.ts";
 import { parsePolicy } from "../../src/security/parse-policy.ts";
 import { Policy } from "../../src/security/policy.ts";
+import { Rights } from "../../src/security/rights.ts";
 import { createToken, digestToken, tokenIdOf } from "../../src/security/token.ts";
 import { createRandom, seed } from "../support/random.ts";
 
@@ -46,6 +47,21 @@ test.each([
     ],
   ],
   [{ version: 1, roles: {}, tokens: [token, token] }, ["tokens[1].id is there twice"]],
+  [
+    { version: 1, roles: {}, tokens: [{ ...token, expires: "2020-01-01T00:00:00+01" }] },
+    ["tokens[0].expires must be a time such as 2027-01-01T00:00:00Z"],
+  ],
+  [
+    {
+      version: 1,
+      roles: {},
+      certificates: [
+        { dns: "a.example", name: "a", roles: [] },
+        { dns: "A.example", name: "b", roles: [] },
+      ],
+    },
+    ["certificates[1] is there twice"],
+  ],
   [
     {
       version: 1,
@@ -187,4 +203,12 @@ test("a level may be listed whose denied parts show as names alone", () => {
   expect(rightsOf("clean").allowsRange("list", { ...level, prefix: "cfg/secret/" })).toBe(false);
   // Keys of the level itself are denied.
   expect(rightsOf("deployer").allowsRange("list", level)).toBe(false);
+});
+
+test("bounds of the caller do not tell where keys lie behind a name that is not allowed", () => {
+  const none = new Rights([], new Set());
+  for (const right of ["list", "read"] as const) {
+    const range = { prefix: "", start: "cfg/secret/m", end: "cfg/secret/n", delimiter: "/" };
+    expect(none.allowsRange(right, range)).toBe(false);
+  }
 });

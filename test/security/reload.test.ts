@@ -5,6 +5,11 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { DuetError } from "../../src/errors.ts";
+import type { Peer } from "../../src/security/peer.ts";
+import { Policy } from "../../src/security/policy.ts";
+import { RunningStreams } from "../../src/security/running-streams.ts";
+import { digestToken } from "../../src/security/token.ts";
 import { until } from "../support/until.ts";
 import { makeToken, serveSecured, type TestToken } from "./serve.ts";
 
@@ -97,6 +102,27 @@ test("a watch ends when its right is gone, with the revision to resume from; oth
   expect((await second.next()).value).toMatchObject({ resumeRevision: 3n });
   await replacePolicy(policyFor(["read", "list"], two.entry));
   expect(await endOf(second)).toEqual({ reason: "RIGHT_MISSING", identity: "two", last_revision: "3" });
+});
+
+test("a stream whose caller was identified before the policy changed is judged by the new one", async () => {
+  const before = new Policy(JSON.stringify(policyFor(["*"], one.entry)));
+  const after = new Policy(JSON.stringify(policyFor(["list"], one.entry)));
+  const credential = { via: "token", id: one.entry.id, digest: digestToken(one.token) } as const;
+  const caller = { identity: before.identify(credential), credential, peer: {} as Peer, hasPolicy: true };
+  const streams = new RunningStreams();
+  streams.judge(after);
+  const stream = streams.guard({
+    caller,
+    messages: (async function* messages() {
+      yield {};
+    })(),
+    authorize: ({ rights }) => {
+      if (!rights.allowsKey("watch", "k/a")) throw new DuetError("RIGHT_MISSING", "no right");
+    },
+    onOver: () => {},
+  });
+  await expect(stream[Symbol.asyncIterator]().next()).rejects.toMatchObject({ reason: "RIGHT_MISSING" });
+  expect(streams.size).toBe(0);
 });
 
 test("a watch ends when its token does", async () => {

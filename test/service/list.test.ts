@@ -72,6 +72,17 @@ test("a forged page token reaches no key outside of the range of its request", a
   }
 });
 
+test("a forged page token does not tell where keys lie behind the name of a level", async () => {
+  const { client } = await startServing();
+  for (const key of ["m/n/2", "m/o"]) await client.put({ key });
+  const request = { prefix: "m/", delimiter: "/" };
+  const identity = JSON.stringify(["m/", "", "", false, false, "/", "0"]);
+  for (const lastKey of ["m/n/1", "m/n/3"]) {
+    const pageToken = encodePageToken(identity, { revision: 2, lastKey });
+    expect((await client.list({ ...request, pageToken })).prefixes).toEqual([]);
+  }
+});
+
 test("a page ends before it is too large, and has one entry at least", async () => {
   const serving = await startServing({ pageBytesMax: 3000 });
   for (const [key, length] of [
