@@ -13,8 +13,7 @@ const spanMs = 10_000;
  * The successful requests with an id, kept while their ids are valid. All replicas remember the same requests,
  * because they come from the request records in the log.
  *
- * Each request is kept as one short text with its id, digest and results; objects would take three times as much
- * memory.
+ * Each request is kept as the bytes of its record in the log; objects would take three times as much memory.
  */
 export class RequestIndex {
   /** By the span of the id's time. */

@@ -18,8 +18,8 @@ const chunkBytesMax = 64 * 1024;
 /** The initial number of slots. A slot is a hash, and a position plus 1. At most half of the slots are used. */
 const slotsMin = 16;
 
-/** Random, so that clients cannot choose ids with equal hashes. Odd, so that each bit of an id counts. */
-const hashKeys = randomFillSync(new Int32Array(4)).map((key) => key | 1);
+/** 256 for each byte of an id. Random for each process, so that clients cannot choose ids with equal hashes. */
+const hashNumbers = randomFillSync(new Uint32Array(requestIdBytes * 256));
 
 /**
  * Request records by id, which is in their first bytes: a hash table with open addressing over bytes. Records are not
@@ -130,22 +130,16 @@ function takeSlot(slots: Uint32Array, hash: number, slot: number): void {
   slots[2 * number + 1] = slot;
 }
 
-/** The sum of the words of the id, each times a random number. The high bits of such a sum are the best distributed. */
-function hashId(id: Uint8Array): number {
+/**
+ * Tabulation hashing (Zobrist 1970; Pătraşcu and Thorup 2012): a random number for each byte at each place. Linear probing
+ * takes constant expected time with it, whatever ids a client chooses.
+ */
+export function hashId(id: Uint8Array): number {
   let hash = 0;
-  for (let word = 0; word < 4; word++) {
-    hash = (hash + Math.imul(wordAt(id, 4 * word), hashKeys[word] as number)) | 0;
+  for (let at = 0; at < requestIdBytes; at++) {
+    hash ^= hashNumbers[(at << 8) | (id[at] as number)] as number;
   }
-  return ((hash >>> 16) ^ hash) >>> 0;
-}
-
-function wordAt(bytes: Uint8Array, offset: number): number {
-  return (
-    (bytes[offset] as number) |
-    ((bytes[offset + 1] as number) << 8) |
-    ((bytes[offset + 2] as number) << 16) |
-    ((bytes[offset + 3] as number) << 24)
-  );
+  return hash >>> 0;
 }
 
 function hasId(bytes: Uint8Array, start: number, id: Uint8Array): boolean {

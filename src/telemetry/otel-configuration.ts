@@ -60,7 +60,7 @@ export function readOtelConfiguration(
   const queueMax = number("OTEL_BSP_MAX_QUEUE_SIZE", 2048);
   return {
     endpoint: readEndpoint(tracesEndpoint, baseEndpoint ?? "http://localhost:4318"),
-    headers: readPairs("OTEL_EXPORTER_OTLP_HEADERS", headers),
+    headers: readHeaders(headers),
     resource: {
       "service.version": version,
       ...readPairs("OTEL_RESOURCE_ATTRIBUTES", given("OTEL_RESOURCE_ATTRIBUTES") ?? "service.name=duetkv"),
@@ -81,7 +81,24 @@ function readEndpoint(traces: string | undefined, base: string): URL {
   if (!/^https?:/.test(text) || !URL.canParse(text)) {
     throw new OtelConfigurationError("OTEL_EXPORTER_OTLP_ENDPOINT must be an http or https URL");
   }
-  return new URL(text);
+  const url = new URL(text);
+  if (url.username !== "" || url.password !== "") {
+    throw new OtelConfigurationError(
+      "OTEL_EXPORTER_OTLP_ENDPOINT must have no user and password; put credentials into OTEL_EXPORTER_OTLP_HEADERS",
+    );
+  }
+  return url;
+}
+
+/** A wrong one would fail each export, with its value in the message. */
+function readHeaders(text: string): Record<string, string> {
+  const headers = readPairs("OTEL_EXPORTER_OTLP_HEADERS", text);
+  try {
+    new Headers(headers);
+  } catch {
+    throw new OtelConfigurationError("OTEL_EXPORTER_OTLP_HEADERS has an invalid name or value");
+  }
+  return headers;
 }
 
 /** `a=1,b=2`, percent-encoded. */

@@ -4,6 +4,7 @@ import { encodeSpans, type Span } from "./span.ts";
 
 /** How often failed exports are logged at the most, in milliseconds. */
 const warnEveryMs = 60_000;
+const closeMs = 1000;
 
 /**
  * Sends spans to a collector in the background. Calls never wait for it: what does not fit into the queue, or cannot be sent,
@@ -16,6 +17,7 @@ export class SpanExporter {
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
   #warnedAt = Number.NEGATIVE_INFINITY;
+  readonly #closing = new AbortController();
   readonly counts = { exported: 0, dropped: 0 };
 
   constructor(configuration: OtelConfiguration, log: Pick<Logger, "warn">) {
@@ -31,13 +33,15 @@ export class SpanExporter {
     }
     this.#queue.push(span);
     if (this.#queue.length >= batchMax) void this.#flush();
-    else this.#timer ??= setTimeout(() => void this.#flush(), delayMs).unref();
+    else this.#timer ??= this.#flushAfter(delayMs);
   }
 
-  /** Sends what waits, once. */
+  /** Sends the spans that wait, once. A collector that does not respond holds a stop up for a second at the most. */
   async close(): Promise<void> {
+    const timer = setTimeout(() => this.#closing.abort(), closeMs);
     await this.#sending;
     await this.#flush();
+    clearTimeout(timer);
   }
 
   #flush(): Promise<void> {
@@ -45,8 +49,14 @@ export class SpanExporter {
     this.#timer = undefined;
     this.#sending ??= this.#sendAll().finally(() => {
       this.#sending = undefined;
+      // Spans that waited while a batch failed.
+      if (this.#queue.length > 0) this.#timer ??= this.#flushAfter(this.#configuration.delayMs);
     });
     return this.#sending;
+  }
+
+  #flushAfter(delayMs: number): NodeJS.Timeout {
+    return setTimeout(() => void this.#flush(), delayMs).unref();
   }
 
   async #sendAll(): Promise<void> {
@@ -70,7 +80,7 @@ export class SpanExporter {
       headers: { ...headers, "content-type": "application/json" },
       body: encodeSpans(spans, resource),
       redirect: "error",
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#closing.signal]),
     });
     await response.body?.cancel();
     if (!response.ok) throw new Error(`the collector responded with ${response.status}`);

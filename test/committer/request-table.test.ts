@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { RequestTable } from "../../src/committer/request-table.ts";
+import { hashId, RequestTable } from "../../src/committer/request-table.ts";
 import { createRandom, seed } from "../support/random.ts";
 
 test(`records are found by their ids, in chunks and slots that grow (seed ${seed})`, () => {
@@ -40,4 +40,14 @@ test(`records are found by their ids, in chunks and slots that grow (seed ${seed
     expect(reused.find(records[4000] as Uint8Array)).toBeUndefined();
     reused.clear();
   }
+});
+
+test("ids that differ in the high bits of a few bytes have different hashes", () => {
+  const id = Buffer.from("0193a000000070008000000000000000", "hex");
+  const hashes = new Set<number>();
+  for (let number = 0; number < 4096; number++) {
+    [7, 11, 15].forEach((at, index) => id.writeUInt8(((number >> (4 * index)) & 15) << 4, at));
+    hashes.add(hashId(id));
+  }
+  expect(hashes.size).toBeGreaterThan(4000);
 });

@@ -47,11 +47,16 @@ test.each([
   ["OTEL_TRACES_EXPORTER", "zipkin"],
   ["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"],
   ["OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"],
+  ["OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:secret@collector:4318"],
   ["OTEL_EXPORTER_OTLP_HEADERS", "nonsense"],
+  ["OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20secret%0Ax"],
+  ["OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20secret%00"],
   ["OTEL_RESOURCE_ATTRIBUTES", "a=%ZZ"],
   ["OTEL_TRACES_SAMPLER", "sometimes"],
   ["OTEL_BSP_MAX_QUEUE_SIZE", "0"],
 ])("names %s when it is wrong", (name, value) => {
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" };
-  expect(() => read({ ...endpoint, [name]: value })).toThrow(name);
+  const wrong = () => read({ ...endpoint, [name]: value });
+  expect(wrong).toThrow(name);
+  expect(wrong).not.toThrow("secret");
 });

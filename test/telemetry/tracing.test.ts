@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { createClient, type Transport } from "@connectrpc/connect";
 import {
   createConnectTransport,
@@ -21,6 +24,7 @@ const traceparent = (flags: string) => `00-${traceId}-${spanId}-${flags}`;
 interface Serving {
   readonly url: string;
   readonly admin: string;
+  readonly close: () => Promise<void>;
   readonly lines: { readonly event: string; readonly [field: string]: unknown }[];
 }
 
@@ -41,9 +45,11 @@ async function start(
     undefined,
     otel,
   );
-  onTestFinished(() => server.close());
+  let closing: Promise<void> | undefined;
+  const close = () => (closing ??= server.close());
+  onTestFinished(close);
   const admin = `http://127.0.0.1:${server.adminAddress.port}`;
-  return { url: `http://127.0.0.1:${server.address.port}`, admin, lines };
+  return { url: `http://127.0.0.1:${server.address.port}`, admin, close, lines };
 }
 
 const transports: readonly [string, (baseUrl: string) => Transport][] = [
@@ -128,6 +134,23 @@ test.each([
   };
   await until(async () => (await dropped()) === 5);
   expect(lines.filter(({ event }) => event === "spans could not be exported")).toHaveLength(1);
+});
+
+test("a collector that does not respond does not hold up a stop", async () => {
+  const collector = createServer(() => {});
+  collector.listen(0, "127.0.0.1");
+  await once(collector, "listening");
+  onTestFinished(() => {
+    collector.closeAllConnections();
+    collector.close();
+  });
+  const { port } = collector.address() as AddressInfo;
+  const { url, close } = await start({
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+    OTEL_EXPORTER_OTLP_TIMEOUT: "3600000",
+  });
+  await fetch(`${url}/v1/key/a`);
+  await close();
 });
 
 test("--access-log logs every call with the id of its caller, and neither key nor value", async () => {
