@@ -90,15 +90,14 @@ function readEndpoint(traces: string | undefined, base: string): URL {
   return url;
 }
 
-/** A wrong one would fail each export, with its value in the message. */
+/** An invalid one would fail each export, with its value in the message. */
 function readHeaders(text: string): Record<string, string> {
   const headers = readPairs("OTEL_EXPORTER_OTLP_HEADERS", text);
   try {
-    new Headers(headers);
+    return Object.fromEntries(new Headers(headers));
   } catch {
     throw new OtelConfigurationError("OTEL_EXPORTER_OTLP_HEADERS has an invalid name or value");
   }
-  return headers;
 }
 
 /** `a=1,b=2`, percent-encoded. */
