@@ -135,7 +135,7 @@ test("a connection that is silent without an end is given up and resumed", async
   proxy.freeze();
   await direct.put("k", "1");
   await until(() => changesOf(messages).length === 1);
-  expect(events.map((event) => event.error.message)).toEqual(["no sign of life for 35 s"]);
+  expect(events.map((event) => event.error.message)).toEqual(["no message for 35 s"]);
 });
 
 test("a reader that is slow gets everything in the end", async () => {

@@ -5,7 +5,7 @@ import type { WatchResponse } from "./messages.ts";
 import { pause } from "./pause.ts";
 import type { Values } from "./values.ts";
 
-/** The service sends a sign of life every 15 s: two may be lost. */
+/** The service sends a heartbeat every 15 s. Two may be lost. */
 const silenceMs = 35_000;
 
 /** What a watch asks for beside where it begins. */
@@ -105,7 +105,7 @@ export class ResumingWatch<T> implements Watch<T> {
         }
       }
     } catch (error) {
-      if (silence.isOver) throw lost(`no sign of life for ${silenceMs / 1000} s`);
+      if (silence.isOver) throw lost(`no message for ${silenceMs / 1000} s`);
       throw error;
     } finally {
       silence.end();

@@ -47,7 +47,7 @@ export async function streamEvents(options: EventStreamOptions): Promise<void> {
   });
   let waiting = false;
   const stopBeating = options.heartbeat(() => {
-    // A client that does not take what is there already needs no sign of life on top.
+    // A client that does not take what is there already needs no heartbeat.
     if (!waiting && !exchange.gone) exchange.write(":\n\n");
   });
   try {
