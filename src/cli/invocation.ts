@@ -9,6 +9,8 @@ export interface Invocation<Name extends CommandName> extends CommandArguments<N
   readonly output: Output;
   /** Creates the client; throws CommandFailure when the settings are invalid. */
   readonly openClient: () => Client;
+  /** Calls `handle` at each SIGINT, in place of ending the process. */
+  readonly onInterrupt: (handle: () => void) => void;
 }
 
 /** Runs a command. Resolves with the exit code; rejects with CommandFailure or CallError. */

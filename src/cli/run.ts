@@ -46,7 +46,8 @@ const loaders: { readonly [Name in CommandName]: () => Promise<{ readonly run: R
 
 /** Runs `duetkv COMMAND …`. Resolves with the exit code; a failure has been described on stderr. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
-  process.once("SIGINT", () => process.exit(exitCodes.interrupted.code));
+  let interrupt: () => void = exitInterrupted;
+  process.on("SIGINT", () => interrupt());
   process.stdout.once("error", ({ code, message }: NodeJS.ErrnoException) => {
     // A reader that closes the pipe, such as `head`, needs no message.
     if (code !== "EPIPE") console.error(`duetkv: cannot write to stdout: ${message}`);
@@ -61,7 +62,9 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     }
     const output = new Output(readOutputSettings(line.globals, process.env));
     ({ json } = output);
-    const exitCode = await runCommand(line, output);
+    const exitCode = await runCommand(line, output, (handle) => {
+      interrupt = handle;
+    });
     await output.flushed();
     return exitCode;
   } catch (error) {
@@ -72,7 +75,15 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   }
 }
 
-async function runCommand(line: CommandLine, output: Output): Promise<number> {
+function exitInterrupted(): void {
+  process.exit(exitCodes.interrupted.code);
+}
+
+async function runCommand(
+  line: CommandLine,
+  output: Output,
+  onInterrupt: (handle: () => void) => void,
+): Promise<number> {
   // The type of a command's flags depends on its name, which is not known statically here.
   const { run } = (await loaders[line.name]()) as { readonly run: Run<CommandName> };
   const openClient = () => {
@@ -85,5 +96,5 @@ async function runCommand(line: CommandLine, output: Output): Promise<number> {
       explained = true;
     });
   };
-  return run({ ...line, output, openClient });
+  return run({ ...line, output, openClient, onInterrupt });
 }

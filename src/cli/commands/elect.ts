@@ -4,7 +4,7 @@ import { acquireLease } from "../lease/acquire-lease.ts";
 import { runLeased } from "../lease/run-leased.ts";
 
 export const run: Run<"elect"> = async (invocation) => {
-  const { positionals, flags, childCommand, output, openClient } = invocation;
+  const { positionals, flags, childCommand, output, openClient, onInterrupt } = invocation;
   const [key = "", value = ""] = positionals;
   const lease = await acquireLease(openClient, {
     key,
@@ -15,8 +15,15 @@ export const run: Run<"elect"> = async (invocation) => {
   if (lease === undefined) throw new Error("an election without an end has ended");
   if (output.json) output.object({ type: "elected", fence: lease.fence });
   else if (childCommand === undefined) output.line(`elected, fence ${lease.fence}`);
-  if (childCommand !== undefined) return runLeased(lease, childCommand, flags["kill-after"] ?? 5000, output);
-  const reason = await Promise.race([lease.lost, nextSignal()]);
+  if (childCommand !== undefined) {
+    return runLeased(lease, childCommand, flags["kill-after"] ?? 5000, output, onInterrupt);
+  }
+  const stopped = new Promise<undefined>((resolve) => {
+    const stop = () => resolve(undefined);
+    onInterrupt(stop);
+    process.once("SIGTERM", stop);
+  });
+  const reason = await Promise.race([lease.lost, stopped]);
   if (reason === undefined) {
     await lease.release();
     return exitCodes.interrupted.code;
@@ -25,10 +32,3 @@ export const run: Run<"elect"> = async (invocation) => {
   else output.line(`lost: ${reason}`);
   return exitCodes.lockLost.code;
 };
-
-function nextSignal(): Promise<undefined> {
-  process.removeAllListeners("SIGINT");
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(undefined));
-  });
-}

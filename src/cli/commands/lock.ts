@@ -11,6 +11,7 @@ export const run: Run<"lock"> = async ({
   childCommand,
   output,
   openClient,
+  onInterrupt,
 }) => {
   if (childCommand === undefined)
     throw usageFailure("lock needs a command after --", "Usage: duetkv lock KEY -- CMD…");
@@ -25,5 +26,5 @@ export const run: Run<"lock"> = async ({
       advice: "Show its holder: duetkv get KEY. Wait longer: --wait.",
     });
   }
-  return runLeased(lease, childCommand, flags["kill-after"] ?? 5000, output);
+  return runLeased(lease, childCommand, flags["kill-after"] ?? 5000, output, onInterrupt);
 };

@@ -15,6 +15,7 @@ export async function runLeased(
   [command, ...args]: readonly [string, ...string[]],
   killAfterMs: number,
   output: Output,
+  onInterrupt: (handle: () => void) => void,
 ): Promise<number> {
   const child = spawn(command, args, {
     stdio: "inherit",
@@ -28,8 +29,7 @@ export async function runLeased(
     child.once("close", (code, signal) => resolve(code ?? 128 + constants.signals[signal as NodeJS.Signals]));
   });
   // The command handles the signal. On a terminal it has already received an interrupt itself.
-  process.removeAllListeners("SIGINT");
-  process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
+  onInterrupt(() => process.stdin.isTTY || child.kill("SIGINT"));
   for (const signal of ["SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));
   try {
     const first = await Promise.race([ended, lease.lost]);
