@@ -41,7 +41,7 @@ export class KeyIndex {
 }
 
 /** The number of keys that one slice takes from an index, which must not change while a slice is read. */
-const sliceLength = 64;
+const sliceLengthMax = 64;
 
 /**
  * The keys that two scans of a range yield together, in order, each once. In short slices: what is scanned may change between
@@ -53,15 +53,16 @@ export function* keySlices(
   scanSome: (range: KeyRange) => Iterator<string>,
   scanOthers: (range: KeyRange) => Iterator<string>,
 ): Generator<readonly string[], void> {
-  for (let rest = range; ; ) {
+  // Many callers want the first key alone.
+  for (let rest = range, length = 1; ; length = Math.min(2 * length, sliceLengthMax)) {
     const keys: string[] = [];
     for (const key of mergeKeys(scanSome(rest), scanOthers(rest), reverse)) {
       keys.push(key);
-      if (keys.length === sliceLength) break;
+      if (keys.length === length) break;
     }
     yield keys;
     const last = keys.at(-1);
-    if (last === undefined || keys.length < sliceLength) return;
+    if (last === undefined || keys.length < length) return;
     rest = reverse ? beforeKey(rest, last) : afterKey(rest, last);
   }
 }

@@ -29,6 +29,8 @@ export class PastState implements State {
   *scan(range: KeyRange, reverse: boolean): Generator<Entry | undefined, void> {
     const present = (rest: KeyRange) => this.#store.keys(rest, reverse);
     const deleted = (rest: KeyRange) => this.#history.deletedKeys(rest, reverse);
+    // A list of one level begins a scan for each name, and takes little of it.
+    yield undefined;
     for (const keys of keySlices(range, reverse, present, deleted)) {
       this.#assertKept();
       for (const key of keys) {

@@ -104,6 +104,13 @@ test(`what is read over several turns is of one revision, whatever is written me
   expect(await counting).toBe(expected.length);
 });
 
+test("a scan gives way before its first entry, so that one scan for each name of a level does", () => {
+  const world = new World();
+  world.write(put("a", "1"));
+  world.write(put("a", "2"));
+  expect(world.at(1).scan(prefixRange(""), false).next()).toEqual({ done: false, value: undefined });
+});
+
 test("a read over several turns ends when the history no longer has its revision", async () => {
   const world = new World({ ...roomy, watchHistoryEventsMax: 20_000 });
   for (let count = 0; count < 20_000; count++) world.write(put(`key ${count % 300}`, "1"));
