@@ -5,8 +5,6 @@ import { durationBounds, Histogram } from "../histogram.ts";
 import { CallRates } from "./call-rates.ts";
 import { histogramSamples, register, registerValue, type Sample } from "./samples.ts";
 
-export { metric } from "./samples.ts";
-
 const codesLength = 1 + Math.max(...Object.values(Code).filter((code) => typeof code === "number"));
 
 /** What was counted of one method in one protocol. */

@@ -1,6 +1,6 @@
 import type { Registry } from "prom-client";
 import type { SecurityMetrics } from "../security/security.ts";
-import { metric } from "./call-metrics.ts";
+import { metric } from "./samples.ts";
 
 /** Shows how callers identified themselves, what they were denied, and which policy is in force. */
 export function registerSecurityMetrics(registry: Registry, { counts, policy }: SecurityMetrics): void {

@@ -1,5 +1,5 @@
 import type { Registry } from "prom-client";
-import { metric } from "./call-metrics.ts";
+import { metric } from "./samples.ts";
 
 /** What is known of the certificates in use. */
 export interface TlsStatus {

@@ -1,15 +1,16 @@
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import type { Credential, Identity } from "./identity.ts";
 import type { Peer } from "./peer.ts";
+import type { Policy } from "./policy.ts";
 
-/** Who makes a call, as the policy in force at its beginning says. */
+/** Who makes a call. */
 export interface Caller {
   readonly identity: Identity;
-  /** By which a running call is judged again when the policy changes. */
+  /** By which a call is judged again when the policy changes. */
   readonly credential: Credential;
   readonly peer: Peer;
-  /** Without one everything is allowed, and callers are only written down. */
-  readonly hasPolicy: boolean;
+  /** The one that identified the caller. Undefined: everything is allowed, and callers are only written down. */
+  readonly policy: Policy | undefined;
 }
 
 /** Where calls that Connect's library serves keep their caller. */

@@ -2,9 +2,10 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { DuetError } from "../errors.ts";
 import type { CallAudit } from "./call-audit.ts";
-import { callerOf } from "./caller.ts";
+import { type Caller, callerOf } from "./caller.ts";
 import type { Identity } from "./identity.ts";
 import { findRule, type MethodRule } from "./method-rules.ts";
+import type { Policy } from "./policy.ts";
 import type { RunningStreams } from "./running-streams.ts";
 import type { SecurityCounts } from "./security-counts.ts";
 
@@ -16,6 +17,8 @@ export interface GuardOptions {
   readonly streams: RunningStreams;
   /** Undefined: nothing is written down. */
   readonly audit: CallAudit | undefined;
+  /** The one in force. */
+  readonly policy: () => Policy | undefined;
 }
 
 /**
@@ -43,9 +46,10 @@ function guardUnary(handler: Unary, method: DescMethod, rule: MethodRule, option
   const call: Unary = (request, context) => {
     const caller = callerOf(context);
     if (caller === undefined) return handler(request, context);
-    authorize(rule, caller.identity, request, options);
+    const { identity } = identifyAgain(caller, options);
+    authorize(rule, identity, request, options);
     const hiddenKey = rule.preconditionKey?.(request);
-    return hiddenKey === undefined || caller.identity.rights.allowsKey("read", hiddenKey)
+    return hiddenKey === undefined || identity.rights.allowsKey("read", hiddenKey)
       ? handler(request, context)
       : hideCurrentRevision(handler(request, context) as Promise<unknown>);
   };
@@ -70,10 +74,11 @@ function guardStreaming(
 ): Streaming {
   const { audit, streams } = options;
   return (request, context) => {
-    const caller = callerOf(context);
-    if (caller === undefined) return handler(request, context);
+    const first = callerOf(context);
+    if (first === undefined) return handler(request, context);
     const ended = (error: unknown) => audit?.ended(rule, method, request, context, error);
     try {
+      const caller = identifyAgain(first, options);
       authorize(rule, caller.identity, request, options);
       const messages = handler(request, context)[Symbol.asyncIterator]();
       const isAllowed = (identity: Identity) => rule.authorize(identity, request);
@@ -83,6 +88,13 @@ function guardStreaming(
       throw error;
     }
   };
+}
+
+/** The caller by the policy in force: it may have changed while the body of the request came. Throws as `Policy.identify` does. */
+function identifyAgain(caller: Caller, { policy }: GuardOptions): Caller {
+  const current = policy();
+  if (current === undefined || current === caller.policy) return caller;
+  return { ...caller, identity: current.identify(caller.credential), policy: current };
 }
 
 function authorize(rule: MethodRule, identity: Identity, request: never, { counts }: GuardOptions): void {

@@ -9,7 +9,7 @@ const timerMsMax = 2 ** 31 - 1;
 export interface StreamOptions {
   readonly caller: Caller;
   /** Those of the handler. */
-  readonly messages: AsyncIterator<unknown>;
+  readonly messages: AsyncIterator<unknown> & { ready?(): unknown };
   /** Throws when an identity may not go on. */
   readonly authorize: (identity: Identity) => void;
   /** Called once, with the error by which the stream has ended; undefined when it ended well or its reader left. */
@@ -19,8 +19,6 @@ export interface StreamOptions {
 /** Streams that run under a policy: each ends when its caller loses the right to it, or its token ends. */
 export class RunningStreams {
   readonly #streams = new Set<GuardedStream>();
-  /** The one that came last; undefined while the first is in force. */
-  #policy: Policy | undefined = undefined;
 
   get size(): number {
     return this.#streams.size;
@@ -30,14 +28,11 @@ export class RunningStreams {
   guard(options: StreamOptions): AsyncIterable<unknown> {
     const stream = new GuardedStream(options, () => this.#streams.delete(stream));
     this.#streams.add(stream);
-    // The caller may have been identified by the policy before.
-    if (this.#policy !== undefined) stream.judge(this.#policy);
     return stream;
   }
 
-  /** Ends those that a new policy does not allow, and from now on those that begin under the one before. */
+  /** Ends those that a policy does not allow. */
   judge(policy: Policy): void {
-    this.#policy = policy;
     for (const stream of this.#streams) stream.judge(policy);
   }
 }
@@ -74,6 +69,14 @@ class GuardedStream implements AsyncIterableIterator<unknown> {
         },
       );
     });
+  }
+
+  /** The next message, if it is there already; undefined: ask `next`. */
+  ready(): unknown {
+    if (this.#end !== undefined) throw this.#end;
+    const message = this.#options.messages.ready?.();
+    if (message !== undefined) this.#resumeRevision = resumeRevisionOf(message) ?? this.#resumeRevision;
+    return message;
   }
 
   #deliver(result: IteratorResult<unknown>, resolve: (result: IteratorResult<unknown>) => void): void {

@@ -88,8 +88,9 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
   const ofIdentities = new RateLimiter();
 
   function identify(credential: Credential, { peer }: CallOrigin, asks: MethodRule["asks"]): Caller {
-    if (source === undefined) return { identity: unrestricted, credential, peer, hasPolicy: false };
-    const identity = source.policy.identify(credential);
+    if (source === undefined) return { identity: unrestricted, credential, peer, policy: undefined };
+    const { policy } = source;
+    const identity = policy.identify(credential);
     if (asks === "identities") requireKnown(identity);
     const { callRate, via, name } = identity;
     // Anonymous callers have no name by which they differ.
@@ -97,7 +98,7 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
       ofIdentities.take(via === "anonymous" ? `address ${peer.address}` : `${via} ${name}`, callRate);
     }
     counts.authenticated(via, "ok");
-    return { identity, credential, peer, hasPolicy: true };
+    return { identity, credential, peer, policy };
   }
 
   return {
@@ -124,7 +125,8 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
         return fail(error);
       }
     },
-    protect: (service, implementation) => protect(service, implementation, { counts, streams, audit }),
+    protect: (service, implementation) =>
+      protect(service, implementation, { counts, streams, audit, policy: () => source?.policy }),
     reload: async () => source?.reload(),
     metrics: {
       counts,

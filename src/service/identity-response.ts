@@ -10,7 +10,7 @@ type Grant = MessageInitShape<typeof GrantSchema>;
 export function toIdentityResponse(
   caller: Caller | undefined,
 ): MessageInitShape<typeof GetIdentityResponseSchema> {
-  if (caller === undefined || !caller.hasPolicy) return { name: "", via: "anonymous", grants: [] };
+  if (caller === undefined || caller.policy === undefined) return { name: "", via: "anonymous", grants: [] };
   const { name, via, expires, rights } = caller.identity;
   return {
     name,

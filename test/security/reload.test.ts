@@ -1,15 +1,11 @@
 import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
 import { dirname, join } from "node:path";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
-import { DuetError } from "../../src/errors.ts";
-import type { Peer } from "../../src/security/peer.ts";
-import { Policy } from "../../src/security/policy.ts";
-import { RunningStreams } from "../../src/security/running-streams.ts";
-import { digestToken } from "../../src/security/token.ts";
 import { until } from "../support/until.ts";
 import { makeToken, serveSecured, type TestToken } from "./serve.ts";
 
@@ -104,25 +100,35 @@ test("a watch ends when its right is gone, with the revision to resume from; oth
   expect(await endOf(second)).toEqual({ reason: "RIGHT_MISSING", identity: "two", last_revision: "3" });
 });
 
-test("a stream whose caller was identified before the policy changed is judged by the new one", async () => {
-  const before = new Policy(JSON.stringify(policyFor(["*"], one.entry)));
-  const after = new Policy(JSON.stringify(policyFor(["list"], one.entry)));
-  const credential = { via: "token", id: one.entry.id, digest: digestToken(one.token) } as const;
-  const caller = { identity: before.identify(credential), credential, peer: {} as Peer, hasPolicy: true };
-  const streams = new RunningStreams();
-  streams.judge(after);
-  const stream = streams.guard({
-    caller,
-    messages: (async function* messages() {
-      yield {};
-    })(),
-    authorize: ({ rights }) => {
-      if (!rights.allowsKey("watch", "k/a")) throw new DuetError("RIGHT_MISSING", "no right");
-    },
-    onOver: () => {},
+test.each([
+  ["Watch", Buffer.from("12026b2f", "hex")],
+  ["Get", Buffer.from("0a036b2f61", "hex")],
+])("a %s whose body comes after the policy has changed is judged by the new one", async (method, body) => {
+  const { origin, replacePolicy } = await serveSecured(all);
+  const client = connectHttp2(origin);
+  onTestFinished(() => client.destroy());
+  const call = (path: string) =>
+    client.request({
+      ":method": "POST",
+      ":path": `/duetkv.v1.KeyValueService/${path}`,
+      "content-type": "application/grpc",
+      te: "trailers",
+      ...one.headers,
+    });
+  const envelope = (message: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
+  const held = call(method);
+  // When this one has its response, the server has seen the headers of the other.
+  const other = call("Get");
+  other.end(envelope(Buffer.from("0a036b2f61", "hex")));
+  await other.resume().toArray();
+  await replacePolicy(policyFor(["write"], one.entry));
+  held.end(envelope(body));
+  const trailers = new Promise<IncomingHttpHeaders>((resolve) => {
+    held.once("response", (headers) => headers["grpc-status"] !== undefined && resolve(headers));
+    held.once("trailers", resolve);
   });
-  await expect(stream[Symbol.asyncIterator]().next()).rejects.toMatchObject({ reason: "RIGHT_MISSING" });
-  expect(streams.size).toBe(0);
+  held.resume();
+  expect((await trailers)["grpc-status"]).toBe(String(Code.PermissionDenied));
 });
 
 test("a watch ends when its token does", async () => {
