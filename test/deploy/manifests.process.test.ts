@@ -1,0 +1,26 @@
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { type KubernetesObject, manifestErrors, parseManifest } from "./kubernetes.ts";
+
+const manifests = ["kubernetes.yaml", "kubernetes-postgres.yaml", "kubernetes-backup.yaml"];
+const read = (name: string) => readFile(new URL(`../../deploy/${name}`, import.meta.url), "utf8");
+
+test("the manifests are valid Kubernetes objects", async () => {
+  const objects = (await Promise.all(manifests.map(read))).flatMap(parseManifest);
+  expect(objects.map(({ kind }) => kind)).toEqual(
+    expect.arrayContaining(["StatefulSet", "Deployment", "CronJob"]),
+  );
+  expect(await manifestErrors(objects)).toEqual([]);
+});
+
+test("the check of manifests finds a misspelt field, a wrong type and a wrong format", async () => {
+  const text = await read("kubernetes.yaml");
+  const wrong = (from: string, to: string): KubernetesObject[] => {
+    expect(text).toContain(from);
+    return parseManifest(text.replace(from, to));
+  };
+  const errors = async (from: string, to: string) => (await manifestErrors(wrong(from, to))).join("\n");
+  expect(await errors("readinessProbe:", "readynessProbe:")).toContain("readynessProbe");
+  expect(await errors("containerPort: 8080", 'containerPort: "8080"')).toContain("containerPort");
+  expect(await errors("periodSeconds: 10", "periodSeconds: 99999999999")).toContain("periodSeconds");
+});
