@@ -6,6 +6,7 @@ import { type Logger, silentLogger } from "../../src/logging.ts";
 import { createToken } from "../../src/security/token.ts";
 import { openServer, type Server } from "../../src/server.ts";
 import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
+import { closeIdleConnections } from "../support/rest-request.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 export interface SecuredServer {
@@ -44,7 +45,10 @@ export async function serveSecured(
     log,
     (line) => void audit.push(JSON.parse(line) as Record<string, unknown>),
   );
-  onTestFinished(() => server.close());
+  onTestFinished(async () => {
+    closeIdleConnections();
+    await server.close();
+  });
   const scheme = flags["tls-cert"] === undefined ? "http" : "https";
   return {
     server,

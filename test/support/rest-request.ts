@@ -8,6 +8,12 @@ export interface Answer {
 
 const agent = new Agent({ keepAlive: true });
 
+/** Closes the idle connections: a server that stops keeps them for 2 s, in which a request may come. */
+export function closeIdleConnections(): void {
+  for (const sockets of Object.values(agent.freeSockets))
+    for (const socket of sockets ?? []) socket.destroy();
+}
+
 /** Sends the target byte for byte as it is given, which fetch would not. */
 export async function request(
   origin: string,
