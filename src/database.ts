@@ -24,6 +24,7 @@ import { type History, revisionCompacted } from "./store/history.ts";
 import type { KeyRange } from "./store/key-range.ts";
 import { type KeyVersion, keyVersions } from "./store/key-versions.ts";
 import { PastState } from "./store/past.ts";
+import type { Quota, QuotaUsage } from "./store/quota-usage.ts";
 import type { State, Store } from "./store/store.ts";
 import type { WatchHub, WatchOptions } from "./store/watch/hub.ts";
 import type { Watch } from "./store/watch/watch.ts";
@@ -59,6 +60,7 @@ export {
   prefixRange,
 } from "./store/key-range.ts";
 export type { KeyVersion } from "./store/key-versions.ts";
+export type { Quota } from "./store/quota-usage.ts";
 export type { Change, State } from "./store/store.ts";
 export { textBytes } from "./store/text.ts";
 export type { WatchOptions } from "./store/watch/hub.ts";
@@ -84,6 +86,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 export class Database implements State {
   readonly #store: Store;
   readonly #requests: RequestIndex;
+  readonly #quotas: QuotaUsage;
   readonly #history: History;
   readonly #hub: WatchHub;
   readonly #freshness: Freshness;
@@ -102,9 +105,10 @@ export class Database implements State {
 
   constructor(options: DatabaseOptions, state: ReplayedState) {
     const { logger, limits, log } = options;
-    const { store, requests } = state;
+    const { store, requests, quotas } = state;
     this.#store = store;
     this.#requests = requests;
+    this.#quotas = quotas;
     this.#history = state.history;
     this.#hub = state.hub;
     this.#freshness = state.freshness;
@@ -132,7 +136,7 @@ export class Database implements State {
       },
       onRun: () => this.#compactor.check(),
     });
-    this.#committer = new Committer({ store, requests, logger, limits, clock, applier });
+    this.#committer = new Committer({ store, requests, quotas, logger, limits, clock, applier });
     this.#expirer = new Expirer({
       store,
       requests,
@@ -206,6 +210,11 @@ export class Database implements State {
   /** Commits an operation; see `Committer.commit`. Resolves when it is durable and applied. */
   commit(operation: Operation): Promise<Outcome> {
     return this.#committer.commit(operation);
+  }
+
+  /** Replaces the quotas. In a large store a new one is in force a moment later; see `QuotaUsage`. */
+  setQuotas(quotas: readonly Quota[]): void {
+    this.#quotas.set(quotas);
   }
 
   /** Opens a watch; see `WatchHub.watch`. */

@@ -129,6 +129,13 @@ export const reasons = {
     status: 507,
     meaning: "The store has reached `--store-bytes-max`. Deletes still work.",
   },
+  QUOTA_EXCEEDED: {
+    code: "resource_exhausted",
+    status: 507,
+    meaning:
+      "The entries under `prefix` would take more `bytes`, or be more `entries`, than the policy allows. Deletes still work.",
+    metadata: ["prefix", "bytes", "entries"],
+  },
   REQUEST_ID_INVALID: {
     code: "invalid_argument",
     meaning: "`request_id` is not a UUIDv7, is given twice, or its time is more than 10 minutes ahead.",

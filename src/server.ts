@@ -96,8 +96,11 @@ export async function openServer(
     limits,
     log,
     onReplayed: (revision) => readiness.replaying(revision),
+    quotas: security?.quotas ?? [],
   });
   opened.defer(() => database.close());
+  // The policy may have changed during the replay.
+  security?.onQuotas((quotas) => database.setQuotas(quotas));
   const status = () => database.status();
   state = status;
   metrics.showDatabase(database, limits.storeBytesMax);

@@ -25,6 +25,7 @@ const adviceOfReason: Readonly<Record<string, string>> = {
   KEY_EXISTS:
     "Omit --if-new to replace the entry, or use --if-revision with the revision that you have read.",
   REVISION_COMPACTED: "Start at a later revision, or start over with --existing.",
+  QUOTA_EXCEEDED: "Delete entries under the prefix, or ask the operator for a larger quota.",
   STORE_FULL: "Delete entries, or give the service more memory (--store-bytes-max).",
   UNREACHABLE: "Start the service with duetkv, or name its address with --server.",
   DEADLINE_EXCEEDED: "Allow more time with --timeout.",

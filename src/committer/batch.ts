@@ -4,6 +4,7 @@ import { type Entry, entryAfter } from "../store/entry.ts";
 import { entriesMax, type ReadonlyStore } from "../store/store.ts";
 import { detachText } from "../store/text.ts";
 import type { Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
+import type { BatchQuotas, Growth } from "./batch-quotas.ts";
 import type { BatchRequests } from "./batch-requests.ts";
 import type { Check, Mutation, MutationResult, Operation, Outcome } from "./operation.ts";
 
@@ -11,6 +12,14 @@ import type { Check, Mutation, MutationResult, Operation, Outcome } from "./oper
 const expireTimeMax = Date.UTC(9999, 11, 31, 23, 59, 59);
 
 export type BatchLimits = Pick<Limits, "storeBytesMax">;
+
+/** What operations may be refused for, beside their checks and the limits. */
+export interface BatchRefusals {
+  /** The error for operations that do more than delete. */
+  readonly putRefusal?: Error | undefined;
+  /** Must be new for each batch. */
+  readonly quotas?: BatchQuotas | undefined;
+}
 
 /** Evaluates operations one after the other, each against the store and the mutations before it in the batch. */
 export class Batch {
@@ -25,6 +34,7 @@ export class Batch {
   /** The time of the batch's transactions. */
   readonly #time: number;
   readonly #putRefusal: Error | undefined;
+  readonly #quotas: BatchQuotas | undefined;
   readonly #requests: BatchRequests;
   /** By key what is written before it is applied; null: deleted. */
   readonly #pending = new Map<string, Entry | null>();
@@ -35,21 +45,20 @@ export class Batch {
    * `now`, in milliseconds since 1970, is the time of all transactions, unless the log already has a later time.
    * Times to live always count from `now`: if another replica's clock was ahead, later entries must not live longer
    * because of it.
-   *
-   * `putRefusal`, if given, is the error for operations that do more than delete.
    */
   constructor(
     store: ReadonlyStore,
     requests: BatchRequests,
     limits: BatchLimits,
     now: number,
-    putRefusal?: Error,
+    { putRefusal, quotas }: BatchRefusals = {},
   ) {
     this.#store = store;
     this.#limits = limits;
     this.#now = now;
     this.#time = Math.max(now, store.time);
     this.#putRefusal = putRefusal;
+    this.#quotas = quotas;
     this.#requests = requests;
     requests.begin(this.#time);
     this.#bytes = store.bytes;
@@ -57,8 +66,8 @@ export class Batch {
   }
 
   /**
-   * Adds the operation to the batch. Throws REVISION_MISMATCH, KEY_EXISTS, NO_SUCH_KEY, STORE_FULL, `putRefusal` or
-   * the errors of `BatchRequests.find`; the operation is then not part of the batch.
+   * Adds the operation to the batch. Throws REVISION_MISMATCH, KEY_EXISTS, NO_SUCH_KEY, STORE_FULL,
+   * QUOTA_EXCEEDED, `putRefusal` or the errors of `BatchRequests.find`; the operation is then not part of the batch.
    */
   evaluate(operation: Operation): Outcome {
     const { requestId } = operation;
@@ -76,20 +85,18 @@ export class Batch {
     const entries: (Entry | undefined)[] = [];
     const results: MutationResult[] = [];
     const stamp = { sequence, time: this.#time };
+    const growths: Growth[] | undefined = this.#quotas && [];
     let growth = 0;
     let added = 0;
     for (const mutation of mutations) {
       const previous = this.#get(mutation.key);
       const event = this.#event(mutation, sequence, previous);
       const entry = event && entryAfter(stamp, event, previous);
-      if (previous !== undefined) {
-        growth -= previous.bytes;
-        added--;
-      }
-      if (entry !== undefined) {
-        growth += entry.bytes;
-        added++;
-      }
+      const bytes = (entry?.bytes ?? 0) - (previous?.bytes ?? 0);
+      const entryCount = (entry === undefined ? 0 : 1) - (previous === undefined ? 0 : 1);
+      growth += bytes;
+      added += entryCount;
+      growths?.push({ key: mutation.key, bytes, entries: entryCount });
       if (event !== undefined) {
         events.push(event);
         entries.push(entry);
@@ -98,6 +105,7 @@ export class Batch {
     }
     this.#checkRoom(growth, added);
     if (this.#putRefusal && events.some(({ type }) => type !== "delete")) throw this.#putRefusal;
+    if (growths !== undefined) this.#quotas?.admit(growths);
     if (events.length === 0 && requestId === undefined) return { revision: this.#revision, results };
     this.#bytes += growth;
     this.#size += added;

@@ -2,12 +2,14 @@ import { DuetError } from "../errors.ts";
 import { durationBounds, Histogram } from "../histogram.ts";
 import type { Limits } from "../limits.ts";
 import { entryBytes, entryOverheadBytes } from "../store/entry.ts";
+import type { QuotaUsage } from "../store/quota-usage.ts";
 import type { ReadonlyStore } from "../store/store.ts";
 import { textBytes } from "../store/text.ts";
 import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
 import type { Applier } from "./applier.ts";
 import type { Clock } from "./background/clock.ts";
 import { Batch, type BatchLimits } from "./batch.ts";
+import { BatchQuotas } from "./batch-quotas.ts";
 import { BatchRequests } from "./batch-requests.ts";
 import type { Operation, Outcome } from "./operation.ts";
 import type { RequestIndex } from "./request-index.ts";
@@ -35,6 +37,8 @@ export interface CommitterOptions {
   readonly logger: TransactionLogger;
   /** Must be up to date with the store. */
   readonly requests: RequestIndex;
+  /** Must be up to date with the store. Default: no quotas. */
+  readonly quotas?: QuotaUsage;
   readonly limits: BatchLimits & Pick<Limits, "queueBytesMax" | "requestIdsBytesMax">;
   readonly clock: Clock;
   readonly applier: Applier;
@@ -146,18 +150,15 @@ export class Committer {
    * Resolves when the transactions are durable and applied. Operations that arrive meanwhile join the next attempt.
    */
   async #append(waiting: Waiting[]): Promise<readonly (() => void)[]> {
-    const { store, logger, limits, clock, applier } = this.#options;
+    const { store, logger, limits, clock, applier, quotas } = this.#options;
     /** Whether the store has everything that was durable when the operations were submitted. */
     let fresh = !logger.shared;
     for (;;) {
       const basis = store.revision;
-      const batch = new Batch(
-        store,
-        this.#requests,
-        limits,
-        clock(),
-        logger.deletesOnly ? logger.fault : undefined,
-      );
+      const batch = new Batch(store, this.#requests, limits, clock(), {
+        putRefusal: logger.deletesOnly ? logger.fault : undefined,
+        quotas: quotas === undefined || quotas.isEmpty ? undefined : new BatchQuotas(quotas),
+      });
       const settlements = waiting.map((each) => settlement(batch, each));
       const { transactions } = batch;
       const newest = await this.#appendAt(basis, transactions, fresh);

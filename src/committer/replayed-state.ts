@@ -2,6 +2,7 @@ import type { Limits } from "../limits.ts";
 import type { Logger } from "../logging.ts";
 import { createChangeSet } from "../store/change-set.ts";
 import { History } from "../store/history.ts";
+import { type Quota, QuotaUsage } from "../store/quota-usage.ts";
 import type { Change, Store } from "../store/store.ts";
 import { WatchHub } from "../store/watch/hub.ts";
 import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
@@ -18,6 +19,8 @@ export interface ReplayOptions {
   readonly onReplayed?: (revision: number) => void;
   /** How often a watcher without changes receives a heartbeat, in milliseconds. Default: 15 s. */
   readonly watchHeartbeatMs?: number;
+  /** Default: none. */
+  readonly quotas?: readonly Quota[];
 }
 
 /**
@@ -27,6 +30,7 @@ export interface ReplayOptions {
 export interface ReplayedState {
   readonly store: Store;
   readonly requests: RequestIndex;
+  readonly quotas: QuotaUsage;
   readonly history: History;
   readonly garbage: LogGarbage;
   readonly hub: WatchHub;
@@ -37,16 +41,18 @@ export interface ReplayedState {
 
 /** Replays the log. Resolves when the state is at its end. Rejects with the errors of reading the log. */
 export async function openReplayedState(options: ReplayOptions): Promise<ReplayedState> {
-  const { logger, limits, log, onReplayed, watchHeartbeatMs = 15_000 } = options;
+  const { logger, limits, log, onReplayed, watchHeartbeatMs = 15_000, quotas = [] } = options;
   const observe = (empty: Store) => {
     const garbage = new LogGarbage(logger);
     const requests = new RequestIndex((bytes) => garbage.addRecords(bytes));
+    const usage = new QuotaUsage(empty, quotas);
     const history = new History(limits, logger.horizon, (set) => garbage.add(set));
     const hub = new WatchHub(empty, history, limits, watchHeartbeatMs);
     const freshness = new Freshness({ store: empty, logger, waitMs: limits.revisionWaitMs });
     return {
       garbage,
       requests,
+      quotas: usage,
       history,
       hub,
       freshness,
@@ -55,6 +61,7 @@ export async function openReplayedState(options: ReplayOptions): Promise<Replaye
         history.add(set);
         hub.publish(set);
         requests.applied(transaction);
+        usage.applied(changes);
         freshness.applied(transaction.sequence);
       },
       close() {

@@ -1,5 +1,4 @@
-import { namePlaceholder } from "./policy-mistakes.ts";
-import type { PolicyFile } from "./policy-schema.ts";
+import { namePlaceholder, type PolicyFile } from "./policy-schema.ts";
 import { allRights, type KeyRight, type ServerRight } from "./right.ts";
 import { RoleSet } from "./role-set.ts";
 

@@ -1,7 +1,4 @@
-import type { PolicyFile } from "./policy-schema.ts";
-
-/** Stands for the name of the identity in the prefixes of a role. */
-export const namePlaceholder = "{name}";
+import { namePlaceholder, type PolicyFile } from "./policy-schema.ts";
 
 /** What is wrong between the parts of a policy: roles that do not exist, what is there twice, names that cannot be a part of a key. */
 export function findPolicyMistakes(policy: PolicyFile): string[] {
@@ -38,6 +35,9 @@ function findRepeated(policy: PolicyFile): string[] {
       (index) => `jwt[${index}] has an issuer and audience that are there twice`,
     ),
     ...repeated(policy.limits.map(({ role = "" }) => role)).map((index) => `limits[${index}] is there twice`),
+    ...repeated(policy.quotas.map(({ prefix }) => prefix)).map(
+      (index) => `quotas[${index}].prefix is there twice`,
+    ),
   ];
 }
 

@@ -1,7 +1,11 @@
 import * as v from "valibot";
+import { size } from "../config/values.ts";
 import { allRights, keyRights, serverRights } from "./right.ts";
 
 // The shape of a policy file; docs/security.md explains it. What its parts must say of each other is in policy-mistakes.ts.
+
+/** Stands for the name of the identity in the prefixes of a role. */
+export const namePlaceholder = "{name}";
 
 const name = v.pipe(
   v.string(),
@@ -12,6 +16,19 @@ const prefix = v.pipe(
   v.string(),
   v.check((text) => text.isWellFormed() && !text.includes("\0"), "must be Unicode without NUL"),
 );
+
+/** With half a segment, the rights of "shop" would be those of "shop-test", too. */
+const rolePrefix = v.pipe(
+  prefix,
+  v.check(
+    (text) => !text.split("/").some((part, index, { length }) => isHalfName(part, index === length - 1)),
+    "must have {name} as a whole segment of the path, with a / behind it",
+  ),
+);
+
+function isHalfName(segment: string, isLast: boolean): boolean {
+  return segment.includes(namePlaceholder) && (isLast || segment !== namePlaceholder);
+}
 
 const timeFault = "must be a time such as 2027-01-01T00:00:00Z";
 
@@ -34,7 +51,7 @@ const keyRightNames = v.pipe(
 /** A rule of a role: of the keys with a prefix, or of the server. One object, so that a mistake in it is told as it is. */
 const rule = v.pipe(
   v.strictObject({
-    prefix: v.optional(prefix),
+    prefix: v.optional(rolePrefix),
     allow: v.optional(keyRightNames),
     deny: v.optional(keyRightNames),
     server: v.optional(
@@ -104,6 +121,26 @@ const limit = v.strictObject({
   burst: v.optional(v.pipe(positive, v.minValue(1, "must be at least 1"))),
 });
 
+const wholeFault = "must be a whole number greater than 0";
+
+const bytes = v.pipe(
+  v.union([v.number(), v.string()], "must be a size such as 64MiB or a number of bytes"),
+  v.transform(String),
+  size,
+);
+
+const quota = v.pipe(
+  v.strictObject({
+    prefix: v.pipe(
+      prefix,
+      v.check((text) => !text.includes(namePlaceholder), `must have no ${namePlaceholder}`),
+    ),
+    bytes: v.optional(bytes),
+    entries: v.optional(v.pipe(v.number(), v.safeInteger(wholeFault), v.minValue(1, wholeFault))),
+  }),
+  v.check(({ bytes: most, entries }) => (most ?? entries) !== undefined, "must have bytes or entries"),
+);
+
 export const policySchema = v.strictObject({
   $schema: v.optional(v.string()),
   version: v.literal(1, "must be 1"),
@@ -113,6 +150,7 @@ export const policySchema = v.strictObject({
   anonymous: v.optional(roleNames, []),
   roles: v.record(v.string(), v.array(rule)),
   limits: v.optional(v.array(limit), []),
+  quotas: v.optional(v.array(quota), []),
 });
 
 /** A policy file, with defaults. */

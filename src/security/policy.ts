@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import type { Quota } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import type { CallRate, Credential, Identity } from "./identity.ts";
 import { parsePolicy } from "./parse-policy.ts";
@@ -31,6 +32,7 @@ export class Policy {
   readonly issuers: readonly JwtIssuer[];
   /** What each client address may call, whoever it is. */
   readonly addressRate: CallRate | undefined;
+  readonly quotas: readonly Quota[];
   readonly #file: PolicyFile;
   readonly #tokens: ReadonlyMap<string, Token>;
   readonly #certificates: ReadonlyMap<string, Certificate>;
@@ -45,6 +47,9 @@ export class Policy {
     this.#file = file;
     this.issuers = file.jwt;
     this.addressRate = toCallRate(file.limits.find(({ role }) => role === undefined));
+    this.quotas = file.quotas.map(({ prefix, bytes: bytesMax, entries: entriesMax }) => {
+      return { prefix, bytesMax, entriesMax };
+    });
     this.#tokens = new Map(
       file.tokens.map(({ id, name, hash, roles, expires }) => [
         id,

@@ -1,6 +1,5 @@
 import type { CallRate } from "./identity.ts";
-import { namePlaceholder } from "./policy-mistakes.ts";
-import type { PolicyFile } from "./policy-schema.ts";
+import { namePlaceholder, type PolicyFile } from "./policy-schema.ts";
 import { allRights, type KeyRight, keyRights, type ServerRight, serverRights } from "./right.ts";
 import { type PrefixRule, Rights } from "./rights.ts";
 

@@ -1,5 +1,6 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
+import type { Quota } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import { Audit, type AuditSink } from "./audit.ts";
@@ -44,6 +45,10 @@ export interface Security {
     service: Service,
     implementation: ServiceImpl<Service>,
   ) => ServiceImpl<Service>;
+  /** Those of the policy in force. */
+  readonly quotas: readonly Quota[];
+  /** Calls back with the quotas now, and with those of each new policy. There is one listener. */
+  onQuotas(listener: (quotas: readonly Quota[]) => void): void;
   /** Reads the policy file now. */
   reload(): Promise<void>;
   readonly metrics: SecurityMetrics;
@@ -72,15 +77,20 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
   const { log, audit: auditOptions } = options;
   const counts = new SecurityCounts();
   const streams = new RunningStreams();
+  let setQuotas: ((quotas: readonly Quota[]) => void) | undefined;
   const source =
     options.policy === undefined
       ? undefined
       : await PolicySource.open({
           path: options.policy,
           log,
-          onChange: (policy) => streams.judge(policy),
+          onChange(policy) {
+            streams.judge(policy);
+            setQuotas?.(policy.quotas);
+          },
           ...(options.pollMs !== undefined && { pollMs: options.pollMs }),
         });
+  const quotasOf = (): readonly Quota[] => source?.policy.quotas ?? [];
   const audit =
     auditOptions &&
     new CallAudit(new Audit(auditOptions.level, auditOptions.sink), () => source?.policy.sha256);
@@ -127,6 +137,13 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
     },
     protect: (service, implementation) =>
       protect(service, implementation, { counts, streams, audit, policy: () => source?.policy }),
+    get quotas() {
+      return quotasOf();
+    },
+    onQuotas(listener) {
+      setQuotas = listener;
+      listener(quotasOf());
+    },
     reload: async () => source?.reload(),
     metrics: {
       counts,

@@ -5,6 +5,7 @@ import type { Check, Condition, Mutation, Operation } from "../../src/committer/
 import { RequestIndex } from "../../src/committer/request-index.ts";
 import { defaultLimits, type Limits } from "../../src/limits.ts";
 import { prefixRange } from "../../src/store/key-range.ts";
+import { type Quota, QuotaUsage } from "../../src/store/quota-usage.ts";
 import { Store } from "../../src/store/store.ts";
 import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
 import { FakeLogger } from "./fake-logger.ts";
@@ -13,6 +14,7 @@ import { FakeLogger } from "./fake-logger.ts";
 export interface Committing {
   readonly store: Store;
   readonly requests: RequestIndex;
+  readonly quotas: QuotaUsage;
   readonly logger: FakeLogger;
   readonly committer: Committer;
   /** Every transaction, in the order in which it was applied. */
@@ -21,28 +23,39 @@ export interface Committing {
   time: number;
 }
 
-export function startCommitting(limits: Partial<Limits> = {}): Committing {
+export function startCommitting(limits: Partial<Limits> = {}, quotas: readonly Quota[] = []): Committing {
   const store = new Store();
+  const usage = new QuotaUsage(store, quotas);
   const requests = new RequestIndex();
   const logger = new FakeLogger();
   const applied: Transaction[] = [];
   const committer = new Committer({
     store,
     requests,
+    quotas: usage,
     logger,
     limits: { ...defaultLimits, ...limits },
     clock: () => committing.time,
     applier: new Applier({
       store,
       logger,
-      onApplied: (transaction) => {
+      onApplied: (transaction, changes) => {
         requests.applied(transaction);
+        usage.applied(changes);
         applied.push(transaction);
       },
       onRun: () => {},
     }),
   });
-  const committing: Committing = { store, requests, logger, committer, applied, time: 1_000_000 };
+  const committing: Committing = {
+    store,
+    requests,
+    quotas: usage,
+    logger,
+    committer,
+    applied,
+    time: 1_000_000,
+  };
   return committing;
 }
 

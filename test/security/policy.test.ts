@@ -1,8 +1,10 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { prefixRange } from "../../src/database.ts";
 import { KeySet } from "../../src/security/key-set.ts";
 import { parsePolicy } from "../../src/security/parse-policy.ts";
 import { Policy } from "../../src/security/policy.ts";
+import { policySchema } from "../../src/security/policy-schema.ts";
 import { Rights } from "../../src/security/rights.ts";
 import { createToken, digestToken, tokenIdOf } from "../../src/security/token.ts";
 import { createRandom, seed } from "../support/random.ts";
@@ -93,8 +95,58 @@ test.each([
     { version: 1, roles: {}, certificates: [{ name: "a", roles: [] }] },
     ["certificates[0] must have either uri or dns"],
   ],
+  [
+    {
+      version: 1,
+      roles: {},
+      quotas: [
+        { prefix: "a/" },
+        { prefix: "a/", bytes: "1 KiB" },
+        { prefix: "svc/{name}/", entries: 0 },
+        { prefix: "b/", bytes: 1.5, entries: 1.5 },
+      ],
+    },
+    [
+      "quotas[0] must have bytes or entries",
+      "quotas[1].bytes must be a size greater than 0, such as 64MiB or a number of bytes",
+      "quotas[2].prefix must have no {name}",
+      "quotas[2].entries must be a whole number greater than 0",
+      "quotas[3].bytes must be a size greater than 0, such as 64MiB or a number of bytes",
+      "quotas[3].entries must be a whole number greater than 0",
+    ],
+  ],
+  [
+    {
+      version: 1,
+      roles: {},
+      quotas: [
+        { prefix: "a/", entries: 1 },
+        { prefix: "a/", bytes: 1 },
+      ],
+    },
+    ["quotas[1].prefix is there twice"],
+  ],
 ])("tells where the mistakes of a policy are: %j", (policy, expected) => {
   expect(mistakesOf(policy)).toEqual(expected);
+});
+
+test.each(["svc/{name}", "{name}", "svc-{name}/", "{name}{name}/", "svc/{name}x/a/"])(
+  "refuses a prefix in which {name} is no whole segment: %s",
+  (prefix) => {
+    expect(mistakesOf({ version: 1, roles: { own: [{ prefix, allow: ["*"] }] } })).toEqual([
+      "roles.own[0].prefix must have {name} as a whole segment of the path, with a / behind it",
+    ]);
+  },
+);
+
+test("the policy of docs/security.md loads as it is written, and has every part", () => {
+  const page = readFileSync(new URL("../../docs/security.md", import.meta.url), "utf8");
+  const [, example = ""] = /^```json\n([^]*?)^```$/m.exec(page) ?? [];
+  expect(mistakesOf(example)).toEqual([]);
+  const policy = new Policy(example);
+  expect(policy.quotas).toEqual([{ prefix: "svc/", bytesMax: 100 * 2 ** 20, entriesMax: 100_000 }]);
+  const parts = Object.keys(policySchema.entries).filter((part) => part !== "$schema");
+  expect(Object.keys(JSON.parse(example) as object).toSorted()).toEqual(parts.toSorted());
 });
 
 test("names at most 20 mistakes, and no value of the file", () => {

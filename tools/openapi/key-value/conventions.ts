@@ -108,7 +108,15 @@ const jsonIfAsked =
   "The body is empty. It is JSON if Accept prefers application/json: `x-content-if-accepted` has its schema.";
 
 const put: OpenApiConvention = {
-  reasons: [...keyReasons, ...valueReasons, ...checkReasons, ...requestReasons, "STORE_FULL", ...logReasons],
+  reasons: [
+    ...keyReasons,
+    ...valueReasons,
+    ...checkReasons,
+    ...requestReasons,
+    "STORE_FULL",
+    "QUOTA_EXCEEDED",
+    ...logReasons,
+  ],
   failures: headerFailures,
   revise(operation, { input }, schemas) {
     const elsewhere = input.fields.filter(({ name }) => /^(key|value|bytes_value)$/.test(name));
@@ -179,6 +187,7 @@ const touch: OpenApiConvention = {
     ...requestReasons,
     "NO_SUCH_KEY",
     "STORE_FULL",
+    "QUOTA_EXCEEDED",
     ...logReasons,
   ],
   failures: headerFailures,
@@ -212,6 +221,7 @@ const commit: OpenApiConvention = {
     ...requestReasons,
     ...logReasons,
     "STORE_FULL",
+    "QUOTA_EXCEEDED",
     "KEY_REPEATED",
     "TOO_MANY_OPERATIONS",
   ],
