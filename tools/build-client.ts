@@ -1,7 +1,7 @@
 // Builds the packages that programs import: JavaScript and declarations of @duetkv/client, in clients/typescript/dist.
 // npm runs it after an installation, so that the package can be imported in this repository as anywhere else.
 import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import * as esbuild from "esbuild";
 import packageJson from "../clients/typescript/package.json" with { type: "json" };
@@ -25,5 +25,14 @@ await esbuild.build({
   target: "es2022",
   format: "esm",
 });
-const { status } = spawnSync("tsc", ["-p", client], { stdio: "inherit" });
+const declarations = join(root, "node_modules/.cache/client-declarations");
+rmSync(declarations, { recursive: true, force: true });
+const emission = "--noEmit false --declaration --emitDeclarationOnly --rewriteRelativeImportExtensions";
+// The root is that of the repository: some files import gen/, which no declaration refers to.
+const { status } = spawnSync(
+  "tsc",
+  ["-p", client, ...emission.split(" "), "--rootDir", root, "--outDir", declarations],
+  { stdio: "inherit" },
+);
+cpSync(join(declarations, "clients/typescript/src"), join(client, "dist"), { recursive: true });
 process.exitCode = status ?? 1;

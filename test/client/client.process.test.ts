@@ -4,11 +4,13 @@ import {
   type Codec,
   CodecError,
   ConflictError,
+  type ConnectOptions,
   connect,
   DuetError,
   LimitError,
 } from "../../clients/typescript/src/index.ts";
 import { memory } from "../../clients/typescript/src/memory.ts";
+import { connect as connectByGrpc } from "../../clients/typescript/src/node.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 
 const numbers: Codec<number> = {
@@ -24,8 +26,14 @@ async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
   return Array.fromAsync(items);
 }
 
-/** The server and the store in memory are the same to a program. */
-describe.each(["server", "memory"])("%s", (kind) => {
+/** To a program they are the same. */
+const openers: Readonly<Record<string, (options: ConnectOptions) => Client>> = {
+  fetch: connect,
+  gRPC: connectByGrpc,
+  memory: ({ prefix = "" }) => memory({ prefix }),
+};
+
+describe.each(Object.entries(openers))("%s", (_name, open) => {
   let server: ServerProcess;
   let client: Client;
   let count = 0;
@@ -40,8 +48,7 @@ describe.each(["server", "memory"])("%s", (kind) => {
 
   /** Each test has keys of its own. */
   beforeEach(() => {
-    const prefix = `${++count}/`;
-    client = kind === "memory" ? memory({ prefix }) : connect({ url: `http://${server.address}`, prefix });
+    client = open({ url: `http://${server.address}`, prefix: `${++count}/` });
   });
 
   test("text and bytes come back as they were written, with the metadata of the entry", async () => {

@@ -1,6 +1,7 @@
+import { Deadline } from "./deadline.ts";
 import { encodeEnvelope, readEnvelopes } from "./envelope.ts";
 import { readError } from "./error-response.ts";
-import { createError, DuetError, type Outcome } from "./errors.ts";
+import { createError, DuetError } from "./errors.ts";
 import type { Transport, TransportCall } from "./transport.ts";
 
 /** The Connect protocol with JSON over `fetch`: works wherever there is a `fetch`. */
@@ -12,7 +13,7 @@ export const fetchTransport: Transport = {
       const response = await send(call, deadline.signal, "application/json", body);
       return (await response.json()) as object;
     } catch (error) {
-      throw deadline.toError(error);
+      throw toError(error, call, deadline);
     } finally {
       deadline.end();
     }
@@ -28,7 +29,7 @@ export const fetchTransport: Transport = {
         yield message;
       }
     } catch (error) {
-      throw deadline.toError(error);
+      throw toError(error, call, deadline);
     } finally {
       deadline.end();
     }
@@ -51,60 +52,23 @@ async function send(
   return response;
 }
 
-/** Ends a try when its time is over or its signal aborts, and tells which error that is. */
-class Deadline {
-  readonly #call: TransportCall;
-  readonly #controller = new AbortController();
-  readonly #abort = (): void => this.#controller.abort();
-  readonly #timer: ReturnType<typeof setTimeout>;
-  #isOver = false;
-
-  constructor(call: TransportCall) {
-    this.#call = call;
-    this.#timer = setTimeout(() => {
-      this.#isOver = true;
-      this.#abort();
-    }, call.timeoutMs);
-    // AbortSignal.any would keep every call until the client is closed, in some versions of Node.
-    call.signal.addEventListener("abort", this.#abort);
-    if (call.signal.aborted) this.#abort();
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** The stream has begun, and may last. */
-  clear(): void {
-    clearTimeout(this.#timer);
-  }
-
-  /** The try is over. */
-  end(): void {
-    this.clear();
-    this.#call.signal.removeEventListener("abort", this.#abort);
-  }
-
-  toError(error: unknown): DuetError {
-    if (error instanceof DuetError) return error;
-    const { timeoutMs, url, signal } = this.#call;
-    if (this.#isOver) {
-      const message = `no response from ${url} within ${Math.ceil(timeoutMs)} ms`;
-      return toLost("deadline_exceeded", message, "unknown", error);
-    }
-    if (signal.aborted) return toLost("canceled", "the call was aborted", "unknown", error);
-    const { message, cause } = error as { message: string; cause?: { code?: string } };
-    // Node tells why there was no connection; a browser does not.
-    const isRefused = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN"].includes(cause?.code ?? "");
-    return toLost(
-      "unavailable",
-      `cannot reach ${url}: ${cause?.code ?? message}`,
-      isRefused ? "nothing" : "unknown",
+/** Whatever ended the try as a DuetError. */
+function toError(error: unknown, { url }: TransportCall, deadline: Deadline): DuetError {
+  if (error instanceof DuetError) return error;
+  const { message, cause } = error as { message: string; cause?: { code?: string } };
+  // Node tells why there was no connection; a browser does not.
+  const isRefused = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN"].includes(cause?.code ?? "");
+  return (
+    deadline.errorOf(error) ??
+    createError(
+      {
+        code: "unavailable",
+        reason: "",
+        message: `cannot reach ${url}: ${cause?.code ?? message}`,
+        outcome: isRefused ? "nothing" : "unknown",
+        metadata: {},
+      },
       error,
-    );
-  }
-}
-
-function toLost(code: string, message: string, outcome: Outcome, cause: unknown): DuetError {
-  return createError({ code, reason: "", message, outcome, metadata: {} }, cause);
+    )
+  );
 }

@@ -1,0 +1,35 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { ErrorInfoSchema, RetryInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
+import { createError, type DuetError, outcomeOf } from "./errors.ts";
+
+/** The error of a gRPC call to a server. */
+export function toDuetError(error: unknown, url: string): DuetError {
+  const failure = ConnectError.from(error);
+  const [info] = failure.findDetails(ErrorInfoSchema);
+  const [retry] = failure.findDetails(RetryInfoSchema);
+  const code = isLost(failure) ? "unavailable" : toCodeName(failure.code);
+  const reason = info?.reason ?? "";
+  const isRefused = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN"].some((name) =>
+    failure.rawMessage.includes(name),
+  );
+  const details = {
+    code,
+    reason,
+    message: reason === "" ? `${url}: ${failure.rawMessage}` : failure.rawMessage,
+    outcome: isRefused ? "nothing" : outcomeOf(code, reason),
+    metadata: info?.metadata ?? {},
+    retryAfterMs: retry?.retryDelay && durationMs(retry.retryDelay),
+  } as const;
+  return createError(details, error);
+}
+
+/** Whether the connection failed, for which Connect has no code of its own: no response has told the error. */
+function isLost({ code, isWireError }: ConnectError): boolean {
+  return !isWireError && (code === Code.Internal || code === Code.Unknown);
+}
+
+/** `AlreadyExists` is `already_exists`. */
+function toCodeName(code: Code): string {
+  return Code[code].replace(/(?<=[a-z])[A-Z]/g, "_$&").toLowerCase();
+}

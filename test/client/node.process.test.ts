@@ -1,0 +1,107 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { generate } from "selfsigned";
+import { expect, onTestFinished, test } from "vitest";
+import {
+  type Client,
+  connect,
+  type GrpcOptions,
+  UnavailableError,
+  UnknownOutcomeError,
+} from "../../clients/typescript/src/node.ts";
+import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { startTcpProxy } from "./tcp-proxy.ts";
+
+interface Pair {
+  readonly cert: string;
+  readonly private: string;
+}
+
+const addressName = 7;
+
+async function start(...flags: string[]): Promise<ServerProcess> {
+  const server = await startServerProcess(["--log", "memory:", ...flags]);
+  onTestFinished(() => void server.stop("SIGKILL"));
+  return server;
+}
+
+function open(options: GrpcOptions): Client {
+  const client = connect(options);
+  onTestFinished(() => client.close());
+  return client;
+}
+
+function issue(name: string, authority: Pair): Promise<Pair> {
+  return generate([{ name: "commonName", value: name }], {
+    algorithm: "sha256",
+    ca: { key: authority.private, cert: authority.cert },
+    extensions: [{ name: "subjectAltName", altNames: [{ type: addressName, ip: "127.0.0.1" }] }],
+  });
+}
+
+test("certificates of both sides are checked", async () => {
+  const authority = await generate([{ name: "commonName", value: "authority" }], {
+    algorithm: "sha256",
+    extensions: [{ name: "basicConstraints", cA: true, critical: true }],
+  });
+  const own = await issue("client", authority);
+  const served = await issue("server", authority);
+  const directory = await temporaryDirectory();
+  const flags: string[] = [];
+  for (const [flag, content] of [
+    ["--tls-cert", served.cert],
+    ["--tls-key", served.private],
+    ["--tls-client-ca", authority.cert],
+  ] as const) {
+    const file = join(directory, `${flag.slice(2)}.pem`);
+    await writeFile(file, content);
+    flags.push(flag, file);
+  }
+  const url = `https://${(await start(...flags)).address}`;
+  const client = open({ url, tls: { ca: authority.cert, cert: own.cert, key: own.private } });
+  await client.put("k", "1");
+  expect((await client.get("k"))?.value).toBe("1");
+  const few = { url, retry: false } as const;
+  const withoutCertificate = open({ ...few, tls: { ca: authority.cert } });
+  await expect(withoutCertificate.get("k")).rejects.toThrow(UnavailableError);
+  const withoutAuthority = open({ ...few, tls: { cert: own.cert, key: own.private } });
+  await expect(withoutAuthority.get("k")).rejects.toThrow(UnavailableError);
+});
+
+test("a call goes to the next address when one is gone or silent", async () => {
+  const { address } = await start();
+  const gone = await startTcpProxy(address);
+  gone.close();
+  const silent = await startTcpProxy(address);
+  silent.hold();
+  const client = open({ url: [gone.url, silent.url, `http://${address}`], timeoutMs: 6000 });
+  expect(await client.put("k", "1")).toMatchObject({ version: 1 });
+  expect((await client.get("k"))?.value).toBe("1");
+});
+
+test("nothing has happened when the connection is refused, and what happened is unknown when it is cut", async () => {
+  const { address } = await start();
+  const proxy = await startTcpProxy(address);
+  const client = open({ url: proxy.url, retry: false, timeoutMs: 60_000 });
+  await client.put("k", "1");
+  proxy.hold();
+  const call = client.put("k", "2");
+  await proxy.received();
+  proxy.cutAll();
+  await expect(call).rejects.toThrow(UnknownOutcomeError);
+  proxy.close();
+  const refused: unknown = await client.put("k", "3").catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(UnavailableError);
+  expect(refused).toMatchObject({ outcome: "nothing" });
+});
+
+test("a deadline ends a call, and a stream that does not begin", async () => {
+  const { address } = await start();
+  const proxy = await startTcpProxy(address);
+  proxy.hold();
+  const client = open({ url: proxy.url, timeoutMs: 300 });
+  await expect(client.get("k")).rejects.toMatchObject({ name: "TimeoutError", outcome: "nothing" });
+  const put: unknown = await client.put("k", "1").catch((error: unknown) => error);
+  expect(put).toMatchObject({ name: "TimeoutError", outcome: "unknown" });
+});
