@@ -15,6 +15,8 @@ export type Credential =
     }
   | {
       readonly via: "jwt";
+      /** Verified again when the keys of its issuer change. Never logged. */
+      readonly token: string;
       /** Those of the policy by which it was verified. */
       readonly issuer: string;
       readonly audience: string;

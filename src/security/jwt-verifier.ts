@@ -52,7 +52,7 @@ export class JwtVerifier {
     for (const issuer of candidates) {
       const { version } = issuer.source;
       try {
-        const credential = toCredential(issuer, await verifyWith(issuer, token, now), now);
+        const credential = toCredential(issuer, token, await verifyWith(issuer, token, now), now);
         if (this.#verified.size >= verifiedMax) {
           this.#verified.delete(this.#verified.keys().next().value as string);
         }
@@ -103,11 +103,16 @@ async function verifyWith(issuer: TrustedIssuer, token: string, now: number): Pr
   }
 }
 
-function toCredential({ issuer, audience }: JwtIssuer, claims: JWTPayload, now: number): JwtCredential {
+function toCredential(
+  { issuer, audience }: JwtIssuer,
+  token: string,
+  claims: JWTPayload,
+  now: number,
+): JwtCredential {
   if (claims.iat !== undefined && claims.iat > now / 1000 + leewaySeconds) {
     throw tokenInvalid("the token was issued in the future");
   }
   // A NumericDate may have a fraction.
   const expires = Math.floor(((claims.exp as number) + leewaySeconds) * 1000);
-  return { via: "jwt", issuer, audience, claims, expires };
+  return { via: "jwt", token, issuer, audience, claims, expires };
 }

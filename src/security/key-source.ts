@@ -13,11 +13,14 @@ export interface KeySourceOptions {
   readonly location: string;
   /** Told when the keys cannot be read; those from before stay in use. */
   readonly onFailure: (error: unknown, location: string) => void;
-  /** Of a monotonic clock, in milliseconds. For tests. */
-  readonly now?: () => number;
+  /** Called when the keys have changed. Must not throw. */
+  readonly onChange: () => void;
 }
 
-/** The public keys of an issuer (a JWKS), which stay in use while the issuer is away. */
+/**
+ * The public keys of an issuer (a JWKS), which stay in use while the issuer is away. Those of a URL are read again from time
+ * to time, until `close`; those of a file when `refresh` is called.
+ */
 export class KeySource {
   readonly #options: KeySourceOptions;
   #keys: JWTVerifyGetKey | undefined = undefined;
@@ -25,9 +28,11 @@ export class KeySource {
   #version = 0;
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined = undefined;
+  readonly #timer: NodeJS.Timeout | undefined;
 
   constructor(options: KeySourceOptions) {
     this.#options = options;
+    this.#timer = this.isFile ? undefined : setInterval(() => void this.refresh(), refreshMs).unref();
   }
 
   get isFile(): boolean {
@@ -41,17 +46,14 @@ export class KeySource {
 
   /** The keys; undefined while they have never been read. */
   async keys(): Promise<JWTVerifyGetKey | undefined> {
-    const age = this.#now() - this.#readAt;
-    // Old keys do until the new ones are there.
-    const isReading = this.#reading !== undefined;
-    if (this.#keys === undefined && (isReading || age >= fetchMs)) await this.refresh();
-    else if (age >= refreshMs) void this.refresh();
+    const isDue = this.#reading !== undefined || performance.now() - this.#readAt >= fetchMs;
+    if (this.#keys === undefined && isDue) await this.refresh();
     return this.#keys;
   }
 
   /** Reads the keys because a token names one that is not among them. False: they were read a moment ago. */
   async refreshForUnknownKey(): Promise<boolean> {
-    if (this.#reading === undefined && this.#now() - this.#readAt < unknownKeyMs) return false;
+    if (this.#reading === undefined && performance.now() - this.#readAt < unknownKeyMs) return false;
     const before = this.#version;
     await this.refresh();
     return this.#version !== before;
@@ -66,21 +68,22 @@ export class KeySource {
   }
 
   async #read(): Promise<void> {
-    const { location, onFailure } = this.#options;
-    this.#readAt = this.#now();
+    const { location, onFailure, onChange } = this.#options;
+    this.#readAt = performance.now();
     try {
       const text = this.isFile ? await readFile(location, "utf8") : await fetchText(location);
       if (text === this.#text) return;
       this.#keys = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
       this.#text = text;
       this.#version++;
+      onChange();
     } catch (error) {
       onFailure(error, location);
     }
   }
 
-  #now(): number {
-    return (this.#options.now ?? (() => performance.now()))();
+  close(): void {
+    clearInterval(this.#timer);
   }
 }
 

@@ -11,6 +11,8 @@ export interface PolicySourceOptions {
   readonly log: Logger;
   /** Called when another policy is in force. Must not throw. */
   readonly onChange: (policy: Policy) => void;
+  /** Called when an issuer has other keys. Must not throw. */
+  readonly onKeysChange: (jwts: JwtVerifier) => void;
   /** Between two looks at the file, in milliseconds. */
   readonly pollMs?: number;
 }
@@ -95,8 +97,9 @@ export class PolicySource {
 
   /** Prepares to verify tokens of the issuers of a policy, and watches its files. */
   async #trust({ issuers }: Policy): Promise<void> {
-    const { path, log, pollMs } = this.#options;
+    const { path, log, onKeysChange, pollMs } = this.#options;
     let jwts: JwtVerifier | undefined;
+    let sources: ReadonlySet<KeySource> = new Set();
     if (issuers.length > 0) {
       // Loaded for those alone who use it.
       const [{ KeySource }, { JwtVerifier }] = await Promise.all([
@@ -105,15 +108,24 @@ export class PolicySource {
       ]);
       const onFailure = (error: unknown, location: string) =>
         log.warn({ err: error, location }, "keys of a token issuer not read; those before stay in use");
+      const onChange = () => {
+        if (this.#jwts !== undefined) onKeysChange(this.#jwts);
+      };
       const trusted = issuers.map((issuer) => {
         const isUrl = /^https?:/i.test(issuer.jwks);
         const location = isUrl ? issuer.jwks : resolve(dirname(path), issuer.jwks);
-        const source = this.#keySources.get(location) ?? new KeySource({ location, onFailure });
+        const source = this.#keySources.get(location) ?? new KeySource({ location, onFailure, onChange });
         this.#keySources.set(location, source);
         return { ...issuer, source };
       });
       jwts = new JwtVerifier(trusted);
+      sources = new Set(trusted.map(({ source }) => source));
       await Promise.all(trusted.map(({ source }) => (source.isFile ? source.refresh() : Promise.resolve())));
+    }
+    for (const [location, source] of this.#keySources) {
+      if (sources.has(source)) continue;
+      source.close();
+      this.#keySources.delete(location);
     }
     const files = [...this.#keySources].filter(([, { isFile }]) => isFile).map(([location]) => location);
     const watch = await watchFiles({
@@ -130,5 +142,6 @@ export class PolicySource {
   close(): void {
     this.#closed = true;
     this.#watch?.close();
+    for (const source of this.#keySources.values()) source.close();
   }
 }

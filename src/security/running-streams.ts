@@ -1,6 +1,7 @@
 import { DuetError } from "../errors.ts";
 import type { Caller } from "./caller.ts";
 import type { Identity } from "./identity.ts";
+import type { JwtVerifier } from "./jwt-verifier.ts";
 import type { Policy } from "./policy.ts";
 
 /** The longest that a timer can wait, in milliseconds. */
@@ -34,6 +35,11 @@ export class RunningStreams {
   /** Ends those that a policy does not allow. */
   judge(policy: Policy): void {
     for (const stream of this.#streams) stream.judge(policy);
+  }
+
+  /** Ends those whose token is not signed by a key of its issuer any more. */
+  verify(jwts: JwtVerifier): void {
+    for (const stream of this.#streams) void stream.verify(jwts);
   }
 }
 
@@ -99,9 +105,24 @@ class GuardedStream implements AsyncIterableIterator<unknown> {
       this.#options.authorize(identity);
       this.#endAt(identity.expires);
     } catch (error) {
-      const isExpired = error instanceof DuetError && error.reason === "TOKEN_EXPIRED";
-      this.#endWith(isExpired ? "TOKEN_EXPIRED" : "RIGHT_MISSING");
+      this.#endBy(error);
     }
+  }
+
+  /** Ends the stream when its token is a JWT that is not valid any more. */
+  async verify(jwts: JwtVerifier): Promise<void> {
+    const { credential } = this.#options.caller;
+    if (credential.via !== "jwt") return;
+    try {
+      await jwts.verify(credential.token);
+    } catch (error) {
+      this.#endBy(error);
+    }
+  }
+
+  #endBy(error: unknown): void {
+    const isExpired = error instanceof DuetError && error.reason === "TOKEN_EXPIRED";
+    this.#endWith(isExpired ? "TOKEN_EXPIRED" : "RIGHT_MISSING");
   }
 
   #endAt(expires: number | undefined): void {
@@ -115,6 +136,7 @@ class GuardedStream implements AsyncIterableIterator<unknown> {
   }
 
   #endWith(reason: "TOKEN_EXPIRED" | "RIGHT_MISSING"): void {
+    if (this.#isOver) return;
     const message =
       reason === "TOKEN_EXPIRED" ? "the credentials have expired" : "the policy allows the call no longer";
     const { name } = this.#options.caller.identity;

@@ -12,6 +12,7 @@ import type { Caller } from "./caller.ts";
 import { protect } from "./guard.ts";
 import type { Credential, Identity } from "./identity.ts";
 import { findRule, type MethodRule } from "./method-rules.ts";
+import { networkOf } from "./network.ts";
 import { PolicySource } from "./policy-source.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { keyRights, serverRights } from "./right.ts";
@@ -88,6 +89,7 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
             streams.judge(policy);
             setQuotas?.(policy.quotas);
           },
+          onKeysChange: (jwts) => streams.verify(jwts),
           ...(options.pollMs !== undefined && { pollMs: options.pollMs }),
         });
   const quotasOf = (): readonly Quota[] => source?.policy.quotas ?? [];
@@ -105,7 +107,10 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
     const { callRate, via, name } = identity;
     // Anonymous callers have no name by which they differ.
     if (callRate !== undefined) {
-      ofIdentities.take(via === "anonymous" ? `address ${peer.address}` : `${via} ${name}`, callRate);
+      ofIdentities.take(
+        via === "anonymous" ? `address ${networkOf(peer.address)}` : `${via} ${name}`,
+        callRate,
+      );
     }
     counts.authenticated(via, "ok");
     return { identity, credential, peer, policy };
@@ -125,7 +130,7 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
       };
       try {
         const addressRate = source?.policy.addressRate;
-        if (addressRate !== undefined) ofAddresses.take(origin.peer.address, addressRate);
+        if (addressRate !== undefined) ofAddresses.take(networkOf(origin.peer.address), addressRate);
         const credential: Credential | Promise<Credential> =
           source === undefined ? { via: "anonymous" } : readCredential(origin, source.jwts);
         return credential instanceof Promise

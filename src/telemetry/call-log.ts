@@ -1,6 +1,7 @@
 import type { Code, HandlerContext } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "../logging.ts";
+import { callerOf } from "../security/caller.ts";
 import { requestIdOf } from "./request-id.ts";
 
 export interface CallLogOptions {
@@ -31,6 +32,7 @@ export class CallLog {
     const { log, accessLog, slowMs } = this.#options;
     const isSlow = isUnary && slowMs !== undefined && milliseconds > slowMs;
     if (!accessLog && !isSlow) return;
+    const identity = callerOf(context)?.identity.name;
     const fields = {
       method,
       protocol: context.protocolName,
@@ -38,6 +40,8 @@ export class CallLog {
       ...(reason !== undefined && { reason }),
       milliseconds: Math.round(milliseconds * 1000) / 1000,
       requestId: requestIdOf(context),
+      // Nobody has a name where there is no policy, and anonymous callers have none.
+      ...(identity !== undefined && identity !== "" && { identity }),
     };
     if (isSlow) log.warn(fields, "slow call");
     else log.info(fields, "call");

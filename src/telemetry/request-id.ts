@@ -15,11 +15,17 @@ const ids = new WeakMap<HandlerContext, string>();
 export function requestIdOf(context: HandlerContext): string {
   let id = ids.get(context);
   if (id === undefined) {
-    const given = requestHeader(context, "x-request-id");
-    const traceparent = requestHeader(context, "traceparent");
-    const trace = traceparent === undefined ? undefined : parseTraceparent(traceparent);
-    id = given !== undefined && idPattern.test(given) ? given : (trace?.traceId ?? randomUUID());
+    id = readRequestId((name) => requestHeader(context, name));
     ids.set(context, id);
   }
   return id;
+}
+
+/** The same for a request that has no context; a new id differs from call to call. */
+export function readRequestId(header: (name: string) => string | undefined): string {
+  const given = header("x-request-id");
+  if (given !== undefined && idPattern.test(given)) return given;
+  const traceparent = header("traceparent");
+  const trace = traceparent === undefined ? undefined : parseTraceparent(traceparent);
+  return trace?.traceId ?? randomUUID();
 }

@@ -27,17 +27,31 @@ export interface ErrorListeners {
   readonly onError: OnError;
 }
 
-/** As `toConnectError`, for the one response to a call: what a caller may not see is logged, and the error is reported. */
+/**
+ * As `toConnectError`, for the one response to a call: the error is reported, and what a caller may not see is logged.
+ * `requestId` is called at most once, for an error that is logged.
+ */
 export function toReportedError(
   thrown: unknown,
-  { log, onError }: ErrorListeners,
+  listeners: ErrorListeners,
   path: string,
+  requestId: () => string,
 ): ConnectError {
-  const error = toConnectError(thrown);
-  if (error !== thrown && error.code === Code.Internal) {
-    log.error({ err: thrown, path }, "call failed unexpectedly");
-  }
-  onError(path, error);
+  const error = toLoggedError(thrown, listeners.log, path, requestId);
+  listeners.onError(path, error);
+  return error;
+}
+
+/** The same, for an error that is reported elsewhere. */
+export function toLoggedError(
+  thrown: unknown,
+  log: WireLog,
+  path: string,
+  requestId: () => string,
+): ConnectError {
+  let id: string | undefined;
+  const error = toConnectError(thrown, () => (id ??= requestId()));
+  if (id !== undefined) log.error({ err: thrown, path, requestId: id }, "call failed unexpectedly");
   return error;
 }
 

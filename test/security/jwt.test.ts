@@ -3,8 +3,12 @@ import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
+import { ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from "jose";
 import { expect, onTestFinished, test } from "vitest";
+import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
+import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { request } from "../support/rest-request.ts";
 import { serveSecured } from "./serve.ts";
 
@@ -117,6 +121,28 @@ test.each<[string, () => Promise<string>, string]>([
 ])("refuses a JWT that %s", async (_name, make, reason) => {
   const { call } = await start();
   expect(await call(await make())).toBe(`401 ${reason}`);
+});
+
+test("a stream ends when the key of its JWT is no longer among those of the issuer", async () => {
+  const { origin, server, policyPath } = await start();
+  const client = createClient(KeyValueService, createGrpcTransport({ baseUrl: origin }));
+  const headers = { authorization: `Bearer ${await sign()}` };
+  const watch = client.watch({ prefix: "k/" }, { headers })[Symbol.asyncIterator]();
+  await watch.next();
+  const replaceKeys = async (changed: readonly object[]) => {
+    await writeFile(join(dirname(policyPath), "keys.json"), JSON.stringify({ keys: changed }));
+    await server.reload();
+  };
+  const mine = { ...(await exportJWK(publicKey)), kid: "one" };
+  const theirs = { ...(await exportJWK(other.publicKey)), kid: "two" };
+  await replaceKeys([mine, theirs]);
+  await client.put({ key: "k/a" }, { headers });
+  expect((await watch.next()).value).toMatchObject({ resumeRevision: 1n });
+  await replaceKeys([theirs]);
+  const error = await watch.next().catch((thrown: unknown) => ConnectError.from(thrown));
+  expect((error as ConnectError).findDetails(ErrorInfoSchema)).toMatchObject([
+    { reason: "RIGHT_MISSING", metadata: { identity: "ann", last_revision: "1" } },
+  ]);
 });
 
 test("calls that come while the keys are read wait for them", async () => {

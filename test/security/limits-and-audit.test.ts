@@ -3,6 +3,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { silentLogger } from "../../src/logging.ts";
 import { RateLimiter } from "../../src/security/rate-limiter.ts";
 import { request } from "../support/rest-request.ts";
 import { until } from "../support/until.ts";
@@ -64,6 +65,20 @@ test("a limit without a role is one of each address, also for those who guess to
     statuses.push((await request(origin, "GET", "/v1/key/a", guess)).status);
   }
   expect(statuses).toEqual([401, 401, 401, 429, 429]);
+});
+
+test("the logs of calls name the identity", async () => {
+  const lines: Record<string, unknown>[] = [];
+  const log = {
+    ...silentLogger,
+    info: (fields: object, event: string) => void lines.push({ ...fields, event }),
+  };
+  const { origin } = await serveSecured(policy, { log, flags: { "access-log": "on" } });
+  await request(origin, "GET", "/v1/key/k/a", slow.headers);
+  await request(origin, "GET", "/v1/identity");
+  const calls = lines.filter(({ event }) => event === "call");
+  expect(calls.map(({ identity }) => identity)).toEqual(["slow", undefined]);
+  expect(JSON.stringify(lines)).not.toContain(slow.token);
 });
 
 test("the audit has who did what to which keys, with the outcome, and neither values nor credentials", async () => {

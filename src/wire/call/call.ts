@@ -1,6 +1,7 @@
 import type { DescMessage, DescMethod, Message, MessageInitShape } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import type { Caller } from "../../security/caller.ts";
+import { requestIdOf } from "../../telemetry/request-id.ts";
 import type { MethodEntry } from "../method-table.ts";
 import { type ErrorListeners, toReportedError, wireError } from "../wire-error.ts";
 import { CallContext } from "./call-context.ts";
@@ -185,7 +186,7 @@ export class Call extends CallContext implements BodyReader {
     this.#settled = true;
     this.finish();
     const { path } = this.entry;
-    const error = toReportedError(thrown, this.#options, path);
+    const error = toReportedError(thrown, this.#options, path, () => requestIdOf(this));
     if (this.exchange.gone) return;
     try {
       this.#protocol.fail(this, error);

@@ -8,6 +8,7 @@ import type {
 } from "@connectrpc/connect/protocol";
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import type { Reason } from "../../reasons.ts";
+import { readRequestId } from "../../telemetry/request-id.ts";
 import { bodyTooLarge } from "../call/body-too-large.ts";
 import type { CallOptions } from "../call/call.ts";
 import type { Exchange } from "../call/exchange.ts";
@@ -47,7 +48,7 @@ export function createConnectMount(options: ConnectMountOptions): ConnectMount {
     acceptCompression: compressions,
     jsonOptions: { registry: options.registry, alwaysEmitImplicit: true, ignoreUnknownFields: false },
     shutdownSignal: options.shutdownSignal,
-    interceptors: [noteHandlerFailure, ...(authenticate ? [authenticateCalls(authenticate)] : [])],
+    interceptors: [noteHandlerFailure, ...(authenticate ? [authenticateCalls(authenticate, log)] : [])],
   });
   for (const { service, implementation } of options.services) router.service(service, implementation);
   const handlers = new Map<string, UniversalHandler>(router.handlers.map((h) => [h.requestPath, h]));
@@ -58,7 +59,10 @@ export function createConnectMount(options: ConnectMountOptions): ConnectMount {
       try {
         await checkGetMessage(input, query, codecs, compressions, requestBytesMax);
       } catch (thrown) {
-        return refuseRpc(exchange, toReportedError(thrown, options, path));
+        return refuseRpc(
+          exchange,
+          toReportedError(thrown, options, path, () => requestIdFrom(exchange)),
+        );
       }
     }
     const contextValues = createCallValues().set(exchangeKey, exchange);
@@ -93,6 +97,10 @@ export function createConnectMount(options: ConnectMountOptions): ConnectMount {
       exchange.abort();
     });
   };
+}
+
+function requestIdFrom({ headers }: Exchange): string {
+  return readRequestId((name) => headers[name]?.toString());
 }
 
 /** Undefined when the host cannot be part of a URL. */

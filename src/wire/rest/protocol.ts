@@ -7,6 +7,7 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
+import { requestIdOf } from "../../telemetry/request-id.ts";
 import type { Call, Protocol } from "../call/call.ts";
 import { respondEncoded } from "../call/content-encoding.ts";
 import type { MessageStream } from "../call/message-stream.ts";
@@ -90,7 +91,8 @@ export class RestProtocol implements Protocol {
       messages,
       heartbeat: this.#options.heartbeat,
       toJson: (message) => this.#toJson(message),
-      toConnectError: (thrown) => toReportedError(thrown, call.options, call.entry.path),
+      toConnectError: (thrown) =>
+        toReportedError(thrown, call.options, call.entry.path, () => requestIdOf(call)),
     });
   }
 

@@ -8,6 +8,7 @@ import { Compression } from "../../../src/wire/call/compression.ts";
 import type { Exchange } from "../../../src/wire/call/exchange.ts";
 import { ByteBudget } from "../../../src/wire/http2/byte-budget.ts";
 import { createMethodTable, type MethodEntry, registerService } from "../../../src/wire/method-table.ts";
+import { findErrorInfo } from "../../../src/wire/wire-error.ts";
 
 const request = create(GetRequestSchema);
 
@@ -53,6 +54,8 @@ interface Started {
   readonly call: Call;
   /** The response, or the error that the client would get. */
   readonly outcome: Promise<object>;
+  /** What is logged as an error. */
+  readonly lines: readonly object[];
 }
 
 function start(
@@ -70,12 +73,13 @@ function start(
     respond: (_call: Call, response: object) => resolve(response),
     fail: (_call: Call, error: ConnectError) => reject(error),
   };
-  const log = { debug() {}, warn() {}, error() {} };
+  const lines: object[] = [];
+  const log = { debug() {}, warn() {}, error: (fields: object) => void lines.push(fields) };
   const compression = new Compression(new ByteBudget(1000));
   const options = { requestBytesMax: 1000, compression, shutdownSignal, log, onError() {} };
   const call = new Call(entry, from, protocol, options, timeoutMs);
   promise.catch(() => {});
-  return { call, outcome: promise };
+  return { call, outcome: promise, lines };
 }
 
 function begin(entry: MethodEntry, from?: Exchange, timeoutMs?: number): Promise<object> {
@@ -153,6 +157,22 @@ test("a handler that is not there is unimplemented, and one that throws is heard
   });
   const failing = entryOf(() => Promise.reject(new ConnectError("x", Code.Aborted)));
   await expect(begin(failing)).rejects.toMatchObject({ code: Code.Aborted });
+});
+
+test("an unexpected error has the id under which the log has its cause", async () => {
+  const from = { ...exchange(), headers: { "x-request-id": "abc-1" } };
+  const cause = new Error("secret");
+  const { call, outcome, lines } = start(
+    entryOf(() => Promise.reject(cause)),
+    from,
+  );
+  call.begin();
+  const error = await outcome.catch((thrown: unknown) => ConnectError.from(thrown));
+  expect(findErrorInfo(error as ConnectError)).toMatchObject({
+    reason: "INTERNAL",
+    metadata: { request_id: "abc-1" },
+  });
+  expect(lines).toEqual([{ err: cause, path: "/duetkv.v1.KeyValueService/Get", requestId: "abc-1" }]);
 });
 
 test("a service cannot be registered twice", () => {

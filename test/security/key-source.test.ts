@@ -1,0 +1,47 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { exportJWK, generateKeyPair } from "jose";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { KeySource } from "../../src/security/key-source.ts";
+import { until } from "../support/until.ts";
+
+test("keys of a URL are read again every five minutes, also when no token comes, until it is closed", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { publicKey } = await generateKeyPair("ES256");
+  const key = await exportJWK(publicKey);
+  let keys = [{ ...key, kid: "a" }];
+  let reads = 0;
+  const issuer = createServer((_request, response) => {
+    reads++;
+    response.end(JSON.stringify({ keys }));
+  });
+  issuer.listen(0, "127.0.0.1");
+  await once(issuer, "listening");
+  onTestFinished(() => {
+    issuer.closeAllConnections();
+    issuer.close();
+  });
+  let changes = 0;
+  const failures: unknown[] = [];
+  const source = new KeySource({
+    location: `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks`,
+    onFailure: (error) => failures.push(error),
+    onChange: () => void changes++,
+  });
+  onTestFinished(() => source.close());
+  await source.keys();
+  expect([reads, changes, source.version]).toEqual([1, 1, 1]);
+  vi.advanceTimersByTime(300_000);
+  await until(() => reads === 2);
+  keys = [{ ...key, kid: "b" }];
+  await source.refresh();
+  expect([changes, source.version]).toEqual([2, 2]);
+  source.close();
+  const before = reads;
+  vi.advanceTimersByTime(3_000_000);
+  await source.refresh();
+  expect(reads).toBe(before + 1);
+  expect(failures).toEqual([]);
+});
