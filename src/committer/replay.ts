@@ -56,11 +56,17 @@ export async function replay(
   onProgress: (sequence: number) => void = () => {},
 ): Promise<boolean> {
   const { horizon } = logger;
-  for await (const transactions of logger.readTransactions(0)) {
-    for (const transaction of transactions) {
-      onApplied(transaction, store.apply(transaction));
+  try {
+    for await (const transactions of logger.readTransactions(0)) {
+      for (const transaction of transactions) {
+        onApplied(transaction, store.apply(transaction));
+      }
+      onProgress(store.revision);
     }
-    onProgress(store.revision);
+  } catch (error) {
+    // A log without snapshots of its own cannot be read on once it was compacted.
+    if (logger.horizon !== horizon) return false;
+    throw error;
   }
   if (logger.horizon !== horizon) return false;
   // Compaction may have removed the last transactions entirely; their sequences stay taken.

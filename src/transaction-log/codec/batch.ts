@@ -61,8 +61,20 @@ export function isBatch(bytes: Buffer): boolean {
   return bytes.subarray(0, marker.length).equals(marker);
 }
 
+/** A batch without its transactions. */
+export interface BatchHeader extends Omit<Batch, "transactions"> {
+  /** The number of transactions. */
+  readonly count: number;
+}
+
 /** Decodes bytes for which `isBatch` is true. Throws RangeError for a damaged batch, or UnknownFormatError. */
 export function decodeBatch(bytes: Buffer): Batch {
+  const { count, ...header } = readBatchHeader(bytes);
+  return { ...header, transactions: readTransactions(bytes, { ...header, count }) };
+}
+
+/** Decodes the header of a batch and checks its checksum. Throws as `decodeBatch` does. */
+export function readBatchHeader(bytes: Buffer): BatchHeader {
   if (bytes.length < headerBytes) throw new RangeError("the batch is too short");
   if (crc32(bytes.subarray(20)) !== bytes.readUInt32LE(16)) throw new RangeError("the checksum is wrong");
   const written = bytes.readUInt32LE(20);
@@ -70,13 +82,18 @@ export function decodeBatch(bytes: Buffer): Batch {
   const basis = Number(bytes.readBigUInt64LE(24));
   const last = Number(bytes.readBigUInt64LE(32));
   const count = bytes.readUInt32LE(40);
+  return { basis, last, count, id: readId(bytes, 44), previous: readId(bytes, 60) };
+}
+
+/** Decodes the transactions of a batch with this header. Throws as `decodeBatch` does. */
+export function readTransactions(bytes: Buffer, { basis, last, count }: BatchHeader): Transaction[] {
   const decoder = new TransactionDecoder(bytes.subarray(headerBytes), basis);
   const transactions: Transaction[] = [];
   for (let index = 0; index < count; index++) transactions.push(decoder.decode());
   if (!decoder.done) throw new RangeError("bytes after the last transaction");
   if ((transactions.at(-1)?.sequence ?? basis) > last)
     throw new RangeError("transactions after the end of the batch");
-  return { basis, last, id: readId(bytes, 44), previous: readId(bytes, 60), transactions };
+  return transactions;
 }
 
 function writeId(bytes: Buffer, id: string | undefined, offset: number): void {

@@ -1,9 +1,9 @@
 import { DuetError } from "../../errors.ts";
 import { retain } from "../retain.ts";
+import { Doorbell } from "../shared/doorbell.ts";
 import type { Retention } from "../transaction-logger.ts";
 import type { Connection } from "./connection/connection.ts";
 import type { Connections } from "./connection/connections.ts";
-import { Doorbell } from "./connection/doorbell.ts";
 import { lockSpace } from "./connection/migrations.ts";
 import { refreshHead } from "./follow/head.ts";
 import type { History } from "./follow/history.ts";

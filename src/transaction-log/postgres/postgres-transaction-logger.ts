@@ -2,6 +2,8 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { DuetError } from "../../errors.ts";
 import type { LogSink } from "../log-sink.ts";
+import { SharedClock } from "../shared/shared-clock.ts";
+import { SharedQuery } from "../shared/shared-query.ts";
 import type {
   AppendOutcome,
   LogOwner,
@@ -20,11 +22,10 @@ import { refuseTransactionPooling } from "./connection/pooling.ts";
 import { requirePrivileges } from "./connection/privileges.ts";
 import { reachDatabase } from "./connection/reach-database.ts";
 import { Follower } from "./follow/follower.ts";
-import { Head, readHeader } from "./follow/head.ts";
+import { readHeader, refreshHead } from "./follow/head.ts";
 import { asRefusal, History } from "./follow/history.ts";
 import { Listener } from "./follow/listener.ts";
 import { replay } from "./follow/replay.ts";
-import { DatabaseClock } from "./heartbeat/database-clock.ts";
 import { Heartbeat, recordHeartbeat, startingApplied } from "./heartbeat/heartbeat.ts";
 import { Owners } from "./heartbeat/owners.ts";
 import { completeOptions, type OpenOptions, type PostgresTransactionLoggerOptions } from "./options.ts";
@@ -50,7 +51,7 @@ export async function openPostgresTransactionLogger(
       return readHeader(connection);
     });
     const history = new History(header);
-    const clock = new DatabaseClock(options.log);
+    const clock = new SharedClock(options.log);
     const owners = new Owners(replica.id);
     const heartbeat = new Heartbeat({ ...options, connections, history, clock, owners, replica });
     await heartbeat.start();
@@ -71,13 +72,13 @@ export async function openPostgresTransactionLogger(
  */
 export class PostgresTransactionLogger implements TransactionLogger {
   readonly shared = true;
-  readonly clock: DatabaseClock;
+  readonly clock: SharedClock;
   readonly #options: OpenOptions;
   readonly #connections: Connections;
   readonly #history: History;
   readonly #heartbeat: Heartbeat;
   readonly #log: LogSink;
-  readonly #head: Head;
+  readonly #newestSequence: SharedQuery<number>;
   readonly #appender: Appender;
   readonly #listener: Listener;
   readonly #own = new OwnAppends();
@@ -94,7 +95,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
     connections: Connections,
     history: History,
     heartbeat: Heartbeat,
-    clock: DatabaseClock,
+    clock: SharedClock,
   ) {
     this.clock = clock;
     this.#options = options;
@@ -102,7 +103,9 @@ export class PostgresTransactionLogger implements TransactionLogger {
     this.#history = history;
     this.#heartbeat = heartbeat;
     this.#log = options.log;
-    this.#head = new Head(connections, history);
+    this.#newestSequence = new SharedQuery(() =>
+      connections.withConnection(async (connection) => (await refreshHead(connection, history)).sequence),
+    );
     this.#appender = new Appender({
       connections,
       history,
@@ -194,7 +197,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
     this.#assertOpen();
     try {
       for (;;) {
-        const sequence = await this.#head.latestSequence();
+        const sequence = await this.#newestSequence.result();
         if (this.#heartbeat.valid) return sequence;
         await this.#heartbeat.validated();
         // That heartbeat may have been on another server than the query: query again.

@@ -4,8 +4,8 @@ import { type PostgresServer, startPostgres } from "../../support/postgres.ts";
 import { createRandom, rounds, seed } from "../../support/random.ts";
 import { until } from "../../support/until.ts";
 import { readAll } from "../log-model.ts";
-import { expectNothingOpen } from "./loggers.ts";
-import { marksOf, Replica } from "./replica.ts";
+import { marksOf, Replica } from "../replica.ts";
+import { expectNothingOpen, openReplica } from "./loggers.ts";
 
 /** Writes until `state.done`; ignores writes that the database refuses. */
 async function keepWriting(replica: Replica, state: { readonly done: boolean }) {
@@ -44,7 +44,7 @@ it(`neither loses nor repeats a write when the database is killed during appends
     const url = await server.createDatabase();
     const options = { heartbeatMs: 50, outcomeMs: 500, connectTimeoutMs: 1_000 };
     const replicas = await Promise.all(
-      ["one", "two", "three"].map((name) => Replica.open(url, name, options)),
+      ["one", "two", "three"].map((name) => openReplica(url, name, options)),
     );
     const state = { done: false };
     const writing = replicas.map((replica) => keepWriting(replica, state));

@@ -7,6 +7,7 @@ import {
 } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 import type { RunningPostgres } from "../../support/postgres.ts";
 import { until } from "../../support/until.ts";
+import { Replica } from "../replica.ts";
 
 /** Opens a logger without log output. Its waits are short, but it closes in order on a busy machine, too. */
 export function openLogger(
@@ -21,6 +22,15 @@ export function openLogger(
     startWaitMs: 0,
     ...options,
   });
+}
+
+/** Opens a logger and starts a replica on it. */
+export async function openReplica(
+  url: string,
+  name: string,
+  options: Partial<PostgresTransactionLoggerOptions> = {},
+): Promise<Replica> {
+  return Replica.start(await openLogger(url, { name, ...options }), name);
 }
 
 /** Asserts that no connection and no heartbeat of a logger is left in the database. */

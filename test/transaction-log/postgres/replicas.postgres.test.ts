@@ -5,9 +5,9 @@ import type { PostgresTransactionLoggerOptions } from "../../../src/transaction-
 import { createRandom, seed } from "../../support/random.ts";
 import { sharedPostgres } from "../../support/shared-postgres.ts";
 import { until } from "../../support/until.ts";
-import { readAll, simple } from "../log-model.ts";
-import { expectNothingOpen, openLogger } from "./loggers.ts";
-import { marksOf, Replica } from "./replica.ts";
+import { simple } from "../log-model.ts";
+import { expectOneHistory, marksOf, type Replica } from "../replica.ts";
+import { expectNothingOpen, openLogger, openReplica } from "./loggers.ts";
 
 const server = sharedPostgres();
 let url: string;
@@ -21,24 +21,9 @@ afterEach(async () => {
 async function openReplicas(count: number, options: Partial<PostgresTransactionLoggerOptions> = {}) {
   url = await server.createDatabase();
   for (let index = 0; index < count; index++) {
-    replicas.push(await Replica.open(url, `replica-${index}`, options));
+    replicas.push(await openReplica(url, `replica-${index}`, options));
   }
   return replicas;
-}
-
-/** Asserts that all replicas have the same log without gaps, with each acknowledged write in it once. */
-async function expectOneHistory() {
-  await Promise.all(replicas.map((replica) => replica.caughtUp()));
-  const [first] = replicas as [Replica];
-  const log = await readAll(first.log);
-  expect(log.map(({ sequence }) => sequence)).toEqual(log.map((_, index) => index + 1));
-  for (const { applied } of replicas) expect(applied).toEqual(log);
-  const marks = marksOf(log);
-  expect(new Set(marks).size).toBe(marks.length);
-  const present = new Set(marks);
-  for (const { acknowledged } of replicas)
-    expect(acknowledged.filter((mark) => !present.has(mark))).toEqual([]);
-  return log;
 }
 
 async function writeAll(batches: number, random = createRandom(seed)) {
@@ -63,7 +48,7 @@ describe(`replicas on one database (SEED=${seed})`, () => {
   it.each(ways)("three replicas write one history: %s", async (_, options) => {
     await openReplicas(3, options);
     await writeAll(25);
-    const log = await expectOneHistory();
+    const log = await expectOneHistory(replicas);
     expect(marksOf(log).length).toBe(log.length);
   });
 
@@ -77,7 +62,7 @@ describe(`replicas on one database (SEED=${seed})`, () => {
     for (let index = 0; index < 5; index++) await slow.write(20, () => delay(30));
     state.done = true;
     await writing;
-    await expectOneHistory();
+    await expectOneHistory(replicas);
   });
 
   it("continues when a replica takes a turn and does not use it", async () => {
@@ -91,7 +76,7 @@ describe(`replicas on one database (SEED=${seed})`, () => {
       });
     }
     await one.write(1);
-    await expectOneHistory();
+    await expectOneHistory(replicas);
   });
 
   it("shares turns with replicas of version 0.1, and none with another deployment", async () => {
@@ -135,7 +120,7 @@ describe(`replicas on one database (SEED=${seed})`, () => {
     await until(() => killing.kills >= 5);
     killing.done = true;
     await killer;
-    await expectOneHistory();
+    await expectOneHistory(replicas);
   });
 
   it("misses no transaction while random connections are killed", async () => {
@@ -164,7 +149,7 @@ describe(`replicas on one database (SEED=${seed})`, () => {
     killing.done = true;
     await killer;
     await until(() => replicas.every(({ log }) => log.fault === undefined));
-    await expectOneHistory();
+    await expectOneHistory(replicas);
   });
 
   it("misses no transaction because of a long foreign transaction", async () => {
@@ -176,18 +161,18 @@ describe(`replicas on one database (SEED=${seed})`, () => {
     await foreign.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
     await foreign.query("INSERT INTO other DEFAULT VALUES");
     await writeAll(10);
-    await expectOneHistory();
+    await expectOneHistory(replicas);
     await foreign.query("COMMIT");
     await foreign.end();
     await writeAll(5);
-    await expectOneHistory();
+    await expectOneHistory(replicas);
     expect(one.failure).toBeUndefined();
   });
 
   it("gives a late follower all transactions after its start", async () => {
     const [one] = (await openReplicas(1)) as [Replica];
     for (let index = 0; index < 5; index++) await one.write(4);
-    const late = await Replica.open(url, "late", { pageLimits: { pieces: 2, bytes: 1_000 } });
+    const late = await openReplica(url, "late", { pageLimits: { pieces: 2, bytes: 1_000 } });
     replicas.push(late);
     await one.write(4);
     const seen: number[] = [];
@@ -197,6 +182,6 @@ describe(`replicas on one database (SEED=${seed})`, () => {
       if (seen.at(-1) === 24) abort.abort();
     }
     expect(seen).toEqual(Array.from({ length: 17 }, (_, index) => 8 + index));
-    await expectOneHistory();
+    await expectOneHistory(replicas);
   });
 });

@@ -5,8 +5,8 @@ import { type PostgresPair, startPostgresPair } from "../../support/postgres-pai
 import { createRandom, seed } from "../../support/random.ts";
 import { until } from "../../support/until.ts";
 import { readAll, simple } from "../log-model.ts";
-import { openLogger } from "./loggers.ts";
-import { marksOf, Replica } from "./replica.ts";
+import { marksOf } from "../replica.ts";
+import { openLogger, openReplica } from "./loggers.ts";
 
 let pair: PostgresPair;
 let url: string;
@@ -102,7 +102,7 @@ describe("a batch whose wait for the synchronous standby was cut", () => {
       };
       const log = await open(url, options);
       await log.append(0, [simple(1)]);
-      const reader = await Replica.open(url, "reader", options);
+      const reader = await openReplica(url, "reader", options);
       pair.link.freeze();
       const appending = log.append(1, [simple(2)]);
       appending.catch(() => {});
@@ -110,7 +110,7 @@ describe("a batch whose wait for the synchronous standby was cut", () => {
       await until(async () => (await batchesOnPrimary()) === 2);
       // The reader polls ten times in a second.
       await delay(1_500);
-      await expect(Replica.open(url, "late", options)).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+      await expect(openReplica(url, "late", options)).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
       expect(reader.applied).toEqual([simple(1)]);
       await expect(appending).rejects.toMatchObject({ reason: "OUTCOME_UNKNOWN" });
       await pair.promote();
@@ -126,7 +126,7 @@ describe("a batch whose wait for the synchronous standby was cut", () => {
     const log = await open(url, options);
     await log.append(0, [simple(1)]);
     const both = url.replace(/@[^/]*/, `@127.0.0.1:${pair.primary.port},127.0.0.1:${pair.standby.port}`);
-    const reader = await Replica.open(both, "reader", { ...options, leavingMs: 100, listen: false });
+    const reader = await openReplica(both, "reader", { ...options, leavingMs: 100, listen: false });
     pair.link.freeze();
     const appending = log.append(1, [simple(2)]);
     appending.catch(() => {});
@@ -148,7 +148,7 @@ describe("a batch whose wait for the synchronous standby was cut", () => {
     const options = { outcomeMs: 60_000, statementTimeoutMs: 1_000, heartbeatMs: 100, leavingMs: 100 };
     const log = await open(url, options);
     await log.append(0, [simple(1)]);
-    const reader = await Replica.open(url, "reader", options);
+    const reader = await openReplica(url, "reader", options);
     pair.link.freeze();
     const appending = log.append(1, [simple(2)]);
     await end(await pair.waitingBackend());
@@ -218,7 +218,7 @@ it("uses the promoted standby when the URL names both servers", async () => {
 it(`a promotion loses no acknowledged write (SEED=${seed})`, async () => {
   const random = createRandom(seed);
   const options = { outcomeMs: 500, statementTimeoutMs: 500, heartbeatMs: 100, leavingMs: 100 };
-  const replicas = [await Replica.open(url, "one", options), await Replica.open(url, "two", options)];
+  const replicas = [await openReplica(url, "one", options), await openReplica(url, "two", options)];
   const writing = { done: false };
   const writers = replicas.map(async (replica) => {
     while (!writing.done) {

@@ -1,18 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { DuetError } from "../../../errors.ts";
+import { backoffMs } from "../../shared/backoff.ts";
+import { Doorbell } from "../../shared/doorbell.ts";
+import { boundOnceStopping } from "../../shared/stopping.ts";
 import type { AppendOutcome, Transaction } from "../../transaction-logger.ts";
-import { backoffMs } from "../connection/backoff.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Connections } from "../connection/connections.ts";
 import { isFull, isRefusal, NotConnectedError, withoutDetails } from "../connection/database-error.ts";
-import { Doorbell } from "../connection/doorbell.ts";
 import { refreshHead } from "../follow/head.ts";
 import { asRefusal, type History } from "../follow/history.ts";
 import { encodePiece } from "../follow/piece.ts";
 import { type AppendBatch, tryAppend } from "./append.ts";
 import { resolveOutcome } from "./outcome.ts";
 import type { OwnAppends } from "./own-appends.ts";
-import { boundOnceStopping } from "./stopping.ts";
 import { Turns } from "./turns.ts";
 
 export interface AppenderOptions {

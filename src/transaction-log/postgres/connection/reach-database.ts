@@ -1,10 +1,10 @@
 import { Client, escapeIdentifier } from "pg";
 import { DuetError } from "../../../errors.ts";
 import type { LogSink } from "../../log-sink.ts";
-import { backoffMs } from "./backoff.ts";
+import { backoffMs } from "../../shared/backoff.ts";
+import { Doorbell } from "../../shared/doorbell.ts";
 import { type Connection, type ConnectionOptions, defaultSchema } from "./connection.ts";
 import { sqlState, sqlStates, withoutDetails } from "./database-error.ts";
-import { Doorbell } from "./doorbell.ts";
 import { Hosts } from "./hosts.ts";
 import { openSession } from "./session.ts";
 

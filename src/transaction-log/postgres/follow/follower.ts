@@ -1,11 +1,11 @@
 import { DuetError } from "../../../errors.ts";
 import type { LogSink } from "../../log-sink.ts";
+import { backoffMs } from "../../shared/backoff.ts";
+import { Doorbell } from "../../shared/doorbell.ts";
 import type { Transaction } from "../../transaction-logger.ts";
 import type { OwnAppends } from "../append/own-appends.ts";
-import { backoffMs } from "../connection/backoff.ts";
 import type { Connections } from "../connection/connections.ts";
 import { withoutDetails } from "../connection/database-error.ts";
-import { Doorbell } from "../connection/doorbell.ts";
 import type { History } from "./history.ts";
 import { type PageLimits, readNewest } from "./page.ts";
 import { PieceReader } from "./piece-reader.ts";

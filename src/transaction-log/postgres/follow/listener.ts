@@ -1,9 +1,9 @@
 import type { LogSink } from "../../log-sink.ts";
+import { backoffMs } from "../../shared/backoff.ts";
+import { Doorbell } from "../../shared/doorbell.ts";
 import { channel } from "../append/append.ts";
-import { backoffMs } from "../connection/backoff.ts";
 import type { Connection, ConnectionOptions } from "../connection/connection.ts";
 import { withoutDetails } from "../connection/database-error.ts";
-import { Doorbell } from "../connection/doorbell.ts";
 import { openSession } from "../connection/session.ts";
 
 /** Interval of checks of a silent connection. */

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { DuetError } from "../../../errors.ts";
 import type { LogSink } from "../../log-sink.ts";
-import { backoffMs } from "../connection/backoff.ts";
+import { backoffMs } from "../../shared/backoff.ts";
+import { Doorbell } from "../../shared/doorbell.ts";
+import type { SharedClock } from "../../shared/shared-clock.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Connections } from "../connection/connections.ts";
 import { isFull, withoutDetails } from "../connection/database-error.ts";
-import { Doorbell } from "../connection/doorbell.ts";
 import { refreshHead } from "../follow/head.ts";
 import type { History } from "../follow/history.ts";
-import type { DatabaseClock } from "./database-clock.ts";
 import type { Owners } from "./owners.ts";
 import { probeSpace, probeSpaceBytes } from "./space-probe.ts";
 
@@ -27,7 +27,7 @@ export const startingApplied = -1;
 export interface HeartbeatOptions {
   readonly connections: Connections;
   readonly history: History;
-  readonly clock: DatabaseClock;
+  readonly clock: SharedClock;
   readonly owners: Owners;
   readonly log: LogSink;
   readonly replica: Replica;

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { DatabaseClock } from "../../../src/transaction-log/postgres/heartbeat/database-clock.ts";
+import { SharedClock } from "../../../src/transaction-log/shared/shared-clock.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -14,7 +14,7 @@ function start(aheadMs: number) {
   const databaseStart = 1_700_000_000_000;
   vi.spyOn(performance, "now").mockImplementation(() => monotonic);
   vi.spyOn(Date, "now").mockImplementation(() => databaseStart + monotonic + wallAhead);
-  const clock = new DatabaseClock({ info: note, warn: note, error: note });
+  const clock = new SharedClock({ info: note, warn: note, error: note });
   return {
     clock,
     logged,

@@ -1,14 +1,12 @@
 import { setImmediate } from "node:timers/promises";
-import { DuetError } from "../../../src/errors.ts";
-import type { PostgresTransactionLoggerOptions } from "../../../src/transaction-log/postgres/options.ts";
-import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
-import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
-import { put, transaction } from "../log-model.ts";
-import { openLogger } from "./loggers.ts";
+import { expect } from "vitest";
+import { DuetError } from "../../src/errors.ts";
+import type { Transaction, TransactionLogger } from "../../src/transaction-log/transaction-logger.ts";
+import { put, readAll, transaction } from "./log-model.ts";
 
 /** A minimal owner of a logger: applies the transactions of the log to a list, and appends writes. */
 export class Replica {
-  readonly log: PostgresTransactionLogger;
+  readonly log: TransactionLogger;
   /** In order of application. */
   readonly applied: Transaction[] = [];
   /** Marks of acknowledged writes. */
@@ -24,7 +22,7 @@ export class Replica {
   #appending = false;
   #marks = 0;
 
-  private constructor(log: PostgresTransactionLogger, name: string, replayed: readonly Transaction[]) {
+  private constructor(log: TransactionLogger, name: string, replayed: readonly Transaction[]) {
     this.log = log;
     this.#name = name;
     this.applied.push(...replayed);
@@ -34,11 +32,24 @@ export class Replica {
     });
   }
 
-  static async open(url: string, name: string, options: Partial<PostgresTransactionLoggerOptions> = {}) {
-    const log = await openLogger(url, { name, ...options });
+  /** Reads the whole log and follows it. */
+  static async start(log: TransactionLogger, name: string): Promise<Replica> {
     const replayed: Transaction[] = [];
     for await (const batch of log.readTransactions(0)) replayed.push(...batch);
     return new Replica(log, name, replayed);
+  }
+
+  /** The number of writes so far, whatever their outcome. */
+  get attempted(): number {
+    return this.#marks;
+  }
+
+  /** The marks of the writes after the first `attempted`. */
+  marksAfter(attempted: number): string[] {
+    return Array.from(
+      { length: this.#marks - attempted },
+      (_, index) => `${this.#name} ${attempted + 1 + index}`,
+    );
   }
 
   get revision(): number {
@@ -120,4 +131,19 @@ export function marksOf(transactions: readonly Transaction[]): string[] {
   return transactions.flatMap(({ events }) =>
     events.flatMap((event) => (event.key.startsWith("key") ? [] : [event.key])),
   );
+}
+
+/** Asserts that all replicas have the same log without gaps, with each acknowledged write in it once. */
+export async function expectOneHistory(replicas: readonly Replica[]): Promise<readonly Transaction[]> {
+  await Promise.all(replicas.map((replica) => replica.caughtUp()));
+  const [first] = replicas as [Replica];
+  const log = await readAll(first.log);
+  expect(log.map(({ sequence }) => sequence)).toEqual(log.map((_, index) => index + 1));
+  for (const { applied } of replicas) expect(applied).toEqual(log);
+  const marks = marksOf(log);
+  expect(new Set(marks).size).toBe(marks.length);
+  const present = new Set(marks);
+  for (const { acknowledged } of replicas)
+    expect(acknowledged.filter((mark) => !present.has(mark))).toEqual([]);
+  return log;
 }

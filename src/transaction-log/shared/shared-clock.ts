@@ -1,16 +1,16 @@
-import type { LogSink } from "../../log-sink.ts";
-import type { LogClock } from "../../transaction-logger.ts";
+import type { LogSink } from "../log-sink.ts";
+import type { LogClock } from "../transaction-logger.ts";
 
-/** The largest accepted difference between the clock of this machine and the database's. */
+/** The largest accepted difference between the clock of this machine and the log's. */
 const differenceMaxMs = 1_000;
 
 /**
- * The database's clock, estimated from the times that heartbeats return. Between heartbeats it advances with the monotonic
- * clock of this process, so a change of the wall clock has no effect.
+ * The clock of the server of a log, estimated from the times that heartbeats return. Between heartbeats it advances
+ * with the monotonic clock of this process, so a change of the wall clock has no effect.
  */
-export class DatabaseClock implements LogClock {
+export class SharedClock implements LogClock {
   readonly #log: LogSink;
-  /** Milliseconds from the monotonic clock to the database's. */
+  /** Milliseconds from the monotonic clock to the server's. */
   #offset: number | undefined;
   #agrees = true;
 
@@ -27,12 +27,12 @@ export class DatabaseClock implements LogClock {
   }
 
   /**
-   * Corrects the estimate. The database's clock was at `databaseTime` (milliseconds since 1970) between `began` and `ended`
+   * Corrects the estimate. The server's clock was at `serverTime` (milliseconds since 1970) between `began` and `ended`
    * of the monotonic clock. The estimate changes only if it is outside these bounds, so a late response does no harm.
    */
-  learn(databaseTime: number, began: number, ended: number): void {
-    const least = databaseTime - ended;
-    const most = databaseTime - began;
+  learn(serverTime: number, began: number, ended: number): void {
+    const least = serverTime - ended;
+    const most = serverTime - began;
     this.#offset = Math.min(Math.max(this.#offset ?? (least + most) / 2, least), most);
     const wall = Date.now() - performance.now();
     const aheadMs = Math.round(wall > most ? wall - most : Math.min(wall - least, 0));

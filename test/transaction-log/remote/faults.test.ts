@@ -1,0 +1,9 @@
+import { expect, it } from "vitest";
+import { createRandom, seed } from "../../support/random.ts";
+import { surviveFaults } from "./fault-suite.ts";
+
+it(`loses nothing and doubles nothing while the engine fails at random (SEED=${seed})`, async () => {
+  const random = createRandom(seed);
+  for (let round = 0; round < 3; round++) await surviveFaults(random, seed + round, 25);
+  expect.hasAssertions();
+});
