@@ -528,7 +528,7 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
         const watch = client
           .watch({ key, startRevision: put.revision }, abort.signal)
           [Symbol.asyncIterator]();
-        expect(await nextChange(watch)).toMatchObject({
+        expect(await nextContent(watch)).toMatchObject({
           revision: second.revision,
           events: [{ entry: { value: "y" } }],
         });
@@ -665,7 +665,7 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
         const b = await client.put({ key: `${prefix}watch/a`, value: "2" });
         const c = await client.delete({ key: `${prefix}watch/a` });
         expect(first.revision).toBeLessThan(a.revision);
-        const messages = [await nextChange(watch), await nextChange(watch), await nextChange(watch)];
+        const messages = [await nextContent(watch), await nextContent(watch), await nextContent(watch)];
         expect(messages.map(({ revision }) => revision)).toEqual([a.revision, b.revision, c.revision]);
         expect(messages.map(({ resumeRevision }) => resumeRevision)).toEqual(
           messages.map((each) => each.revision),
@@ -685,12 +685,12 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
           .watch({ key, startRevision: one.revision }, abort.signal)
           [Symbol.asyncIterator]();
         expect(await next(watch)).toMatchObject({ events: [], resumeRevision: one.revision });
-        expect(await next(watch)).toMatchObject({
+        expect(await nextContent(watch)).toMatchObject({
           revision: two.revision,
           events: [{ entry: { value: "2" } }],
         });
         const three = await client.put({ key, value: "3" });
-        expect(await next(watch)).toMatchObject({ revision: three.revision });
+        expect(await nextContent(watch)).toMatchObject({ revision: three.revision });
         abort.abort();
       });
 
@@ -701,11 +701,11 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
         const watch = client.watch(request, abort.signal)[Symbol.asyncIterator]();
         const first = await next(watch);
         expect(first.resumeRevision).toBeUndefined();
-        const { existing } = await next(watch);
+        const { existing } = await nextContent(watch);
         expect(existing.map(({ value }) => value)).toEqual(["a", "b"]);
-        expect(await next(watch)).toMatchObject({ existingEnd: true, resumeRevision: first.revision });
+        expect(await nextContent(watch)).toMatchObject({ existingEnd: true, resumeRevision: first.revision });
         const { revision } = await client.put({ key: `${prefix}there/c`, value: "c" });
-        expect(await next(watch)).toMatchObject({ revision, events: [{ entry: { value: "c" } }] });
+        expect(await nextContent(watch)).toMatchObject({ revision, events: [{ entry: { value: "c" } }] });
         abort.abort();
       });
 
@@ -724,12 +724,12 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
         };
         const watch = client.watch(request, abort.signal)[Symbol.asyncIterator]();
         await next(watch);
-        const { existing } = await next(watch);
+        const { existing } = await nextContent(watch);
         expect(existing.map(({ key }) => key)).toEqual([at("a/1"), at("b"), at("z/1")]);
-        expect(await next(watch)).toMatchObject({ existingEnd: true });
+        expect(await nextContent(watch)).toMatchObject({ existingEnd: true });
         const names = ["other", "z/1/2", "c", "a", "a/1", "b", "zz"];
         const { revision } = await client.commit({ mutations: names.map(at).map(put) });
-        const live = await next(watch);
+        const live = await nextContent(watch);
         expect([live.revision, keysOf(live)]).toEqual([revision, ["z/1/2", "c", "a/1", "b"].map(at)]);
         abort.abort();
         const again = new AbortController();
@@ -738,7 +738,7 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
           .watch({ ...selection, startRevision: revision - 1n }, again.signal)
           [Symbol.asyncIterator]();
         await next(past);
-        expect(keysOf(await next(past))).toEqual(keysOf(live));
+        expect(keysOf(await nextContent(past))).toEqual(keysOf(live));
         again.abort();
       });
 
@@ -750,7 +750,7 @@ export function keyValueSuite(name: string, connect: () => KeyValueClient): void
         const request = { key, keysOnly: true, previous: true, startRevision: one.revision };
         const watch = client.watch(request, abort.signal)[Symbol.asyncIterator]();
         await next(watch);
-        const [event] = (await next(watch)).events;
+        const [event] = (await nextContent(watch)).events;
         expect(event?.entry).toMatchObject({ key, revision: two.revision });
         expect(event?.previous).toMatchObject({ key, revision: one.revision });
         expect([event?.entry?.value, event?.previous?.value]).toEqual([undefined, undefined]);
@@ -790,10 +790,10 @@ async function next(watch: AsyncIterator<WatchResponse>): Promise<WatchResponse>
   return value;
 }
 
-/** The next message with events. On a slow machine a heartbeat may come before it. */
-async function nextChange(watch: AsyncIterator<WatchResponse>): Promise<WatchResponse> {
+/** The next message with events or entries. On a slow machine a heartbeat may come before it. */
+async function nextContent(watch: AsyncIterator<WatchResponse>): Promise<WatchResponse> {
   for (;;) {
     const message = await next(watch);
-    if (message.events.length > 0) return message;
+    if (message.events.length > 0 || message.existing.length > 0 || message.existingEnd) return message;
   }
 }
