@@ -7,12 +7,14 @@ COPY clients/typescript/package.json clients/typescript/
 RUN npm ci --ignore-scripts
 COPY gen gen
 COPY src src
-COPY tools/bundle.ts tools/
+COPY clients/typescript/src clients/typescript/src
+COPY console console
+COPY tools/bundle.ts tools/build-console.ts tools/
 RUN npm run bundle
 # What the final image has: the Node that the lock file names by hash, the libraries that it and the native add-on are
 # linked with, the bundle, and an empty data directory.
 RUN mkdir -p /image/app/native /data \
-    && cp dist/*.mjs LICENSE /image/app/ \
+    && cp -r dist/*.mjs dist/console LICENSE /image/app/ \
     && cp dist/native/linux-"$(node -p process.arch)".node /image/app/native/ \
     && cp node_modules/node-linux-*/bin/node /image/app/node \
     && ldd /image/app/node /image/app/native/*.node | grep -o '/lib[^ ]*' | sort -u \

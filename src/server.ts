@@ -4,6 +4,7 @@ import { createMetrics } from "./admin/metrics.ts";
 import { Readiness } from "./admin/readiness.ts";
 import type { Configuration } from "./config/configuration.ts";
 import { type Address, addressToText } from "./config/values.ts";
+import { readConsoleFiles } from "./console-files.ts";
 import { type DatabaseStatus, openDatabase, type TransactionLogger } from "./database.ts";
 import type { Logger } from "./logging.ts";
 import { configureSecurity } from "./security-configuration.ts";
@@ -104,6 +105,10 @@ export async function openServer(
   const status = () => database.status();
   state = status;
   metrics.showDatabase(database, limits.storeBytesMax);
+  const consoleFiles = configuration.console === "on" ? await readConsoleFiles() : undefined;
+  if (configuration.console === "on" && consoleFiles === undefined) {
+    log.warn({ command: "npm run prepare" }, "web console is not built; it is not served");
+  }
   const wire = await openWire({
     ...configureWire(configuration),
     ...(tls && { tls: tls.files }),
@@ -118,6 +123,7 @@ export async function openServer(
       protect: security?.protect,
     }),
     authenticate: security?.authenticate,
+    console: consoleFiles,
     log,
     shutdownSignal: shutdown.signal,
     onCallFailed: (method, reason) => metrics.countError(method?.spec.method, reason),

@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as esbuild from "esbuild";
 import packageJson from "../package.json" with { type: "json" };
+import { buildConsole } from "./build-console.ts";
 
 const root = join(import.meta.dirname, "..");
 const target = process.argv[2] ?? join(root, "dist");
@@ -21,6 +22,15 @@ const nativeAddon: esbuild.Plugin = {
       const file = "./native/" + process.platform + "-" + process.arch + ".node";
       module.exports = require(file);`;
     build.onLoad({ filter: /[\\/]fs-native-extensions[\\/]binding\.js$/ }, () => ({ contents }));
+  },
+};
+
+/** The console is in the folder `console` beside the bundle. */
+const consoleFolder: esbuild.Plugin = {
+  name: "console-folder",
+  setup(build) {
+    const contents = 'export const consoleDirectory = new URL("./console/", import.meta.url);';
+    build.onLoad({ filter: /[\\/]console-directory\.ts$/ }, () => ({ contents }));
   },
 };
 
@@ -55,8 +65,9 @@ const lazyNodeModules: esbuild.Plugin = {
 
 mkdirSync(target, { recursive: true });
 await bundle("main.ts", "duetkv.mjs", [separateParts]);
-await bundle("serve.ts", parts["./serve.ts"] as string, [nativeAddon, lazyNodeModules]);
+await bundle("serve.ts", parts["./serve.ts"] as string, [nativeAddon, consoleFolder, lazyNodeModules]);
 await bundle("cli/run.ts", parts["./cli/run.ts"] as string, [nativeAddon, lazyNodeModules]);
+await buildConsole(join(target, "console"));
 const native = join(target, "native");
 rmSync(native, { recursive: true, force: true });
 for (const platform of platforms) {
@@ -108,6 +119,6 @@ function manifest(): object {
     os: ["linux", "darwin"],
     bin: { duetkv: "duetkv.mjs" },
     exports: { "./package.json": "./package.json" },
-    files: ["*.mjs", "native"],
+    files: ["*.mjs", "native", "console"],
   };
 }

@@ -43,6 +43,7 @@ const ownSettings = {
   auditFile: v.optional(v.string()),
   corsOrigin: v.optional(corsOrigins),
   allowedHosts: v.optional(hostNames),
+  console: v.optional(v.picklist(["on", "off"], "on or off"), "on"),
   connectionsMax: v.optional(count),
   connectionsPerAddressMax: v.optional(count),
   connectionAgeMax: v.optional(duration),
@@ -84,6 +85,7 @@ const ownHelp: Readonly<Record<keyof typeof ownSettings, SettingHelp>> = {
     value: "LIST|*",
     text: "allowed Host names beside those of the loopback interface (none on loopback, else any)",
   },
+  console: { value: "WHETHER", text: "on or off: serves the web console at /console/" },
   connectionsMax: { value: "COUNT", text: "open connections (as many as file descriptors allow)" },
   connectionsPerAddressMax: { value: "COUNT", text: "open connections of one client address (no limit)" },
   connectionAgeMax: {

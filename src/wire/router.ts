@@ -15,6 +15,7 @@ import { type RequestTarget, splitRequestTarget } from "./call/request-target.ts
 import type { RpcRoute } from "./call/rpc-route.ts";
 import { createConnectMount } from "./connect/connect-mount.ts";
 import { createConnectRoute } from "./connect/route.ts";
+import { type ConsoleFiles, createConsoleHandler, isConsolePath } from "./console-handler.ts";
 import { type CorsOrigins, createCrossOriginPolicy } from "./cross-origin.ts";
 import { createGrpcRoute } from "./grpc/route.ts";
 import { createGrpcWebRoute } from "./grpc-web/route.ts";
@@ -50,6 +51,8 @@ export interface RouterOptions {
   readonly corsOrigins?: CorsOrigins;
   /** Responds to all that is no call of an RPC. Default: REST, its OpenAPI document, and a page at the root. */
   readonly pages?: (exchange: Exchange, target: RequestTarget) => void;
+  /** The web console at `/console/`. Default: none. */
+  readonly console?: ConsoleFiles | undefined;
   /** Default: any. */
   readonly allowedHosts?: AllowedHosts;
   /** Told of every failed call with its reason; the method is undefined when the request names none that is served. */
@@ -151,6 +154,7 @@ export function createRouter(routerOptions: RouterOptions): Router {
   }
 
   const openApi = createOpenApiHandler(options);
+  const consoleHandler = options.console && createConsoleHandler(options.console, options);
 
   function handle(exchange: Exchange): void {
     const { method } = exchange;
@@ -175,7 +179,9 @@ export function createRouter(routerOptions: RouterOptions): Router {
     } else if (target.path === openApiPath) {
       openApi(exchange);
     } else if (target.path === "/" && (method === "GET" || method === "HEAD")) {
-      sendIndexPage(exchange);
+      sendIndexPage(exchange, consoleHandler !== undefined);
+    } else if (consoleHandler !== undefined && isConsolePath(target.path)) {
+      consoleHandler(exchange, target.path);
     } else if (isForRpc(exchange, target.path)) {
       refuse(exchange, target.path, describeUnknown(target.path));
     } else {

@@ -33,6 +33,7 @@ test("has a default for everything", () => {
     drainDelay: 0,
     insecure: "false",
     audit: "off",
+    console: "on",
     accessLog: "off",
     tlsMinVersion: "1.2",
     logLevel: "info",

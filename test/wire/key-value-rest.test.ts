@@ -41,6 +41,7 @@ describe.each([
       "content-length": "5",
       "content-type": "text/plain; charset=utf-8",
       "x-content-type-options": "nosniff",
+      "content-security-policy": "sandbox",
       vary: "Accept",
     });
   });

@@ -166,6 +166,8 @@ function rawValue(
   headers: OutgoingHttpHeaders,
 ): string | Uint8Array {
   headers["x-content-type-options"] = "nosniff";
+  // A value that a browser opens as a page must not act on the origin of the API.
+  headers["content-security-policy"] = "sandbox";
   headers["content-type"] =
     entry?.bytesValue === undefined ? "text/plain; charset=utf-8" : "application/octet-stream";
   return entry?.bytesValue ?? entry?.value ?? "";

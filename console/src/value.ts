@@ -1,0 +1,47 @@
+/** What is stored: text, or bytes. */
+export type Value = string | Uint8Array;
+
+/** Larger values are shown in part. */
+export const wholeBytesMax = 256 * 1024;
+/** As much as is shown of them. */
+export const previewBytes = 16 * 1024;
+
+const previewCharacters = 120;
+
+export function sizeOf(value: Value): number {
+  return toBytes(value).length;
+}
+
+export function toBytes(value: Value): Uint8Array<ArrayBuffer> {
+  return typeof value === "string" ? new TextEncoder().encode(value) : new Uint8Array(value);
+}
+
+/** The size of a value, and its beginning on one line. */
+export function toPreview(value: Value | undefined): { bytes: number | undefined; preview: string } {
+  if (value === undefined) return { bytes: undefined, preview: "" };
+  if (typeof value !== "string") return { bytes: value.length, preview: "(bytes)" };
+  const preview = value.slice(0, previewCharacters).replace(/\s+/g, " ");
+  return { bytes: sizeOf(value), preview: value.length > previewCharacters ? `${preview}…` : preview };
+}
+
+/** The value with line breaks and indentation, if it is JSON; undefined otherwise. */
+export function formatJson(value: Value): string | undefined {
+  if (typeof value !== "string") return undefined;
+  try {
+    return JSON.stringify(JSON.parse(value), undefined, 2);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Offset, 16 bytes and their ASCII characters on each line. */
+export function toHex(bytes: Uint8Array): string {
+  const lines: string[] = [];
+  for (let start = 0; start < bytes.length; start += 16) {
+    const row = [...bytes.subarray(start, start + 16)];
+    const hex = row.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    const text = row.map((byte) => (byte > 0x1f && byte < 0x7f ? String.fromCharCode(byte) : ".")).join("");
+    lines.push(`${start.toString(16).padStart(8, "0")}  ${hex.padEnd(47)}  ${text}`);
+  }
+  return lines.join("\n");
+}
