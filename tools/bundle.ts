@@ -38,11 +38,12 @@ const consoleFolder: esbuild.Plugin = {
 const parts: Readonly<Record<string, string>> = {
   "./serve.ts": "service.mjs",
   "./cli/run.ts": "commands.mjs",
+  "./cli/completion/complete.ts": "completion.mjs",
 };
 const separateParts: esbuild.Plugin = {
   name: "separate-parts",
   setup(build) {
-    build.onResolve({ filter: /^\.\/(?:serve|cli\/run)\.ts$/ }, ({ path }) => ({
+    build.onResolve({ filter: /^\.\/(?:serve|cli\/run|cli\/completion\/complete)\.ts$/ }, ({ path }) => ({
       path: `./${parts[path]}`,
       external: true,
     }));
@@ -68,6 +69,9 @@ await bundle("main.ts", "duetkv.mjs", [separateParts]);
 await bundle("serve.ts", parts["./serve.ts"] as string, [nativeAddon, consoleFolder, lazyNodeModules]);
 await bundle("cli/run.ts", parts["./cli/run.ts"] as string, [nativeAddon, lazyNodeModules]);
 await buildConsole(join(target, "console"));
+await bundle("cli/completion/complete.ts", parts["./cli/completion/complete.ts"] as string, [
+  lazyNodeModules,
+]);
 const native = join(target, "native");
 rmSync(native, { recursive: true, force: true });
 for (const platform of platforms) {

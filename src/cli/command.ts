@@ -10,6 +10,8 @@ export interface Flag {
   readonly type: FlagType;
   /** Placeholder of the value in the help: REV, FILE. A boolean has none. */
   readonly value?: string;
+  /** The possible values of a text; default: any. */
+  readonly values?: readonly string[];
   readonly text: string;
 }
 
@@ -20,6 +22,8 @@ export interface CommandSpec {
   readonly usage: string;
   /** The smallest and largest number of arguments. */
   readonly positionals: readonly [min: number, max: number];
+  /** The possible values of the arguments; default: any. */
+  readonly values?: readonly string[];
   /** Whether `--` and a command to run may follow. */
   readonly runsCommand?: boolean;
   /** One line, without a full stop. */
@@ -30,7 +34,12 @@ export interface CommandSpec {
   readonly flags: Flags;
 }
 
-interface FlagValue {
+/** The type of a flag's value in a command. */
+type FlagValue<F extends Flag> = F extends { readonly values: readonly (infer Value)[] }
+  ? Value | undefined
+  : ValueOfType[F["type"]];
+
+interface ValueOfType {
   readonly boolean: boolean;
   readonly text: string | undefined;
   readonly texts: readonly string[];
@@ -40,4 +49,4 @@ interface FlagValue {
   readonly count: number | undefined;
 }
 
-export type FlagValues<F extends Flags> = { readonly [Name in keyof F]: FlagValue[F[Name]["type"]] };
+export type FlagValues<F extends Flags> = { readonly [Name in keyof F]: FlagValue<F[Name]> };

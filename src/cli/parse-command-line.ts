@@ -23,7 +23,10 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const flags: Flags = { ...spec.flags, ...globalFlags };
   const { values, positionals } = parse(name, own, flags);
   const globals = pick(values, globalFlags) as GlobalFlagValues;
-  if (!globals.help) assertCount(name, positionals.length, spec.positionals);
+  if (!globals.help) {
+    assertCount(name, positionals.length, spec.positionals);
+    for (const each of positionals) if (spec.values !== undefined) assertOneOf(spec.values, each, spec.usage);
+  }
   return {
     name: name as CommandName,
     globals,
@@ -87,13 +90,15 @@ function describeMistake(code: string, message: string, flags: Flags): string {
   return `unknown flag ${flag}${guess || ". Put an argument that begins with - after --"}`;
 }
 
-function readValues(values: Readonly<Record<string, unknown>>, flags: Flags): Record<string, unknown> {
+function readValues(parsed: Readonly<Record<string, unknown>>, flags: Flags): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(flags).map(([flag, { type }]) => {
-      const given = values[flag];
+    Object.entries(flags).map(([flag, { type, values }]) => {
+      const given = parsed[flag];
       if (type === "boolean") return [flag, given === true];
       if (type === "texts") return [flag, given ?? []];
-      return [flag, given === undefined ? undefined : readFlagValue(type, given as string, `--${flag}`)];
+      if (given === undefined) return [flag, undefined];
+      if (values !== undefined) assertOneOf(values, given as string, `--${flag}`);
+      return [flag, readFlagValue(type, given as string, `--${flag}`)];
     }),
   );
 }
@@ -106,6 +111,13 @@ function assertCount(name: string, count: number, [min, max]: readonly [number, 
   if (count >= min && count <= max) return;
   const usage = `duetkv ${name} ${findCommand(name)?.usage}`.trimEnd();
   throw usageFailure(`${name} got too ${count < min ? "few" : "many"} arguments`, `Usage: ${usage}`);
+}
+
+function assertOneOf(values: readonly string[], given: string, what: string): void {
+  if (values.includes(given)) return;
+  const [last, ...others] = values.toReversed();
+  const names = others.length === 0 ? last : `${others.toReversed().join(", ")} or ${last}`;
+  throw usageFailure(`${what} must be ${names}`);
 }
 
 function toChildCommand(name: string, words: readonly string[]): readonly [string, ...string[]] {

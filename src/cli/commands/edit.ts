@@ -12,7 +12,6 @@ import { ask, canAsk } from "../prompt.ts";
 import { toTextDiff } from "../text-diff.ts";
 
 export const run: Run<"edit"> = async ({ positionals: [key = ""], flags, output, openClient }) => {
-  if (flags.format !== undefined && flags.format !== "json") throw usageFailure("--format must be json");
   const client = openClient();
   let base = await readTextEntry(client, key);
   using draft = openDraft(toText(base), flags.format === "json");

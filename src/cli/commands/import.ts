@@ -12,9 +12,6 @@ import { Progress } from "../progress.ts";
 
 export const run: Run<"import"> = async ({ positionals: [file = "-"], flags, output, openClient }) => {
   const mode = flags.mode ?? "put";
-  if (mode !== "put" && mode !== "create" && mode !== "mirror") {
-    throw usageFailure("--mode must be put, create or mirror");
-  }
   const batch = flags.batch ?? 500;
   if (batch > 1000) throw usageFailure("--batch must be at most 1000");
   const client = openClient();

@@ -33,7 +33,12 @@ export const dataCommands = {
         value: "PREFIX",
         text: "replaces --prefix, or the export's prefix",
       },
-      mode: { type: "text", value: "MODE", text: "put, create or mirror (put)" },
+      mode: {
+        type: "text",
+        value: "MODE",
+        values: ["put", "create", "mirror"],
+        text: "put, create or mirror (put)",
+      },
       batch: { type: "count", value: "N", text: "entries in a commit, at most 1000 (500)" },
       resume: {
         type: "text",

@@ -66,7 +66,7 @@ export const keyCommands = {
       "otherwise it shows the other change and asks. A newline that the editor adds at the end is removed. The time " +
       "to live of the entry is removed: put it again with --ttl.",
     examples: ["duetkv edit config/app.json --format json"],
-    flags: { format: { type: "text", value: "json", text: "write only valid JSON" } },
+    flags: { format: { type: "text", value: "json", values: ["json"], text: "write only valid JSON" } },
   },
   del: {
     usage: "KEY…",

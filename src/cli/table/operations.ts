@@ -65,6 +65,21 @@ export const operationCommands = {
     examples: ["duetkv context ls"],
     flags: {},
   },
+  completion: {
+    usage: "SHELL",
+    positionals: [1, 1],
+    values: ["bash", "zsh", "fish"],
+    summary: "print the script that completes words in a shell",
+    details:
+      "SHELL is bash (4.4 or later), zsh or fish. Commands, flags, files and contexts are completed, and keys up to the next slash: they are " +
+      "listed from the server within 300 ms.",
+    examples: [
+      "duetkv completion bash > /etc/bash_completion.d/duetkv",
+      "duetkv completion zsh > ~/.zfunc/_duetkv",
+      "duetkv completion fish > ~/.config/fish/completions/duetkv.fish",
+    ],
+    flags: {},
+  },
   "token new": {
     usage: "NAME",
     positionals: [1, 1],
@@ -76,6 +91,15 @@ export const operationCommands = {
       role: { type: "texts", value: "ROLE", text: "a role of its owner; may be given again" },
       expires: { type: "text", value: "TIME", text: "when it ends, such as 2027-01-01T00:00:00Z (never)" },
     },
+  },
+  "token hash": {
+    usage: "[FILE|-]",
+    positionals: [0, 1],
+    summary: "print the hash of a token for a policy",
+    details:
+      "Reads the token from a file or stdin: an argument would be visible to all users of the machine.",
+    examples: ["duetkv token hash token"],
+    flags: {},
   },
   "policy check": {
     usage: "FILE",
