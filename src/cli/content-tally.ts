@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import type { Entry } from "./client/messages.ts";
+import type { EntryContent } from "./import/entry-content.ts";
 
 /**
  * Counts entries and hashes their contents: key, value, and whether the value is text or bytes. Two stores with the
@@ -13,7 +13,7 @@ export class ContentTally {
     return this.#count;
   }
 
-  add({ key, value, bytesValue }: Entry): void {
+  add({ key, value, bytesValue }: EntryContent): void {
     this.#count++;
     this.#hash.update(
       `${JSON.stringify(bytesValue === undefined ? [key, value ?? ""] : [key, null, bytesValue])}\n`,

@@ -1,20 +1,23 @@
-import type { Client } from "../client/client.ts";
-import { listEntries } from "../client/list-entries.ts";
-import type { Entry } from "../client/messages.ts";
+import { exitCodes } from "../exit-codes.ts";
 import { type ExportEnd, readExport } from "../export-format.ts";
 import { usageFailure } from "../failure.ts";
-import { BatchWriter } from "../import/batch-writer.ts";
+import type { BatchWriter } from "../import/batch-writer.ts";
+import { openForeignSource } from "../import/foreign/open-foreign-source.ts";
 import { openImportSource } from "../import/import-source.ts";
 import { ImportState } from "../import/import-state.ts";
-import { joinEntries } from "../import/join-entries.ts";
-import type { Run } from "../invocation.ts";
-import { Progress } from "../progress.ts";
+import { storeEntries } from "../import/store-entries.ts";
+import type { Invocation, Run } from "../invocation.ts";
+import type { Output } from "../output.ts";
 
-export const run: Run<"import"> = async ({ positionals: [file = "-"], flags, output, openClient }) => {
+export const run: Run<"import"> = (invocation) =>
+  invocation.flags.from === undefined
+    ? importExport(invocation)
+    : importForeign(invocation, invocation.flags.from);
+
+async function importExport(invocation: Invocation<"import">): Promise<number> {
+  const { positionals, flags, output } = invocation;
+  const [file = "-"] = positionals;
   const mode = flags.mode ?? "put";
-  const batch = flags.batch ?? 500;
-  if (batch > 1000) throw usageFailure("--batch must be at most 1000");
-  const client = openClient();
   const state = new ImportState(mode === "put" ? flags.resume : undefined);
   // The export's prefix, which is in its end record, decides what is deleted or renamed, unless --prefix gives it.
   const checksFirst = mode === "mirror" || (flags["to-prefix"] !== undefined && flags.prefix === undefined);
@@ -22,25 +25,50 @@ export const run: Run<"import"> = async ({ positionals: [file = "-"], flags, out
   const end = checksFirst ? await readToEnd(source.open()) : undefined;
   const prefix = flags.prefix ?? end?.prefix ?? "";
   const toPrefix = flags["to-prefix"] ?? prefix;
+  const entries = readExport(source.open());
+  const writer = await storeEntries(invocation, { entries, state, prefix, toPrefix, total: end?.count ?? 0 });
+  report(writer, output);
+  return exitCodes.done.code;
+}
 
-  const progress = new Progress("entries", output.quiet);
-  const writer = new BatchWriter(client, batch, mode === "create", () => state.save());
-  const entries = renamed(readExport(source.open()), state, prefix, toPrefix);
-  for await (const { key, source: entry, target } of joined(client, entries, mode, toPrefix)) {
-    if (entry === undefined) {
-      if (mode === "mirror") await writer.delete(key);
-    } else if (target !== undefined && (mode === "create" || isSame(entry, target))) writer.skipped++;
-    else await writer.putEntry(key, entry);
-    progress.update(writer.done, end?.count);
+async function importForeign(
+  invocation: Invocation<"import">,
+  from: "etcd" | "redis" | "consul",
+): Promise<number> {
+  const { positionals, flags, output } = invocation;
+  const [url = ""] = positionals;
+  if (flags.resume !== undefined) {
+    throw usageFailure(
+      "--resume and --from exclude each other",
+      "Use --mode create or mirror to import what is missing.",
+    );
   }
-  await writer.flush();
-  progress.end();
-  state.remove();
-  const { put: imported, skipped, deleted } = writer;
-  if (output.json) output.object({ imported, skipped, deleted });
+  const unsupported = new Map<string, number>();
+  const prefix = flags.prefix ?? "";
+  const entries = await openForeignSource(from, url, {
+    prefix,
+    timeoutMs: foreignTimeoutMs,
+    onUnsupported: (reason) => unsupported.set(reason, (unsupported.get(reason) ?? 0) + 1),
+  });
+  const state = new ImportState(undefined);
+  const toPrefix = flags["to-prefix"] ?? prefix;
+  const writer = await storeEntries(invocation, { entries, state, prefix, toPrefix, total: 0 });
+  report(writer, output, Object.fromEntries(unsupported));
+  for (const [reason, count] of unsupported) output.warn(`${count} entries were not imported: ${reason}`);
+  return unsupported.size === 0 ? exitCodes.done.code : exitCodes.found.code;
+}
+
+/** Another store reads a page from its disk. */
+const foreignTimeoutMs = 30_000;
+
+function report(
+  { put: imported, skipped, deleted }: BatchWriter,
+  output: Output,
+  unsupported?: object,
+): void {
+  if (output.json) output.object({ imported, skipped, deleted, ...(unsupported && { unsupported }) });
   else output.note(`imported ${imported}, skipped ${skipped}, deleted ${deleted}`);
-  return 0;
-};
+}
 
 async function readToEnd(chunks: AsyncIterable<Buffer>): Promise<ExportEnd> {
   const entries = readExport(chunks);
@@ -48,42 +76,4 @@ async function readToEnd(chunks: AsyncIterable<Buffer>): Promise<ExportEnd> {
     const { done, value } = await entries.next();
     if (done === true) return value;
   }
-}
-
-/** The entries to store, with their new keys. */
-async function* renamed(
-  entries: AsyncIterable<Entry>,
-  state: ImportState,
-  prefix: string,
-  toPrefix: string,
-): AsyncGenerator<readonly [key: string, entry: Entry], void, undefined> {
-  for await (const entry of entries) {
-    if (state.isStored(entry) || !entry.key.startsWith(prefix)) continue;
-    yield [`${toPrefix}${entry.key.slice(prefix.length)}`, entry];
-  }
-}
-
-/** Pairs each entry with the stored one, if the mode needs it. */
-async function* joined(
-  client: Client,
-  entries: AsyncIterable<readonly [key: string, entry: Entry]>,
-  mode: "put" | "create" | "mirror",
-  prefix: string,
-) {
-  if (mode !== "put") {
-    yield* joinEntries(entries, stored(client, prefix, mode === "create"));
-    return;
-  }
-  for await (const [key, source] of entries) yield { key, source, target: undefined };
-}
-
-async function* stored(client: Client, prefix: string, keysOnly: boolean) {
-  for await (const listed of listEntries(client, { prefix, keysOnly }))
-    if ("entry" in listed) yield listed.entry;
-}
-
-/** An entry with a time to live is always written: its expire time differs by the duration of the transfer. */
-function isSame(source: Entry, target: Entry): boolean {
-  const permanent = source.expireTime === undefined && target.expireTime === undefined;
-  return permanent && source.value === target.value && source.bytesValue === target.bytesValue;
 }

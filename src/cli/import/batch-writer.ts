@@ -1,6 +1,7 @@
 import { CallError } from "../client/call-error.ts";
 import type { Client } from "../client/client.ts";
-import type { CommitResponse, Entry } from "../client/messages.ts";
+import type { CommitResponse } from "../client/messages.ts";
+import type { EntryContent } from "./entry-content.ts";
 
 /** Bytes of a commit in JSON, low enough that one more value stays within the request limit. */
 const batchBytesMax = 2 * 1024 * 1024;
@@ -36,7 +37,7 @@ export class BatchWriter {
   }
 
   /** Stores an entry under a key with its remaining time to live; skips it when none is left. */
-  async putEntry(key: string, { value, bytesValue, expireTime }: Entry): Promise<void> {
+  async putEntry(key: string, { value, bytesValue, expireTime }: EntryContent): Promise<void> {
     const leftMs = expireTime === undefined ? undefined : Date.parse(expireTime) - Date.now();
     if (leftMs !== undefined && leftMs <= 0) {
       this.skipped++;

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import type { Entry } from "../client/messages.ts";
 import { ContentTally } from "../content-tally.ts";
 import { CommandFailure } from "../failure.ts";
+import type { EntryContent } from "./entry-content.ts";
 
 interface SavedState {
   /** The number of entries that are stored. */
@@ -23,7 +23,7 @@ export class ImportState {
   }
 
   /** Processes the next entry of the export and returns whether it is stored already. Throws CommandFailure. */
-  isStored(entry: Entry): boolean {
+  isStored(entry: EntryContent): boolean {
     this.#passed.add(entry);
     const { count, sha256 } = this.#saved ?? { count: 0, sha256: "" };
     if (this.#passed.count === count && this.#passed.digest() !== sha256) {

@@ -1,18 +1,18 @@
-import type { Entry } from "../client/messages.ts";
 import { usageFailure } from "../failure.ts";
+import type { EntryContent } from "./entry-content.ts";
 
 export interface Pair {
   readonly key: string;
-  readonly source: Entry | undefined;
-  readonly target: Entry | undefined;
+  readonly source: EntryContent | undefined;
+  readonly target: EntryContent | undefined;
 }
 
 /**
  * Pairs the entries of two sources by key, both in key order. Throws CommandFailure when the first is not in order.
  */
 export async function* joinEntries(
-  source: AsyncIterable<readonly [key: string, entry: Entry]>,
-  target: AsyncIterable<Entry>,
+  source: AsyncIterable<readonly [key: string, entry: EntryContent]>,
+  target: AsyncIterable<EntryContent>,
 ): AsyncGenerator<Pair, void, undefined> {
   const targets = target[Symbol.asyncIterator]();
   let next = await targets.next();

@@ -13,20 +13,31 @@ export const dataCommands = {
     flags: { prefix: { type: "text", value: "PREFIX", text: "only keys that begin with this" } },
   },
   import: {
-    usage: "[FILE|-]",
+    usage: "[FILE|-|URL]",
     positionals: [0, 1],
-    summary: "store the entries of an export",
+    summary: "store the entries of an export, or of etcd, Redis or Consul",
     details:
       "Commits them in batches. Entries that have expired meanwhile are skipped, as are, with --mode create, keys that " +
       "exist. --mode mirror also deletes the keys of the export's prefix that the export does not have, and writes only " +
       "differences. With --mode mirror or --to-prefix the whole export is checked before anything is written. Exit code " +
-      "9: the export is truncated or damaged.",
+      "9: the export is truncated or damaged. --from reads another store at a URL: keys and values of etcd at one revision with " +
+      "their leases, of Consul, or the strings of Redis with their times to live. Exit code 9: it has entries that cannot " +
+      "be imported, such as lists; the others are. Passwords are in the variables ETCDCTL_USER (NAME:PASSWORD), REDISCLI_AUTH " +
+      "and CONSUL_HTTP_TOKEN.",
     examples: [
       "duetkv import all.jsonl --resume state",
       "duetkv export --prefix a/ | duetkv import --to-prefix b/",
       "duetkv import all.jsonl --mode mirror --server other:8080",
+      "duetkv import --from etcd http://127.0.0.1:2379 --prefix /registry/ --to-prefix registry/",
+      "duetkv import --from redis redis://127.0.0.1:6379/0",
     ],
     flags: {
+      from: {
+        type: "text",
+        value: "STORE",
+        values: ["etcd", "redis", "consul"],
+        text: "the store at URL: etcd, redis or consul",
+      },
       prefix: { type: "text", value: "PREFIX", text: "only keys that begin with this" },
       "to-prefix": {
         type: "text",

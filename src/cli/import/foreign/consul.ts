@@ -1,0 +1,25 @@
+import { fetchJson } from "./fetch-json.ts";
+import { type ReadForeignEntries, toEntryContent, toKey } from "./foreign-source.ts";
+
+interface ConsulEntry {
+  readonly Key: string;
+  /** Base64; null when it is empty. */
+  readonly Value: string | null;
+}
+
+/**
+ * Reads the keys and values of Consul, at one index, in one response. Flags and sessions are not read. The variable
+ * CONSUL_HTTP_TOKEN authenticates.
+ */
+export const readConsul: ReadForeignEntries = async function* (options) {
+  const token = process.env["CONSUL_HTTP_TOKEN"];
+  const headers: Record<string, string> = token ? { "X-Consul-Token": token } : {};
+  const path = `/v1/kv/${options.prefix.split("/").map(encodeURIComponent).join("/")}?recurse=true&consistent=true`;
+  // Status 404: there are no such keys.
+  const entries = (await fetchJson<ConsulEntry[]>(options, path, { method: "GET", headers })) ?? [];
+  const keyed = entries.map(({ Key, Value }) => ({ bytes: Buffer.from(Key), Value }));
+  for (const { bytes, Value } of keyed.toSorted((one, other) => Buffer.compare(one.bytes, other.bytes))) {
+    const key = toKey(bytes, options);
+    if (key !== undefined) yield toEntryContent(key, Buffer.from(Value ?? "", "base64"));
+  }
+};
