@@ -12,6 +12,7 @@ import { Expirer } from "./committer/background/expirer.ts";
 import { ReplicaComparison } from "./committer/background/replica-comparison.ts";
 import { SnapshotExports } from "./committer/background/snapshot-exports.ts";
 import { Committer } from "./committer/committer.ts";
+import type { CallSpan } from "./committer/engine-tracer.ts";
 import type { Freshness, ReadCall, ReadRequirement } from "./committer/freshness.ts";
 import type { Operation, Outcome } from "./committer/operation.ts";
 import { openReplayedState, type ReplayedState, type ReplayOptions } from "./committer/replayed-state.ts";
@@ -30,6 +31,7 @@ import type { WatchHub, WatchOptions } from "./store/watch/hub.ts";
 import type { Watch } from "./store/watch/watch.ts";
 import type { TransactionLogger } from "./transaction-log/transaction-logger.ts";
 
+export type { CallSpan, EngineTracer } from "./committer/engine-tracer.ts";
 export type { ReadCall, ReadRequirement } from "./committer/freshness.ts";
 export type {
   Check,
@@ -136,7 +138,16 @@ export class Database implements State {
       },
       onRun: () => this.#compactor.check(),
     });
-    this.#committer = new Committer({ store, requests, quotas, logger, limits, clock, applier });
+    this.#committer = new Committer({
+      store,
+      requests,
+      quotas,
+      logger,
+      limits,
+      clock,
+      applier,
+      tracer: options.tracer,
+    });
     this.#expirer = new Expirer({
       store,
       requests,
@@ -203,13 +214,13 @@ export class Database implements State {
   }
 
   /** See `Freshness.reach`. Await the result before a read, unless it is undefined. */
-  fresh(requirement: ReadRequirement, call: ReadCall): Promise<void> | undefined {
-    return this.#freshness.reach(requirement, call);
+  fresh(requirement: ReadRequirement, call: ReadCall, span?: CallSpan): Promise<void> | undefined {
+    return this.#freshness.reach(requirement, call, span);
   }
 
   /** Commits an operation; see `Committer.commit`. Resolves when it is durable and applied. */
-  commit(operation: Operation): Promise<Outcome> {
-    return this.#committer.commit(operation);
+  commit(operation: Operation, span?: CallSpan): Promise<Outcome> {
+    return this.#committer.commit(operation, span);
   }
 
   /** Replaces the quotas. In a large store a new one is in force a moment later; see `QuotaUsage`. */

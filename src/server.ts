@@ -10,8 +10,10 @@ import type { Logger } from "./logging.ts";
 import { configureSecurity } from "./security-configuration.ts";
 import { createHealth, createServices } from "./service/services.ts";
 import { CallLog } from "./telemetry/call-log.ts";
+import { EngineSpans } from "./telemetry/engine-spans.ts";
 import { createObserve } from "./telemetry/observe-calls.ts";
 import type { OtelConfiguration } from "./telemetry/otel-configuration.ts";
+import type { Span } from "./telemetry/span.ts";
 import { SpanExporter } from "./telemetry/span-exporter.ts";
 import { Tracer } from "./telemetry/tracer.ts";
 import { openTlsSource } from "./tls-source.ts";
@@ -60,10 +62,11 @@ export async function openServer(
   if (security !== undefined) metrics.showSecurity(security.metrics);
   const exporter = otel === undefined ? undefined : new SpanExporter(otel, log);
   if (exporter !== undefined) opened.defer(() => exporter.close());
+  const exportSpan = exporter && ((span: Span) => exporter.add(span));
   metrics.showSpans(exporter?.counts ?? { exported: 0, dropped: 0 });
   const observe = createObserve({
     countCalls: (method) => metrics.countCalls(method),
-    tracer: otel && new Tracer(otel.sampler, (span) => exporter?.add(span)),
+    tracer: otel && exportSpan && new Tracer(otel.sampler, exportSpan),
     callLog: new CallLog({
       log,
       accessLog: configuration.accessLog === "on",
@@ -98,6 +101,7 @@ export async function openServer(
     log,
     onReplayed: (revision) => readiness.replaying(revision),
     quotas: security?.quotas ?? [],
+    tracer: exportSpan && new EngineSpans(exportSpan),
   });
   opened.defer(() => database.close());
   // The policy may have changed during the replay.

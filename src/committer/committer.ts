@@ -11,6 +11,7 @@ import type { Clock } from "./background/clock.ts";
 import { Batch, type BatchLimits } from "./batch.ts";
 import { BatchQuotas } from "./batch-quotas.ts";
 import { BatchRequests } from "./batch-requests.ts";
+import type { CallSpan, EngineTracer } from "./engine-tracer.ts";
 import type { Operation, Outcome } from "./operation.ts";
 import type { RequestIndex } from "./request-index.ts";
 
@@ -28,6 +29,8 @@ interface Waiting {
   readonly bytes: number;
   /** When `commit` was called, by the monotonic clock. */
   readonly since: number;
+  /** Of its call, if that is traced. */
+  readonly span: CallSpan | undefined;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -42,6 +45,8 @@ export interface CommitterOptions {
   readonly limits: BatchLimits & Pick<Limits, "queueBytesMax" | "requestIdsBytesMax">;
   readonly clock: Clock;
   readonly applier: Applier;
+  /** Default: nothing is traced. */
+  readonly tracer?: EngineTracer | undefined;
 }
 
 /**
@@ -82,9 +87,9 @@ export class Committer {
 
   /**
    * Resolves when the operation is durable and applied. Rejects with the errors of `Batch.evaluate`, OVERLOADED,
-   * SHUTTING_DOWN, LOG_UNAVAILABLE (nothing was written) or OUTCOME_UNKNOWN.
+   * SHUTTING_DOWN, LOG_UNAVAILABLE (nothing was written) or OUTCOME_UNKNOWN. `span` is that of the call, if it is traced.
    */
-  commit(operation: Operation): Promise<Outcome> {
+  commit(operation: Operation, span?: CallSpan): Promise<Outcome> {
     if (this.#closed) return Promise.reject(new DuetError("SHUTTING_DOWN", "the server is shutting down"));
     const bytes = operationBytes(operation);
     if (this.#queueBytes > 0 && this.#queueBytes + bytes > this.#options.limits.queueBytesMax) {
@@ -96,7 +101,7 @@ export class Committer {
       );
     }
     return new Promise((resolve, reject) => {
-      this.#queue.push({ operation, bytes, since: performance.now(), resolve, reject });
+      this.#queue.push({ operation, bytes, since: performance.now(), span, resolve, reject });
       this.#queueBytes += bytes;
       this.#running ??= this.#run();
     });
@@ -161,7 +166,7 @@ export class Committer {
       });
       const settlements = waiting.map((each) => settlement(batch, each));
       const { transactions } = batch;
-      const newest = await this.#appendAt(basis, transactions, fresh);
+      const newest = await this.#appendAt(basis, transactions, fresh, waiting);
       if (newest <= basis) {
         applier.apply(transactions, batch.entries);
         return settlements;
@@ -180,7 +185,12 @@ export class Committer {
    * Appends directly after `basis`. Resolves with `basis` when that succeeded, otherwise with the log's newest
    * sequence.
    */
-  async #appendAt(basis: number, transactions: readonly Transaction[], fresh: boolean): Promise<number> {
+  async #appendAt(
+    basis: number,
+    transactions: readonly Transaction[],
+    fresh: boolean,
+    waiting: readonly Waiting[],
+  ): Promise<number> {
     const { logger } = this.#options;
     // A batch without changes is a read. Once fresh, it need not see the newest state, which it might never reach
     // while others write.
@@ -189,8 +199,10 @@ export class Committer {
     const outcome = await logger.append(basis, transactions).catch((error: unknown) => {
       const reason = error instanceof DuetError ? error.reason : "INTERNAL";
       this.appendFailures.set(reason, (this.appendFailures.get(reason) ?? 0) + 1);
+      this.#traceAppend(waiting, begin, reason);
       throw error;
     });
+    this.#traceAppend(waiting, begin, outcome.appended ? "appended" : "conflict");
     this.appendSeconds.record((performance.now() - begin) / 1000);
     this.batchTransactions.record(transactions.length);
     if (outcome.appended) return basis;
@@ -201,7 +213,17 @@ export class Committer {
 
   #measureWait(operations: readonly Waiting[]): void {
     const now = performance.now();
-    for (const { since } of operations) this.queueWaitSeconds.record((now - since) / 1000);
+    for (const { since, span } of operations) {
+      this.queueWaitSeconds.record((now - since) / 1000);
+      if (span !== undefined) this.#options.tracer?.waited(span, "queue", since, now);
+    }
+  }
+
+  #traceAppend(operations: readonly Waiting[], begin: number, outcome: string): void {
+    const { tracer } = this.#options;
+    if (tracer === undefined) return;
+    const spans = operations.flatMap(({ span }) => (span === undefined ? [] : [span]));
+    if (spans.length > 0) tracer.appended(spans, begin, performance.now(), outcome);
   }
 
   async #reach(sequence: number): Promise<void> {

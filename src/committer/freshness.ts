@@ -2,6 +2,7 @@ import { DuetError } from "../errors.ts";
 import { durationBounds, Histogram } from "../histogram.ts";
 import type { ReadonlyStore } from "../store/store.ts";
 import type { TransactionLogger } from "../transaction-log/transaction-logger.ts";
+import type { CallSpan, EngineTracer } from "./engine-tracer.ts";
 
 /** How fresh a read must be. */
 export interface ReadRequirement {
@@ -25,6 +26,8 @@ export interface FreshnessOptions {
   readonly logger: Pick<TransactionLogger, "shared" | "latestSequence">;
   /** The longest wait of a call without a deadline, in milliseconds. */
   readonly waitMs: number;
+  /** Default: nothing is traced. */
+  readonly tracer?: EngineTracer | undefined;
 }
 
 interface Waiting {
@@ -55,14 +58,18 @@ export class Freshness {
   /**
    * Resolves when the store is as fresh as required; returns undefined when it already is. Rejects with
    * REVISION_NOT_REACHED after the wait, with LOG_UNAVAILABLE when the log cannot be read, and with the error that
-   * `close` was given.
+   * `close` was given. `span` is that of the call, if it is traced.
    */
-  reach({ minRevision, linearizable }: ReadRequirement, call: ReadCall): Promise<void> | undefined {
+  reach(
+    { minRevision, linearizable }: ReadRequirement,
+    call: ReadCall,
+    span?: CallSpan,
+  ): Promise<void> | undefined {
     // The store can be behind only if the log has other writers.
     const asks = linearizable && this.#options.logger.shared;
-    if (minRevision <= this.#options.store.revision) return asks ? this.#reachLatest(call) : undefined;
+    if (minRevision <= this.#options.store.revision) return asks ? this.#reachLatest(call, span) : undefined;
     const reached = this.#reachRevision(minRevision, call);
-    return asks ? reached.then(() => this.#reachLatest(call)) : reached;
+    return asks ? reached.then(() => this.#reachLatest(call, span)) : reached;
   }
 
   /** Must be called after the store has applied `revision`. */
@@ -79,11 +86,15 @@ export class Freshness {
     this.#closed.abort(reason);
   }
 
-  async #reachLatest(call: ReadCall): Promise<void> {
+  async #reachLatest(call: ReadCall, span: CallSpan | undefined): Promise<void> {
     const begin = performance.now();
-    const sequence = await this.#options.logger.latestSequence();
-    if (sequence > this.#options.store.revision) await this.#reachRevision(sequence, call);
-    this.barrierSeconds.record((performance.now() - begin) / 1000);
+    try {
+      const sequence = await this.#options.logger.latestSequence();
+      if (sequence > this.#options.store.revision) await this.#reachRevision(sequence, call);
+      this.barrierSeconds.record((performance.now() - begin) / 1000);
+    } finally {
+      if (span !== undefined) this.#options.tracer?.waited(span, "barrier", begin, performance.now());
+    }
   }
 
   async #reachRevision(revision: number, call: ReadCall): Promise<void> {

@@ -7,6 +7,7 @@ import type { Change, Store } from "../store/store.ts";
 import { WatchHub } from "../store/watch/hub.ts";
 import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
 import { LogGarbage } from "./background/log-garbage.ts";
+import type { EngineTracer } from "./engine-tracer.ts";
 import { Freshness } from "./freshness.ts";
 import { openReplayed } from "./replay.ts";
 import { RequestIndex } from "./request-index.ts";
@@ -19,6 +20,8 @@ export interface ReplayOptions {
   readonly onReplayed?: (revision: number) => void;
   /** How often a watcher without changes receives a heartbeat, in milliseconds. Default: 15 s. */
   readonly watchHeartbeatMs?: number;
+  /** Default: nothing is traced. */
+  readonly tracer?: EngineTracer | undefined;
   /** Default: none. */
   readonly quotas?: readonly Quota[];
 }
@@ -41,14 +44,14 @@ export interface ReplayedState {
 
 /** Replays the log. Resolves when the state is at its end. Rejects with the errors of reading the log. */
 export async function openReplayedState(options: ReplayOptions): Promise<ReplayedState> {
-  const { logger, limits, log, onReplayed, watchHeartbeatMs = 15_000, quotas = [] } = options;
+  const { logger, limits, log, onReplayed, watchHeartbeatMs = 15_000, quotas = [], tracer } = options;
   const observe = (empty: Store) => {
     const garbage = new LogGarbage(logger);
     const requests = new RequestIndex((bytes) => garbage.addRecords(bytes));
     const usage = new QuotaUsage(empty, quotas);
     const history = new History(limits, logger.horizon, (set) => garbage.add(set));
     const hub = new WatchHub(empty, history, limits, watchHeartbeatMs);
-    const freshness = new Freshness({ store: empty, logger, waitMs: limits.revisionWaitMs });
+    const freshness = new Freshness({ store: empty, logger, waitMs: limits.revisionWaitMs, tracer });
     return {
       garbage,
       requests,

@@ -11,6 +11,7 @@ import type { Database, EntryHead, Outcome, State } from "../database.ts";
 import { textBytes } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
+import { spanOf } from "../telemetry/call-span.ts";
 import { checkAtRevision } from "./check-at-revision.ts";
 import { checkCommit } from "./check-commit.ts";
 import { checkKey } from "./check-key.ts";
@@ -39,7 +40,11 @@ export function createKeyValueService(
   ): Promise<void> | undefined {
     if (minRevision < 0n) throw new DuetError("REVISION_INVALID", "min_revision is negative");
     const linearizable = consistency !== Consistency.LOCAL;
-    return database.fresh({ minRevision: Math.max(Number(minRevision), atRevision), linearizable }, context);
+    return database.fresh(
+      { minRevision: Math.max(Number(minRevision), atRevision), linearizable },
+      context,
+      spanOf(context),
+    );
   }
 
   /** The state at a revision; 0: the current state. Throws REVISION_COMPACTED. */
@@ -60,11 +65,13 @@ export function createKeyValueService(
 
   return {
     // An async function would keep its request in memory for as long as the log takes.
-    put(request) {
+    put(request, context) {
       const mutation = checkPut(request, limits);
       const condition = checkPrecondition(request.precondition);
       const checks = condition === undefined ? [] : [{ key: mutation.key, condition }];
-      return database.commit(toOperation(checks, [mutation], request.requestId)).then(toPutResponse);
+      return database
+        .commit(toOperation(checks, [mutation], request.requestId), spanOf(context))
+        .then(toPutResponse);
     },
 
     // Returns no promise unless the read must wait: a promise would be a good part of the cost of a read.
@@ -75,22 +82,22 @@ export function createKeyValueService(
       return waiting === undefined ? get(key, atRevision) : waiting.then(() => get(key, atRevision));
     },
 
-    async delete(request) {
+    async delete(request, context) {
       const key = checkKey(request.key, limits);
       const condition = checkPrecondition(request.precondition);
       const checks = condition === undefined ? [] : [{ key, condition }];
       const operation = toOperation(checks, [{ type: "delete", key, expired: false }], request.requestId);
-      const { revision, results } = await database.commit(operation);
+      const { revision, results } = await database.commit(operation, spanOf(context));
       return { revision: BigInt(revision), deleted: results[0]?.deleted === true };
     },
 
-    async touch(request) {
+    async touch(request, context) {
       const key = checkKey(request.key, limits);
       const ttlMs = checkTtl(request.ttl);
       const condition = checkPrecondition(request.precondition);
       const checks = condition === undefined ? [] : [{ key, condition }];
       const operation = toOperation(checks, [{ type: "touch", key, ttlMs }], request.requestId);
-      const { revision, results } = await database.commit(operation);
+      const { revision, results } = await database.commit(operation, spanOf(context));
       return { revision: BigInt(revision), entry: toEntryInitWithoutValue(results[0]?.entry as EntryHead) };
     },
 
@@ -132,7 +139,8 @@ export function createKeyValueService(
       return { revision: BigInt(state.revision), entries, missingKeys };
     },
 
-    commit: (request) => database.commit(checkCommit(request, limits)).then(toCommitResponse),
+    commit: (request, context) =>
+      database.commit(checkCommit(request, limits), spanOf(context)).then(toCommitResponse),
 
     watch(request, context) {
       const watch = checkWatch(request, limits);

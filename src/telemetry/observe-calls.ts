@@ -4,6 +4,7 @@ import { DuetError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import type { CallObserver } from "../service/services.ts";
 import type { CallLog } from "./call-log.ts";
+import { setSpan } from "./call-span.ts";
 import { requestIdOf } from "./request-id.ts";
 import type { Span } from "./span.ts";
 import type { Tracer } from "./tracer.ts";
@@ -36,7 +37,9 @@ export function createObserve(
     return {
       begin(context) {
         counter.begin();
-        return trace?.begin(context);
+        const span = trace?.begin(context);
+        if (span !== undefined) setSpan(context, span);
+        return span;
       },
       end(context, begun, milliseconds, code, error) {
         counter.end(context.protocolName, milliseconds, code);

@@ -1,4 +1,4 @@
-/** One call, as it is exported. Times are milliseconds since 1970 UTC, with fractions. */
+/** A call, or a part of it, as it is exported. Times are milliseconds since 1970 UTC, with fractions. */
 export interface Span {
   readonly traceId: string;
   readonly spanId: string;
@@ -7,15 +7,23 @@ export interface Span {
   /** As the caller sent it; empty when it sent none. */
   readonly traceState: string;
   readonly name: string;
+  readonly kind: keyof typeof kinds;
   readonly startTime: number;
   endTime: number;
   readonly attributes: Record<string, string | number>;
+  /** Spans that it belongs to, beside its parent. */
+  readonly links: readonly { readonly traceId: string; readonly spanId: string }[];
   /** Whether the server is to blame for its failure. */
   failed: boolean;
 }
 
-const kindServer = 2;
+const kinds = { internal: 1, server: 2 } as const;
 const statusError = 2;
+
+/** The time of a span, from that of `performance.now()`. */
+export function timeOf(milliseconds: number): number {
+  return performance.timeOrigin + milliseconds;
+}
 
 /** The spans as an ExportTraceServiceRequest of OTLP in JSON. */
 export function encodeSpans(spans: readonly Span[], resource: Readonly<Record<string, string>>): string {
@@ -36,10 +44,11 @@ function encodeSpan(span: Span) {
     ...(span.parentSpanId !== "" && { parentSpanId: span.parentSpanId }),
     ...(span.traceState !== "" && { traceState: span.traceState }),
     name: span.name,
-    kind: kindServer,
+    kind: kinds[span.kind],
     startTimeUnixNano: toNanoseconds(span.startTime),
     endTimeUnixNano: toNanoseconds(span.endTime),
     attributes: encodeAttributes(span.attributes),
+    ...(span.links.length > 0 && { links: span.links.map(({ traceId, spanId }) => ({ traceId, spanId })) }),
     status: span.failed ? { code: statusError } : {},
   };
 }

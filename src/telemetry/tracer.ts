@@ -4,7 +4,7 @@ import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { http } from "../../gen/google/api/annotations_pb.ts";
 import type { Sampler } from "./otel-configuration.ts";
 import { requestHeader } from "./request-header.ts";
-import type { Span } from "./span.ts";
+import { type Span, timeOf } from "./span.ts";
 import { createSpanId, createTraceId, parseTraceparent } from "./trace-context.ts";
 
 /** For which the server is to blame, as the semantic conventions for gRPC servers say. */
@@ -53,13 +53,14 @@ export class Tracer {
         if (!sampled) return undefined;
         const { protocolName, requestMethod } = context;
         const isRest = protocolName === "rest";
-        const startTime = performance.timeOrigin + performance.now();
+        const startTime = timeOf(performance.now());
         return {
           traceId,
           spanId: createSpanId(),
           parentSpanId: parent?.spanId ?? "",
           traceState: parent === undefined ? "" : readTraceState(context),
           name,
+          kind: "server",
           startTime,
           endTime: startTime,
           attributes: {
@@ -67,6 +68,7 @@ export class Tracer {
             "rpc.method": name,
             ...(isRest && { "http.request.method": requestMethod, ...(route && { "http.route": route }) }),
           },
+          links: [],
           failed: false,
         };
       },

@@ -1,6 +1,7 @@
 import { Applier } from "../../src/committer/applier.ts";
 import { BatchRequests } from "../../src/committer/batch-requests.ts";
 import { Committer } from "../../src/committer/committer.ts";
+import type { EngineTracer } from "../../src/committer/engine-tracer.ts";
 import type { Check, Condition, Mutation, Operation } from "../../src/committer/operation.ts";
 import { RequestIndex } from "../../src/committer/request-index.ts";
 import { defaultLimits, type Limits } from "../../src/limits.ts";
@@ -23,7 +24,11 @@ export interface Committing {
   time: number;
 }
 
-export function startCommitting(limits: Partial<Limits> = {}, quotas: readonly Quota[] = []): Committing {
+export function startCommitting(
+  limits: Partial<Limits> = {},
+  quotas: readonly Quota[] = [],
+  tracer?: EngineTracer,
+): Committing {
   const store = new Store();
   const usage = new QuotaUsage(store, quotas);
   const requests = new RequestIndex();
@@ -36,6 +41,7 @@ export function startCommitting(limits: Partial<Limits> = {}, quotas: readonly Q
     logger,
     limits: { ...defaultLimits, ...limits },
     clock: () => committing.time,
+    tracer,
     applier: new Applier({
       store,
       logger,

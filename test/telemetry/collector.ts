@@ -13,6 +13,7 @@ interface ReceivedSpan {
   readonly startTimeUnixNano: string;
   readonly endTimeUnixNano: string;
   readonly attributes: readonly { key: string; value: { stringValue?: string; intValue?: string } }[];
+  readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
   readonly status: { readonly code?: number };
 }
 

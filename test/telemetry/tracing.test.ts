@@ -75,8 +75,9 @@ test.each(transports)(
     await watching.next();
     left.abort();
     await expect(watching.next()).rejects.toThrow("canceled");
-    await until(() => collector.spans.length === 3);
-    const [put, get, watch] = collector.spans;
+    const calls = () => collector.spans.filter(({ kind }) => kind === 2);
+    await until(() => calls().length === 3);
+    const [put, get, watch] = calls();
     expect(put).toMatchObject({ traceId, parentSpanId: spanId, traceState: "vendor=1", kind: 2, status: {} });
     expect(put?.name).toBe("duetkv.v1.KeyValueService/Put");
     expect(watch?.name).toBe("duetkv.v1.KeyValueService/Watch");
@@ -101,14 +102,38 @@ test("REST: spans name the route and not the key; a call without context begins 
   const collector = await startCollector();
   const { url } = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
   await fetch(`${url}/v1/key/secret`, { method: "PUT", body: "1" });
-  await until(() => collector.spans.length === 1);
-  const [span] = collector.spans;
+  await until(() => collector.spans.some(({ kind }) => kind === 2));
+  const span = collector.spans.find(({ kind }) => kind === 2);
   expect(span?.parentSpanId).toBeUndefined();
   expect(span?.traceId).toMatch(/^[\da-f]{32}$/);
   expect(span?.attributes).toContainEqual({ key: "http.route", value: { stringValue: "/v1/key/{key=**}" } });
   expect(span?.attributes).toContainEqual({ key: "http.request.method", value: { stringValue: "PUT" } });
   expect(JSON.stringify(span)).not.toContain("secret");
 });
+
+test.each(transports)(
+  "%s: a span has children for what its call waited for",
+  async (_protocol, transport) => {
+    const collector = await startCollector();
+    const { url } = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
+    const client = createClient(KeyValueService, transport(url));
+    await client.put({ key: "secret" }, { headers: { traceparent: traceparent("00") } });
+    await client.put(
+      { key: "secret" },
+      { headers: { traceparent: traceparent("01"), tracestate: "vendor=1" } },
+    );
+    await until(() => collector.spans.length === 3);
+    const [queue, append, put] = collector.spans;
+    const own = { traceId, parentSpanId: put?.spanId, traceState: "vendor=1", kind: 1 };
+    expect(queue).toMatchObject({ ...own, name: "queue", attributes: [] });
+    const outcome = { key: "duetkv.outcome", value: { stringValue: "appended" } };
+    const links = [{ traceId, spanId: put?.spanId }];
+    expect(append).toMatchObject({ ...own, name: "append", attributes: [outcome], links });
+    const times = [put?.startTimeUnixNano, queue?.startTimeUnixNano, append?.startTimeUnixNano];
+    times.push(append?.endTimeUnixNano, put?.endTimeUnixNano);
+    expect(times.map(Number)).toEqual(times.map(Number).toSorted((a, b) => a - b));
+  },
+);
 
 test("a ratio decides for traces that begin here, and the caller for its own", async () => {
   const collector = await startCollector();
@@ -132,7 +157,8 @@ test.each([
     const text = await (await fetch(`${admin}/metrics`)).text();
     return Number(/duetkv_spans_total\{outcome="dropped"\} (\d+)/.exec(text)?.[1]);
   };
-  await until(async () => (await dropped()) === 5);
+  // Of each call, and of the queue and the append that it waited for.
+  await until(async () => (await dropped()) === 15);
   expect(lines.filter(({ event }) => event === "spans could not be exported")).toHaveLength(1);
 });
 

@@ -1,6 +1,8 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { Code, type ContextValues, createContextValues } from "@connectrpc/connect";
 import type { Caller, ContextWithCaller } from "../../security/caller.ts";
+import type { ContextWithSpan } from "../../telemetry/call-span.ts";
+import type { Span } from "../../telemetry/span.ts";
 import type { MethodEntry } from "../method-table.ts";
 import { connectionAged, wireError } from "../wire-error.ts";
 import { type Deadline, DeadlineWheel } from "./deadline-wheel.ts";
@@ -13,12 +15,14 @@ const deadlines = new DeadlineWheel();
  * The context that a handler sees, of one call in one of our own protocols. Everything that costs (headers, signal,
  * values) is made when it is first looked at. It is not a plain object: pass it on, do not spread it.
  */
-export class CallContext implements ContextWithCaller, Deadline {
+export class CallContext implements ContextWithCaller, ContextWithSpan, Deadline {
   readonly entry: MethodEntry;
   readonly exchange: Exchange;
   readonly protocolName: string;
   /** Set before the handler is called, where callers are asked who they are. */
   caller: Caller | undefined = undefined;
+  /** Set by the tracer. */
+  span: Span | undefined = undefined;
   deadlineTick = 0;
   nextDeadline: Deadline | undefined = undefined;
   previousDeadline: Deadline | undefined = undefined;
