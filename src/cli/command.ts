@@ -2,9 +2,9 @@
 
 /**
  * The type of a flag's value: `texts` is a repeatable text; a duration is in milliseconds; a count is a number from
- * 1.
+ * 1, a share one from 0 to 1.
  */
-type FlagType = "boolean" | "text" | "texts" | "duration" | "revision" | "count";
+type FlagType = "boolean" | "text" | "texts" | "duration" | "revision" | "count" | "share";
 
 export interface Flag {
   readonly type: FlagType;
@@ -47,6 +47,7 @@ interface ValueOfType {
   /** A string of digits, because a revision is an int64. */
   readonly revision: string | undefined;
   readonly count: number | undefined;
+  readonly share: number | undefined;
 }
 
 export type FlagValues<F extends Flags> = { readonly [Name in keyof F]: FlagValue<F[Name]> };

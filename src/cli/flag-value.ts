@@ -23,6 +23,10 @@ export function readFlagValue(type: Flag["type"], text: string, source: string):
       if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
       throw usageFailure(`${source} must be a whole number from 1 to 999999999, not ${JSON.stringify(text)}`);
     }
+    case "share": {
+      if (/^(?:0(?:\.\d{1,9})?|1(?:\.0+)?)$/.test(text)) return Number(text);
+      throw usageFailure(`${source} must be a number from 0 to 1, not ${JSON.stringify(text)}`);
+    }
     case "text":
     case "texts":
     case "boolean":

@@ -33,6 +33,7 @@ const loaders: { readonly [Name in CommandName]: () => Promise<{ readonly run: R
   status: () => import("./commands/status.ts"),
   whoami: () => import("./commands/whoami.ts"),
   health: () => import("./commands/health.ts"),
+  bench: () => import("./commands/bench.ts"),
   "context add": async () => ({ run: (await import("./commands/context.ts")).runAdd }),
   "context use": async () => ({ run: (await import("./commands/context.ts")).runUse }),
   "context ls": async () => ({ run: (await import("./commands/context.ts")).runLs }),

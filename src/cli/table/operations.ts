@@ -39,6 +39,23 @@ export const operationCommands = {
     examples: ["duetkv health"],
     flags: {},
   },
+  bench: {
+    usage: "",
+    positionals: [0, 0],
+    summary: "measure reads and writes of a server",
+    details:
+      "Writes 1000 keys below a prefix of its own, calls Get and Put for random ones, and deletes them, also when it is interrupted. " +
+      "Each client has a connection and calls one after the other. Prints rates, percentiles and a histogram of the " +
+      "latency, and errors by reason.",
+    examples: ["duetkv bench", "duetkv bench --clients 64 --seconds 30 --size 1000 --ratio 0.5"],
+    flags: {
+      clients: { type: "count", value: "N", text: "connections, at most 1000 (16)" },
+      seconds: { type: "count", value: "N", text: "how long it calls (10)" },
+      size: { type: "count", value: "BYTES", text: "size of a value (100)" },
+      ratio: { type: "share", value: "R", text: "the share of reads, from 0 to 1 (0.9)" },
+      prefix: { type: "text", value: "PREFIX", text: "its keys are below this (duetkv-bench/)" },
+    },
+  },
   "context add": {
     usage: "NAME",
     positionals: [1, 1],
