@@ -107,25 +107,33 @@ export class Client {
   async #call<Response>(kind: CallKind, method: string, request: object): Promise<Response> {
     const deadline = performance.now() + this.#settings.timeoutMs;
     const body = JSON.stringify(request);
-    return this.#retrying(kind, deadline, (leftMs) =>
-      this.#exchange(this.#toPost(method, "application/json", body, leftMs), leftMs, async (response) => {
-        const text = (await readBody(response)).toString();
-        if (response.status !== 200) throw readCallError(response.status, text);
-        return JSON.parse(text) as Response;
-      }),
+    return this.#retrying(kind, deadline, (leftMs, tryMs) =>
+      this.#exchange(
+        this.#toPost(method, "application/json", body, leftMs),
+        leftMs,
+        tryMs,
+        async (response) => {
+          const text = (await readBody(response)).toString();
+          if (response.status !== 200) throw readCallError(response.status, text);
+          return JSON.parse(text) as Response;
+        },
+      ),
     );
   }
 
   async #retrying<Result>(
     kind: CallKind,
     deadline: number,
-    attempt: (leftMs: number) => Promise<Result>,
+    attempt: (leftMs: number, tryMs: number) => Promise<Result>,
   ): Promise<Result> {
     // Once one try may have done something, a later one that did nothing does not tell whether it happened.
     let open = false;
     for (let failures = 1; ; failures++) {
       try {
-        return await attempt(Math.max(deadline - performance.now(), 1));
+        const leftMs = Math.max(deadline - performance.now(), 1);
+        // A silent server leaves time to try another one.
+        const tryMs = this.#settings.servers.length === 1 ? leftMs : leftMs / 2;
+        return await attempt(leftMs, tryMs);
       } catch (error) {
         if (!(error instanceof CallError)) throw error;
         open ||= kind === "write" && error.details.outcome === "unknown";
@@ -149,11 +157,15 @@ export class Client {
   async #exchange<Result>(
     request: HttpRequest,
     leftMs: number,
+    tryMs: number,
     read: (response: HttpResponse) => Promise<Result>,
   ): Promise<Result> {
-    const connection = await this.#connect(leftMs);
-    const message = `no response within the remaining ${Math.ceil(leftMs)} ms`;
-    const timer = setTimeout(() => connection.close(new DeadlineError(message)), leftMs);
+    const connection = await this.#connect(tryMs);
+    const silence =
+      tryMs < leftMs
+        ? new Error(`no response within ${Math.ceil(tryMs)} ms`)
+        : new DeadlineError(`no response within the remaining ${Math.ceil(leftMs)} ms`);
+    const timer = setTimeout(() => connection.close(silence), tryMs);
     try {
       const result = await read(await connection.send(request));
       if (!connection.usable) this.close();
