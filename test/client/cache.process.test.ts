@@ -4,6 +4,7 @@ import { connect } from "../../clients/typescript/src/index.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
 import { startFaultProxy } from "./fault-proxy.ts";
+import { patienceMs } from "./patience.ts";
 
 let server: ServerProcess;
 
@@ -17,8 +18,8 @@ afterAll(async () => {
 
 test("a cache follows the entries below a prefix, a transaction at a time", async () => {
   const proxy = await startFaultProxy(server.address);
-  const client = connect({ url: proxy.url, retry: { baseMs: 1, maxMs: 5 } });
-  const direct = connect({ url: `http://${server.address}` });
+  const client = connect({ url: proxy.url, timeoutMs: patienceMs, retry: { baseMs: 1, maxMs: 5 } });
+  const direct = connect({ url: `http://${server.address}`, timeoutMs: patienceMs });
   onTestFinished(() => client.close());
   await direct.put("c/a", "1");
   await direct.put("d", "outside");
@@ -44,7 +45,7 @@ test("a cache follows the entries below a prefix, a transaction at a time", asyn
 });
 
 test("a cache that cannot begin says why", async () => {
-  const client = connect({ url: `http://${server.address}` });
+  const client = connect({ url: `http://${server.address}`, timeoutMs: patienceMs });
   const copy = cache(client, "bad\0");
   await expect(copy.ready).rejects.toMatchObject({ reason: "KEY_INVALID" });
   expect(copy.state).toBe("ended");

@@ -12,6 +12,7 @@ import {
 import { memory } from "../../clients/typescript/src/memory.ts";
 import { connect as connectByGrpc } from "../../clients/typescript/src/node.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
+import { patienceMs } from "./patience.ts";
 
 const numbers: Codec<number> = {
   encode: (value) => JSON.stringify(value),
@@ -48,7 +49,7 @@ describe.each(Object.entries(openers))("%s", (_name, open) => {
 
   /** Each test has keys of its own. */
   beforeEach(() => {
-    client = open({ url: `http://${server.address}`, prefix: `${++count}/` });
+    client = open({ url: `http://${server.address}`, prefix: `${++count}/`, timeoutMs: patienceMs });
   });
 
   test("text and bytes come back as they were written, with the metadata of the entry", async () => {

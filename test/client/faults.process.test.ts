@@ -11,6 +11,7 @@ import {
 import { createRandom, seed } from "../support/random.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { type Fault, startFaultProxy } from "./fault-proxy.ts";
+import { patienceMs } from "./patience.ts";
 
 let server: ServerProcess;
 let count = 0;
@@ -28,8 +29,9 @@ async function connectBoth(options: Partial<ConnectOptions> = {}) {
   const proxy = await startFaultProxy(server.address);
   const prefix = `${++count}/`;
   const retry = { baseMs: 1, maxMs: 5, budget: 1 };
-  const client = connect({ url: proxy.url, prefix, retry, ...options });
-  return { proxy, client, direct: connect({ url: `http://${server.address}`, prefix }) };
+  const client = connect({ url: proxy.url, prefix, retry, timeoutMs: patienceMs, ...options });
+  const direct = connect({ url: `http://${server.address}`, prefix, timeoutMs: patienceMs });
+  return { proxy, client, direct };
 }
 
 test("no write is applied twice or not at all, whatever happens to requests and responses", async () => {

@@ -4,6 +4,7 @@ import { elect, LockHeldError, lock, observe, withLock } from "../../clients/typ
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
 import { type FaultProxy, startFaultProxy } from "./fault-proxy.ts";
+import { patienceMs } from "./patience.ts";
 
 let server: ServerProcess;
 let proxy: FaultProxy;
@@ -22,9 +23,9 @@ afterAll(async () => {
 beforeEach(async () => {
   const prefix = `${++count}/`;
   proxy = await startFaultProxy(server.address);
-  const made = connect({ url: proxy.url, prefix, retry: { baseMs: 1, maxMs: 10 } });
+  const made = connect({ url: proxy.url, prefix, timeoutMs: patienceMs, retry: { baseMs: 1, maxMs: 10 } });
   client = made;
-  direct = connect({ url: `http://${server.address}`, prefix });
+  direct = connect({ url: `http://${server.address}`, prefix, timeoutMs: patienceMs });
   onTestFinished(() => made.close());
 });
 

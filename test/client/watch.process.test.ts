@@ -9,6 +9,7 @@ import { createRandom, seed } from "../support/random.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
 import { startFaultProxy } from "./fault-proxy.ts";
+import { patienceMs } from "./patience.ts";
 
 let server: ServerProcess;
 let count = 0;
@@ -26,9 +27,20 @@ async function connectBoth({ address } = server) {
   const prefix = `${++count}/`;
   const events: ClientEvent[] = [];
   const onEvent = (event: ClientEvent) => void events.push(event);
-  const client = connect({ url: proxy.url, prefix, retry: { baseMs: 1, maxMs: 5 }, onEvent });
+  const client = connect({
+    url: proxy.url,
+    prefix,
+    timeoutMs: patienceMs,
+    retry: { baseMs: 1, maxMs: 5 },
+    onEvent,
+  });
   onTestFinished(() => client[Symbol.asyncDispose]());
-  return { proxy, client, events, direct: connect({ url: `http://${address}`, prefix }) };
+  return {
+    proxy,
+    client,
+    events,
+    direct: connect({ url: `http://${address}`, prefix, timeoutMs: patienceMs }),
+  };
 }
 
 /** Reads a watch into a list until the test is over. */
