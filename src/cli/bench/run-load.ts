@@ -4,7 +4,7 @@ import type { CommitResponse } from "../client/messages.ts";
 import { Latencies } from "./latencies.ts";
 
 /** Keys that are read and written, in random order. */
-export const keyCount = 1000;
+const keyCount = 1000;
 
 export interface Load {
   /** Each client calls one after the other, on its own connection. */
