@@ -1,6 +1,7 @@
 /**
  * Measures Duet KV and its peers, and writes RESULTS.md and its plots beside this file, and all figures to
- * dist/bench/results.json. A run of less than everything writes all of it to dist/bench.
+ * dist/bench/results.json. A run of less than everything writes all of it to dist/bench. What fails is named in RESULTS.md, the
+ * rest is measured all the same, and the exit code is 1.
  *
  *     npm run bench                       everything, about 30 minutes
  *     npm run bench -- gets puts          only these sections
@@ -111,10 +112,21 @@ const run: Run = {
       `${goal}, ${peer}: ${ours.toFixed(1)} and ${theirs.toFixed(1)} µs, ratio ${ratio.toFixed(2)}`,
     );
   },
+  failed(what, error) {
+    results.notes.push(`Not measured: ${what}, which failed.`);
+    console.error(`${what} failed:`, error);
+    process.exitCode = 1;
+  },
 };
 
 pinThisProcess();
-for (const name of names) await sections[name]?.(run);
+for (const name of names) {
+  try {
+    await sections[name]?.(run);
+  } catch (error) {
+    run.failed(`section ${name}`, error);
+  }
+}
 if (results.goals.length > 0) console.log(`\n${renderGoals(results.goals)}\n`);
 
 const here = new URL(".", import.meta.url).pathname;

@@ -40,7 +40,7 @@ export interface Results {
   readonly command: string;
   readonly machine: string;
   readonly versions: string;
-  readonly notes: readonly string[];
+  readonly notes: string[];
   readonly measurements: Measurement[];
   readonly facts: Fact[];
   readonly goals: GoalResult[];
@@ -56,6 +56,8 @@ export interface Run {
   measured(measurement: Measurement): void;
   found(fact: Fact): void;
   compared(result: GoalResult): void;
+  /** A part of the run failed; the rest goes on, so that half an hour of figures is not lost. */
+  failed(what: string, error: unknown): void;
 }
 
 export const duetKv = "Duet KV";

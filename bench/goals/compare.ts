@@ -17,7 +17,11 @@ export async function compareGoals(run: Run, names: readonly string[] = []): Pro
   }
   for (const goal of goals) {
     if (names.length > 0 && !names.includes(goal.name)) continue;
-    for (const result of await compare(run, goal)) run.compared(result);
+    try {
+      for (const result of await compare(run, goal)) run.compared(result);
+    } catch (error) {
+      run.failed(`goal ${goal.name}`, error);
+    }
   }
 }
 
