@@ -1,8 +1,14 @@
 import type { ComponentType } from "preact";
 import { useEffect } from "preact/hooks";
 import { formatKey } from "./format.ts";
+import { AccessPage } from "./pages/access.tsx";
 import { Browse } from "./pages/browse.tsx";
+import { BulkPage } from "./pages/bulk.tsx";
+import { ClusterPage } from "./pages/cluster.tsx";
+import { EditPage } from "./pages/edit.tsx";
 import { EntryPage } from "./pages/entry.tsx";
+import { HistoryPage } from "./pages/history.tsx";
+import { WatchPage } from "./pages/watch.tsx";
 import { LiveState } from "./parts/live-state.tsx";
 import { SignIn } from "./parts/sign-in.tsx";
 import { hrefOf, route } from "./route.ts";
@@ -12,9 +18,20 @@ import { identify, identity, signInReason } from "./session.ts";
 const pages: Readonly<Record<string, ComponentType>> = {
   browse: Browse,
   entry: EntryPage,
+  edit: EditPage,
+  history: HistoryPage,
+  watch: WatchPage,
+  bulk: BulkPage,
+  cluster: ClusterPage,
+  access: AccessPage,
 };
 
-const menu = [["browse", "Browse"]] as const;
+const menu = [
+  ["browse", "Browse"],
+  ["watch", "Watch"],
+  ["cluster", "Cluster"],
+  ["access", "Access"],
+] as const;
 
 export function App() {
   useEffect(() => {

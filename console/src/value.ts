@@ -34,6 +34,16 @@ export function formatJson(value: Value): string | undefined {
   }
 }
 
+/** What is wrong with a text as JSON; undefined if nothing is. */
+export function jsonFault(text: string): string | undefined {
+  try {
+    JSON.parse(text);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /** Offset, 16 bytes and their ASCII characters on each line. */
 export function toHex(bytes: Uint8Array): string {
   const lines: string[] = [];

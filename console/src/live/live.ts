@@ -230,7 +230,10 @@ export class Live {
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof ForbiddenError)) throw error;
-      this.#refuse(selection, error);
+      // The policy or the token has changed: who is it now? Without a valid token the question fails.
+      if (this.#watched !== undefined) await this.#client.identity();
+      else this.#refuse(selection, error);
+      this.#restart.abort();
     } finally {
       this.#watched = undefined;
     }
@@ -243,6 +246,5 @@ export class Live {
     const refused = named.keys.length + named.prefixes.length > 0 ? named : selection;
     for (const text of [...refused.keys, ...refused.prefixes]) this.#refused.add(text);
     this.#tell({ type: "refused", selection: refused, message: error.message });
-    this.#restart.abort();
   }
 }

@@ -14,6 +14,16 @@ export function Browse() {
   return (
     <>
       <PageHead title="Browse">
+        {prefix !== "" && (
+          <>
+            <a class="button" href={hrefOf("watch", { prefix })}>
+              Watch
+            </a>
+            <a class="button danger" href={hrefOf("bulk", { prefix })}>
+              Delete all
+            </a>
+          </>
+        )}
         <a class="button" href={hrefOf("edit", prefix.endsWith("/") ? { prefix } : {})}>
           New entry
         </a>

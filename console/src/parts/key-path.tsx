@@ -8,7 +8,7 @@ export function KeyPath({ path }: { readonly path: string }) {
   const rest = path.slice(levels.at(-1) ?? 0);
   return (
     <nav class="key-path" aria-label="Levels">
-      <a href={hrefOf("browse")}>all</a>
+      {path === "" ? <span aria-current="location">all keys</span> : <a href={hrefOf("browse")}>all</a>}
       {levels.map((end, index) => (
         <a key={end} href={hrefOf("browse", { prefix: path.slice(0, end) })}>
           {formatKey(path.slice(levels[index - 1] ?? 0, end))}

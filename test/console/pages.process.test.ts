@@ -1,0 +1,116 @@
+import { describe, expect, test } from "vitest";
+import { lacksChromium } from "../support/chromium.ts";
+import { findViolations, openConsole, toPath } from "./open-console.ts";
+
+describe.skipIf(lacksChromium())("the console", () => {
+  test("edits with a condition, and shows base, theirs and mine when somebody else was first", async () => {
+    const console = await openConsole({ "config/a": '{"n": 1}' });
+    const { page } = console;
+    await console.show("edit?key=config/a");
+    await page.getByLabel("Value", { exact: true }).fill('{"n": ');
+    await page.getByText(/Not valid JSON/).waitFor();
+    await page.getByLabel("Value", { exact: true }).fill('{"n": 2}');
+    await expect.poll(() => page.locator(".diff .added").textContent()).toBe('+ {"n": 2}');
+    expect(await findViolations(page)).toEqual([]);
+
+    await console.call("PUT", toPath("config/a"), '{"n": 3}');
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText(/Somebody else was first: the entry is now at revision 2/).waitFor();
+    expect(await page.getByLabel("Base", { exact: true }).textContent()).toBe('{"n": 1}');
+    expect(await page.getByLabel("Theirs", { exact: true }).textContent()).toBe('{"n": 3}');
+    expect(await page.getByLabel("Mine", { exact: true }).inputValue()).toBe('{"n": 2}');
+    expect(await findViolations(page)).toEqual([]);
+    expect(await (await console.call("GET", toPath("config/a"))).text()).toBe('{"n": 3}');
+    await page.getByRole("button", { name: "Save mine over theirs" }).click();
+    await page.waitForURL(/entry\?key=config%2Fa/);
+    expect(await (await console.call("GET", toPath("config/a"))).text()).toBe('{"n": 2}');
+    expect(console.faults).toEqual([]);
+  });
+
+  test("keeps the time to live of what it edits, and creates only keys that are new", async () => {
+    const console = await openConsole({ taken: "before" });
+    const { page } = console;
+    await console.call("PUT", `${toPath("session")}?ttl=1000s`, "a");
+    await console.show("edit?key=session");
+    await page.getByLabel("Value", { exact: true }).fill("b");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.waitForURL(/entry\?key=session/);
+    await page.getByText(/in 16 min/).waitFor();
+
+    await page.getByRole("link", { name: "Browse" }).click();
+    await page.getByRole("link", { name: "New entry" }).click();
+    await page.getByRole("textbox", { name: "Key" }).fill("taken");
+    await page.getByLabel("Value", { exact: true }).fill("mine");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText(/Somebody else was first/).waitFor();
+    await page.getByRole("button", { name: "Take theirs" }).click();
+    expect(await page.getByLabel("Value", { exact: true }).inputValue()).toBe("before");
+    expect(console.faults).toEqual([]);
+  });
+
+  test("shows the versions of a key, what differs, and reverts", async () => {
+    const console = await openConsole({ a: "one\ntwo" });
+    const { page } = console;
+    for (const value of ["one\n2", "one\n2\nthree"]) await console.call("PUT", toPath("a"), value);
+    await console.show("history?key=a");
+    const diff = page.getByLabel("Difference of the two versions");
+    await expect.poll(() => diff.locator(".added").allTextContents()).toEqual(["+ three"]);
+    await page.getByText("The history of the store reaches back to revision").waitFor();
+    await page.getByLabel("from 1").check();
+    await expect.poll(() => diff.locator(".removed").allTextContents()).toEqual(["− two"]);
+    expect(await findViolations(page)).toEqual([]);
+    await page.getByRole("button", { name: "Revert to 1" }).click();
+    await page.waitForURL(/entry\?key=a/);
+    expect(await (await console.call("GET", toPath("a"))).text()).toBe("one\ntwo");
+    expect(console.faults).toEqual([]);
+  });
+
+  test("shows changes since a revision and as they happen, filtered, and holds them while paused", async () => {
+    const console = await openConsole({ "x/1": "a", "x/2": "b", other: "c", "x/3": "d" });
+    const { page } = console;
+    await console.show("watch?prefix=x/&since=1");
+    const keys = page.locator("td.key");
+    await expect.poll(() => keys.allTextContents()).toEqual(["x/3", "x/2"]);
+    await console.call("PUT", toPath("x/4"), "e");
+    await expect.poll(() => keys.allTextContents()).toEqual(["x/4", "x/3", "x/2"]);
+    expect(await findViolations(page)).toEqual([]);
+    await page.getByLabel("Filter by key").fill("/3");
+    await expect.poll(() => keys.allTextContents()).toEqual(["x/3"]);
+    await page.getByLabel("Filter by key").fill("");
+    await page.getByRole("button", { name: "Pause" }).click();
+    await console.call("DELETE", toPath("x/4"));
+    await page.getByRole("button", { name: "Resume (1)" }).click();
+    await expect.poll(() => keys.allTextContents()).toEqual(["x/4", "x/4", "x/3", "x/2"]);
+    expect(console.faults).toEqual([]);
+  });
+
+  test("deletes below a node, once the prefix is typed", async () => {
+    const entries = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`old/${index}`, "x"]));
+    const console = await openConsole({ ...entries, kept: "x" });
+    const { page } = console;
+    await console.show("bulk?prefix=old/");
+    const button = page.getByRole("button", { name: "Delete 20 keys" });
+    await button.waitFor();
+    expect(await button.isDisabled()).toBe(true);
+    expect(await findViolations(page)).toEqual([]);
+    await page.getByLabel("Type the prefix to confirm").fill("old/");
+    await button.click();
+    await page.getByText("Done: 20 deleted, 0 kept").waitFor();
+    const { entries: left } = (await (await console.call("GET", "/v1/key")).json()) as { entries: unknown[] };
+    expect(left).toHaveLength(1);
+    expect(console.faults).toEqual([]);
+  });
+
+  test("shows how the service is doing, and who it takes the caller for", async () => {
+    const console = await openConsole({ a: "1" });
+    const { page } = console;
+    await page.getByRole("link", { name: "Cluster" }).click();
+    await page.getByText("The log takes writes.").waitFor();
+    await page.getByRole("row").nth(1).waitFor();
+    expect(await findViolations(page)).toEqual([]);
+    await page.getByRole("link", { name: "Access" }).click();
+    await page.getByText(/duetkv whoami/).waitFor();
+    expect(await findViolations(page)).toEqual([]);
+    expect(console.faults).toEqual([]);
+  });
+});
