@@ -39,6 +39,24 @@ test("gives whole milliseconds that never go back", () => {
   expect(times).toEqual(times.toSorted((a, b) => a - b));
 });
 
+test("the time during which the machine is suspended counts, and a jump of less than a second does not", () => {
+  let running = 5000;
+  let all = 70_000;
+  const clock = createClock(0, { running: () => running, all: () => all });
+  const start = clock();
+  const pass = (runningMs: number, allMs: number) => {
+    running += runningMs;
+    all += allMs;
+    return clock() - start;
+  };
+  expect(pass(1500, 1510)).toBe(1500);
+  expect(pass(1500, hour + 1500)).toBe(hour + 3010);
+  expect(pass(500, 500)).toBe(hour + 3510);
+  // A clock that goes back changes nothing.
+  expect(pass(1500, -hour)).toBe(hour + 5010);
+  expect(pass(1500, 3 * hour)).toBe(3 * hour + 3510);
+});
+
 test("a shared clock shows the log's time, and waits where that goes back", () => {
   let time = 5000.7;
   const clock = createSharedClock({ now: () => time, agrees: true });
