@@ -13,7 +13,7 @@ import { openHandlers, sayReady } from "./handlers.ts";
 type Handler = (request: Message, context: object) => Promise<Message>;
 
 const handlers = (await openHandlers(process.argv[2] as string)) as unknown as Record<string, Handler>;
-const context = { timeoutMs: () => undefined, signal: new AbortController().signal };
+const context = { timeoutMs: () => undefined, signal: new AbortController().signal, span: undefined };
 const definition: Record<string, object> = {};
 const implementation: Record<string, handleUnaryCall<Message, Message>> = {};
 for (const method of KeyValueService.methods) {
