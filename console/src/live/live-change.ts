@@ -1,6 +1,3 @@
-import type { Change } from "@duetkv/client";
-import { toPreview } from "../value.ts";
-
 /** A change of one key, small enough to be sent to every tab. */
 export interface LiveChange {
   readonly type: "put" | "delete";
@@ -12,9 +9,4 @@ export interface LiveChange {
   readonly bytes: number | undefined;
   /** The beginning of the value, on one line. */
   readonly preview: string;
-}
-
-export function toLiveChange(change: Change<string | Uint8Array>): LiveChange {
-  const { type, key, revision, time, expired, entry } = change;
-  return { type, key, revision, time, expired, ...toPreview(entry?.value) };
 }

@@ -1,7 +1,8 @@
 import { type Client, ForbiddenError } from "@duetkv/client";
 import { signal as createSignal } from "@preact/signals";
-import { type LiveChange, toLiveChange } from "./live-change.ts";
+import type { LiveChange } from "./live-change.ts";
 import { covers, type Selection, selects, unite } from "./selection.ts";
+import { toLiveChange } from "./to-live-change.ts";
 
 /** What a part of a page hears. */
 export interface Listener {

@@ -1,7 +1,8 @@
 import type { Client } from "@duetkv/client";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { formatBytes, formatClock, formatCount, formatKey } from "../format.ts";
-import { type LiveChange, toLiveChange } from "../live/live-change.ts";
+import type { LiveChange } from "../live/live-change.ts";
+import { toLiveChange } from "../live/to-live-change.ts";
 import { ErrorNote } from "../parts/error-note.tsx";
 import { PageHead } from "../parts/page-head.tsx";
 import { goTo, hrefOf, route } from "../route.ts";
