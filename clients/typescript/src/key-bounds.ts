@@ -27,3 +27,11 @@ function successor(prefix: string): string | undefined {
   // Surrogates are not code points of their own.
   return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1);
 }
+
+/** The order of the service: that of code points, which differs from that of UTF-16 where surrogates meet U+E000 to U+FFFF. */
+export function compareUtf8(one: string, other: string): number {
+  const [left, right] = [Array.from(one), Array.from(other)];
+  const at = left.findIndex((character, index) => character !== right[index]);
+  if (at < 0) return left.length - right.length;
+  return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
+}

@@ -1,7 +1,7 @@
 import type { Caller, CallOptions } from "./caller.ts";
 import { ConflictError, DuetError, HistoryGoneError } from "./errors.ts";
 import { type GetBatch, readOne } from "./get-batch.ts";
-import { type ListRange, toListRange } from "./key-bounds.ts";
+import { compareUtf8, type ListRange, toListRange } from "./key-bounds.ts";
 import type * as kv from "./kv.ts";
 import type {
   BatchGetResponse,
@@ -248,12 +248,4 @@ function toRead({ local, minRevision, atRevision }: kv.Read) {
 
 function toPrecondition({ ifRevision: revision }: kv.Write): object {
   return revision === undefined ? {} : { precondition: { revision } };
-}
-
-/** The order of the service: that of code points, which differs from that of UTF-16 where surrogates meet U+E000 to U+FFFF. */
-function compareUtf8(one: string, other: string): number {
-  const [left, right] = [Array.from(one), Array.from(other)];
-  const at = left.findIndex((character, index) => character !== right[index]);
-  if (at < 0) return left.length - right.length;
-  return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
 }

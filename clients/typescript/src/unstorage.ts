@@ -1,0 +1,116 @@
+/**
+ * A driver for unstorage: `createStorage({ driver: unstorageDriver(client.scope("storage/")) })`.
+ *
+ * @module
+ */
+import { deleteRange } from "./delete-range.ts";
+import type { Kv } from "./kv.ts";
+
+type Stored = string | Uint8Array;
+
+/** Options of one call, as unstorage passes them. */
+export interface TransactionOptions {
+  /** Time to live in seconds, at least 1. */
+  readonly ttl?: number;
+}
+
+/** What unstorage asks of a driver. Keys have colons between their parts. All methods reject with DuetError. */
+export interface UnstorageDriver {
+  readonly name: string;
+  hasItem(key: string): Promise<boolean>;
+  /** Resolves with null if there is no such key. */
+  getItem(key: string): Promise<string | null>;
+  getItemRaw(key: string): Promise<Uint8Array | null>;
+  /** Reads all at one revision. */
+  getItems(items: readonly { key: string }[]): Promise<{ key: string; value: string | null }[]>;
+  setItem(key: string, value: string, options?: TransactionOptions): Promise<void>;
+  setItemRaw(key: string, value: Stored, options?: TransactionOptions): Promise<void>;
+  /** Stores all together or none. */
+  setItems(items: readonly { key: string; value: string; options?: TransactionOptions }[]): Promise<void>;
+  removeItem(key: string): Promise<void>;
+  /** `ttl`: the seconds that are left. */
+  getMeta(key: string): Promise<{ mtime: Date; ttl?: number; revision: number } | null>;
+  getKeys(base?: string): Promise<string[]>;
+  clear(base?: string): Promise<void>;
+  /** Calls back at each change until the returned function is called. */
+  watch(onChange: (event: "update" | "remove", key: string) => unknown): Promise<() => Promise<void>>;
+}
+
+/** Returns a driver for unstorage with the keys of `kv`. */
+export function unstorageDriver(kv: Kv<Stored>): UnstorageDriver {
+  return {
+    name: "duetkv",
+
+    async hasItem(key) {
+      return (await kv.get(key)) !== undefined;
+    },
+
+    async getItem(key) {
+      return toText((await kv.get(key))?.value);
+    },
+
+    async getItemRaw(key) {
+      const value = (await kv.get(key))?.value;
+      return typeof value === "string" ? new TextEncoder().encode(value) : (value ?? null);
+    },
+
+    async getItems(items) {
+      const { entries } = await kv.getMany(items.map(({ key }) => key));
+      return items.map(({ key }) => ({ key, value: toText(entries.get(key)?.value) }));
+    },
+
+    async setItem(key, value, options) {
+      await kv.put(key, value, toPut(options));
+    },
+
+    async setItemRaw(key, value, options) {
+      await kv.put(key, value, toPut(options));
+    },
+
+    async setItems(items) {
+      const last = new Map(items.map((item) => [item.key, item]));
+      await kv.commit((batch) => {
+        for (const { key, value, options } of last.values()) batch.put(key, value, toPut(options));
+      });
+    },
+
+    async removeItem(key) {
+      await kv.delete(key);
+    },
+
+    async getMeta(key) {
+      const entry = await kv.get(key);
+      if (entry === undefined) return null;
+      const { updateTime, expireTime, revision } = entry;
+      const leftMs = expireTime === undefined ? undefined : expireTime.getTime() - Date.now();
+      return { mtime: updateTime, revision, ...(leftMs !== undefined && { ttl: Math.ceil(leftMs / 1000) }) };
+    },
+
+    getKeys: (base = "") => Array.fromAsync(kv.keys({ prefix: base })),
+
+    clear: (base = "") => deleteRange(kv, { prefix: base }),
+
+    async watch(onChange) {
+      const watch = kv.watch();
+      const messages = watch[Symbol.asyncIterator]();
+      // The first message comes when the watch has begun.
+      await messages.next();
+      void (async () => {
+        for await (const message of watch) {
+          if (message.type !== "changes") continue;
+          for (const { type, key } of message.changes) onChange(type === "put" ? "update" : "remove", key);
+        }
+      })();
+      return () => watch.close();
+    },
+  };
+}
+
+/** Bytes are read as UTF-8. */
+function toText(value: Stored | undefined): string | null {
+  return value instanceof Uint8Array ? new TextDecoder().decode(value) : (value ?? null);
+}
+
+function toPut({ ttl }: TransactionOptions = {}): { ttlMs?: number } {
+  return ttl === undefined ? {} : { ttlMs: ttl * 1000 };
+}
