@@ -1,13 +1,15 @@
 #!/usr/bin/env -S node --no-allocation-site-pretenuring
-import { isCommandLine } from "./cli/global-flags.ts";
+import { type ProgramPart, programPartOf } from "./cli/program-part.ts";
 
-// Loads either the service, a client command or its completion, so that none waits for the modules of the others.
+/** Each part is loaded alone, so that a command does not wait for the modules of the server. */
+const runners: { readonly [Part in ProgramPart]: (args: readonly string[]) => Promise<number> } = {
+  server: async (args) => (await import("./serve.ts")).runService(args),
+  client: async (args) => (await import("./cli/client-commands.ts")).runClientCommand(args),
+  local: async (args) => (await import("./cli/local-commands.ts")).runLocalCommand(args),
+  completion: async (args) => (await import("./cli/completion/complete.ts")).runComplete(args.slice(1)),
+};
+
 const args = process.argv.slice(2);
-const exitCode =
-  args[0] === "complete"
-    ? await (await import("./cli/completion/complete.ts")).runComplete(args.slice(1))
-    : isCommandLine(args)
-      ? await (await import("./cli/run.ts")).runCommandLine(args)
-      : await (await import("./serve.ts")).runService(args);
+const exitCode = await runners[programPartOf(args)](args);
 // Exit explicitly: handles of a failed start, or a log that is not read, would keep the process alive.
 process.exit(exitCode);

@@ -37,16 +37,16 @@ const consoleFolder: esbuild.Plugin = {
 /** main.ts loads these modules on demand. They are separate files, so that a command does not load the server. */
 const parts: Readonly<Record<string, string>> = {
   "./serve.ts": "service.mjs",
-  "./cli/run.ts": "commands.mjs",
+  "./cli/client-commands.ts": "client-commands.mjs",
+  "./cli/local-commands.ts": "local-commands.mjs",
   "./cli/completion/complete.ts": "completion.mjs",
 };
 const separateParts: esbuild.Plugin = {
   name: "separate-parts",
   setup(build) {
-    build.onResolve({ filter: /^\.\/(?:serve|cli\/run|cli\/completion\/complete)\.ts$/ }, ({ path }) => ({
-      path: `./${parts[path]}`,
-      external: true,
-    }));
+    build.onResolve({ filter: /^\.\// }, ({ path }) =>
+      Object.hasOwn(parts, path) ? { path: `./${parts[path]}`, external: true } : undefined,
+    );
   },
 };
 
@@ -66,12 +66,10 @@ const lazyNodeModules: esbuild.Plugin = {
 
 mkdirSync(target, { recursive: true });
 await bundle("main.ts", "duetkv.mjs", [separateParts]);
-await bundle("serve.ts", parts["./serve.ts"] as string, [nativeAddon, consoleFolder, lazyNodeModules]);
-await bundle("cli/run.ts", parts["./cli/run.ts"] as string, [nativeAddon, lazyNodeModules]);
+for (const [path, file] of Object.entries(parts)) {
+  await bundle(path, file, [nativeAddon, consoleFolder, lazyNodeModules]);
+}
 await buildConsole(join(target, "console"));
-await bundle("cli/completion/complete.ts", parts["./cli/completion/complete.ts"] as string, [
-  lazyNodeModules,
-]);
 const native = join(target, "native");
 rmSync(native, { recursive: true, force: true });
 for (const platform of platforms) {

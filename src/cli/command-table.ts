@@ -1,4 +1,5 @@
 import type { CommandSpec, FlagValues } from "./command.ts";
+import type { localGroups } from "./program-part.ts";
 import { coordinationCommands } from "./table/coordination.ts";
 import { dataCommands } from "./table/data.ts";
 import { keyCommands } from "./table/keys.ts";
@@ -8,6 +9,9 @@ import { operationCommands } from "./table/operations.ts";
 export const commands = { ...keyCommands, ...dataCommands, ...coordinationCommands, ...operationCommands };
 
 export type CommandName = keyof typeof commands;
+
+/** A command of one of `localGroups`. */
+export type LocalCommandName = Extract<CommandName, `${(typeof localGroups)[number]} ${string}`>;
 
 /** The parsed arguments of a command. */
 export interface CommandArguments<Name extends CommandName = CommandName> {

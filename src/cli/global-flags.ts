@@ -26,12 +26,3 @@ export const globalFlags = {
   "no-color": { type: "boolean", text: "no colors on a terminal; NO_COLOR does the same" },
   help: { type: "boolean", text: "print the help of the command" },
 } as const satisfies Flags;
-
-/**
- * Whether the arguments of `duetkv` are a client command rather than settings of the server: they begin with a word,
- * or with a flag that only commands have.
- */
-export function isCommandLine([first]: readonly string[]): boolean {
-  if (first === undefined || first === "-h" || first === "--help") return false;
-  return !first.startsWith("-") || Object.hasOwn(globalFlags, first.replace(/^--|=.*$/gs, ""));
-}

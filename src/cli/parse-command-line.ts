@@ -5,6 +5,7 @@ import { type CommandArguments, type CommandName, commands, findCommand } from "
 import { usageFailure } from "./failure.ts";
 import { readFlagValue } from "./flag-value.ts";
 import { globalFlags } from "./global-flags.ts";
+import { commandIndex } from "./program-part.ts";
 
 export type GlobalFlagValues = FlagValues<typeof globalFlags>;
 
@@ -38,12 +39,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
 
 /** Finds the command's name, which may have two words and follow global flags. */
 function takeName(args: readonly string[]): { readonly name: string; readonly rest: string[] } {
-  let index = 0;
-  while (args[index]?.startsWith("-") === true) {
-    const [flag, value] = (args[index] as string).slice(2).split("=", 2) as [string, string?];
-    const spec: Flags[string] | undefined = (globalFlags as Flags)[flag];
-    index += spec === undefined || spec.type === "boolean" || value !== undefined ? 1 : 2;
-  }
+  const index = commandIndex(args);
   const [first = "", second = ""] = args.slice(index);
   const words = findCommand(`${first} ${second}`) === undefined ? 1 : 2;
   return {

@@ -9,46 +9,16 @@ import { Output } from "./output.ts";
 import { type CommandLine, parseCommandLine } from "./parse-command-line.ts";
 import { readClientSettings, readOutputSettings } from "./settings.ts";
 
-/** Commands are loaded on demand. */
-const loaders: { readonly [Name in CommandName]: () => Promise<{ readonly run: Run<Name> }> } = {
-  get: () => import("./commands/get.ts"),
-  put: () => import("./commands/put.ts"),
-  del: () => import("./commands/del.ts"),
-  ls: () => import("./commands/ls.ts"),
-  watch: () => import("./commands/watch.ts"),
-  commit: () => import("./commands/commit.ts"),
-  touch: () => import("./commands/touch.ts"),
-  edit: () => import("./commands/edit.ts"),
-  history: () => import("./commands/history.ts"),
-  diff: () => import("./commands/diff.ts"),
-  revert: () => import("./commands/revert.ts"),
-  export: () => import("./commands/export.ts"),
-  import: () => import("./commands/import.ts"),
-  "snapshot save": () => import("./commands/snapshot-save.ts"),
-  "snapshot verify": () => import("./commands/snapshot-verify.ts"),
-  "snapshot restore": () => import("./commands/snapshot-restore.ts"),
-  lock: () => import("./commands/lock.ts"),
-  elect: () => import("./commands/elect.ts"),
-  observe: () => import("./commands/observe.ts"),
-  status: () => import("./commands/status.ts"),
-  whoami: () => import("./commands/whoami.ts"),
-  health: () => import("./commands/health.ts"),
-  bench: () => import("./commands/bench.ts"),
-  "context add": async () => ({ run: (await import("./commands/context.ts")).runAdd }),
-  "context use": async () => ({ run: (await import("./commands/context.ts")).runUse }),
-  "context ls": async () => ({ run: (await import("./commands/context.ts")).runLs }),
-  completion: () => import("./commands/completion.ts"),
-  "token new": () => import("./commands/token-new.ts"),
-  "token hash": () => import("./commands/token-hash.ts"),
-  "policy check": () => import("./commands/policy-check.ts"),
-  "policy explain": () => import("./commands/policy-explain.ts"),
-  "log verify": async () => ({ run: (await import("./commands/log.ts")).runVerify }),
-  "log repair": async () => ({ run: (await import("./commands/log.ts")).runRepair }),
-  "log cat": async () => ({ run: (await import("./commands/log.ts")).runCat }),
+/** Loads a command on demand. */
+export type Loaders<Name extends CommandName = CommandName> = {
+  readonly [Each in Name]: () => Promise<{ readonly run: Run<Each> }>;
 };
 
-/** Runs `duetkv COMMAND …`. Resolves with the exit code; a failure has been described on stderr. */
-export async function runCommandLine(args: readonly string[]): Promise<number> {
+/**
+ * Runs `duetkv COMMAND …`, where `loaders` has the command. Resolves with the exit code; a failure has been described on
+ * stderr.
+ */
+export async function runCommandLine(args: readonly string[], loaders: Partial<Loaders>): Promise<number> {
   let interrupt: () => void = exitInterrupted;
   process.on("SIGINT", () => interrupt());
   process.stdout.once("error", ({ code, message }: NodeJS.ErrnoException) => {
@@ -65,7 +35,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     }
     const output = new Output(readOutputSettings(line.globals, process.env));
     ({ json } = output);
-    const exitCode = await runCommand(line, output, (handle) => {
+    const exitCode = await runCommand(line, loaders, output, (handle) => {
       interrupt = handle;
     });
     await output.flushed();
@@ -84,11 +54,14 @@ function exitInterrupted(): void {
 
 async function runCommand(
   line: CommandLine,
+  loaders: Partial<Loaders>,
   output: Output,
   onInterrupt: (handle: () => void) => void,
 ): Promise<number> {
   // The type of a command's flags depends on its name, which is not known statically here.
-  const { run } = (await loaders[line.name]()) as { readonly run: Run<CommandName> };
+  const load = loaders[line.name] as (() => Promise<{ readonly run: Run<CommandName> }>) | undefined;
+  if (load === undefined) throw new Error(`${line.name} is not among the commands of this part`);
+  const { run } = await load();
   const openClient = () => {
     const settings = readClientSettings(line.globals, process.env);
     let explained = false;

@@ -1,9 +1,11 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { CommandSpec } from "../../src/cli/command.ts";
 import { commands } from "../../src/cli/command-table.ts";
 import { CommandFailure } from "../../src/cli/failure.ts";
-import { globalFlags, isCommandLine } from "../../src/cli/global-flags.ts";
+import { globalFlags } from "../../src/cli/global-flags.ts";
 import { parseCommandLine } from "../../src/cli/parse-command-line.ts";
+import { programPartOf } from "../../src/cli/program-part.ts";
 
 function parse(line: string) {
   return parseCommandLine(line.split(" ").filter((word) => word !== ""));
@@ -20,18 +22,29 @@ function mistakeOf(line: string): string {
 }
 
 test.each([
-  ["", false],
-  ["--help", false],
-  ["-h", false],
-  ["--log memory:", false],
-  ["--listen=127.0.0.1:1", false],
-  ["get a", true],
-  ["log verify", true],
-  ["--server x get a", true],
-  ["--server=x get a", true],
-  ["--json get a", true],
-])("%j is a command: %s", (line, expected) => {
-  expect(isCommandLine(line === "" ? [] : line.split(" "))).toBe(expected);
+  ["", "server"],
+  ["--help", "server"],
+  ["-h", "server"],
+  ["--log memory:", "server"],
+  ["--listen=127.0.0.1:1", "server"],
+  ["get a", "client"],
+  ["get token", "client"],
+  ["--server x get a", "client"],
+  ["--server=x get a", "client"],
+  ["--json get a", "client"],
+  ["log verify", "local"],
+  ["--json snapshot verify a", "local"],
+  ["--server token token new a", "local"],
+  ["complete zsh get a", "completion"],
+] as const)("%j needs the part %s of the program", (line, expected) => {
+  expect(programPartOf(line === "" ? [] : line.split(" "))).toBe(expected);
+});
+
+test.each(Object.keys(commands))("%s has a loader in the part of its name", (name) => {
+  const part = programPartOf(name.split(" "));
+  expect(part).toMatch(/^(?:client|local)$/);
+  const source = readFileSync(`src/cli/${part}-commands.ts`, "utf8");
+  expect(source).toContain(/^\w+$/.test(name) ? `  ${name}: ` : `  "${name}": `);
 });
 
 test("flags may stand before the name, after it and after the arguments", () => {

@@ -5,7 +5,7 @@ import type { ClientSettings } from "../settings.ts";
 import { backoffMs } from "./backoff.ts";
 import { CallError, isTransient, readCallError } from "./call-error.ts";
 import { encodeEnvelope, readEnvelopes } from "./envelope.ts";
-import { createRequestId } from "./request-id.ts";
+import { monotonicMs } from "./monotonic-clock.ts";
 
 const responseBytesMax = 256 * 1024 * 1024;
 
@@ -47,6 +47,8 @@ export class Client {
 
   /** Makes a call with effects; otherwise like `read`. */
   async write<Response>(method: string, request: object): Promise<Response> {
+    // Reads do not wait for node:crypto.
+    const { createRequestId } = await import("./request-id.ts");
     return this.#call("write", method, { ...request, requestId: createRequestId() });
   }
 
@@ -105,7 +107,7 @@ export class Client {
   }
 
   async #call<Response>(kind: CallKind, method: string, request: object): Promise<Response> {
-    const deadline = performance.now() + this.#settings.timeoutMs;
+    const deadline = monotonicMs() + this.#settings.timeoutMs;
     const body = JSON.stringify(request);
     return this.#retrying(kind, deadline, (leftMs, tryMs) =>
       this.#exchange(
@@ -130,7 +132,7 @@ export class Client {
     let open = false;
     for (let failures = 1; ; failures++) {
       try {
-        const leftMs = Math.max(deadline - performance.now(), 1);
+        const leftMs = Math.max(deadline - monotonicMs(), 1);
         // A silent server leaves time to try another one.
         const tryMs = this.#settings.servers.length === 1 ? leftMs : leftMs / 2;
         return await attempt(leftMs, tryMs);
@@ -140,7 +142,7 @@ export class Client {
         const pauseMs = this.#pauseMs(failures);
         // A repeat of a successful write returns its result. So any other error means that no try has succeeded.
         if (!isTransient(error)) throw kind === "read" ? withOutcome(error, "nothing") : error;
-        if (performance.now() + pauseMs >= deadline) throw withOutcome(error, open ? "unknown" : "nothing");
+        if (monotonicMs() + pauseMs >= deadline) throw withOutcome(error, open ? "unknown" : "nothing");
         this.#onRetry(error);
         this.useNextServer();
         await delay(pauseMs);
