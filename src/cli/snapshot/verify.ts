@@ -19,18 +19,29 @@ export interface SnapshotSummary {
 export async function verifySnapshot(path: string): Promise<SnapshotSummary> {
   const reader = await SnapshotReader.open(path);
   try {
-    const tally = new SnapshotTally();
-    for await (const _ of tally.count(reader.transactions())) continue;
-    return tally.summary(reader);
+    return (await readAll(reader)).summary(reader);
   } finally {
     await reader.close();
   }
+}
+
+/** Reads a snapshot to its end. Rejects as `verifySnapshot`. */
+export async function readAll(reader: SnapshotReader): Promise<SnapshotTally> {
+  const tally = new SnapshotTally();
+  for await (const _ of tally.count(reader.transactions())) continue;
+  return tally;
 }
 
 /** Counts and hashes the entries of a snapshot as they pass. */
 export class SnapshotTally {
   readonly #hash = new StateHash();
   #entries = 0;
+  #newestTime: number | undefined = undefined;
+
+  /** When its newest entry was written, in milliseconds since 1970; undefined when it has none. */
+  get newestTime(): number | undefined {
+    return this.#newestTime;
+  }
 
   async *count(transactions: AsyncIterable<Transaction>): AsyncGenerator<Transaction, void> {
     for await (const transaction of transactions) {
@@ -48,6 +59,7 @@ export class SnapshotTally {
       if (event.type !== "put") continue;
       this.#hash.add({ ...event, revision, updateTime });
       this.#entries++;
+      this.#newestTime = Math.max(this.#newestTime ?? 0, updateTime);
     }
   }
 }

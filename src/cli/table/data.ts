@@ -83,7 +83,7 @@ export const dataCommands = {
     positionals: [1, 1],
     summary: "create a new log from a backup",
     details:
-      "Refuses a log that is not empty. The log has another id, and its history begins 1,000,000,000 revisions after the " +
+      "Refuses a log that is not empty. The log has another id, and its history begins 1,000,000,000 revisions or more after the " +
       "backup, so that watches and caches start over; entries keep their revisions. That is the one gap in revisions.",
     examples: ["duetkv snapshot restore backup.snapshot --log file:/var/lib/duetkv"],
     flags: {

@@ -80,6 +80,19 @@ export function restoreSuite(name: string, createPlace: () => Promise<LogPlace>)
       expect(second.status()).toMatchObject({ revision: next, oldestRevision: restoredRevision });
     });
 
+    test("begins beyond what an earlier restore of it may have reached", async () => {
+      const { path } = await snapshotOfSomeStore();
+      const [first, second] = [await createPlace(), await createPlace()];
+      const hour = 3_600_000;
+      const now = Date.now() + hour;
+      const { restoredRevision } = await restoreSnapshot(path, first.restore, now);
+      const later = await restoreSnapshot(path, second.restore, now + hour);
+      // A million writes a second.
+      expect(later.restoredRevision - restoredRevision).toBe(hour * 1000);
+      const database = await open(await second.open());
+      expect(database.revision).toBe(later.restoredRevision);
+    });
+
     test("is refused when the log is not empty", async () => {
       const { path } = await snapshotOfSomeStore();
       const place = await createPlace();
