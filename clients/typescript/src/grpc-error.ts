@@ -24,9 +24,12 @@ export function toDuetError(error: unknown, url: string): DuetError {
   return createError(details, error);
 }
 
-/** Whether the connection failed, for which Connect has no code of its own: no response has told the error. */
+/**
+ * Whether the connection failed, for which Connect has several codes; no response has told the error. A stream that its
+ * connection takes along is "canceled" there, which to callers means that they did it.
+ */
 function isLost({ code, isWireError }: ConnectError): boolean {
-  return !isWireError && (code === Code.Internal || code === Code.Unknown);
+  return !isWireError && [Code.Canceled, Code.Internal, Code.Unknown].includes(code);
 }
 
 /** `AlreadyExists` is `already_exists`. */
