@@ -122,6 +122,7 @@ export async function openServer(
       version: packageJson.version,
       rates: () => metrics.rates(),
       unready: () => readiness.writesFault(),
+      certificates: tls && (() => tls.expiries),
       health,
       observe,
       protect: security?.protect,

@@ -20,6 +20,8 @@ export interface StatusServiceOptions {
   readonly rates: () => CallRates;
   /** Why the server is not ready; undefined when it is. */
   readonly unready: () => string | undefined;
+  /** The certificates in use, with their ends in milliseconds since 1970 UTC. Default: none. */
+  readonly certificates?: (() => readonly { readonly use: string; readonly time: number }[]) | undefined;
 }
 
 /** Serves the status of the server and its store, and online backups. */
@@ -48,6 +50,10 @@ export function createStatusService(options: StatusServiceOptions): ServiceImpl<
         callsPerSecond,
         callP99Seconds: p99Seconds,
         stateHash: status.stateHash,
+        certificates: (options.certificates?.() ?? []).map(({ use, time }) => ({
+          use,
+          expireTime: toTimestampInit(time),
+        })),
       };
     },
 

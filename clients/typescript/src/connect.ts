@@ -30,7 +30,7 @@ class Connection extends Keyspace<string | Uint8Array> implements Client {
 
   async status(options: Pick<Read, "timeoutMs" | "signal"> = {}): Promise<Status> {
     const status = await this.caller.read<StatusMessage>("duetkv.v1.StatusService/GetStatus", {}, options);
-    const { replicas = [], limits = {} } = status;
+    const { replicas = [], limits = {}, certificates = [] } = status;
     return {
       version: status.version ?? "",
       storeId: status.storeId ?? "",
@@ -47,6 +47,10 @@ class Connection extends Keyspace<string | Uint8Array> implements Client {
       callsPerSecond: status.callsPerSecond ?? 0,
       callP99Seconds: status.callP99Seconds ?? 0,
       stateHash: status.stateHash ?? "",
+      certificates: certificates.map(({ use = "", expireTime = 0 }) => ({
+        use,
+        expireTime: new Date(expireTime),
+      })),
     };
   }
 
@@ -95,6 +99,7 @@ interface StatusMessage {
   readonly callsPerSecond?: number;
   readonly callP99Seconds?: number;
   readonly stateHash?: string;
+  readonly certificates?: readonly { readonly use?: string; readonly expireTime?: string }[];
 }
 
 interface IdentityMessage {

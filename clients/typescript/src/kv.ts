@@ -195,6 +195,14 @@ export interface Status {
   readonly callsPerSecond: number;
   readonly callP99Seconds: number;
   readonly stateHash: string;
+  /** Those that the server uses; empty without TLS. */
+  readonly certificates: readonly Certificate[];
+}
+
+export interface Certificate {
+  /** `server`, or `client_ca`: the first to end of those that sign client certificates. */
+  readonly use: string;
+  readonly expireTime: Date;
 }
 
 export interface Replica {

@@ -1,7 +1,8 @@
-import type { Replica, Status } from "@duetkv/client";
-import type { ComponentChildren } from "preact";
+import type { Certificate, Replica, Status } from "@duetkv/client";
+import { type ComponentChildren, Fragment } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { formatBytes, formatCount, formatDuration } from "../format.ts";
+import { Countdown } from "../parts/countdown.tsx";
 import { ErrorNote } from "../parts/error-note.tsx";
 import { PageHead } from "../parts/page-head.tsx";
 import { Sparkline } from "../parts/sparkline.tsx";
@@ -53,6 +54,7 @@ export function ClusterPage() {
           </div>
           <h2>Replicas</h2>
           <Replicas replicas={status.replicas} />
+          {status.certificates.length > 0 && <Certificates certificates={status.certificates} />}
           <h2>Store</h2>
           <dl class="facts wide">
             <dt>Version</dt>
@@ -136,6 +138,26 @@ function Replicas({ replicas }: { readonly replicas: readonly Replica[] }) {
         ))}
       </tbody>
     </table>
+  );
+}
+
+const uses: Readonly<Record<string, string>> = { server: "server", client_ca: "client CA" };
+
+function Certificates({ certificates }: { readonly certificates: readonly Certificate[] }) {
+  return (
+    <>
+      <h2>Certificates</h2>
+      <dl class="facts wide">
+        {certificates.map(({ use, expireTime }) => (
+          <Fragment key={use}>
+            <dt>{uses[use] ?? use}</dt>
+            <dd>
+              ends <Countdown until={expireTime} />
+            </dd>
+          </Fragment>
+        ))}
+      </dl>
+    </>
   );
 }
 

@@ -6,6 +6,8 @@ import type { Reader } from "../../../src/wire/protobuf/reader.ts";
 import type { Writer } from "../../../src/wire/protobuf/writer.ts";
 import { readTimestamp, writeTimestamp } from "../../google/protobuf/timestamp_codec.ts";
 import type {
+  Certificate,
+  CertificateSchema,
   GetIdentityRequest,
   GetIdentityRequestSchema,
   GetIdentityResponse,
@@ -218,6 +220,43 @@ function newReplica(): Replica {
   };
 }
 
+/** Writes a duetkv.v1.Certificate. */
+export function writeCertificate(to: Writer, message: MessageInitShape<typeof CertificateSchema>): void {
+  if (message.use) to.string(1, message.use);
+  if (message.expireTime !== undefined) {
+    const start = to.beginNested(2);
+    writeTimestamp(to, message.expireTime);
+    to.endNested(2, start);
+  }
+  if ("$unknown" in message) to.unknownFields(message.$unknown);
+}
+
+/** Reads a duetkv.v1.Certificate that ends at `end`, and merges it into `message`. */
+export function readCertificate(from: Reader, end: number, message: Certificate = newCertificate()): Certificate {
+  while (from.position < end) {
+    const tag = from.tag(end);
+    switch (tag) {
+      case 0x0a: // use = 1
+        message.use = from.string(end);
+        break;
+      case 0x12: // expire_time = 2
+        message.expireTime = readTimestamp(from, from.nested(end), message.expireTime);
+        break;
+      default:
+        from.skip(tag, end);
+    }
+  }
+  return message;
+}
+
+function newCertificate(): Certificate {
+  return {
+    $typeName: "duetkv.v1.Certificate",
+    use: "",
+    expireTime: undefined,
+  };
+}
+
 /** Writes a duetkv.v1.Grant. */
 export function writeGrant(to: Writer, message: MessageInitShape<typeof GrantSchema>): void {
   if (message.prefix) to.string(1, message.prefix);
@@ -265,5 +304,6 @@ export const codecs: readonly (readonly [string, GeneratedCodec])[] = [
   ["duetkv.v1.SnapshotRequest", { read: readSnapshotRequest, write: writeSnapshotRequest }],
   ["duetkv.v1.SnapshotResponse", { read: readSnapshotResponse, write: writeSnapshotResponse }],
   ["duetkv.v1.Replica", { read: readReplica, write: writeReplica }],
+  ["duetkv.v1.Certificate", { read: readCertificate, write: writeCertificate }],
   ["duetkv.v1.Grant", { read: readGrant, write: writeGrant }],
 ];

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file duetkv/v1/status.proto.
  */
 export const file_duetkv_v1_status: GenFile = /*@__PURE__*/
-  fileDesc("ChZkdWV0a3YvdjEvc3RhdHVzLnByb3RvEglkdWV0a3YudjEiEgoQR2V0U3RhdHVzUmVxdWVzdCL/AgoRR2V0U3RhdHVzUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIQCghzdG9yZV9pZBgCIAEoCRIQCghyZXZpc2lvbhgDIAEoAxIXCg9vbGRlc3RfcmV2aXNpb24YBCABKAMSDwoHZW50cmllcxgFIAEoAxITCgtzdG9yZV9ieXRlcxgGIAEoAxI4CgZsaW1pdHMYByADKAsyKC5kdWV0a3YudjEuR2V0U3RhdHVzUmVzcG9uc2UuTGltaXRzRW50cnkSEAoId3JpdGFibGUYCCABKAgSDQoFZmF1bHQYCSABKAkSJAoIcmVwbGljYXMYCiADKAsyEi5kdWV0a3YudjEuUmVwbGljYRIYChBjYWxsc19wZXJfc2Vjb25kGAsgASgBEhgKEGNhbGxfcDk5X3NlY29uZHMYDCABKAESEgoKc3RhdGVfaGFzaBgNIAEoCRotCgtMaW1pdHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAM6AjgBImYKB1JlcGxpY2ESCgoCaWQYASABKAkSEAoIcmV2aXNpb24YAiABKAMSLQoJc2Vlbl90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZ3cml0ZXIYBCABKAgiFAoSR2V0SWRlbnRpdHlSZXF1ZXN0IoMBChNHZXRJZGVudGl0eVJlc3BvbnNlEgwKBG5hbWUYASABKAkSCwoDdmlhGAIgASgJEiAKBmdyYW50cxgDIAMoCzIQLmR1ZXRrdi52MS5HcmFudBIvCgtleHBpcmVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiNQoFR3JhbnQSDgoGcHJlZml4GAEgASgJEg4KBnJpZ2h0cxgCIAMoCRIMCgRkZW55GAMgASgIIhEKD1NuYXBzaG90UmVxdWVzdCIgChBTbmFwc2hvdFJlc3BvbnNlEgwKBGRhdGEYASABKAwytQIKDVN0YXR1c1NlcnZpY2USXQoJR2V0U3RhdHVzEhsuZHVldGt2LnYxLkdldFN0YXR1c1JlcXVlc3QaHC5kdWV0a3YudjEuR2V0U3RhdHVzUmVzcG9uc2UiFZACAYLT5JMCDBIKL3YxL3N0YXR1cxJlCgtHZXRJZGVudGl0eRIdLmR1ZXRrdi52MS5HZXRJZGVudGl0eVJlcXVlc3QaHi5kdWV0a3YudjEuR2V0SWRlbnRpdHlSZXNwb25zZSIXkAIBgtPkkwIOEgwvdjEvaWRlbnRpdHkSXgoIU25hcHNob3QSGi5kdWV0a3YudjEuU25hcHNob3RSZXF1ZXN0GhsuZHVldGt2LnYxLlNuYXBzaG90UmVzcG9uc2UiF5ACAYLT5JMCDhIML3YxL3NuYXBzaG90MAFCUAoMaW8uZHVldGt2LnYxUAFaMmdpdGh1Yi5jb20vZHVldGt2L2R1ZXRrdi9nZW4vZ28vZHVldGt2L3YxO2R1ZXRrdnYxqgIJRHVldGt2LlYxYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("ChZkdWV0a3YvdjEvc3RhdHVzLnByb3RvEglkdWV0a3YudjEiEgoQR2V0U3RhdHVzUmVxdWVzdCKtAwoRR2V0U3RhdHVzUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIQCghzdG9yZV9pZBgCIAEoCRIQCghyZXZpc2lvbhgDIAEoAxIXCg9vbGRlc3RfcmV2aXNpb24YBCABKAMSDwoHZW50cmllcxgFIAEoAxITCgtzdG9yZV9ieXRlcxgGIAEoAxI4CgZsaW1pdHMYByADKAsyKC5kdWV0a3YudjEuR2V0U3RhdHVzUmVzcG9uc2UuTGltaXRzRW50cnkSEAoId3JpdGFibGUYCCABKAgSDQoFZmF1bHQYCSABKAkSJAoIcmVwbGljYXMYCiADKAsyEi5kdWV0a3YudjEuUmVwbGljYRIYChBjYWxsc19wZXJfc2Vjb25kGAsgASgBEhgKEGNhbGxfcDk5X3NlY29uZHMYDCABKAESEgoKc3RhdGVfaGFzaBgNIAEoCRIsCgxjZXJ0aWZpY2F0ZXMYDiADKAsyFi5kdWV0a3YudjEuQ2VydGlmaWNhdGUaLQoLTGltaXRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgDOgI4ASJLCgtDZXJ0aWZpY2F0ZRILCgN1c2UYASABKAkSLwoLZXhwaXJlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImYKB1JlcGxpY2ESCgoCaWQYASABKAkSEAoIcmV2aXNpb24YAiABKAMSLQoJc2Vlbl90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZ3cml0ZXIYBCABKAgiFAoSR2V0SWRlbnRpdHlSZXF1ZXN0IoMBChNHZXRJZGVudGl0eVJlc3BvbnNlEgwKBG5hbWUYASABKAkSCwoDdmlhGAIgASgJEiAKBmdyYW50cxgDIAMoCzIQLmR1ZXRrdi52MS5HcmFudBIvCgtleHBpcmVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiNQoFR3JhbnQSDgoGcHJlZml4GAEgASgJEg4KBnJpZ2h0cxgCIAMoCRIMCgRkZW55GAMgASgIIhEKD1NuYXBzaG90UmVxdWVzdCIgChBTbmFwc2hvdFJlc3BvbnNlEgwKBGRhdGEYASABKAwytQIKDVN0YXR1c1NlcnZpY2USXQoJR2V0U3RhdHVzEhsuZHVldGt2LnYxLkdldFN0YXR1c1JlcXVlc3QaHC5kdWV0a3YudjEuR2V0U3RhdHVzUmVzcG9uc2UiFZACAYLT5JMCDBIKL3YxL3N0YXR1cxJlCgtHZXRJZGVudGl0eRIdLmR1ZXRrdi52MS5HZXRJZGVudGl0eVJlcXVlc3QaHi5kdWV0a3YudjEuR2V0SWRlbnRpdHlSZXNwb25zZSIXkAIBgtPkkwIOEgwvdjEvaWRlbnRpdHkSXgoIU25hcHNob3QSGi5kdWV0a3YudjEuU25hcHNob3RSZXF1ZXN0GhsuZHVldGt2LnYxLlNuYXBzaG90UmVzcG9uc2UiF5ACAYLT5JMCDhIML3YxL3NuYXBzaG90MAFCUAoMaW8uZHVldGt2LnYxUAFaMmdpdGh1Yi5jb20vZHVldGt2L2R1ZXRrdi9nZW4vZ28vZHVldGt2L3YxO2R1ZXRrdnYxqgIJRHVldGt2LlYxYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message duetkv.v1.GetStatusRequest
@@ -127,6 +127,13 @@ export type GetStatusResponse = Message<"duetkv.v1.GetStatusResponse"> & {
    * @generated from field: string state_hash = 13;
    */
   stateHash: string;
+
+  /**
+   * The certificates that this server uses. Empty without TLS.
+   *
+   * @generated from field: repeated duetkv.v1.Certificate certificates = 14;
+   */
+  certificates: Certificate[];
 };
 
 /**
@@ -135,6 +142,32 @@ export type GetStatusResponse = Message<"duetkv.v1.GetStatusResponse"> & {
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
   messageDesc(file_duetkv_v1_status, 1);
+
+/**
+ * When a certificate in use ends.
+ *
+ * @generated from message duetkv.v1.Certificate
+ */
+export type Certificate = Message<"duetkv.v1.Certificate"> & {
+  /**
+   * "server": that of the server. "client_ca": the first to end of those that sign client certificates.
+   *
+   * @generated from field: string use = 1;
+   */
+  use: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp expire_time = 2;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message duetkv.v1.Certificate.
+ * Use `create(CertificateSchema)` to create a new message.
+ */
+export const CertificateSchema: GenMessage<Certificate> = /*@__PURE__*/
+  messageDesc(file_duetkv_v1_status, 2);
 
 /**
  * A process that serves the store.
@@ -176,7 +209,7 @@ export type Replica = Message<"duetkv.v1.Replica"> & {
  * Use `create(ReplicaSchema)` to create a new message.
  */
 export const ReplicaSchema: GenMessage<Replica> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_status, 2);
+  messageDesc(file_duetkv_v1_status, 3);
 
 /**
  * @generated from message duetkv.v1.GetIdentityRequest
@@ -189,7 +222,7 @@ export type GetIdentityRequest = Message<"duetkv.v1.GetIdentityRequest"> & {
  * Use `create(GetIdentityRequestSchema)` to create a new message.
  */
 export const GetIdentityRequestSchema: GenMessage<GetIdentityRequest> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_status, 3);
+  messageDesc(file_duetkv_v1_status, 4);
 
 /**
  * @generated from message duetkv.v1.GetIdentityResponse
@@ -229,7 +262,7 @@ export type GetIdentityResponse = Message<"duetkv.v1.GetIdentityResponse"> & {
  * Use `create(GetIdentityResponseSchema)` to create a new message.
  */
 export const GetIdentityResponseSchema: GenMessage<GetIdentityResponse> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_status, 4);
+  messageDesc(file_duetkv_v1_status, 5);
 
 /**
  * Rights to the keys that begin with a prefix.
@@ -260,7 +293,7 @@ export type Grant = Message<"duetkv.v1.Grant"> & {
  * Use `create(GrantSchema)` to create a new message.
  */
 export const GrantSchema: GenMessage<Grant> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_status, 5);
+  messageDesc(file_duetkv_v1_status, 6);
 
 /**
  * @generated from message duetkv.v1.SnapshotRequest
@@ -273,7 +306,7 @@ export type SnapshotRequest = Message<"duetkv.v1.SnapshotRequest"> & {
  * Use `create(SnapshotRequestSchema)` to create a new message.
  */
 export const SnapshotRequestSchema: GenMessage<SnapshotRequest> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_status, 6);
+  messageDesc(file_duetkv_v1_status, 7);
 
 /**
  * @generated from message duetkv.v1.SnapshotResponse
@@ -292,7 +325,7 @@ export type SnapshotResponse = Message<"duetkv.v1.SnapshotResponse"> & {
  * Use `create(SnapshotResponseSchema)` to create a new message.
  */
 export const SnapshotResponseSchema: GenMessage<SnapshotResponse> = /*@__PURE__*/
-  messageDesc(file_duetkv_v1_status, 7);
+  messageDesc(file_duetkv_v1_status, 8);
 
 /**
  * The state of a server and of its store.
