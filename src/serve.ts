@@ -120,7 +120,7 @@ function warnOfExposure(
 }
 
 async function openLogger(
-  { log: location, deployment }: Configuration,
+  { log: location, deployment, natsCreds, natsReplicas, natsMonitor, natsAssumeSynced }: Configuration,
   log: Logger,
   stopping: AbortSignal,
 ): Promise<TransactionLogger> {
@@ -134,6 +134,19 @@ async function openLogger(
         stopping,
         ...(deployment !== undefined && { deployment }),
       });
+    case "nats": {
+      // Loaded only here: a service with another log does not pay for the client.
+      const { openJetStreamTransactionLogger } = await import("./transaction-log/remote/jetstream/open.ts");
+      return openJetStreamTransactionLogger({
+        url: location.url,
+        log,
+        stopping,
+        replicas: Number(natsReplicas),
+        assumeSynced: natsAssumeSynced === "true",
+        ...(natsCreds !== undefined && { credentialsFile: natsCreds }),
+        ...(natsMonitor !== undefined && { monitors: natsMonitor }),
+      });
+    }
     case "memory":
       log.warn({}, "log in memory: all data is lost when this process ends");
       return new MemoryTransactionLogger();

@@ -2,7 +2,7 @@
 // dependencies, the native add-on for every supported platform, and a package.json. The sources cannot be published,
 // because Node does not strip types below node_modules.
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import * as esbuild from "esbuild";
 import packageJson from "../package.json" with { type: "json" };
 import { buildConsole } from "./build-console.ts";
@@ -67,7 +67,8 @@ const lazyNodeModules: esbuild.Plugin = {
 mkdirSync(target, { recursive: true });
 await bundle("main.ts", "duetkv.mjs", [separateParts]);
 for (const [path, file] of Object.entries(parts)) {
-  await bundle(path, file, [nativeAddon, consoleFolder, lazyNodeModules]);
+  // Of the server, what is imported on demand is a file of its own, such as the client of NATS.
+  await bundle(path, file, [nativeAddon, consoleFolder, lazyNodeModules], path === "./serve.ts");
 }
 await buildConsole(join(target, "console"));
 const native = join(target, "native");
@@ -84,10 +85,19 @@ for (const platform of platforms) {
 for (const file of ["LICENSE", "README.md"]) cpSync(join(root, file), join(target, file));
 writeFileSync(join(target, "package.json"), `${JSON.stringify(manifest(), null, 2)}\n`);
 
-async function bundle(entry: string, file: string, plugins: esbuild.Plugin[]): Promise<void> {
+async function bundle(
+  entry: string,
+  file: string,
+  plugins: esbuild.Plugin[],
+  splitting = false,
+): Promise<void> {
   await esbuild.build({
     entryPoints: [join(root, "src", entry)],
-    outfile: join(target, file),
+    outdir: target,
+    entryNames: basename(file, ".mjs"),
+    splitting,
+    chunkNames: "[name]-[hash]",
+    outExtension: { ".js": ".mjs" },
     bundle: true,
     platform: "node",
     target: "node24",

@@ -10,6 +10,7 @@ import {
   hostNames,
   logLocation,
   milliseconds,
+  monitorUrls,
   size,
   sizeToText,
 } from "./values.ts";
@@ -32,6 +33,10 @@ const ownSettings = {
   deployment: v.optional(
     v.pipe(v.string(), v.regex(/^[a-z0-9_]{1,40}$/, "at most 40 lower case letters, digits and underscores")),
   ),
+  natsCreds: v.optional(v.string()),
+  natsReplicas: v.optional(v.picklist(["1", "3", "5"], "1, 3 or 5"), "3"),
+  natsMonitor: v.optional(monitorUrls),
+  natsAssumeSynced: v.optional(v.picklist(["true", "false"], "true or false"), "false"),
   tlsCert: v.optional(v.string()),
   tlsKey: v.optional(v.string()),
   tlsClientCa: v.optional(v.string()),
@@ -60,8 +65,15 @@ const ownHelp: Readonly<Record<keyof typeof ownSettings, SettingHelp>> = {
     value: "HOST:PORT",
     text: "address for probes and metrics; plain HTTP, keep it internal",
   },
-  log: { value: "URL", text: "transaction log: file:DIR, postgres://… or memory:" },
+  log: { value: "URL", text: "transaction log: file:DIR, postgres://…, nats://HOST,…/NAME or memory:" },
   deployment: { value: "NAME", text: "name of the deployment, if several share one PostgreSQL database" },
+  natsCreds: { value: "FILE", text: "credentials for NATS" },
+  natsReplicas: { value: "COUNT", text: "copies of the log in NATS: 1, 3 or 5" },
+  natsMonitor: {
+    value: "LIST",
+    text: "monitoring URL of each NATS server, http://HOST:8222, to see that it syncs each write",
+  },
+  natsAssumeSynced: { value: "", text: "take for granted that each NATS server has sync_interval: always" },
   tlsCert: { value: "FILE", text: "PEM certificate, read again when it changes; serves TLS only" },
   tlsKey: { value: "FILE", text: "PEM key of the certificate" },
   tlsClientCa: {

@@ -15,6 +15,7 @@ export function addressToText({ host, port }: Address): string {
 export type LogLocation =
   | { readonly type: "file"; readonly directory: string }
   | { readonly type: "postgres"; readonly url: string }
+  | { readonly type: "nats"; readonly url: string }
   | { readonly type: "memory" };
 
 /** The messages of all these schemas complete the sentence "… must be". */
@@ -87,7 +88,20 @@ export const logLocation = v.pipe(
       return { type: "file", directory: value.slice("file:".length) };
     }
     if (/^postgres(ql)?:\/\//.test(value)) return { type: "postgres", url: value };
-    addIssue({ message: "file:DIR, postgres://… or memory:" });
+    if (/^(nats|tls):\/\/[^/?]+\/[A-Za-z0-9_-]{1,60}(\?.*)?$/.test(value))
+      return { type: "nats", url: value };
+    addIssue({ message: "file:DIR, postgres://…, nats://HOST,…/NAME or memory:" });
+    return NEVER;
+  }),
+);
+
+/** URLs of monitoring ports. */
+export const monitorUrls = v.pipe(
+  v.string(),
+  v.rawTransform<string, readonly string[]>(({ dataset: { value }, addIssue, NEVER }) => {
+    const urls = value.split(",").map((each) => each.trim());
+    if (urls.every((url) => /^https?:\/\//.test(url) && URL.canParse(url))) return urls;
+    addIssue({ message: "a list of URLs, such as http://one:8222,http://two:8222,http://three:8222" });
     return NEVER;
   }),
 );

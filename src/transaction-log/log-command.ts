@@ -6,12 +6,15 @@ import { repairLog } from "./file/repair/repair.ts";
 import { verifyLog } from "./file/repair/verify.ts";
 import { silentSink } from "./log-sink.ts";
 import type { PostgresTransactionLoggerOptions } from "./postgres/options.ts";
+import { inspectRemoteLog } from "./remote/inspect.ts";
+import { optionsFromEnvironment } from "./remote/jetstream/environment.ts";
+import type { JetStreamLogOptions } from "./remote/jetstream/options.ts";
 import { toLine } from "./transaction-line.ts";
 
 const usage = [
-  "usage: duetkv log verify [--log file:DIR|postgres://…] [--deployment NAME]",
+  "usage: duetkv log verify [--log file:DIR|postgres://…|nats://…] [--deployment NAME]",
   "       duetkv log repair [--log file:DIR] [--apply]",
-  "       duetkv log cat [--log file:DIR|postgres://…] [--deployment NAME]",
+  "       duetkv log cat [--log file:DIR|postgres://…|nats://…] [--deployment NAME]",
 ];
 
 /** As those of all commands: src/cli/exit-codes.ts. */
@@ -35,8 +38,9 @@ export async function runLogCommand(
   }
   try {
     const { place, verb, apply } = command;
-    return await (typeof place === "string"
-      ? runOnFiles(verb, place, apply, print)
+    if (typeof place === "string") return await runOnFiles(verb, place, apply, print);
+    return await ("nats" in place
+      ? runOnJetStream(verb, place.nats, print)
       : runOnPostgres(verb, place, print));
   } catch (error) {
     // Other errors are unexpected; the caller shows their stack.
@@ -53,8 +57,8 @@ type Verb = (typeof verbs)[number];
 
 interface Command {
   readonly verb: Verb;
-  /** A directory, or a database. */
-  readonly place: string | PostgresTransactionLoggerOptions;
+  /** A directory, a database, or streams. */
+  readonly place: string | PostgresTransactionLoggerOptions | { readonly nats: JetStreamLogOptions };
   readonly apply: boolean;
 }
 
@@ -93,6 +97,28 @@ async function runOnPostgres(
   return exitCodes.good;
 }
 
+/** The same for a log in JetStream. */
+async function runOnJetStream(verb: Verb, options: JetStreamLogOptions, print: Print): Promise<number> {
+  const { openJetStreamDriverForReading } = await import("./remote/jetstream/open.ts");
+  const driver = await openJetStreamDriverForReading(options);
+  try {
+    const report = await inspectRemoteLog(driver, (transactions) => {
+      if (verb === "cat") for (const transaction of transactions) print(toLine(transaction));
+    });
+    const { batches, transactions, lastSequence, horizon, damage } = report;
+    if (verb === "verify") {
+      print(
+        `${batches} batches, ${transactions} transactions; last sequence ${lastSequence}, horizon ${horizon}`,
+      );
+    }
+    if (damage) throw damage;
+    if (verb === "verify") print("The log is good.");
+    return exitCodes.good;
+  } finally {
+    await driver.close();
+  }
+}
+
 /** Returns a text when the arguments are wrong. */
 function parseCommand(args: string[]): Command | string {
   let parsed: ReturnType<typeof parse>;
@@ -110,8 +136,10 @@ function parseCommand(args: string[]): Command | string {
   if (directory !== undefined) return { verb, place: directory, apply: values.apply ?? false };
   const scheme = location.split(":")[0];
   if (verb === "repair") return `--log must be file:DIR for a repair, not ${scheme}:`;
+  if (/^(?:nats|tls):\/\//.test(location))
+    return { verb, place: { nats: optionsFromEnvironment(location, process.env) }, apply: false };
   if (!/^postgres(?:ql)?:\/\//.test(location))
-    return `--log must be file:DIR or postgres://…, not ${scheme}:`;
+    return `--log must be file:DIR, postgres://… or nats://…, not ${scheme}:`;
   const deployment = values.deployment ?? process.env["DUETKV_DEPLOYMENT"];
   const place = { url: location, log: silentSink, ...(deployment && { deployment }) };
   return { verb, place, apply: false };

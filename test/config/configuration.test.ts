@@ -35,6 +35,8 @@ test("has a default for everything", () => {
     audit: "off",
     console: "on",
     accessLog: "off",
+    natsReplicas: "3",
+    natsAssumeSynced: "false",
     tlsMinVersion: "1.2",
     logLevel: "info",
     limits: defaultLimits,
@@ -201,13 +203,18 @@ test.each([
   ["file:a:b", { type: "file", directory: "a:b" }],
   ["memory:", { type: "memory" }],
   ["postgres://user@host/name", { type: "postgres", url: "postgres://user@host/name" }],
+  ["nats://one:4222,two,three/a_b-C", { type: "nats", url: "nats://one:4222,two,three/a_b-C" }],
+  ["tls://u:p@one/log?ca=ca.pem", { type: "nats", url: "tls://u:p@one/log?ca=ca.pem" }],
 ])("the log may be %s", (text, location) => {
   expect(createConfiguration({ log: text }, {}).log).toEqual(location);
 });
 
-test.each(["file:", "memory", "memory:x", "/data", "", "http://x"])("the log cannot be %j", (text) => {
-  expect(mistakesOf({ log: text })).toEqual([expect.stringMatching(/^--log must be file:DIR/)]);
-});
+test.each(["file:", "memory", "memory:x", "/data", "", "http://x", "nats://one", "nats://one/a.b"])(
+  "the log cannot be %j",
+  (text) => {
+    expect(mistakesOf({ log: text })).toEqual([expect.stringMatching(/^--log must be file:DIR/)]);
+  },
+);
 
 test.each(["0", "-1", "1.5", "1e3", "ten", " 1", "1000000000000000", "1KiB", ""])(
   "refuses the count %j",

@@ -87,7 +87,7 @@ export const dataCommands = {
       "backup, so that watches and caches start over; entries keep their revisions. That is the one gap in revisions.",
     examples: ["duetkv snapshot restore backup.snapshot --log file:/var/lib/duetkv"],
     flags: {
-      log: { type: "text", value: "URL", text: "the new log: file:DIR or postgres://…; required" },
+      log: { type: "text", value: "URL", text: "the new log: file:DIR, postgres://… or nats://…; required" },
       deployment: {
         type: "text",
         value: "NAME",

@@ -4,7 +4,7 @@ const log = {
   log: {
     type: "text",
     value: "URL",
-    text: "the log, file:DIR or postgres://… (DUETKV_LOG, or else file:./data)",
+    text: "the log, file:DIR, postgres://… or nats://… (DUETKV_LOG, or else file:./data)",
   },
   deployment: {
     type: "text",
@@ -156,7 +156,7 @@ export const operationCommands = {
     positionals: [0, 0],
     summary: "check a transaction log",
     details:
-      "Changes nothing. A file log must not be in use; one in PostgreSQL may. Exit code 1: it is damaged or cannot be read.",
+      "Changes nothing. A file log must not be in use; one in PostgreSQL or NATS may. Exit code 1: it is damaged or cannot be read.",
     examples: ["duetkv log verify --log file:/var/lib/duetkv"],
     flags: log,
   },

@@ -121,8 +121,8 @@ async function writeSnapshot(
  * Rejects when another head took the place of the one at `position`, and with OUTCOME_UNKNOWN: then the snapshot stays,
  * because the head may be in the log.
  */
-async function changeHead(
-  { history, outcomeMs, signal }: CompactionOptions,
+export async function changeHead(
+  { history, outcomeMs, signal }: Pick<CompactionOptions, "history" | "outcomeMs" | "signal">,
   position: number,
   head: LogHead,
   snapshot: string,
@@ -158,7 +158,8 @@ async function tryChange(history: History, position: number, bytes: Buffer) {
   return found;
 }
 
-async function dropUnused(history: History, snapshot: string): Promise<void> {
+/** Drops a snapshot that no head has named. */
+export async function dropUnused(history: History, snapshot: string): Promise<void> {
   await history.driver.dropSnapshot(snapshot).catch((error: unknown) => {
     // The next compaction drops it.
     history.log.warn({ err: error, snapshot }, "dropping an unused snapshot failed");

@@ -78,16 +78,24 @@ export class LogReader {
 
   async #read(copy: Copy): Promise<readonly ChainedBatch[]> {
     const page = await this.#history.driver.read(this.#reached, copy);
+    const batches: ChainedBatch[] = [];
     let end = this.#cursor;
-    const batches = page.batches.map((message) => {
-      const batch = chain(end, message);
-      ({ end } = batch);
-      return batch;
-    });
-    // A barrier shows that there is a batch, even if the copy has lost it and nothing follows.
-    if (page.known > end.position) throw new ChainError(`message ${page.known}, a batch, is missing`);
+    let broken: unknown;
+    try {
+      for (const message of page.batches) {
+        const batch = chain(end, message);
+        ({ end } = batch);
+        batches.push(batch);
+      }
+      // A barrier shows that there is a batch, even if the copy has lost it and nothing follows.
+      if (page.known > end.position) throw new ChainError(`message ${page.known}, a batch, is missing`);
+    } catch (error) {
+      // What is before the damage is good. The damage is met again in the next page.
+      if (batches.length === 0) throw error;
+      broken = error;
+    }
     this.#cursor = end;
-    this.#reached = Math.max(this.#reached, page.reached);
+    this.#reached = broken === undefined ? Math.max(this.#reached, page.reached) : end.position;
     return batches;
   }
 }

@@ -50,7 +50,8 @@ export async function openRemoteTransactionLogger(
   }
 }
 
-async function findOrMakeHead(driver: RemoteLogDriver): Promise<LogHead> {
+/** Reads the head of a log, or makes a new log. Rejects with the driver's error. */
+export async function findOrMakeHead(driver: RemoteLogDriver): Promise<LogHead> {
   const found = await findHead(driver);
   if (found !== undefined) return found;
   const head: LogHead = {

@@ -1,0 +1,59 @@
+import { DuetError } from "../../errors.ts";
+import { readTransactions } from "../codec/batch.ts";
+import { silentSink } from "../log-sink.ts";
+import type { Transaction } from "../transaction-logger.ts";
+import type { RemoteLogDriver } from "./driver.ts";
+import { findHead, History } from "./history.ts";
+import { LogReader } from "./log-reader.ts";
+import { snapshotOf } from "./replay.ts";
+
+export interface RemoteLogReport {
+  /** After the snapshot. */
+  readonly batches: number;
+  readonly transactions: number;
+  /** The last good one, when the log is damaged. */
+  readonly lastSequence: number;
+  readonly horizon: number;
+  /** LOG_CORRUPT or LOG_VERSION; nothing after it was read. */
+  readonly damage: DuetError | undefined;
+}
+
+/**
+ * Reads and checks the whole log, and changes nothing but the barrier; replicas may use it meanwhile. `onTransactions` is
+ * given what is before the first damage, in order. Rejects with LOG_CORRUPT when there is no log, and with the driver's
+ * error.
+ */
+export async function inspectRemoteLog(
+  driver: RemoteLogDriver,
+  onTransactions: (transactions: readonly Transaction[]) => void = () => {},
+): Promise<RemoteLogReport> {
+  const head = await findHead(driver);
+  if (head === undefined) throw new DuetError("LOG_CORRUPT", "the streams contain no log");
+  const { horizon, cursor } = head;
+  const history = new History(driver, head, silentSink);
+  const reader = new LogReader(history, cursor);
+  let batches = 0;
+  let transactions = 0;
+  let lastSequence = 0;
+  const pass = (read: readonly Transaction[]) => {
+    transactions += read.length;
+    lastSequence = read.at(-1)?.sequence ?? lastSequence;
+    onTransactions(read);
+  };
+  let damage: DuetError | undefined;
+  try {
+    const end = await history.barrier();
+    for await (const kept of snapshotOf(history, head)) pass(kept);
+    lastSequence = horizon;
+    for await (const page of reader.readTo(end)) {
+      for (const { header, bytes } of page) {
+        batches++;
+        pass(readTransactions(bytes, header).filter(({ sequence }) => sequence > horizon));
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof DuetError) || !["LOG_CORRUPT", "LOG_VERSION"].includes(error.reason)) throw error;
+    damage = error;
+  }
+  return { batches, transactions, lastSequence, horizon, damage };
+}

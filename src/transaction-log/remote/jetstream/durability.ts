@@ -1,0 +1,108 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { DuetError } from "../../../errors.ts";
+import type { LogSink } from "../../log-sink.ts";
+import { oldVersion } from "./connection.ts";
+
+/** How long a monitoring URL may take, in milliseconds. */
+const responseMs = 3_000;
+
+const howToSync =
+  'set sync_interval: always in its "jetstream" block and restart it; otherwise a power cut loses acknowledged writes';
+
+export interface DurabilityOptions {
+  /** The monitoring URL of each server. */
+  readonly monitors: readonly string[];
+  readonly monitorMs: number;
+  readonly log: LogSink;
+}
+
+/**
+ * Watches whether every server syncs its files before it confirms a write. A client cannot see that: only the monitoring
+ * port of a server shows it.
+ */
+export class Durability {
+  readonly #options: DurabilityOptions;
+  readonly #closed = new AbortController();
+  #fault: DuetError | undefined;
+  #running: Promise<void> | undefined;
+  readonly #silent = new Set<string>();
+
+  constructor(options: DurabilityOptions) {
+    this.#options = options;
+  }
+
+  /** LOG_UNAVAILABLE while a server may lose what it confirms. */
+  get fault(): DuetError | undefined {
+    return this.#fault;
+  }
+
+  /** Rejects with LOG_UNAVAILABLE when a server does not sync, or when none responds. */
+  async start(): Promise<void> {
+    const { monitors, monitorMs } = this.#options;
+    if (monitors.length === 0) return;
+    const responses = await this.#check();
+    if (this.#fault) throw this.#fault;
+    if (responses === 0) {
+      throw new DuetError(
+        "LOG_UNAVAILABLE",
+        "no URL of --nats-monitor responds, so it is unknown whether the servers sync; set http_port on each server",
+      );
+    }
+    this.#running = this.#run(monitorMs);
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    await this.#running;
+  }
+
+  async #run(monitorMs: number): Promise<void> {
+    const { signal } = this.#closed;
+    for (;;) {
+      await delay(monitorMs, undefined, { signal, ref: false }).catch(() => {});
+      if (signal.aborted) return;
+      await this.#check();
+    }
+  }
+
+  /** Asks every server. Resolves with the number of responses. */
+  async #check(): Promise<number> {
+    const { monitors, log } = this.#options;
+    const mistakes = await Promise.all(monitors.map((url) => this.#ask(url)));
+    const mistake = mistakes.find((text) => text !== undefined && text !== silent);
+    const before = this.#fault;
+    this.#fault = mistake === undefined ? undefined : new DuetError("LOG_UNAVAILABLE", mistake);
+    if (this.#fault && !before) log.error({ what: mistake }, "log is not durable; writes refused");
+    if (!this.#fault && before) log.info({}, "log is durable again");
+    return mistakes.filter((text) => text !== silent).length;
+  }
+
+  /** Resolves with what is wrong with the server, `silent` when it does not respond, or undefined. */
+  async #ask(url: string): Promise<string | undefined> {
+    const { log } = this.#options;
+    try {
+      const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(responseMs)]);
+      const response = await fetch(new URL("/varz", url), { signal });
+      const varz = (await response.json()) as Varz;
+      if (this.#silent.delete(url)) log.info({ monitor: url }, "NATS server responds again");
+      const old = oldVersion(varz.version ?? "0");
+      if (old !== undefined) return `NATS server ${varz.server_name} ${old}`;
+      if (varz.jetstream?.config?.sync_always === true) return undefined;
+      return `NATS server ${varz.server_name} confirms writes before it has synced them; ${howToSync}`;
+    } catch (error) {
+      const isNew = !this.#silent.has(url) && !this.#closed.signal.aborted;
+      if (isNew) log.warn({ monitor: url, err: error }, "NATS server does not respond; it is asked again");
+      this.#silent.add(url);
+      return silent;
+    }
+  }
+}
+
+const silent = "silent";
+
+/** What is read of `/varz`. */
+interface Varz {
+  readonly server_name?: string;
+  readonly version?: string;
+  readonly jetstream?: { readonly config?: { readonly sync_always?: boolean } };
+}

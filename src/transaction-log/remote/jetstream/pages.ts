@@ -1,0 +1,93 @@
+import { createInbox, type Msg, type NatsConnection } from "@nats-io/transport-node";
+
+/** A message of a stream. */
+export interface StoredMessage {
+  readonly subject: string;
+  readonly position: number;
+  /** Milliseconds since 1970 UTC, by the clock of the stream's leader. */
+  readonly time: number;
+  readonly bytes: Buffer;
+}
+
+export interface PageRequest {
+  readonly after: number;
+  /** With wildcards. */
+  readonly subject: string;
+}
+
+const limits = { batch: 1_000, max_bytes: 1024 * 1024 };
+
+/** Longest silence within a response, in milliseconds. */
+const silenceMs = 3_000;
+
+/**
+ * Reads the next messages of a stream from any of its copies: at least one, if the copy has any, and about a MiB. Rejects
+ * when no copy responds.
+ */
+export async function readPage(
+  connection: NatsConnection,
+  stream: string,
+  { after, subject }: PageRequest,
+): Promise<readonly StoredMessage[]> {
+  const inbox = createInbox();
+  const messages: StoredMessage[] = [];
+  const ended = Promise.withResolvers<void>();
+  const timer = setTimeout(() => ended.reject(new Error(`no response from stream ${stream}`)), silenceMs);
+  const subscription = connection.subscribe(inbox, {
+    callback(error, message) {
+      timer.refresh();
+      const code = message?.headers?.code ?? 0;
+      if (error) ended.reject(error);
+      else if (code === 0) messages.push(toStored(message));
+      // 204 ends a page, 404 is an empty one.
+      else if (code === 204 || code === 404) ended.resolve();
+      else ended.reject(new Error(`stream ${stream}: ${code} ${message.headers?.description}`));
+    },
+  });
+  try {
+    const request = { seq: after + 1, next_by_subj: subject, ...limits };
+    connection.publish(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(request), { reply: inbox });
+    await ended.promise;
+    return messages;
+  } finally {
+    clearTimeout(timer);
+    subscription.unsubscribe();
+  }
+}
+
+function toStored({ headers, data }: Msg): StoredMessage {
+  return {
+    subject: headers?.get("Nats-Subject") ?? "",
+    position: Number(headers?.get("Nats-Sequence")),
+    time: Date.parse(headers?.get("Nats-Time-Stamp") ?? ""),
+    bytes: Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+  };
+}
+
+/** Reads one message through the leader of the stream; undefined when there is none. Rejects with the client's error. */
+export async function readThroughLeader(
+  connection: NatsConnection,
+  stream: string,
+  query: { readonly seq: number; readonly next_by_subj: string } | { readonly last_by_subj: string },
+): Promise<StoredMessage | undefined> {
+  const response = await connection.request(`$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify(query), {
+    timeout: 5_000,
+  });
+  const { message, error } = response.json<LeaderResponse>();
+  if (message !== undefined) {
+    const { subject, seq, data, time } = message;
+    return { subject, position: seq, time: Date.parse(time), bytes: Buffer.from(data ?? "", "base64") };
+  }
+  if (error?.code === 404) return undefined;
+  throw new Error(`stream ${stream}: ${error?.code} ${error?.description}`);
+}
+
+interface LeaderResponse {
+  readonly message?: {
+    readonly subject: string;
+    readonly seq: number;
+    readonly time: string;
+    readonly data?: string;
+  };
+  readonly error?: { readonly code: number; readonly description: string };
+}
