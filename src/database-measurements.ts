@@ -1,4 +1,5 @@
 import type { Histogram } from "./histogram.ts";
+import type { ReplicaLag } from "./replicas.ts";
 import type { LogUsage } from "./transaction-log/transaction-logger.ts";
 
 /** What the engine has measured since the start. Histograms, maps and parts are the live ones; counts only grow. */
@@ -20,7 +21,7 @@ export interface DatabaseMeasurements {
   /** Age of the oldest transaction in the history, in milliseconds. */
   readonly historyAgeMs: number;
   /** How far this replica is behind the others; undefined where there are none. */
-  readonly replicaLag: { readonly revisions: number; readonly milliseconds: number } | undefined;
+  readonly replicaLag: ReplicaLag | undefined;
   readonly log: LogUsage;
 }
 

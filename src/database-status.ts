@@ -1,16 +1,5 @@
 import type { ExportCounts } from "./committer/background/snapshot-exports.ts";
 
-/** A server process of the store. */
-export interface Replica {
-  readonly id: string;
-  /** The revision that it had applied at `seenTime`. */
-  readonly revision: number;
-  /** Milliseconds since 1970 UTC. */
-  readonly seenTime: number;
-  /** Whether it may append to the log. */
-  readonly writer: boolean;
-}
-
 /** The state of the engine at one moment. */
 export interface DatabaseStatus {
   /** The id of the log, in hexadecimal. */

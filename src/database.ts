@@ -4,7 +4,6 @@
  * A write goes through the committer to the log, and to the store once it is durable; a read comes straight from the
  * store. What is read between two turns of the event loop is of one revision.
  */
-import { randomUUID } from "node:crypto";
 import { Applier } from "./committer/applier.ts";
 import { type Clock, createClock, createSharedClock } from "./committer/background/clock.ts";
 import { Compactor } from "./committer/background/compactor.ts";
@@ -18,8 +17,9 @@ import type { Operation, Outcome } from "./committer/operation.ts";
 import { openReplayedState, type ReplayedState, type ReplayOptions } from "./committer/replayed-state.ts";
 import type { RequestIndex } from "./committer/request-index.ts";
 import type { DatabaseMeasurements } from "./database-measurements.ts";
-import type { DatabaseStatus, Replica } from "./database-status.ts";
+import type { DatabaseStatus } from "./database-status.ts";
 import { DuetError } from "./errors.ts";
+import { type Replica, Replicas } from "./replicas.ts";
 import type { Entry } from "./store/entry.ts";
 import { type History, revisionCompacted } from "./store/history.ts";
 import type { KeyRange } from "./store/key-range.ts";
@@ -41,7 +41,8 @@ export type {
   Outcome,
 } from "./committer/operation.ts";
 export type { DatabaseMeasurements } from "./database-measurements.ts";
-export type { DatabaseStatus, Replica } from "./database-status.ts";
+export type { DatabaseStatus } from "./database-status.ts";
+export type { Replica } from "./replicas.ts";
 export type { ChangeSet } from "./store/change-set.ts";
 export {
   type Entry,
@@ -101,7 +102,7 @@ export class Database implements State {
   readonly #comparison: ReplicaComparison | undefined;
   readonly #snapshots: SnapshotExports;
   readonly #clock: Clock;
-  readonly #id = randomUUID();
+  readonly #replicas: Replicas;
   readonly #lost = Promise.withResolvers<unknown>();
   #followsLog = true;
 
@@ -117,6 +118,7 @@ export class Database implements State {
     this.#logger = logger;
     const clock = logger.clock ? createSharedClock(logger.clock) : createClock(store.time);
     this.#clock = clock;
+    this.#replicas = new Replicas(logger, store, clock);
     this.#compactor = new Compactor({
       store,
       requests,
@@ -240,14 +242,7 @@ export class Database implements State {
 
   /** The live replicas, including this one. */
   replicas(): readonly Replica[] {
-    const { owners = [] } = this.#logger;
-    const others = owners.filter(({ self }) => !self);
-    const id = owners.find(({ self }) => self)?.id ?? this.#id;
-    const seenTime = Math.round(this.#logger.clock?.now() ?? Date.now());
-    return [
-      { id, revision: this.#store.revision, seenTime, writer: true },
-      ...others.map((owner) => ({ ...owner, revision: owner.applied, writer: true })),
-    ];
+    return this.#replicas.list();
   }
 
   status(): DatabaseStatus {
@@ -273,6 +268,7 @@ export class Database implements State {
 
   /** Of every part of the engine; for metrics. */
   measurements(): DatabaseMeasurements {
+    const oldestTime = this.#history.at(this.#history.oldest + 1)?.time;
     return {
       appendSeconds: this.#committer.appendSeconds,
       batchTransactions: this.#committer.batchTransactions,
@@ -283,23 +279,10 @@ export class Database implements State {
       compactions: this.#compactor.counts,
       expiry: this.#expirer,
       watches: this.#hub,
-      historyAgeMs: this.#ageOf(this.#history.at(this.#history.oldest + 1)?.time),
-      replicaLag: this.#replicaLag(),
+      historyAgeMs: oldestTime === undefined ? 0 : Math.max(0, this.#clock() - oldestTime),
+      replicaLag: this.#replicas.lag(),
       log: this.#logger.usage ?? {},
     };
-  }
-
-  #ageOf(time: number | undefined): number {
-    return time === undefined ? 0 : Math.max(0, this.#clock() - time);
-  }
-
-  /** Behind the replica that has come furthest, as its last heartbeat tells. */
-  #replicaLag(): DatabaseMeasurements["replicaLag"] {
-    const { shared, owners = [] } = this.#logger;
-    if (!shared) return undefined;
-    const furthest = Math.max(this.#store.revision, ...owners.map(({ applied }) => applied));
-    const revisions = furthest - this.#store.revision;
-    return { revisions, milliseconds: revisions === 0 ? 0 : this.#ageOf(this.#store.time) };
   }
 
   /** Ends watches and waiting reads, including later ones. Writes and other reads continue until `close`. */

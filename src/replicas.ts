@@ -1,0 +1,63 @@
+import { randomUUID } from "node:crypto";
+import type { Clock } from "./committer/background/clock.ts";
+import type { TransactionLogger } from "./transaction-log/transaction-logger.ts";
+
+/** A server process of the store. */
+export interface Replica {
+  readonly id: string;
+  /** The revision that it had applied at `seenTime`. */
+  readonly revision: number;
+  /** Milliseconds since 1970 UTC. */
+  readonly seenTime: number;
+  /** Whether it may append to the log. */
+  readonly writer: boolean;
+}
+
+/** How far a replica is behind the one that has come furthest. */
+export interface ReplicaLag {
+  readonly revisions: number;
+  readonly milliseconds: number;
+}
+
+/** What this replica has applied. */
+interface Applied {
+  readonly revision: number;
+  /** Of the last transaction, in milliseconds since 1970 UTC. */
+  readonly time: number;
+}
+
+/** The live replicas of a store, as the heartbeats in a shared log show them. */
+export class Replicas {
+  readonly #logger: TransactionLogger;
+  readonly #applied: Applied;
+  readonly #clock: Clock;
+  /** Of this process, where the log gives it none. */
+  readonly #id = randomUUID();
+
+  constructor(logger: TransactionLogger, applied: Applied, clock: Clock) {
+    this.#logger = logger;
+    this.#applied = applied;
+    this.#clock = clock;
+  }
+
+  /** This one first. */
+  list(): readonly Replica[] {
+    const { owners = [], clock } = this.#logger;
+    const others = owners.filter(({ self }) => !self);
+    const id = owners.find(({ self }) => self)?.id ?? this.#id;
+    const seenTime = Math.round(clock?.now() ?? Date.now());
+    return [
+      { id, revision: this.#applied.revision, seenTime, writer: true },
+      ...others.map((owner) => ({ ...owner, revision: owner.applied, writer: true })),
+    ];
+  }
+
+  /** Of this replica, by the last heartbeats; undefined where the log has one owner only. */
+  lag(): ReplicaLag | undefined {
+    const { shared, owners = [] } = this.#logger;
+    if (!shared) return undefined;
+    const { revision, time } = this.#applied;
+    const revisions = Math.max(revision, ...owners.map(({ applied }) => applied)) - revision;
+    return { revisions, milliseconds: revisions === 0 ? 0 : Math.max(0, this.#clock() - time) };
+  }
+}
