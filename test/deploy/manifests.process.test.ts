@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
+import { parse } from "yaml";
+import packageJson from "../../package.json" with { type: "json" };
 import { type KubernetesObject, manifestErrors, parseManifest } from "./kubernetes.ts";
 
 const manifests = ["kubernetes.yaml", "kubernetes-postgres.yaml", "kubernetes-backup.yaml"];
@@ -23,4 +25,14 @@ test("the check of manifests finds a misspelt field, a wrong type and a wrong fo
   expect(await errors("readinessProbe:", "readynessProbe:")).toContain("readynessProbe");
   expect(await errors("containerPort: 8080", 'containerPort: "8080"')).toContain("containerPort");
   expect(await errors("periodSeconds: 10", "periodSeconds: 99999999999")).toContain("periodSeconds");
+});
+
+test("manifests, chart and documents name the image of this version", async () => {
+  const chart = parse(await read("helm/Chart.yaml"));
+  expect([chart.version, chart.appVersion]).toEqual([packageJson.version, packageJson.version]);
+  for (const path of [...manifests, "compose.yaml", "../README.md", "../docs/operations.md"]) {
+    const tags = [...(await read(path)).matchAll(/\bduetkv:(\d+\.[\w.-]*)/g)].map(([, tag]) => tag);
+    expect(tags).not.toEqual([]);
+    expect(new Set(tags)).toEqual(new Set([packageJson.version]));
+  }
 });

@@ -1,0 +1,82 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { beforeAll, describe, expect, test } from "vitest";
+import { goTool } from "../support/go-tool.ts";
+import { hasPrograms } from "../support/programs.ts";
+import { type KubernetesObject, manifestErrors, parseManifest } from "./kubernetes.ts";
+
+const root = join(import.meta.dirname, "../..");
+const chart = join(root, "deploy/helm");
+let helm: string;
+
+async function runHelm(...args: string[]): Promise<string> {
+  return (await promisify(execFile)(helm, args)).stdout;
+}
+
+async function render(...values: string[]): Promise<KubernetesObject[]> {
+  return parseManifest(
+    await runHelm("template", "duetkv", chart, ...values.flatMap((value) => ["--set", value])),
+  );
+}
+
+const kinds = (objects: readonly KubernetesObject[]) => objects.map(({ kind }) => kind).toSorted();
+const always = ["NetworkPolicy", "Service", "Service"];
+const monitoring = ["serviceMonitor.enabled=true", "rules.enabled=true", "dashboards.enabled=true"];
+const tls = ["tls.existingSecret=certificate", "tls.clientAuth=optional"];
+
+describe.skipIf(!hasPrograms("go"))("the Helm chart", () => {
+  beforeAll(async () => {
+    helm = await goTool("helm.sh/helm/v4/cmd/helm", "v4.3.1");
+  }, 1_200_000);
+
+  test("passes helm lint", async () => {
+    expect(await runHelm("lint", "--strict", chart)).toContain("0 chart(s) failed");
+  });
+
+  test.each([
+    { values: [], expected: ["Secret", "StatefulSet"] },
+    { values: ["policy.existingSecret=own", "networkPolicy.clients=null"], expected: ["StatefulSet"] },
+    {
+      values: ["log.type=postgres", "log.postgres.existingSecret=db", ...tls, "probes.grpc=true"],
+      expected: ["Deployment", "PodDisruptionBudget", "Secret"],
+    },
+    {
+      values: [...monitoring, "probes.readiness=reads", "environment.DUETKV_AUDIT=writes"],
+      expected: ["ConfigMap", "PrometheusRule", "Secret", "ServiceMonitor", "StatefulSet"],
+    },
+  ])("renders valid objects with $values", async ({ values, expected }) => {
+    const objects = await render(...values);
+    expect(kinds(objects)).toEqual([...always, ...expected].toSorted());
+    expect(await manifestErrors(objects)).toEqual([]);
+  });
+
+  test("gives the service only variables that it has", async () => {
+    const page = await readFile(join(root, "docs/configuration.md"), "utf8");
+    const text = JSON.stringify(await render("log.type=postgres", ...tls));
+    const names = [...text.matchAll(/DUETKV_(\w+)/g)].map(([, name]) =>
+      name?.toLowerCase().replaceAll("_", "-"),
+    );
+    expect(names.length).toBeGreaterThan(6);
+    for (const name of names) expect(page).toContain(`\`--${name}\``);
+  });
+
+  test("has the alerts and the dashboard as they are", async () => {
+    const objects: readonly unknown[] = await render(...monitoring);
+    const rules = parseManifest(await readFile(join(root, "deploy/prometheus/duetkv.rules.yaml"), "utf8"));
+    expect(objects).toContainEqual(expect.objectContaining({ kind: "PrometheusRule", spec: rules[0] }));
+    const file = JSON.parse(await readFile(join(root, "deploy/grafana/duetkv.json"), "utf8"));
+    const [map] = (await render("dashboards.enabled=true")).filter(({ kind }) => kind === "ConfigMap");
+    expect(
+      JSON.parse((map as KubernetesObject & { data: Record<string, string> }).data["duetkv.json"] ?? ""),
+    ).toEqual(file);
+  });
+
+  test.each(["log.type=etcd", "replicsa=3", "environment.PATH=x", "tls.clientAuth=required"])(
+    "refuses %s",
+    async (value) => {
+      await expect(render(value)).rejects.toThrow(/values don't meet|needs tls.existingSecret/);
+    },
+  );
+});
