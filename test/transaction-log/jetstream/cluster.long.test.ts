@@ -1,0 +1,98 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { silentSink } from "../../../src/transaction-log/log-sink.ts";
+import { openJetStreamTransactionLogger } from "../../../src/transaction-log/remote/jetstream/open.ts";
+import { type NatsCluster, startNats } from "../../support/nats.ts";
+import { natsBinary } from "../../support/nats-binary.ts";
+import { createRandom, rounds, seed } from "../../support/random.ts";
+import { until } from "../../support/until.ts";
+import { retaining } from "../log-model.ts";
+import { expectOneHistory, Replica } from "../replica.ts";
+
+describe.skipIf(natsBinary() === undefined)(`replicas on three NATS servers (SEED=${seed})`, () => {
+  let cluster: NatsCluster;
+  const replicas: Replica[] = [];
+
+  beforeEach(async () => {
+    cluster = await startNats(3);
+    for (const name of ["one", "two", "three"]) replicas.push(await startReplica(name));
+  });
+
+  afterEach(async () => {
+    for (const node of cluster.nodes) node.resume();
+    for (const replica of replicas.splice(0)) await replica.close();
+    await cluster.stop();
+  });
+
+  async function startReplica(name: string): Promise<Replica> {
+    const log = await openJetStreamTransactionLogger({ ...cluster.options("log"), log: silentSink });
+    return Replica.start(log, name);
+  }
+
+  /** All replicas write until `disturb` has resolved. A write may fail, and then its outcome may be unknown. */
+  async function writeDuring(disturb: () => Promise<void>): Promise<void> {
+    const state = { done: false };
+    const random = createRandom(seed);
+    const writing = replicas.map(async (replica) => {
+      while (!state.done) {
+        await replica.write(1 + random.below(5)).catch((error: { reason?: string }) => {
+          expect(error.reason).toBeOneOf(["LOG_UNAVAILABLE", "OUTCOME_UNKNOWN"]);
+        });
+        await delay(random.below(20));
+      }
+    });
+    await disturb().finally(() => {
+      state.done = true;
+    });
+    await Promise.all(writing);
+    await until(() => replicas.every(({ log }) => log.fault === undefined));
+  }
+
+  async function expectProgress(): Promise<void> {
+    const before = replicas.map(({ acknowledged }) => acknowledged.length);
+    await until(() => replicas.some(({ acknowledged }, index) => acknowledged.length > before[index]! + 10));
+  }
+
+  const ways = ["kill", "pause"] as const;
+  it.each(ways)("lose and double nothing when the leader is stopped: %s", async (way) => {
+    await writeDuring(async () => {
+      await expectProgress();
+      for (let round = 0; round < rounds; round++) {
+        const leader = await cluster.leaderOf("log");
+        if (way === "kill") await leader.kill();
+        else leader.pause();
+        await expectProgress();
+        if (way === "kill") leader.start();
+        else leader.resume();
+        await expectProgress();
+      }
+    });
+    await expectOneHistory(replicas);
+  });
+
+  it("lose and double nothing when all servers are killed at once", async () => {
+    await writeDuring(async () => {
+      await expectProgress();
+      for (let round = 0; round < rounds; round++) {
+        await Promise.all(cluster.nodes.map((node) => node.kill()));
+        for (const node of cluster.nodes) node.start();
+        await expectProgress();
+      }
+    });
+    await expectOneHistory(replicas);
+  });
+
+  it("compact while they write, and a new replica has the same state", async () => {
+    await writeDuring(expectProgress);
+    const log = await expectOneHistory(replicas);
+    const horizon = log.length - 5;
+    for (const { log: each } of replicas) each.applied(log.length);
+    await replicas[0]!.log.compact(retaining(horizon, log));
+    await writeDuring(expectProgress);
+    const late = await startReplica("late");
+    replicas.push(late);
+    await Promise.all(replicas.map((replica) => replica.caughtUp()));
+    const isAfter = ({ sequence }: { readonly sequence: number }) => sequence > horizon;
+    expect(late.applied.filter(isAfter)).toEqual(replicas[0]!.applied.filter(isAfter));
+  });
+});
