@@ -37,7 +37,8 @@ export class Policy {
   readonly #tokens: ReadonlyMap<string, Token>;
   readonly #certificates: ReadonlyMap<string, Certificate>;
   readonly #roleSets = new Map<string, RoleSet>();
-  readonly #jwtCallers = new WeakMap<JwtCredential, { readonly name: string; readonly roles: RoleSet }>();
+  /** A bearer token stays the same object for the calls of a connection: it is judged for the first of them. */
+  readonly #identities = new WeakMap<TokenCredential | JwtCredential, Identity>();
   readonly #anonymous: Identity;
 
   /** `text` is the content of a policy file. Throws PolicyError. */
@@ -78,19 +79,29 @@ export class Policy {
     switch (credential.via) {
       case "anonymous":
         return this.#anonymous;
-      case "token":
-        return this.#identifyToken(credential, now);
       case "certificate":
         return this.#identifyCertificate(credential, now);
+      case "token":
       case "jwt":
-        return this.#identifyJwt(credential, now);
+        return this.#identifyBearer(credential, now);
     }
   }
 
-  #identifyToken({ id, digest }: TokenCredential, now: number): Identity {
+  #identifyBearer(credential: TokenCredential | JwtCredential, now: number): Identity {
+    let identity = this.#identities.get(credential);
+    if (identity === undefined) {
+      identity = credential.via === "token" ? this.#findToken(credential) : this.#findJwtCaller(credential);
+      this.#identities.set(credential, identity);
+    }
+    const { expires } = identity;
+    if (expires !== undefined && now >= expires)
+      throw new DuetError("TOKEN_EXPIRED", "the token has expired");
+    return identity;
+  }
+
+  #findToken({ id, digest }: TokenCredential): Identity {
     const token = this.#tokens.get(id);
     if (token === undefined || !timingSafeEqual(token.digest, digest)) throw tokenInvalid();
-    assertNotExpired(token.expires, now);
     return toIdentity("token", token.name, token.roles, token.expires);
   }
 
@@ -112,14 +123,7 @@ export class Policy {
     return undefined;
   }
 
-  #identifyJwt(credential: JwtCredential, now: number): Identity {
-    assertNotExpired(credential.expires, now);
-    let caller = this.#jwtCallers.get(credential);
-    if (caller === undefined) this.#jwtCallers.set(credential, (caller = this.#findJwtCaller(credential)));
-    return toIdentity("jwt", caller.name, caller.roles, credential.expires);
-  }
-
-  #findJwtCaller({ issuer, audience, claims }: JwtCredential) {
+  #findJwtCaller({ issuer, audience, claims, expires }: JwtCredential): Identity {
     const found = this.issuers.find((each) => each.issuer === issuer && each.audience === audience);
     if (found === undefined) throw tokenInvalid();
     const name = claims[found.name];
@@ -134,7 +138,7 @@ export class Policy {
     if (roles.usesName && name.includes("/")) {
       throw tokenInvalid("the name of the caller has a /, and a role makes a prefix of it");
     }
-    return { name, roles };
+    return toIdentity("jwt", name, roles, expires);
   }
 
   #roleSet(names: readonly string[]): RoleSet {
@@ -162,10 +166,6 @@ function toIdentity(
   expires: number | undefined,
 ): Identity {
   return { name, via, expires, rights: roles.rightsOf(name), callRate: roles.callRate, known: true };
-}
-
-function assertNotExpired(expires: number | undefined, now: number): void {
-  if (expires !== undefined && now >= expires) throw new DuetError("TOKEN_EXPIRED", "the token has expired");
 }
 
 export function tokenInvalid(message = "the token is not valid"): DuetError {
