@@ -1,5 +1,6 @@
+import { isTransient } from "./call-outcome.ts";
 import { Credentials } from "./credentials.ts";
-import { createError, DuetError, isTransient, type Outcome } from "./errors.ts";
+import { createError, DuetError, type Outcome } from "./errors.ts";
 import type { EntryMessage } from "./messages.ts";
 import type { ConnectOptions } from "./options.ts";
 import { pause } from "./pause.ts";

@@ -1,15 +1,5 @@
-import { createError, type DuetError, outcomeOf } from "./errors.ts";
-
-/** As Connect maps what a proxy responds. */
-const codeOfStatus: Readonly<Record<number, string>> = {
-  401: "unauthenticated",
-  403: "permission_denied",
-  404: "unimplemented",
-  429: "unavailable",
-  502: "unavailable",
-  503: "unavailable",
-  504: "unavailable",
-};
+import { codeOfStatus, outcomeOf } from "./call-outcome.ts";
+import { createError, type DuetError } from "./errors.ts";
 
 interface Detail {
   readonly type?: string;
@@ -42,7 +32,7 @@ export async function readError(response: Response): Promise<DuetError> {
   const text = await response.text();
   let error = parse(text);
   if (typeof error?.["code"] !== "string") {
-    const code = codeOfStatus[response.status] ?? "unknown";
+    const code = codeOfStatus(response.status);
     error = { code, message: `the server responded with HTTP status ${response.status}` };
   }
   return toError(error);

@@ -1,5 +1,6 @@
-/** Whether a call that failed may have changed something. */
-export type Outcome = "nothing" | "unknown";
+import type { Outcome } from "./call-outcome.ts";
+
+export type { Outcome };
 
 export interface ErrorDetails {
   /** The code of gRPC in small letters: `not_found`. */
@@ -102,25 +103,4 @@ export function createError(details: ErrorDetails, cause?: unknown): DuetError {
   const { code, outcome } = details;
   const isUnknown = outcome === "unknown" && code !== "deadline_exceeded";
   return new (isUnknown ? UnknownOutcomeError : (classes[code] ?? DuetError))(details, cause);
-}
-
-/** Reasons that say that nothing happened, and that another try may succeed. */
-const transientReasons = new Set([
-  "OVERLOADED",
-  "LOG_UNAVAILABLE",
-  "SHUTTING_DOWN",
-  "RATE_LIMITED",
-  "REVISION_NOT_REACHED",
-  "DATABASE_WENT_BACK_IN_TIME",
-]);
-
-/** Whether another try may succeed. */
-export function isTransient({ code, reason }: DuetError): boolean {
-  return code === "unavailable" || transientReasons.has(reason);
-}
-
-/** Whether a call with this failure may have changed something. */
-export function outcomeOf(code: string, reason: string): Outcome {
-  const open = ["unavailable", "deadline_exceeded", "canceled", "internal", "unknown"];
-  return open.includes(code) && !transientReasons.has(reason) ? "unknown" : "nothing";
 }

@@ -1,7 +1,8 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
-import { createError, type DuetError, outcomeOf } from "./errors.ts";
+import { outcomeOf } from "./call-outcome.ts";
+import { createError, type DuetError } from "./errors.ts";
 
 /** The error of a gRPC call to a server. */
 export function toDuetError(error: unknown, url: string): DuetError {

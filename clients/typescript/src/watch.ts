@@ -1,5 +1,6 @@
+import { isTransient } from "./call-outcome.ts";
 import type { Caller } from "./caller.ts";
-import { createError, DuetError, isTransient } from "./errors.ts";
+import { createError, DuetError } from "./errors.ts";
 import type { Entry, Watch, WatchMessage, WatchOptions } from "./kv.ts";
 import type { WatchResponse } from "./messages.ts";
 import { pause } from "./pause.ts";

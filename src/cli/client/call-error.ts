@@ -1,5 +1,9 @@
-/** Whether a failed call may have changed something. */
-type CallOutcome = "nothing" | "unknown";
+import {
+  codeOfStatus,
+  isTransient as isTransientFailure,
+  type Outcome,
+  outcomeOf,
+} from "../../../clients/typescript/src/call-outcome.ts";
 
 export interface CallErrorDetails {
   /** The error code in the spelling of Connect: not_found. */
@@ -8,7 +12,7 @@ export interface CallErrorDetails {
   readonly reason: string;
   readonly message: string;
   readonly metadata: Readonly<Record<string, string>>;
-  readonly outcome: CallOutcome;
+  readonly outcome: Outcome;
 }
 
 /** A call that failed in the server or on the network. */
@@ -22,19 +26,9 @@ export class CallError extends Error {
   }
 }
 
-/** Reasons after which nothing has happened and another try may succeed. */
-const transientReasons = new Set([
-  "OVERLOADED",
-  "LOG_UNAVAILABLE",
-  "SHUTTING_DOWN",
-  "RATE_LIMITED",
-  "REVISION_NOT_REACHED",
-  "DATABASE_WENT_BACK_IN_TIME",
-]);
-
 /** Whether another try may succeed. A write may be repeated only if its outcome is "nothing", too. */
-export function isTransient({ details: { code, reason } }: CallError): boolean {
-  return transientReasons.has(reason) || code === "unavailable";
+export function isTransient({ details }: CallError): boolean {
+  return isTransientFailure(details);
 }
 
 /**
@@ -43,7 +37,7 @@ export function isTransient({ details: { code, reason } }: CallError): boolean {
 export function readCallError(status: number, text: string): CallError {
   const error = parseObject(text);
   if (error === undefined || typeof error["code"] !== "string") {
-    const code = codeOfStatus[status] ?? "unknown";
+    const code = codeOfStatus(status);
     const message = `the server responded with HTTP status ${status}`;
     return new CallError({ code, reason: "", message, metadata: {}, outcome: outcomeOf(code, "") });
   }
@@ -64,24 +58,6 @@ export function toCallError(error: Readonly<Record<string, unknown>>): CallError
     metadata: { ...info?.metadata },
     outcome: outcomeOf(code, reason),
   });
-}
-
-/** The mapping of the Connect protocol. */
-const codeOfStatus: Readonly<Record<number, string>> = {
-  400: "internal",
-  401: "unauthenticated",
-  403: "permission_denied",
-  404: "unimplemented",
-  429: "unavailable",
-  502: "unavailable",
-  503: "unavailable",
-  504: "unavailable",
-};
-
-function outcomeOf(code: string, reason: string): CallOutcome {
-  if (transientReasons.has(reason)) return "nothing";
-  const open = ["unavailable", "deadline_exceeded", "canceled", "internal", "unknown"];
-  return open.includes(code) ? "unknown" : "nothing";
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {
