@@ -86,7 +86,12 @@ export function unstorageDriver(kv: Kv<Stored>): UnstorageDriver {
       return { mtime: updateTime, revision, ...(leftMs !== undefined && { ttl: Math.ceil(leftMs / 1000) }) };
     },
 
-    getKeys: (base = "") => Array.fromAsync(kv.keys({ prefix: base })),
+    async getKeys(base = "") {
+      // Node 20 has no Array.fromAsync.
+      const keys: string[] = [];
+      for await (const key of kv.keys({ prefix: base })) keys.push(key);
+      return keys;
+    },
 
     clear: (base = "") => deleteRange(kv, { prefix: base }),
 
