@@ -101,6 +101,21 @@ describe.skipIf(lacksChromium())("the console", () => {
     expect(console.faults).toEqual([]);
   });
 
+  test("keeps a key that somebody changes while its batch is deleted", async () => {
+    const console = await openConsole({ "old/a": "1", "old/b": "2", "old/c": "3" });
+    const { page } = console;
+    await page.route(/KeyValueService\/Commit$/, async (route) => {
+      await console.call("PUT", toPath("old/b"), "changed");
+      await route.continue();
+    });
+    await console.show("bulk?prefix=old/");
+    await page.getByLabel("Type the prefix to confirm").fill("old/");
+    await page.getByRole("button", { name: "Delete 3 keys" }).click();
+    await page.getByText("Done: 2 deleted, 1 kept").waitFor();
+    expect(await (await console.call("GET", toPath("old/b"))).text()).toBe("changed");
+    expect(console.faults).toEqual([]);
+  });
+
   test("shows how the service is doing, and who it takes the caller for", async () => {
     const console = await openConsole({ a: "1" });
     const { page } = console;

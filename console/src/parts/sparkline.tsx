@@ -14,7 +14,13 @@ export function Sparkline(props: {
     return `${x.toFixed(1)},${(height - 2 - (sample / highest) * (height - 4)).toFixed(1)}`;
   });
   return (
-    <svg class="sparkline" viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label}>
+    <svg
+      class="sparkline"
+      viewBox={`0 0 ${width} ${height}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={label}
+    >
       <polyline points={points.join(" ")} />
     </svg>
   );
