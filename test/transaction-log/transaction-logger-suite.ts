@@ -283,6 +283,14 @@ export function transactionLoggerSuite({ name, create, lasts }: TransactionLogge
       expect(await readAll(await there.reopen())).toEqual(simples(25, 7));
     });
 
+    it("goes on after a horizon in the middle of the only batch", async () => {
+      const there = await place();
+      await there.log.append(0, simples(1, 10));
+      await there.log.compact(retaining(3, simples(1, 10)));
+      expect(await (await there.reopen()).append(10, [simple(11)])).toEqual({ appended: true });
+      expect(await readAll(await there.reopen(), 3)).toEqual(simples(4, 8));
+    });
+
     it("compacts an empty log, and one that holds nothing any more", async () => {
       const there = await place();
       await there.log.compact(retaining(0, simples(1, 0)));

@@ -71,11 +71,13 @@ async function waitForReplicas(options: CompactionOptions): Promise<void> {
     signal.throwIfAborted();
     // A starting replica may be one of a crash loop. It is not waited for longer: it reads a compacted log again.
     const patient = performance.now() < until;
-    const late = heartbeat.replicas.some(
+    const { replicas } = heartbeat;
+    const late = replicas.some(
       ({ applied, silentMs }) =>
         applied < horizon && silentMs < replicaTimeoutMs && (patient || applied > startingApplied),
     );
-    if (!late) return;
+    // Without even this replica, the list was not read yet.
+    if (!late && replicas.length > 0) return;
     if (!patient) {
       throw new DuetError(
         "LOG_UNAVAILABLE",

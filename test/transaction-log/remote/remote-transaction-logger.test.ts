@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { LogSink } from "../../../src/transaction-log/log-sink.ts";
+import { type LogSink, silentSink } from "../../../src/transaction-log/log-sink.ts";
+import { openRemoteTransactionLogger } from "../../../src/transaction-log/remote/remote-transaction-logger.ts";
 import type { TransactionLogger } from "../../../src/transaction-log/transaction-logger.ts";
 import { MemoryLogEngine } from "../../support/memory-log-engine.ts";
 import { seed } from "../../support/random.ts";
@@ -211,6 +212,21 @@ describe("a compaction", () => {
       await log.compact(retaining(20, simples(1, 20)));
     });
     expect(log.horizon).toBe(20);
+  });
+
+  it("does not start before it knows which replicas there are", async () => {
+    const engine = new MemoryLogEngine(seed);
+    const driver = engine.connect();
+    // Each copy that responds is older than the heartbeats.
+    driver.beats = async () => [];
+    const options = { log: silentSink, compactionWaitMs: 100 };
+    const log = await openRemoteTransactionLogger(driver, options);
+    opened.push(log);
+    await log.append(0, simples(1, 20));
+    await expect(log.compact(retaining(10, simples(1, 20)))).rejects.toMatchObject({
+      reason: "LOG_UNAVAILABLE",
+    });
+    expect(log.horizon).toBe(0);
   });
 
   it("of two at the same time loses nothing, and leaves one snapshot", async () => {
