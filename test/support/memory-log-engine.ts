@@ -168,7 +168,8 @@ export class MemoryLogDriver implements RemoteLogDriver {
     this.messageBytesMax = messageBytesMax;
   }
 
-  tryAppend(after: number, bytes: Buffer) {
+  async tryAppend(after: number, bytes: Buffer) {
+    if (bytes.length > this.messageBytesMax) throw new Error("maximum payload exceeded");
     return this.#write(() => this.#engine.addAfter("batch", after, bytes));
   }
 
@@ -196,6 +197,7 @@ export class MemoryLogDriver implements RemoteLogDriver {
   }
 
   async putPiece(snapshot: string, bytes: Buffer) {
+    if (bytes.length > this.messageBytesMax) throw new Error("maximum payload exceeded");
     await this.#write(() => {
       const { pieces } = this.#engine;
       const already = pieces.get(snapshot) ?? [];

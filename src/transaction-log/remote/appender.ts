@@ -44,8 +44,7 @@ export class Appender {
   async append(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome> {
     const { stopping, stoppingMs, history } = this.#options;
     const cause = new Error("no response from the log before the shutdown deadline");
-    // An abandoned append may still be running, and appends run one at a time.
-    if (this.#gaveUp) throw asRefusal(cause);
+    this.#assertNotGivenUp();
     const appending = this.#append(basis, transactions);
     const appended = await boundOnceStopping(appending, stopping, stoppingMs, () => {
       this.#gaveUp = true;
@@ -58,10 +57,16 @@ export class Appender {
   async #append(basis: number, transactions: readonly Transaction[]): Promise<boolean> {
     const { history } = this.#options;
     if (history.seen.sequence !== basis) await this.#refresh();
+    this.#assertNotGivenUp();
     const { seen } = history;
     if (basis !== seen.sequence) return false;
     if (transactions.length === 0) return true;
     return this.#appendAfter(seen, transactions);
+  }
+
+  /** An append that was given up may still be running: it must not be sent, and appends run one at a time. */
+  #assertNotGivenUp(): void {
+    if (this.#gaveUp) throw asRefusal(new Error("the log is being closed"));
   }
 
   async #refresh(): Promise<void> {

@@ -1,6 +1,7 @@
 import { DuetError } from "../../errors.ts";
-import { type BatchHeader, isBatch, readBatchHeader } from "../codec/batch.ts";
+import { type BatchHeader, isBatch, readBatchHeader, readTransactions } from "../codec/batch.ts";
 import { UnknownFormatError } from "../codec/fields.ts";
+import type { Transaction } from "../transaction-logger.ts";
 import type { LogMessage } from "./driver.ts";
 
 /** The end of a batch. Batches are a chain, so it stands for the whole log before it. */
@@ -38,6 +39,18 @@ export function chain(cursor: Cursor, { position, bytes }: LogMessage): ChainedB
   return { header, bytes, end: { position, sequence: last, batch: id } };
 }
 
+/**
+ * Decodes the transactions of a batch. Throws DuetError with LOG_VERSION or LOG_CORRUPT: the checksum was right, so all
+ * copies have the same.
+ */
+export function transactionsOf({ header, bytes, end }: ChainedBatch): Transaction[] {
+  try {
+    return readTransactions(bytes, header);
+  } catch (error) {
+    throw asFinalError(error, `message ${end.position}`);
+  }
+}
+
 function decodeHeader(position: number, bytes: Buffer): BatchHeader {
   try {
     if (!isBatch(bytes)) throw new RangeError("it is not a batch");
@@ -56,4 +69,12 @@ export function asLogError(error: unknown, place: string): unknown {
     );
   }
   return error instanceof RangeError ? new ChainError(`${place} cannot be decoded: ${error.message}`) : error;
+}
+
+/** As `asLogError`, with LOG_CORRUPT for damaged bytes. */
+export function asFinalError(error: unknown, place: string): unknown {
+  const cause = asLogError(error, place);
+  return cause instanceof ChainError
+    ? new DuetError("LOG_CORRUPT", `the log is damaged: ${cause.message}`)
+    : cause;
 }

@@ -1,12 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { DuetError } from "../../errors.ts";
-import { readTransactions } from "../codec/batch.ts";
 import { retain } from "../retain.ts";
 import { backoffMs } from "../shared/backoff.ts";
 import { Doorbell } from "../shared/doorbell.ts";
 import type { Retention, Transaction } from "../transaction-logger.ts";
 import { startingApplied } from "./beat.ts";
-import type { Cursor } from "./chain.ts";
+import { type Cursor, transactionsOf } from "./chain.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import type { History } from "./history.ts";
 import { encodeHead, type LogHead } from "./log-head.ts";
@@ -107,11 +106,12 @@ async function writeSnapshot(
   for await (const transactions of snapshotOf(history, head)) await keep(transactions);
   let cursor: Cursor = head.cursor;
   for await (const batches of new LogReader(history, cursor).readTo(end, signal)) {
-    for (const { header, bytes, end: endOfBatch } of batches) {
+    for (const batch of batches) {
+      const { header } = batch;
       if (header.basis >= horizon) break;
       const isAfter = ({ sequence }: Transaction) => sequence > head.horizon && sequence <= horizon;
-      await keep(readTransactions(bytes, header).filter(isAfter));
-      if (header.last <= horizon) cursor = endOfBatch;
+      await keep(transactionsOf(batch).filter(isAfter));
+      if (header.last <= horizon) cursor = batch.end;
     }
     if ((batches.at(-1)?.header.last ?? 0) >= horizon) break;
   }

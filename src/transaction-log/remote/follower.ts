@@ -1,9 +1,8 @@
 import { DuetError } from "../../errors.ts";
-import { readTransactions } from "../codec/batch.ts";
 import { backoffMs } from "../shared/backoff.ts";
 import { Doorbell } from "../shared/doorbell.ts";
 import type { Transaction } from "../transaction-logger.ts";
-import type { ChainedBatch, Cursor } from "./chain.ts";
+import { type ChainedBatch, type Cursor, transactionsOf } from "./chain.ts";
 import type { History } from "./history.ts";
 import { LogReader } from "./log-reader.ts";
 import type { OwnAppends } from "./own-appends.ts";
@@ -80,9 +79,10 @@ export class Follower {
     return batches;
   }
 
-  #ofOthers({ header, bytes }: ChainedBatch): readonly Transaction[] {
+  #ofOthers(batch: ChainedBatch): readonly Transaction[] {
+    const { header } = batch;
     if (header.last <= this.#after || this.#own.includes(header.last)) return [];
-    return readTransactions(bytes, header).filter(({ sequence }) => sequence > this.#after);
+    return transactionsOf(batch).filter(({ sequence }) => sequence > this.#after);
   }
 
   /** Waits until there may be a batch of another writer, or until it is time to poll. */

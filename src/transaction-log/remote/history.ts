@@ -1,6 +1,6 @@
 import { DuetError } from "../../errors.ts";
 import type { LogSink } from "../log-sink.ts";
-import { asLogError, ChainError, type Cursor } from "./chain.ts";
+import { asFinalError, type ChainError, type Cursor } from "./chain.ts";
 import type { LogMessage, RemoteLogDriver } from "./driver.ts";
 import { decodeHead, type LogHead } from "./log-head.ts";
 
@@ -126,8 +126,7 @@ function decode({ position, bytes }: LogMessage): LogHead {
   try {
     return decodeHead(bytes);
   } catch (error) {
-    const cause = asLogError(error, `message ${position}`);
-    throw cause instanceof ChainError ? new DuetError("LOG_CORRUPT", cause.message) : cause;
+    throw asFinalError(error, `message ${position}`);
   }
 }
 

@@ -1,7 +1,7 @@
 import { DuetError } from "../../errors.ts";
-import { readTransactions } from "../codec/batch.ts";
 import { silentSink } from "../log-sink.ts";
 import type { Transaction } from "../transaction-logger.ts";
+import { transactionsOf } from "./chain.ts";
 import type { RemoteLogDriver } from "./driver.ts";
 import { findHead, History } from "./history.ts";
 import { LogReader } from "./log-reader.ts";
@@ -46,9 +46,9 @@ export async function inspectRemoteLog(
     for await (const kept of snapshotOf(history, head)) pass(kept);
     lastSequence = horizon;
     for await (const page of reader.readTo(end)) {
-      for (const { header, bytes } of page) {
+      for (const batch of page) {
         batches++;
-        pass(readTransactions(bytes, header).filter(({ sequence }) => sequence > horizon));
+        pass(transactionsOf(batch).filter(({ sequence }) => sequence > horizon));
       }
     }
   } catch (error) {

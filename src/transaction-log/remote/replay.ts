@@ -1,7 +1,6 @@
 import { DuetError } from "../../errors.ts";
-import { readTransactions } from "../codec/batch.ts";
 import type { Transaction } from "../transaction-logger.ts";
-import type { Cursor } from "./chain.ts";
+import { type Cursor, transactionsOf } from "./chain.ts";
 import type { History } from "./history.ts";
 import type { LogHead } from "./log-head.ts";
 import { LogReader } from "./log-reader.ts";
@@ -50,8 +49,8 @@ async function* batchesAfter(
 ): AsyncGenerator<readonly Transaction[]> {
   const reader = new LogReader(history, start);
   for await (const batches of reader.readTo(end)) {
-    const transactions = batches.flatMap(({ header, bytes }) =>
-      header.last <= after ? [] : readTransactions(bytes, header).filter(({ sequence }) => sequence > after),
+    const transactions = batches.flatMap((batch) =>
+      batch.header.last <= after ? [] : transactionsOf(batch).filter(({ sequence }) => sequence > after),
     );
     if (transactions.length > 0) yield transactions;
   }

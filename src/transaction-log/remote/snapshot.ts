@@ -2,11 +2,11 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { DuetError } from "../../errors.ts";
 import { encodeBatch, isBatch, readBatchHeader, readTransactions } from "../codec/batch.ts";
-import type { Transaction } from "../transaction-logger.ts";
+import type { Transaction, Value } from "../transaction-logger.ts";
 import { asLogError, ChainError } from "./chain.ts";
 import type { LogMessage, RemoteLogDriver } from "./driver.ts";
 
-/** About as many bytes of values are in a piece. */
+/** The most bytes of a piece with more than one transaction. One alone was a batch before, or part of one. */
 const pieceBytes = 256 * 1024;
 
 /** How long a copy may lack a piece that a majority has, in milliseconds. */
@@ -28,11 +28,11 @@ export class SnapshotWriter {
 
   /** Adds a transaction, in order of sequence. Rejects with the driver's error. */
   async add(transaction: Transaction): Promise<void> {
+    const bytes = encodedBytesMax(transaction);
+    const newest = this.#transactions.at(-1);
+    if (newest !== undefined && this.#bytes + bytes > pieceBytes) await this.#put(newest.sequence);
     this.#transactions.push(transaction);
-    for (const event of transaction.events) {
-      this.#bytes += event.key.length + (event.type === "put" ? event.value.length : 0);
-    }
-    if (this.#bytes >= pieceBytes) await this.#put(transaction.sequence);
+    this.#bytes += bytes;
   }
 
   /** Writes the last piece, which ends at `horizon`. Resolves with the number of pieces. */
@@ -110,4 +110,16 @@ function decodePiece({ position, bytes }: LogMessage) {
 export function asSnapshotError(error: unknown, copies: string): unknown {
   if (!(error instanceof ChainError)) return error;
   return new DuetError("LOG_CORRUPT", `the log is damaged: ${error.message}; its copies are on ${copies}`);
+}
+
+/** What a transaction takes in a piece, at most; numbers are varints. */
+function encodedBytesMax({ events, request }: Transaction): number {
+  let bytes = 64 + (request?.length ?? 0);
+  for (const event of events)
+    bytes += 64 + Buffer.byteLength(event.key) + (event.type === "put" ? valueBytes(event.value) : 0);
+  return bytes;
+}
+
+function valueBytes(value: Value): number {
+  return typeof value === "string" ? Buffer.byteLength(value) : value.length;
 }
