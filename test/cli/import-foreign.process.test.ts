@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { accepts, freePort } from "../support/ports.ts";
@@ -222,10 +222,7 @@ async function startConsul(): Promise<string> {
     response.writeHead(entries.length === 0 ? 404 : 200, { "X-Consul-Index": "23" });
     response.end(entries.length === 0 ? "" : JSON.stringify(entries));
   };
-  const consul = createServer(respond).listen(0, "127.0.0.1");
-  await once(consul, "listening");
-  onTestFinished(() => void consul.close());
-  return `http://127.0.0.1:${(consul.address() as { port: number }).port}`;
+  return startHttpServer(respond);
 }
 
 test("imports the keys of Consul", async () => {
@@ -247,6 +244,43 @@ test("imports the keys of Consul", async () => {
   expect(await duetkv(args)).toMatchObject({
     code: 1,
     stderr: expect.stringMatching(/HTTP status 403: Permission denied.*\(SOURCE_FAILED\)/),
+  });
+});
+
+async function startHttpServer(respond: RequestListener): Promise<string> {
+  const http = createServer(respond).listen(0, "127.0.0.1");
+  await once(http, "listening");
+  onTestFinished(() => void http.close());
+  return `http://127.0.0.1:${(http.address() as { port: number }).port}`;
+}
+
+test("does not take status 404 of another server for a Consul without keys", async () => {
+  await duetkv(["put", "a", "x"]);
+  const url = await startHttpServer((_request, response) => response.writeHead(404).end("no such page"));
+  const args = ["import", "--from", "consul", url, "--mode", "mirror", "--allow-empty"];
+  expect(await duetkv(args)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/it is not Consul.*\(SOURCE_FAILED\)/),
+  });
+  expect(await printed("ls")).toBe("a\n");
+});
+
+test("mirrors a store without entries only with --allow-empty", async () => {
+  await duetkv(["put", "none/a", "x"]);
+  const environment = { CONSUL_HTTP_TOKEN: "secret" };
+  const args = ["import", "--from", "consul", await startConsul(), "--prefix", "none/"];
+  expect(await duetkv([...args, "--allow-empty"], environment)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("--allow-empty needs --from and --mode mirror"),
+  });
+  expect(await duetkv([...args, "--mode", "mirror"], environment)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("--allow-empty"),
+  });
+  expect(await printed("ls", "none/")).toBe("none/a\n");
+  expect(await duetkv([...args, "--mode", "mirror", "--allow-empty"], environment)).toMatchObject({
+    code: 0,
+    stderr: "imported 0, skipped 0, deleted 1\n",
   });
 });
 

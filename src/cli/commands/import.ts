@@ -2,6 +2,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { type ExportEnd, readExport } from "../export-format.ts";
 import { usageFailure } from "../failure.ts";
 import type { BatchWriter } from "../import/batch-writer.ts";
+import type { EntryContent } from "../import/entry-content.ts";
 import { openForeignSource } from "../import/foreign/open-foreign-source.ts";
 import { openImportSource } from "../import/import-source.ts";
 import { ImportState } from "../import/import-state.ts";
@@ -17,6 +18,7 @@ export const run: Run<"import"> = (invocation) =>
 async function importExport(invocation: Invocation<"import">): Promise<number> {
   const { positionals, flags, output } = invocation;
   const [file = "-"] = positionals;
+  if (flags["allow-empty"]) throw usageFailure(allowEmptyMisused);
   const mode = flags.mode ?? "put";
   const state = new ImportState(mode === "put" ? flags.resume : undefined);
   // The export's prefix, which is in its end record, decides what is deleted or renamed, unless --prefix gives it.
@@ -43,19 +45,39 @@ async function importForeign(
       "Use --mode create or mirror to import what is missing.",
     );
   }
+  const mirrors = flags.mode === "mirror";
+  if (flags["allow-empty"] && !mirrors) throw usageFailure(allowEmptyMisused);
   const unsupported = new Map<string, number>();
   const prefix = flags.prefix ?? "";
-  const entries = await openForeignSource(from, url, {
+  const found = await openForeignSource(from, url, {
     prefix,
     timeoutMs: foreignTimeoutMs,
     onUnsupported: (reason) => unsupported.set(reason, (unsupported.get(reason) ?? 0) + 1),
   });
+  const entries = mirrors && !flags["allow-empty"] ? refuseEmpty(found) : found;
   const state = new ImportState(undefined);
   const toPrefix = flags["to-prefix"] ?? prefix;
   const writer = await storeEntries(invocation, { entries, state, prefix, toPrefix, total: 0 });
   report(writer, output, Object.fromEntries(unsupported));
   for (const [reason, count] of unsupported) output.warn(`${count} entries were not imported: ${reason}`);
   return unsupported.size === 0 ? exitCodes.done.code : exitCodes.found.code;
+}
+
+const allowEmptyMisused = "--allow-empty needs --from and --mode mirror";
+
+/** Rejects at the end of a source without entries: a mirror of it, such as of a wrong database, would delete every key. */
+async function* refuseEmpty(entries: AsyncIterable<EntryContent>) {
+  let isEmpty = true;
+  for await (const entry of entries) {
+    isEmpty = false;
+    yield entry;
+  }
+  if (isEmpty) {
+    throw usageFailure(
+      "a mirror of a store without entries deletes all keys of the prefix",
+      "Check the URL and --prefix, or confirm with --allow-empty.",
+    );
+  }
 }
 
 /** Another store reads a page from its disk. */

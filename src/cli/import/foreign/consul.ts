@@ -15,11 +15,16 @@ export const readConsul: ReadForeignEntries = async function* (options) {
   const token = process.env["CONSUL_HTTP_TOKEN"];
   const headers: Record<string, string> = token ? { "X-Consul-Token": token } : {};
   const path = `/v1/kv/${options.prefix.split("/").map(encodeURIComponent).join("/")}?recurse=true&consistent=true`;
-  // Status 404: there are no such keys.
-  const entries = (await fetchJson<ConsulEntry[]>(options, path, { method: "GET", headers })) ?? [];
+  const entries = await fetchJson<ConsulEntry[]>(options, path, { method: "GET", headers }, toNoEntries);
   const keyed = entries.map(({ Key, Value }) => ({ bytes: Buffer.from(Key), Value }));
   for (const { bytes, Value } of keyed.toSorted((one, other) => Buffer.compare(one.bytes, other.bytes))) {
     const key = toKey(bytes, options);
     if (key !== undefined) yield toEntryContent(key, Buffer.from(Value ?? "", "base64"));
   }
 };
+
+/** Consul responds with status 404 and its index when there are no such keys. Other servers have no such header. */
+function toNoEntries(headers: Headers): ConsulEntry[] {
+  if (!headers.has("X-Consul-Index")) throw new Error("it is not Consul: HTTP status 404");
+  return [];
+}

@@ -2,7 +2,6 @@ import { fetchJson } from "./fetch-json.ts";
 import {
   type ForeignSourceOptions,
   type ReadForeignEntries,
-  sourceFailure,
   toEntryContent,
   toKey,
 } from "./foreign-source.ts";
@@ -57,17 +56,18 @@ export const readEtcd: ReadForeignEntries = async function* (options) {
 type Call = <Response>(method: string, request: object) => Promise<Response>;
 
 async function openGateway(options: ForeignSourceOptions): Promise<Call> {
-  const post = async <Response>(method: string, request: object, headers: Record<string, string>) => {
+  const post = <Response>(method: string, request: object, headers: Record<string, string>) => {
     const body = JSON.stringify(request);
-    const response = await fetchJson<Response>(options, `/v3/${method}`, { method: "POST", headers, body });
-    if (response === undefined)
-      throw sourceFailure(options.url, "it has no gateway of etcd 3.4 or later at /v3");
-    return response;
+    return fetchJson<Response>(options, `/v3/${method}`, { method: "POST", headers, body }, refuseNotFound);
   };
   const [, name, password] = /^([^:]*):(.*)$/s.exec(process.env["ETCDCTL_USER"] ?? "") ?? [];
   if (name === undefined) return (method, request) => post(method, request, {});
   const { token } = await post<{ token: string }>("auth/authenticate", { name, password }, {});
   return (method, request) => post(method, request, { Authorization: token });
+}
+
+function refuseNotFound(): never {
+  throw new Error("it has no gateway of etcd 3.4 or later at /v3");
 }
 
 /** The time at which a lease ends, in milliseconds. */

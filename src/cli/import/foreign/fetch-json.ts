@@ -4,14 +4,15 @@ import { type ForeignSourceOptions, sourceFailure } from "./foreign-source.ts";
 const bodyBytesMax = 256 * 1024 * 1024;
 
 /**
- * Sends a request to a path of the source and decodes the JSON of its response; undefined for status 404. Rejects with
- * CommandFailure.
+ * Sends a request to a path of the source and decodes the JSON of its response. For status 404 it resolves with what `onNotFound`
+ * makes of the headers. Rejects with CommandFailure, also when `onNotFound` throws.
  */
 export async function fetchJson<Response>(
   { url, timeoutMs }: ForeignSourceOptions,
   path: string,
   init: { readonly method: "GET" | "POST"; readonly headers: Record<string, string>; readonly body?: string },
-): Promise<Response | undefined> {
+  onNotFound: (headers: Headers) => Response,
+): Promise<Response> {
   try {
     const base = `${url.origin}${url.pathname.replace(/\/$/, "")}`;
     const response = await fetch(`${base}${path}`, {
@@ -20,7 +21,7 @@ export async function fetchJson<Response>(
       signal: AbortSignal.timeout(timeoutMs),
     });
     const text = await readText(response);
-    if (response.status === 404) return undefined;
+    if (response.status === 404) return onNotFound(response.headers);
     if (!response.ok) throw new Error(`HTTP status ${response.status}: ${text.slice(0, 200).trim()}`);
     return JSON.parse(text) as Response;
   } catch (error) {
