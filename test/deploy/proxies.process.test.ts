@@ -126,9 +126,10 @@ describe.skipIf(!installed).each(exampleProxies)("the example of %s", (name: Exa
         () => "ended",
         () => "failed",
       );
-    const list = await received(() => outcome(client.list({ prefix: "key-" })));
-    // nginx keeps no body of a call over gRPC with which it could repeat it.
-    expect(list.result).toBe(name === "nginx" ? "failed" : "ended");
+    const list = async () => (await received(() => outcome(client.list({ prefix: "key-" })))).result;
+    // nginx never repeats a call over gRPC; HAProxy repeats it if its body has come with its headers.
+    if (name === "nginx") expect(await list()).toBe("failed");
+    else await until(async () => (await list()) === "ended");
     const write = await received((key) => outcome(client.put({ key: `grpc-${key}` })));
     expect(write.result).toBe("failed");
     const written = (await client.list({ prefix: "grpc-" }).catch(() => client.list({ prefix: "grpc-" })))

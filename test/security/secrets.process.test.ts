@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { connect as connectHttp2 } from "node:http2";
 import { Agent, request } from "node:https";
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { generate } from "selfsigned";
@@ -206,17 +207,16 @@ async function sendGrpc(port: number, authorization: string, body: Buffer): Prom
     te: "trailers",
     authorization,
   });
-  stream.on("error", () => {});
-  stream.end(body);
-  stream.resume();
-  await once(stream, "close");
+  await closed(stream.end(body).resume());
   session.close();
 }
 
 async function sendRaw(port: number, text: string): Promise<void> {
-  const socket: Socket = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false });
-  socket.on("error", () => {});
-  socket.end(text);
-  socket.resume();
-  await once(socket, "close");
+  await closed(connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false }).end(text).resume());
+}
+
+/** Resolves when a stream has ended, in whichever way: the server may cut off what it refuses. */
+async function closed(stream: Duplex): Promise<void> {
+  stream.on("error", () => {});
+  await new Promise((resolve) => stream.on("close", resolve));
 }
