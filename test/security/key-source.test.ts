@@ -36,8 +36,12 @@ test("keys of a URL are read again every five minutes, also when no token comes,
   vi.advanceTimersByTime(300_000);
   await until(() => reads === 2);
   keys = [{ ...key, kid: "b" }];
-  await source.refresh();
-  expect([changes, source.version]).toEqual([2, 2]);
+  await until(async () => {
+    // Waits for the read of the timer, if that has not ended.
+    await source.refresh();
+    return source.version === 2;
+  });
+  expect(changes).toBe(2);
   source.close();
   const before = reads;
   vi.advanceTimersByTime(3_000_000);
