@@ -41,3 +41,8 @@ export function formatDuration(ms: number): string {
 export function formatKey(key: string): string {
   return key === "" || /[\p{C}\p{Zl}\p{Zp}]|^\s|\s$/u.test(key) ? JSON.stringify(key) : key;
 }
+
+/** A key as one word of a POSIX shell; undefined where it would not show what it is. */
+export function quoteForShell(key: string): string | undefined {
+  return formatKey(key) === key ? `'${key.replaceAll("'", "'\\''")}'` : undefined;
+}

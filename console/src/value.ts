@@ -1,3 +1,5 @@
+import { indentJson } from "./indent-json.ts";
+
 /** What is stored: text, or bytes. */
 export type Value = string | Uint8Array;
 
@@ -24,14 +26,9 @@ export function toPreview(value: Value | undefined): { bytes: number | undefined
   return { bytes: sizeOf(value), preview: value.length > previewCharacters ? `${preview}…` : preview };
 }
 
-/** The value with line breaks and indentation, if it is JSON; undefined otherwise. */
+/** The value with line breaks and indentation, if it is JSON; undefined otherwise. Its tokens stay as they are. */
 export function formatJson(value: Value): string | undefined {
-  if (typeof value !== "string") return undefined;
-  try {
-    return JSON.stringify(JSON.parse(value), undefined, 2);
-  } catch {
-    return undefined;
-  }
+  return typeof value !== "string" || jsonFault(value) !== undefined ? undefined : indentJson(value);
 }
 
 /** What is wrong with a text as JSON; undefined if nothing is. */
@@ -42,6 +39,12 @@ export function jsonFault(text: string): string | undefined {
   } catch (error) {
     return (error as Error).message;
   }
+}
+
+/** The end of all lines of a text; undefined if they end in different ways, which a text field would not keep. */
+export function lineEndOf(text: string): "\n" | "\r\n" | undefined {
+  if (!text.includes("\r")) return "\n";
+  return /\r(?!\n)|(?<!\r)\n/.test(text) ? undefined : "\r\n";
 }
 
 /** Offset, 16 bytes and their ASCII characters on each line. */

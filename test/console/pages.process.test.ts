@@ -48,6 +48,51 @@ describe.skipIf(lacksChromium())("the console", () => {
     expect(console.faults).toEqual([]);
   });
 
+  test("writes under the new name when the key is renamed after a conflict", async () => {
+    const console = await openConsole({ taken: "before" });
+    const { page } = console;
+    for (const [name, isTaken] of [
+      ["first", false],
+      ["second", true],
+    ] as const) {
+      await console.show("browse");
+      await page.getByRole("link", { name: "New entry" }).click();
+      await page.getByRole("textbox", { name: "Key" }).fill("taken");
+      await page.getByLabel("Value", { exact: true }).fill("mine");
+      await page.getByRole("button", { name: "Save", exact: true }).click();
+      await page.getByText(/Somebody else was first/).waitFor();
+      if (isTaken) await page.getByRole("button", { name: "Take theirs" }).click();
+      await page.getByRole("textbox", { name: "Key" }).fill(name);
+      await page.getByRole("button", { name: "Save", exact: true }).click();
+      await page.waitForURL(new RegExp(`entry\\?key=${name}`));
+    }
+    const read = async (key: string) => (await console.call("GET", toPath(key))).text();
+    expect([await read("taken"), await read("first"), await read("second")]).toEqual([
+      "before",
+      "mine",
+      "before",
+    ]);
+    expect(console.faults).toEqual([]);
+  });
+
+  test("edits the key of the address, and keeps the ends of its lines", async () => {
+    const console = await openConsole({ a: "of a", b: "one\r\ntwo\r\n", mixed: "one\r\ntwo\n" });
+    const { page } = console;
+    const value = page.getByLabel("Value", { exact: true });
+    await console.show("edit?key=a");
+    await expect.poll(() => value.inputValue()).toBe("of a");
+    await console.show("edit?key=b");
+    await expect.poll(() => value.inputValue()).toBe("one\ntwo\n");
+    await value.fill("one\n2\n");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.waitForURL(/entry\?key=b/);
+    expect(await (await console.call("GET", toPath("b"))).text()).toBe("one\r\n2\r\n");
+    expect(await (await console.call("GET", toPath("a"))).text()).toBe("of a");
+    await console.show("edit?key=mixed");
+    await page.getByText("The lines of the value end in different ways").waitFor();
+    expect(console.faults).toEqual([]);
+  });
+
   test("shows the versions of a key, what differs, and reverts", async () => {
     const console = await openConsole({ a: "one\ntwo" });
     const { page } = console;

@@ -1,6 +1,6 @@
 import { ConflictError, type Entry } from "@duetkv/client";
-import { useEffect, useState } from "preact/hooks";
-import { formatCount, formatKey } from "../format.ts";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { formatCount, formatKey, quoteForShell } from "../format.ts";
 import { DiffView } from "../parts/diff-view.tsx";
 import { ErrorNote } from "../parts/error-note.tsx";
 import { PageHead } from "../parts/page-head.tsx";
@@ -8,7 +8,7 @@ import { goTo, hrefOf, route } from "../route.ts";
 import { serverTime } from "../server-clock.ts";
 import { report, session } from "../session.ts";
 import { useLoad } from "../use-load.ts";
-import { jsonFault, sizeOf, type Value, wholeBytesMax } from "../value.ts";
+import { jsonFault, lineEndOf, sizeOf, type Value, wholeBytesMax } from "../value.ts";
 
 /** Edits the value of a key, or creates one. Nothing that somebody else has written meanwhile is overwritten unseen. */
 export function EditPage() {
@@ -18,12 +18,20 @@ export function EditPage() {
     async (client) => ({ entry: key === undefined ? undefined : await client.get(key) }),
     [key],
   );
+  // The draft outlives a token that ends: signing in anew loads the entry again, but nothing that was typed is lost.
+  const opened = useRef<{ readonly key: string | undefined; readonly entry: Entry<Value> | undefined }>(
+    undefined,
+  );
+  if (loaded !== undefined && (opened.current === undefined || opened.current.key !== key)) {
+    opened.current = { key, entry: loaded.entry };
+  }
+  const { current } = opened;
   return (
     <>
       <PageHead title={key === undefined ? "New entry" : `Edit ${formatKey(key)}`} />
       <ErrorNote error={error} />
-      {loaded !== undefined && (
-        <Editor key={key} name={key ?? prefix} isNew={key === undefined} seen={loaded.entry} />
+      {current !== undefined && current.key === key && (
+        <Editor key={key} name={key ?? prefix} isNew={key === undefined} seen={current.entry} />
       )}
     </>
   );
@@ -56,7 +64,7 @@ function Editor(props: EditorProps) {
   }, [draft === before]);
 
   if (base !== undefined && typeof base.value !== "string") {
-    const command = `duetkv put ${name} --bytes --file FILE`;
+    const command = `duetkv put --bytes --file FILE -- ${quoteForShell(name) ?? "KEY"}`;
     return (
       <p class="note">
         The value is bytes, which cannot be edited as text. From the command line: <code>{command}</code>
@@ -71,14 +79,25 @@ function Editor(props: EditorProps) {
     );
   }
 
+  const lineEnd = lineEndOf(typeof base?.value === "string" ? base.value : "");
+  if (lineEnd === undefined) {
+    return (
+      <p class="note">
+        The lines of the value end in different ways, which this page would not keep. Use the command line:{" "}
+        <code>duetkv edit</code>
+      </p>
+    );
+  }
+
   /** Saves over what was seen last: the base, or theirs once they are shown. */
   async function save(over: Entry<Value> | undefined): Promise<void> {
     const { client } = session.value;
     const ttl = seconds === "" ? {} : { ttlMs: Number(seconds) * 1000 };
+    const value = draft.replaceAll("\n", lineEnd ?? "\n");
     setIsSaving(true);
     try {
-      if (over === undefined) await client.create(name, draft, ttl);
-      else await client.replace(over, draft, ttl);
+      if (over === undefined) await client.create(name, value, ttl);
+      else await client.replace(over, value, ttl);
       goTo("entry", { key: name });
     } catch (cause) {
       report(cause);
@@ -110,7 +129,12 @@ function Editor(props: EditorProps) {
               autocomplete="off"
               required
               value={name}
-              onInput={({ currentTarget }) => setName(currentTarget.value)}
+              onInput={({ currentTarget }) => {
+                setName(currentTarget.value);
+                // They were of another key.
+                setBase(undefined);
+                setTheirs(undefined);
+              }}
             />
           </label>
         </p>
@@ -206,9 +230,10 @@ function Conflict({ base, theirs, onTake }: ConflictProps) {
   );
 }
 
+/** The value as a text field holds it: with LF at the end of each line. */
 function textOf(entry: Entry<Value> | undefined): string {
   if (entry === undefined) return "";
-  return typeof entry.value === "string" ? entry.value : "(bytes)";
+  return typeof entry.value === "string" ? entry.value.replaceAll("\r\n", "\n") : "(bytes)";
 }
 
 /** An entry that expires keeps doing so when it is saved again. */
