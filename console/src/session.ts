@@ -1,6 +1,7 @@
 import { type Client, connect, type Identity, UnauthenticatedError } from "@duetkv/client";
 import { signal } from "@preact/signals";
 import { Live } from "./live/live.ts";
+import { liveNameOf } from "./live/live-name.ts";
 
 /** What a tab works with: it changes when somebody signs in. */
 export interface Session {
@@ -11,8 +12,11 @@ export interface Session {
 /** sessionStorage is of this tab alone, and survives its reload. */
 const storageKey = "duetkv-token";
 
+/** How long after a failure the service is asked again who this tab is. */
+const retryMs = 5000;
+
 /** The API is one level above the console, also behind a proxy that adds a path. */
-const url = new URL("..", location.href).href;
+export const url = new URL("..", location.href).href;
 
 export const session = signal(open(sessionStorage.getItem(storageKey) ?? undefined));
 /** Undefined until the service has told. */
@@ -46,16 +50,33 @@ export async function signIn(token: string | undefined, keep: boolean): Promise<
 
 /** Asks the service who this tab is, and begins to listen for changes. */
 export async function identify(): Promise<void> {
-  const { client } = session.value;
+  const { client, token } = session.value;
   try {
     const found = await client.identity();
     if (client !== session.value.client) return;
+    const { via, name } = found;
+    const liveName = await liveNameOf({ url, via, name, token });
+    if (client !== session.value.client) return;
     identity.value = found;
-    live.value = new Live(client, `duetkv/${found.via}/${found.name}`, report);
+    live.value?.close();
+    live.value = new Live(client, liveName, report);
   } catch (error) {
-    if (client === session.value.client) report(error);
+    if (client !== session.value.client) return;
+    report(error);
+    // Nobody may be there yet: without an identity nothing would be live, even once the service is back.
+    if (!(error instanceof UnauthenticatedError)) setTimeout(() => void identifyAgain(client), retryMs);
   }
 }
+
+async function identifyAgain(client: Client): Promise<void> {
+  if (client === session.value.client && identity.value === undefined) await identify();
+}
+
+// A page that the browser keeps for "back" must not lead: it runs no more.
+addEventListener("pagehide", () => live.value?.close());
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) void identify();
+});
 
 /** Asks for a token if that is what an error is about. */
 export function report(error: unknown): void {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { covers, selects, unite } from "../../console/src/live/selection.ts";
+import { covers, join, partsOf, selects, unite, without } from "../../console/src/live/selection.ts";
 
 test("a united selection selects each key once", () => {
   const united = unite([
@@ -28,4 +28,18 @@ test("a selection covers what it selects as a whole", () => {
   expect(covers(outer, { keys: ["a", "b/x"], prefixes: ["b/c"] })).toBe(true);
   expect(covers(outer, { keys: [], prefixes: ["a"] })).toBe(false);
   expect(covers(outer, { keys: ["c"], prefixes: [] })).toBe(false);
+});
+
+test("a selection without another one has the other keys and prefixes, covered or not", () => {
+  const selection = join([
+    { keys: ["a", "b"], prefixes: ["", "p/"] },
+    { keys: ["a"], prefixes: ["p/"] },
+  ]);
+  expect(selection).toEqual({ keys: ["a", "b"], prefixes: ["", "p/"] });
+  const rest = without(selection, { keys: ["b", "p/"], prefixes: ["", "a"] });
+  expect(rest).toEqual({ keys: ["a"], prefixes: ["p/"] });
+  expect(partsOf(rest)).toEqual([
+    { keys: ["a"], prefixes: [] },
+    { keys: [], prefixes: ["p/"] },
+  ]);
 });

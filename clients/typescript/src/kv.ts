@@ -110,7 +110,10 @@ export interface Txn<T> {
 export interface WatchOptions {
   /** Every change after this revision. Default: from now on. */
   readonly from?: number;
-  /** First a `reset` with the entries that there are. */
+  /**
+   * First a `reset` with the entries that there are. Default: only where the history does not reach back to `from`; if it is
+   * false, the watch throws HistoryGoneError there.
+   */
   readonly existing?: boolean;
   /** Changes have the entry as it was before. */
   readonly previous?: boolean;

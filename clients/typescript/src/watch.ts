@@ -27,6 +27,7 @@ export class ResumingWatch<T> implements Watch<T> {
   readonly #signal: AbortSignal;
   /** The next stream begins with all entries: it was asked for, or the history does not reach back far enough. */
   #needsReset: boolean;
+  readonly #mayReset: boolean;
   #messages: AsyncGenerator<WatchMessage<T>, void, undefined> | undefined;
 
   constructor(caller: Caller, values: Values<T>, request: WatchRequest, options: WatchOptions) {
@@ -35,6 +36,7 @@ export class ResumingWatch<T> implements Watch<T> {
     this.#request = request;
     this.#previous = options.previous === true;
     this.#needsReset = options.existing === true;
+    this.#mayReset = options.existing !== false;
     this.resumeRevision = options.from;
     const signals = [this.#controller.signal, caller.signal];
     this.#signal = AbortSignal.any(options.signal === undefined ? signals : [...signals, options.signal]);
@@ -67,7 +69,7 @@ export class ResumingWatch<T> implements Watch<T> {
         } catch (error) {
           if (this.#signal.aborted) return;
           if (!(error instanceof DuetError)) throw error;
-          if (error.reason === "REVISION_COMPACTED") this.#needsReset = true;
+          if (error.reason === "REVISION_COMPACTED" && this.#mayReset) this.#needsReset = true;
           else if (!mayGoOn(error)) throw error;
           this.state = "stale";
           this.#caller.onEvent({ type: "watch-interrupted", error, resumeRevision: this.resumeRevision });

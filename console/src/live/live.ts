@@ -1,7 +1,7 @@
-import { type Client, ForbiddenError } from "@duetkv/client";
+import { type Client, DuetError, HistoryGoneError } from "@duetkv/client";
 import { signal as createSignal } from "@preact/signals";
 import type { LiveChange } from "./live-change.ts";
-import { covers, type Selection, selects, unite } from "./selection.ts";
+import { covers, join, partsOf, type Selection, selects, unite, without } from "./selection.ts";
 import { toLiveChange } from "./to-live-change.ts";
 
 /** What a part of a page hears. */
@@ -19,6 +19,12 @@ interface Subscription {
   isLive: boolean;
 }
 
+interface Refusal {
+  readonly type: "refused";
+  readonly selection: Selection;
+  readonly message: string;
+}
+
 /** What the tabs of one identity tell each other. */
 type Message =
   | { readonly type: "want"; readonly tab: string; readonly selection: Selection }
@@ -26,11 +32,12 @@ type Message =
   /** Asked by a tab that begins to lead. */
   | { readonly type: "who" }
   | { readonly type: "live"; readonly selection: Selection; readonly revision: number }
+  /** All up to the revision, also if there are none. */
   | { readonly type: "changes"; readonly revision: number; readonly changes: readonly LiveChange[] }
   /** Changes were missed. */
   | { readonly type: "reset"; readonly revision: number }
   | { readonly type: "stale" }
-  | { readonly type: "refused"; readonly selection: Selection; readonly message: string };
+  | Refusal;
 
 /** A tab tells what it wants again after this time, and is forgotten after three of them in which it did not. */
 const repeatMs = 60_000;
@@ -49,8 +56,8 @@ export class Live {
   readonly #subscriptions = new Set<Subscription>();
   /** What the other tabs want; only a tab that leads looks at it. */
   readonly #wants = new Map<string, { readonly selection: Selection; readonly time: number }>();
-  /** What the service has refused to this identity. */
-  readonly #refused = new Set<string>();
+  /** What the service has refused to this identity, each part alone. */
+  readonly #refusals: Refusal[] = [];
   /** Up to which changes were delivered. */
   #revision: number | undefined;
   /** Ends the stream of the leader when the tabs want something else. */
@@ -68,7 +75,6 @@ export class Live {
       this.#channel.addEventListener("message", ({ data }: MessageEvent<Message>) => this.#receive(data));
       const repeat = setInterval(() => this.#want(), repeatMs);
       closed.addEventListener("abort", () => clearInterval(repeat));
-      addEventListener("pagehide", () => this.close(), { signal: closed });
     }
     const leading = isShared
       ? navigator.locks.request(name, { signal: closed }, () => this.#lead())
@@ -105,7 +111,7 @@ export class Live {
   }
 
   get #ownSelection(): Selection {
-    return unite([...this.#subscriptions].map(({ selection }) => selection));
+    return join([...this.#subscriptions].map(({ selection }) => selection));
   }
 
   /** Tells the leader what this tab wants. */
@@ -117,6 +123,7 @@ export class Live {
 
   /** Begins a new stream, unless the present one watches just what the tabs want. */
   #adapt(): void {
+    for (const refusal of this.#refusals) this.#tell(refusal);
     const selection = this.#united();
     const isSame = JSON.stringify(selection) === JSON.stringify(this.#watched);
     if (isSame && this.#revision !== undefined)
@@ -157,7 +164,8 @@ export class Live {
         return;
       case "refused":
         for (const { selection, listener } of this.#subscriptions) {
-          if (covers(message.selection, selection)) listener.onRefused(new Error(message.message));
+          if (partsOf(selection).length > partsOf(without(selection, message.selection)).length)
+            listener.onRefused(new Error(message.message));
         }
         return;
     }
@@ -166,11 +174,15 @@ export class Live {
   #setLive(live: Selection, revision: number): void {
     this.state.value = "live";
     this.#revision = Math.max(revision, this.#revision ?? 0);
+    let isForgotten = false;
     for (const subscription of this.#subscriptions) {
-      if (subscription.isLive || !covers(live, subscription.selection)) continue;
-      subscription.isLive = true;
-      subscription.listener.onFresh();
+      const wasLive = subscription.isLive;
+      subscription.isLive = covers(live, subscription.selection);
+      if (subscription.isLive && !wasLive) subscription.listener.onFresh();
+      isForgotten ||= wasLive && !subscription.isLive;
     }
+    // The leader heard nothing for long: this tab, or the machine, was asleep.
+    if (isForgotten) this.#want();
   }
 
   /** A new leader may tell again what the last one has told already. */
@@ -187,65 +199,94 @@ export class Live {
   async #lead(): Promise<void> {
     this.#isLeader = true;
     this.#channel?.postMessage({ type: "who" } satisfies Message);
-    while (!this.#closing.signal.aborted) {
-      this.#restart = new AbortController();
-      const selection = this.#united();
-      if (selection.keys.length + selection.prefixes.length > 0) await this.#watch(selection);
-      if (!this.#restart.signal.aborted) await this.#whenWanted();
+    try {
+      while (!this.#closing.signal.aborted) {
+        this.#restart = new AbortController();
+        const signal = AbortSignal.any([this.#restart.signal, this.#closing.signal]);
+        const selection = this.#united();
+        if (partsOf(selection).length > 0) await this.#watch(selection, signal);
+        else await aborted(signal);
+      }
+    } finally {
+      this.#isLeader = false;
     }
-  }
-
-  #whenWanted(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#restart.signal.addEventListener("abort", () => resolve());
-      this.#closing.signal.addEventListener("abort", () => resolve());
-    });
   }
 
   #united(): Selection {
     const oldest = Date.now() - 3 * repeatMs;
     for (const [tab, { time }] of this.#wants) if (time < oldest) this.#wants.delete(tab);
     const others = [...this.#wants.values()].map(({ selection }) => selection);
-    const { keys, prefixes } = unite([this.#ownSelection, ...others]);
-    const isPermitted = (text: string) => !this.#refused.has(text);
-    return { keys: keys.filter(isPermitted), prefixes: prefixes.filter(isPermitted) };
+    const wanted = join([this.#ownSelection, ...others]);
+    // A prefix that is refused must not stand for permitted ones below it.
+    return unite([without(wanted, join(this.#refusals.map(({ selection }) => selection)))]);
   }
 
-  /** Watches until the tabs want something else. */
-  async #watch(selection: Selection): Promise<void> {
-    const signal = AbortSignal.any([this.#restart.signal, this.#closing.signal]);
+  /** Watches until the tabs want something else, or until another stream is needed. */
+  async #watch(selection: Selection, signal: AbortSignal): Promise<void> {
     const from = this.#revision === undefined ? {} : { from: this.#revision };
-    const watch = this.#client.watch(selection, { ...from, signal });
+    // Without the entries: each page reads again what it shows.
+    const watch = this.#client.watch(selection, { ...from, existing: false, signal });
     try {
       for await (const message of watch) {
-        const { type, revision } = message;
-        if (type === "reset") this.#tell({ type: "reset", revision });
-        if (type === "changes") {
-          this.#tell({ type: "changes", revision, changes: message.changes.map(toLiveChange) });
-        }
-        if (this.#watched === undefined || this.state.value !== "live") {
-          this.#tell({ type: "live", selection, revision });
-        }
+        const { revision } = message;
+        const isFirst = this.#watched === undefined;
+        if (isFirst && this.#revision === undefined) this.#tell({ type: "reset", revision });
+        const changes = message.type === "changes" ? message.changes.map(toLiveChange) : [];
+        this.#tell({ type: "changes", revision, changes });
+        if (isFirst || this.state.value !== "live") this.#tell({ type: "live", selection, revision });
         this.#watched = selection;
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (!(error instanceof ForbiddenError)) throw error;
-      // The policy or the token has changed: who is it now? Without a valid token the question fails.
-      if (this.#watched !== undefined) await this.#client.identity();
-      else this.#refuse(selection, error);
-      this.#restart.abort();
+      if (error instanceof HistoryGoneError) this.#revision = undefined;
+      else if (!isRefusal(error)) throw error;
+      else await this.#refuse(selection, error, signal);
     } finally {
       this.#watched = undefined;
     }
   }
 
-  /** Goes on without what is refused. */
-  #refuse(selection: Selection, error: ForbiddenError): void {
-    const isOne = (text: string) => text === error.key;
-    const named = { keys: selection.keys.filter(isOne), prefixes: selection.prefixes.filter(isOne) };
-    const refused = named.keys.length + named.prefixes.length > 0 ? named : selection;
-    for (const text of [...refused.keys, ...refused.prefixes]) this.#refused.add(text);
-    this.#tell({ type: "refused", selection: refused, message: error.message });
+  /** Goes on without the parts that are refused, which are those that are refused alone. */
+  async #refuse(selection: Selection, error: DuetError, signal: AbortSignal): Promise<void> {
+    try {
+      // The policy or the token may have changed: who is it now? Without a valid token the question fails.
+      await this.#client.identity({ signal });
+      if (this.#watched !== undefined) return;
+      const before = this.#refusals.length;
+      for (const part of partsOf(selection)) {
+        const refused = await this.#errorOf(part, signal);
+        if (refused === undefined) continue;
+        const refusal = { type: "refused", selection: part, message: refused.message } as const;
+        this.#refusals.push(refusal);
+        this.#tell(refusal);
+      }
+      if (this.#refusals.length === before) throw error;
+    } catch (cause) {
+      if (!signal.aborted) throw cause;
+    }
   }
+
+  /** Why a selection is refused; undefined if it can be watched. */
+  async #errorOf(selection: Selection, signal: AbortSignal): Promise<DuetError | undefined> {
+    try {
+      for await (const _ of this.#client.watch(selection, { signal })) return undefined;
+    } catch (error) {
+      if (isRefusal(error)) return error;
+      throw error;
+    }
+    return undefined;
+  }
+}
+
+/** An anonymous caller is asked for credentials where an identity lacks a right. */
+function isRefusal(error: unknown): error is DuetError {
+  const codes = ["permission_denied", "unauthenticated", "invalid_argument"];
+  return error instanceof DuetError && codes.includes(error.code);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve());
+  });
 }

@@ -25,3 +25,28 @@ export function covers(outer: Selection, inner: Selection): boolean {
   const hasPrefix = (text: string) => outer.prefixes.some((prefix) => text.startsWith(prefix));
   return inner.prefixes.every(hasPrefix) && inner.keys.every((key) => selects(outer, key));
 }
+
+/** What is left of a selection without the very keys and prefixes of another one. */
+export function without({ keys, prefixes }: Selection, other: Selection): Selection {
+  return {
+    keys: keys.filter((key) => !other.keys.includes(key)),
+    prefixes: prefixes.filter((prefix) => !other.prefixes.includes(prefix)),
+  };
+}
+
+/** Each key and each prefix of a selection alone. */
+export function partsOf({ keys, prefixes }: Selection): Selection[] {
+  return [
+    ...keys.map((key) => ({ keys: [key], prefixes: [] })),
+    ...prefixes.map((prefix) => ({ keys: [], prefixes: [prefix] })),
+  ];
+}
+
+/** All parts of the selections, also those that others cover. */
+export function join(selections: Iterable<Selection>): Selection {
+  const all = [...selections];
+  return {
+    keys: [...new Set(all.flatMap(({ keys }) => keys))],
+    prefixes: [...new Set(all.flatMap(({ prefixes }) => prefixes))],
+  };
+}
