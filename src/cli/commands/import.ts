@@ -5,7 +5,6 @@ import type { BatchWriter } from "../import/batch-writer.ts";
 import type { EntryContent } from "../import/entry-content.ts";
 import { openForeignSource } from "../import/foreign/open-foreign-source.ts";
 import { openImportSource } from "../import/import-source.ts";
-import { ImportState } from "../import/import-state.ts";
 import { storeEntries } from "../import/store-entries.ts";
 import type { Invocation, Run } from "../invocation.ts";
 import type { Output } from "../output.ts";
@@ -20,7 +19,6 @@ async function importExport(invocation: Invocation<"import">): Promise<number> {
   const [file = "-"] = positionals;
   if (flags["allow-empty"]) throw usageFailure(allowEmptyMisused);
   const mode = flags.mode ?? "put";
-  const state = new ImportState(mode === "put" ? flags.resume : undefined);
   // The export's prefix, which is in its end record, decides what is deleted or renamed, unless --prefix gives it.
   const checksFirst = mode === "mirror" || (flags["to-prefix"] !== undefined && flags.prefix === undefined);
   await using source = await openImportSource(file, checksFirst);
@@ -28,7 +26,14 @@ async function importExport(invocation: Invocation<"import">): Promise<number> {
   const prefix = flags.prefix ?? end?.prefix ?? "";
   const toPrefix = flags["to-prefix"] ?? prefix;
   const entries = readExport(source.open());
-  const writer = await storeEntries(invocation, { entries, state, prefix, toPrefix, total: end?.count ?? 0 });
+  const statePath = mode === "put" ? flags.resume : undefined;
+  const writer = await storeEntries(invocation, {
+    entries,
+    statePath,
+    prefix,
+    toPrefix,
+    total: end?.count ?? 0,
+  });
   report(writer, output);
   return exitCodes.done.code;
 }
@@ -55,9 +60,14 @@ async function importForeign(
     onUnsupported: (reason) => unsupported.set(reason, (unsupported.get(reason) ?? 0) + 1),
   });
   const entries = mirrors && !flags["allow-empty"] ? refuseEmpty(found) : found;
-  const state = new ImportState(undefined);
   const toPrefix = flags["to-prefix"] ?? prefix;
-  const writer = await storeEntries(invocation, { entries, state, prefix, toPrefix, total: 0 });
+  const writer = await storeEntries(invocation, {
+    entries,
+    statePath: undefined,
+    prefix,
+    toPrefix,
+    total: 0,
+  });
   report(writer, output, Object.fromEntries(unsupported));
   for (const [reason, count] of unsupported) output.warn(`${count} entries were not imported: ${reason}`);
   return unsupported.size === 0 ? exitCodes.done.code : exitCodes.found.code;

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { ContentTally } from "../content-tally.ts";
 import { CommandFailure } from "../failure.ts";
@@ -6,19 +7,28 @@ import type { EntryContent } from "./entry-content.ts";
 interface SavedState {
   /** The number of entries that are stored. */
   readonly count: number;
-  /** The `ContentTally` hash of these entries. It detects another export, which must not be resumed. */
+  /** A hash of these entries and the target. It detects another import, which must not be resumed. */
   readonly sha256: string;
+}
+
+/** Where an import stores its entries. */
+export interface ImportTarget {
+  readonly storeId: string;
+  readonly prefix: string;
+  readonly toPrefix: string;
 }
 
 /** The progress of an import, kept in a file so that a later import can resume. Without a file nothing is kept. */
 export class ImportState {
   readonly #path: string | undefined;
+  readonly #target: readonly string[];
   readonly #saved: SavedState | undefined;
   readonly #passed = new ContentTally();
 
   /** Throws CommandFailure when the file is invalid. */
-  constructor(path: string | undefined) {
+  constructor(path: string | undefined, { storeId, prefix, toPrefix }: ImportTarget) {
     this.#path = path;
+    this.#target = [storeId, prefix, toPrefix];
     this.#saved = path === undefined ? undefined : readState(path);
   }
 
@@ -26,9 +36,7 @@ export class ImportState {
   isStored(entry: EntryContent): boolean {
     this.#passed.add(entry);
     const { count, sha256 } = this.#saved ?? { count: 0, sha256: "" };
-    if (this.#passed.count === count && this.#passed.digest() !== sha256) {
-      throw mistake(`${this.#path} is the state of another import`);
-    }
+    if (this.#passed.count === count && this.#digest() !== sha256) throw this.#otherImport();
     return this.#passed.count <= count;
   }
 
@@ -37,15 +45,26 @@ export class ImportState {
     const { count } = this.#passed;
     if (this.#path === undefined || count < (this.#saved?.count ?? 0)) return;
     const draft = `${this.#path}.${process.pid}`;
-    writeFileSync(draft, JSON.stringify({ count, sha256: this.#passed.digest() } satisfies SavedState), {
+    writeFileSync(draft, JSON.stringify({ count, sha256: this.#digest() } satisfies SavedState), {
       mode: 0o600,
     });
     renameSync(draft, this.#path);
   }
 
-  /** Removes the file of a complete import. */
-  remove(): void {
+  /** Removes the file of a complete import. Throws CommandFailure when the export has fewer entries than the state. */
+  finish(): void {
+    if (this.#passed.count < (this.#saved?.count ?? 0)) throw this.#otherImport();
     if (this.#path !== undefined) rmSync(this.#path, { force: true });
+  }
+
+  #digest(): string {
+    return createHash("sha256")
+      .update(JSON.stringify([...this.#target, this.#passed.digest()]))
+      .digest("hex");
+  }
+
+  #otherImport(): CommandFailure {
+    return mistake(`${this.#path} is the state of another import: of another export, store or prefix`);
   }
 }
 

@@ -5,14 +5,14 @@ import type { Invocation } from "../invocation.ts";
 import { Progress } from "../progress.ts";
 import { BatchWriter } from "./batch-writer.ts";
 import type { EntryContent } from "./entry-content.ts";
-import type { ImportState } from "./import-state.ts";
+import { ImportState } from "./import-state.ts";
 import { joinEntries } from "./join-entries.ts";
 
 /** What is imported, and to where. */
 export interface Import {
   readonly entries: AsyncIterable<EntryContent>;
-  /** Knows which entries an earlier run has stored. */
-  readonly state: ImportState;
+  /** The file that knows which entries an earlier run has stored. */
+  readonly statePath: string | undefined;
   /** Only keys that begin with this, in place of which they get `toPrefix`. */
   readonly prefix: string;
   readonly toPrefix: string;
@@ -23,12 +23,14 @@ export interface Import {
 /** Stores entries in the mode of the flags. Resolves with the counts. Rejects with CommandFailure or CallError. */
 export async function storeEntries(
   { flags, output, openClient }: Invocation<"import">,
-  { entries, state, prefix, toPrefix, total }: Import,
+  { entries, statePath, prefix, toPrefix, total }: Import,
 ): Promise<BatchWriter> {
   const mode = flags.mode ?? "put";
   const batch = flags.batch ?? 500;
   if (batch > 1000) throw usageFailure("--batch must be at most 1000");
   const client = openClient();
+  const storeId = statePath === undefined ? "" : await readStoreId(client);
+  const state = new ImportState(statePath, { storeId, prefix, toPrefix });
   const progress = new Progress("entries", output.quiet);
   const writer = new BatchWriter(client, batch, mode === "create", () => state.save());
   const sources = renamed(entries, state, prefix, toPrefix);
@@ -41,8 +43,13 @@ export async function storeEntries(
   }
   await writer.flush();
   progress.end();
-  state.remove();
+  state.finish();
   return writer;
+}
+
+async function readStoreId(client: Client): Promise<string> {
+  const method = "duetkv.v1.StatusService/GetStatus";
+  return (await client.read<{ readonly storeId: string }>(method, {})).storeId;
 }
 
 /** The entries to store, with their new keys. */
