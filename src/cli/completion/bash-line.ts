@@ -49,6 +49,7 @@ export function toBashReply(word: string, { quote, kept }: BashLine): string | u
   if (!word.startsWith(kept)) return undefined;
   const rest = word.slice(kept.length);
   if (quote === "'") return rest.includes("'") ? undefined : rest;
-  if (quote === '"') return rest.replace(/["\\$`]/g, "\\$&");
+  // bash expands a `!` in these quotes from its history, and a backslash before it would stay in the word.
+  if (quote === '"') return rest.includes("!") ? undefined : rest.replace(/["\\$`]/g, "\\$&");
   return rest.replace(/[^\p{L}\p{M}\p{N}_./,+@%^:=-]/gu, "\\$&");
 }

@@ -23,6 +23,10 @@ test.each([
   ['"', "", 'a b"$', String.raw`a b\"\$`],
   ["'", "", 'a b"$', 'a b"$'],
   ["'", "", "a'b", undefined],
+  // bash expands it from the history within these quotes, and a backslash before it stays in the word.
+  ['"', "", "a!!", undefined],
+  ["'", "", "a!!", "a!!"],
+  ["", "", "a!!", String.raw`a\!\!`],
   ["", "x", "other", undefined],
 ] as const)("inserts into quote %j after %j the word %j", (quote, kept, word, reply) => {
   expect(toBashReply(word, { words: [], quote, kept })).toBe(reply);
