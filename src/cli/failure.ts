@@ -1,4 +1,5 @@
 import { exitCodes, type Outcome } from "./exit-codes.ts";
+import { escapeUnprintable } from "./printable.ts";
 
 export interface FailureDetails {
   readonly outcome: Outcome;
@@ -28,8 +29,13 @@ export class CommandFailure extends Error {
   /** `duetkv: MESSAGE (REASON)` and a line of advice, or one object of JSON. */
   describe(json: boolean): string {
     const { reason, message, advice, metadata = {} } = this.details;
-    if (json) return JSON.stringify({ reason, message, advice, metadata, exitCode: this.exitCode });
-    const first = `duetkv: ${message}${reason === "USAGE" ? "" : ` (${reason})`}`;
+    // The message may quote a server or a file.
+    if (json) {
+      return escapeUnprintable(
+        JSON.stringify({ reason, message, advice, metadata, exitCode: this.exitCode }),
+      );
+    }
+    const first = `duetkv: ${escapeUnprintable(message)}${reason === "USAGE" ? "" : ` (${reason})`}`;
     return advice === undefined ? first : `${first}\n${advice}`;
   }
 }

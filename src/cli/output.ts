@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { escapeUnprintable } from "./printable.ts";
 import type { OutputSettings } from "./settings.ts";
 
 const colors = { red: 31, green: 32, yellow: 33, cyan: 36 } as const;
@@ -35,9 +36,9 @@ export class Output {
     if (!this.quiet) process.stderr.write(`${text}\n`);
   }
 
-  /** Prints a warning, also with --quiet. */
+  /** Prints a warning, also with --quiet. It may quote others. */
   warn(text: string): void {
-    process.stderr.write(`duetkv: ${text}\n`);
+    process.stderr.write(`duetkv: ${escapeUnprintable(text)}\n`);
   }
 
   color(name: keyof typeof colors, text: string): string {

@@ -4,7 +4,12 @@ const printable = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u;
 /** Formats a text for one line of a terminal: unchanged, or as a JSON string if it could be misread. */
 export function toPrintable(text: string): string {
   if (printable.test(text) && !text.startsWith('"')) return text;
-  return JSON.stringify(text).replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, (character) =>
+  return escapeUnprintable(JSON.stringify(text));
+}
+
+/** Formats a message that may quote others for a terminal: other characters than printable ones become \\u and their code. */
+export function escapeUnprintable(text: string): string {
+  return text.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, (character) =>
     [...Array(character.length).keys()]
       .map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`)
       .join(""),

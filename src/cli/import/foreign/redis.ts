@@ -7,6 +7,9 @@ import {
 } from "./foreign-source.ts";
 import { RedisConnection, type Reply } from "./redis-connection.ts";
 
+/** Modules have others, in any number. */
+const knownTypes = /^(?:list|set|zset|hash|stream)$/;
+
 /** Keys of one pipeline. */
 const pageSize = 100;
 
@@ -63,7 +66,8 @@ async function readPage(connection: RedisConnection, keys: readonly Buffer[], op
     const type = String(types[index]);
     // It was deleted, or has expired, since it was listed.
     if (type === "none") return false;
-    if (type !== "string") options.onUnsupported(`type is ${type}`);
+    if (type !== "string")
+      options.onUnsupported(`type is ${knownTypes.test(type) ? type : "that of a module"}`);
     return type === "string";
   });
   if (strings.length === 0) return [];

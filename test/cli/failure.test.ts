@@ -1,0 +1,25 @@
+import { expect, test, vi } from "vitest";
+import { CommandFailure } from "../../src/cli/failure.ts";
+import { Output } from "../../src/cli/output.ts";
+
+const hostile = "\x1b]0;owned\x07 \u009b2J größe \u202e";
+const escaped = String.raw`\u001b]0;owned\u0007 \u009b2J größe \u202e`;
+
+test("a failure shows no control characters of others", () => {
+  const failure = new CommandFailure({
+    outcome: "failed",
+    reason: "SOURCE_FAILED",
+    message: hostile,
+    advice: "Stop.",
+  });
+  expect(failure.describe(false)).toBe(`duetkv: ${escaped} (SOURCE_FAILED)\nStop.`);
+  expect(failure.describe(true)).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+  expect(JSON.parse(failure.describe(true))).toMatchObject({ message: hostile });
+});
+
+test("a warning shows no control characters of others", () => {
+  const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  new Output({ json: false, quiet: false, noColor: true }).warn(hostile);
+  expect(write.mock.calls).toEqual([[`duetkv: ${escaped}\n`]]);
+  write.mockRestore();
+});
