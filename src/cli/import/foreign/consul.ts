@@ -1,5 +1,5 @@
 import { fetchJson } from "./fetch-json.ts";
-import { type ReadForeignEntries, toEntryContent, toKey } from "./foreign-source.ts";
+import { type ReadForeignEntries, sourceFailure, toEntryContent, toKey } from "./foreign-source.ts";
 
 interface ConsulEntry {
   readonly Key: string;
@@ -16,12 +16,19 @@ export const readConsul: ReadForeignEntries = async function* (options) {
   const headers: Record<string, string> = token ? { "X-Consul-Token": token } : {};
   const path = `/v1/kv/${options.prefix.split("/").map(encodeURIComponent).join("/")}?recurse=true&consistent=true`;
   const entries = await fetchJson<ConsulEntry[]>(options, path, { method: "GET", headers }, toNoEntries);
+  if (!Array.isArray(entries) || !entries.every(isEntry)) {
+    throw sourceFailure(options.url, "its response is not that of Consul");
+  }
   const keyed = entries.map(({ Key, Value }) => ({ bytes: Buffer.from(Key), Value }));
   for (const { bytes, Value } of keyed.toSorted((one, other) => Buffer.compare(one.bytes, other.bytes))) {
     const key = toKey(bytes, options);
     if (key !== undefined) yield toEntryContent(key, Buffer.from(Value ?? "", "base64"));
   }
 };
+
+function isEntry(entry: Partial<ConsulEntry> | null): boolean {
+  return typeof entry?.Key === "string" && (entry.Value === null || typeof entry.Value === "string");
+}
 
 /** Consul responds with status 404 and its index when there are no such keys. Other servers have no such header. */
 function toNoEntries(headers: Headers): ConsulEntry[] {

@@ -2,6 +2,7 @@ import { fetchJson } from "./fetch-json.ts";
 import {
   type ForeignSourceOptions,
   type ReadForeignEntries,
+  sourceFailure,
   toEntryContent,
   toKey,
 } from "./foreign-source.ts";
@@ -12,8 +13,14 @@ const pageSize = 100;
 // Messages of etcd's gateway: bytes are Base64, an int64 is a string of digits, and default values are missing.
 interface RangeResponse {
   readonly header: { readonly revision: string };
-  readonly kvs?: readonly { readonly key: string; readonly value?: string; readonly lease?: string }[];
+  readonly kvs?: readonly KeyValue[];
   readonly more?: boolean;
+}
+
+interface KeyValue {
+  readonly key: string;
+  readonly value?: string;
+  readonly lease?: string;
 }
 
 interface LeaseResponse {
@@ -33,7 +40,7 @@ export const readEtcd: ReadForeignEntries = async function* (options) {
   let revision: string | undefined;
   for (let more = true; more; ) {
     const request = { key: key.toString("base64"), range_end: end, limit: String(pageSize), revision };
-    const page = await call<RangeResponse>("kv/range", request);
+    const page = await call("kv/range", request, isPage);
     revision ??= page.header.revision;
     for (const each of page.kvs ?? []) {
       const bytes = Buffer.from(each.key, "base64");
@@ -53,17 +60,26 @@ export const readEtcd: ReadForeignEntries = async function* (options) {
   }
 };
 
-type Call = <Response>(method: string, request: object) => Promise<Response>;
+type Call = <Response>(
+  method: string,
+  request: object,
+  isExpected: (response: Partial<Response> | null) => boolean,
+) => Promise<Response>;
 
 async function openGateway(options: ForeignSourceOptions): Promise<Call> {
-  const post = <Response>(method: string, request: object, headers: Record<string, string>) => {
-    const body = JSON.stringify(request);
-    return fetchJson<Response>(options, `/v3/${method}`, { method: "POST", headers, body }, refuseNotFound);
-  };
+  const send =
+    (headers: Record<string, string>): Call =>
+    async (method, request, isExpected) => {
+      const init = { method: "POST", headers, body: JSON.stringify(request) } as const;
+      const response = await fetchJson<never>(options, `/v3/${method}`, init, refuseNotFound);
+      if (!isExpected(response))
+        throw sourceFailure(options.url, `its response to ${method} is not that of etcd`);
+      return response;
+    };
   const [, name, password] = /^([^:]*):(.*)$/s.exec(process.env["ETCDCTL_USER"] ?? "") ?? [];
-  if (name === undefined) return (method, request) => post(method, request, {});
-  const { token } = await post<{ token: string }>("auth/authenticate", { name, password }, {});
-  return (method, request) => post(method, request, { Authorization: token });
+  if (name === undefined) return send({});
+  const { token } = await send({})("auth/authenticate", { name, password }, isLogin);
+  return send({ Authorization: token });
 }
 
 function refuseNotFound(): never {
@@ -72,8 +88,28 @@ function refuseNotFound(): never {
 
 /** The time at which a lease ends, in milliseconds. */
 async function readExpiry(call: Call, lease: string): Promise<number> {
-  const { TTL } = await call<LeaseResponse>("lease/timetolive", { ID: lease });
+  const { TTL } = await call("lease/timetolive", { ID: lease }, isLease);
   return Date.now() + Number(TTL ?? 0) * 1000;
+}
+
+function isLogin(response: Partial<{ readonly token: string }> | null): boolean {
+  return typeof response?.token === "string";
+}
+
+/** A page without keys cannot be followed by another. */
+function isPage(response: Partial<RangeResponse> | null): boolean {
+  const kvs = response?.kvs ?? [];
+  if (typeof response?.header?.revision !== "string" || !Array.isArray(kvs)) return false;
+  return kvs.every(isKeyValue) && (response.more !== true || kvs.length > 0);
+}
+
+function isKeyValue({ key, value = "", lease = "" }: Partial<KeyValue>): boolean {
+  return [key, value, lease].every((field) => typeof field === "string");
+}
+
+/** The longest lease of etcd has 10 digits of seconds. */
+function isLease(response: Partial<LeaseResponse> | null): boolean {
+  return response !== null && /^-?\d{1,10}$/.test(response.TTL ?? "0");
 }
 
 /** The first key after all those with the prefix; a zero byte stands for the end of all keys. */

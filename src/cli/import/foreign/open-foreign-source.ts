@@ -22,7 +22,8 @@ export async function openForeignSource(
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const schemes = store === "redis" ? /^rediss?:$/ : /^https?:$/;
   if (url === undefined || !schemes.test(url.protocol) || url.hostname === "") {
-    throw usageFailure(`--from ${store} needs a URL such as ${example}, not ${JSON.stringify(text)}`);
+    // The text is not repeated: it may have a password.
+    throw usageFailure(`--from ${store} needs a URL such as ${example}`);
   }
   if (url.password !== "") {
     throw usageFailure(
