@@ -63,5 +63,5 @@ function callOn(
 export function httpRequest(method: string, target: string, body: string): string {
   const type = body.startsWith("{") ? "application/json" : "text/plain";
   const content = `content-type: ${type}\r\ncontent-length: ${body.length}\r\n`;
-  return `${method} ${target} HTTP/1.1\r\nhost: a\r\n${content}\r\n${body}`;
+  return `${method} ${target} HTTP/1.1\r\nhost: localhost\r\n${content}\r\n${body}`;
 }
