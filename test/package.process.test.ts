@@ -40,6 +40,9 @@ test("the package serves where nothing else is installed", async () => {
   const url = `http://${address}/v1/key/greeting`;
   expect((await fetch(url, { method: "PUT", body: "hello" })).status).toBe(201);
   expect(await (await fetch(url)).text()).toBe("hello");
+  const page = await (await fetch(`http://${address}/console/`)).text();
+  const script = /src="(main-\w+\.js)"/.exec(page)?.[1];
+  expect((await fetch(`http://${address}/console/${script}`)).status).toBe(200);
   server.kill();
   expect((await once(server, "exit"))[0]).toBe(0);
   expect((await run(program, ["log", "verify", "--log", `file:${data}`], { env })).stdout).toContain(
