@@ -16,7 +16,7 @@ const storageKey = "duetkv-token";
 const retryMs = 5000;
 
 /** The API is one level above the console, also behind a proxy that adds a path. */
-export const url = new URL("..", location.href).href;
+const url = new URL("..", location.href).href;
 
 export const session = signal(open(sessionStorage.getItem(storageKey) ?? undefined));
 /** Undefined until the service has told. */
