@@ -15,16 +15,16 @@ import { hrefOf, route } from "./route.ts";
 import { readServerClock } from "./server-clock.ts";
 import { identify, identity, signInReason } from "./session.ts";
 
-const pages: Readonly<Record<string, ComponentType>> = {
-  browse: Browse,
-  entry: EntryPage,
-  edit: EditPage,
-  history: HistoryPage,
-  watch: WatchPage,
-  bulk: BulkPage,
-  cluster: ClusterPage,
-  access: AccessPage,
-};
+const pages: ReadonlyMap<string, ComponentType> = new Map([
+  ["browse", Browse],
+  ["entry", EntryPage],
+  ["edit", EditPage],
+  ["history", HistoryPage],
+  ["watch", WatchPage],
+  ["bulk", BulkPage],
+  ["cluster", ClusterPage],
+  ["access", AccessPage],
+]);
 
 const menu = [
   ["browse", "Browse"],
@@ -40,7 +40,7 @@ export function App() {
     readServerClock().catch(() => {});
   }, []);
   const { page } = route.value;
-  const Page = pages[page] ?? NoSuchPage;
+  const Page = pages.get(page) ?? NoSuchPage;
   return (
     <>
       <a class="skip" href={`#main`} onClick={skip}>

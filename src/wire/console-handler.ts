@@ -53,7 +53,8 @@ export function createConsoleHandler(
       onError("", error);
       return respondWithError(exchange, error, undefined, { allow: "GET, HEAD" });
     }
-    if (path === "/console") return exchange.respond(308, { location: root }, "");
+    // Relative: a proxy may have taken off a path.
+    if (path === "/console") return exchange.respond(308, { location: "console/" }, "");
     const name = path === root ? "index.html" : path.slice(root.length);
     const body = files.get(name);
     if (body === undefined) {

@@ -40,7 +40,7 @@ test("files of the console are cached for good and compressed", async () => {
 
 test("other paths and methods of the console are refused and counted", async () => {
   const { get, failed } = await open();
-  expect((await get("/console")).headers).toMatchObject({ location: "/console/" });
+  expect((await get("/console")).headers).toMatchObject({ location: "console/" });
   expect((await get("/console/../v1/key/a")).status).toBe(404);
   expect((await get("/console/other.js")).status).toBe(404);
   const post = await get("/console/", {}, "POST");
