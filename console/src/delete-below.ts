@@ -4,7 +4,7 @@ import type { Value } from "./value.ts";
 /** How far a deletion has come. */
 export interface Progress {
   readonly deleted: number;
-  /** Changed or deleted by somebody else since they were read. */
+  /** Changed or deleted by somebody else since that revision. */
   readonly kept: number;
 }
 
@@ -12,12 +12,13 @@ export interface Progress {
 const batchSize = 200;
 
 /**
- * Deletes the keys with the prefix in batches, each on the condition that nobody has changed them since they were read.
+ * Deletes the keys that had the prefix at the revision in batches, each on the condition that nobody has changed it since.
  * Aborting the signal ends it after the batch that is under way. Rejects with DuetError.
  */
 export async function deleteBelow(
   client: Client,
   prefix: string,
+  revision: number,
   signal: AbortSignal,
   onProgress: (progress: Progress) => void,
 ): Promise<void> {
@@ -29,7 +30,7 @@ export async function deleteBelow(
     batch = [];
     onProgress(progress);
   }
-  for await (const entry of client.list({ prefix }, { pageSize: batchSize, signal })) {
+  for await (const entry of client.list({ prefix }, { atRevision: revision, pageSize: batchSize, signal })) {
     batch.push(entry);
     if (batch.length === batchSize) await flush();
     if (signal.aborted) return;

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import {
   type ClientEvent,
   connect,
+  HistoryGoneError,
   type Watch,
   type WatchMessage,
 } from "../../clients/typescript/src/index.ts";
@@ -135,6 +136,8 @@ test("a history that is gone makes one reset, which replaces everything", async 
   expect(
     resets.map(({ entries }) => entries.map(({ key, value }) => `${key} ${String(value).slice(0, 3)}`)),
   ).toEqual([["k new", "many 39 "]]);
+  const strict = client.watch({ prefix: "" }, { from: 1, existing: false });
+  await expect(strict[Symbol.asyncIterator]().next()).rejects.toBeInstanceOf(HistoryGoneError);
   await direct.put("k", "after");
   await until(() => changesOf(messages).includes("put k after"));
 });

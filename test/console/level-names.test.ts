@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type LevelNames, withChanges } from "../../console/src/parts/level-names.ts";
+import { type LevelNames, withChanges, withPage } from "../../console/src/parts/level-names.ts";
 
 const time = new Date(0);
 const level = (names: string[], isWhole: boolean): LevelNames => ({ names, marks: new Map(), isWhole });
@@ -37,4 +37,24 @@ test("a deleted key stays and is marked; a level of which a key is deleted has c
       ["p/d/", { type: "put", time }],
     ]),
   );
+});
+
+test("changes while pages are loaded hold, whatever the pages still tell", () => {
+  const nothing = level([], false);
+  const during = withChanges(nothing, "p/", [
+    change("put", "p/b"),
+    change("delete", "p/c"),
+    change("put", "p/z"),
+  ]);
+  const first = withPage(during, ["p/a", "p/c"], false);
+  expect(first.names).toEqual(["p/a", "p/b", "p/c"]);
+  expect(first.marks.get("p/c")?.type).toBe("delete");
+  const beyond = withChanges(first, "p/", [
+    change("put", "p/y"),
+    change("put", "p/x"),
+    change("delete", "p/x"),
+  ]);
+  expect(beyond.names).toEqual(first.names);
+  const whole = withPage(beyond, ["p/w"], true);
+  expect(whole.names).toEqual(["p/a", "p/b", "p/c", "p/w", "p/y", "p/z"]);
 });

@@ -1,4 +1,4 @@
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { deleteBelow, type Progress } from "../delete-below.ts";
 import { formatCount, formatKey } from "../format.ts";
 import { ErrorNote } from "../parts/error-note.tsx";
@@ -11,7 +11,22 @@ import { useLoad } from "../use-load.ts";
 /** Deletes everything below a prefix: tells how much that is, and asks for the prefix. */
 export function BulkPage() {
   const prefix = route.value.parameters.get("prefix") ?? "";
-  const { value: count, error, reload } = useLoad((client) => client.count({ prefix }), [prefix]);
+  return <Bulk key={prefix} prefix={prefix} />;
+}
+
+function Bulk({ prefix }: { readonly prefix: string }) {
+  const {
+    value: counted,
+    error,
+    reload,
+  } = useLoad(
+    async (client, signal) => {
+      const { revision } = await client.status({ signal });
+      return { revision, count: await client.count({ prefix }, { atRevision: revision, signal }) };
+    },
+    [prefix],
+  );
+  const count = counted?.count;
   const [typed, setTyped] = useState("");
   const [progress, setProgress] = useState<Progress>();
   const [isOver, setIsOver] = useState(false);
@@ -19,14 +34,18 @@ export function BulkPage() {
   const running = useRef<AbortController | undefined>(undefined);
   const isRunning = progress !== undefined && !isOver;
 
-  async function run(): Promise<void> {
+  // Nothing is deleted that is not shown.
+  useEffect(() => () => running.current?.abort(), []);
+
+  /** Deletes what was counted, and nothing that came later. */
+  async function run(revision: number): Promise<void> {
     const controller = new AbortController();
     running.current = controller;
     setFailure(undefined);
     setIsOver(false);
     setProgress({ deleted: 0, kept: 0 });
     try {
-      await deleteBelow(session.value.client, prefix, controller.signal, setProgress);
+      await deleteBelow(session.value.client, prefix, revision, controller.signal, setProgress);
     } catch (cause) {
       if (!controller.signal.aborted) {
         report(cause);
@@ -46,12 +65,12 @@ export function BulkPage() {
       {prefix === "" && (
         <p class="note">Choose a level in Browse first: the whole store is not deleted here.</p>
       )}
-      {prefix !== "" && count !== undefined && (
+      {prefix !== "" && counted !== undefined && count !== undefined && (
         <form
           class="bulk"
           onSubmit={(event) => {
             event.preventDefault();
-            void run();
+            void run(counted.revision);
           }}
         >
           <p>

@@ -1,15 +1,18 @@
-import type { Change } from "@duetkv/client";
+import type { Client } from "@duetkv/client";
 import { useState } from "preact/hooks";
 import { formatBytes, formatCount, formatKey, formatTime } from "../format.ts";
+import type { LiveChange } from "../live/live-change.ts";
+import { toLiveChange } from "../live/to-live-change.ts";
 import { DiffView } from "../parts/diff-view.tsx";
 import { ErrorNote } from "../parts/error-note.tsx";
 import { KeyPath } from "../parts/key-path.tsx";
 import { PageHead } from "../parts/page-head.tsx";
 import { goTo, hrefOf, route } from "../route.ts";
+import { serverTime } from "../server-clock.ts";
 import { report, session } from "../session.ts";
 import { useChanges } from "../use-changes.ts";
 import { useLoad } from "../use-load.ts";
-import { formatJson, toHex, toPreview, type Value } from "../value.ts";
+import { formatJson, sizeOf, toHex, type Value, wholeBytesMax } from "../value.ts";
 
 /** At most so many versions are shown. */
 const versionsMax = 200;
@@ -23,13 +26,14 @@ export function HistoryPage() {
     reload,
   } = useLoad(
     async (client) => {
-      const versions: Change<Value>[] = [];
+      // Without the values, of which 200 large ones would fill the memory.
+      const versions: LiveChange[] = [];
       for await (const change of client.history(key)) {
-        versions.push(change);
+        versions.push(toLiveChange(change));
         if (versions.length === versionsMax) break;
       }
-      const [{ oldestRevision }, current] = await Promise.all([client.status(), client.get(key)]);
-      return { versions, oldestRevision, current };
+      const { oldestRevision } = await client.status();
+      return { versions, oldestRevision };
     },
     [key],
   );
@@ -40,12 +44,17 @@ export function HistoryPage() {
   const from = versions.find(({ revision }) => revision === chosen.from) ?? versions[1];
   const to = versions.find(({ revision }) => revision === chosen.to) ?? versions[0];
 
-  /** Writes an old value again, unless somebody has written since the history was read. */
-  async function revert(value: Value): Promise<void> {
+  /** Writes an old value again, unless there is a version that is not shown. An entry that expires keeps doing so. */
+  async function revert(revision: number): Promise<void> {
     const { client } = session.value;
+    const newest = versions[0];
     try {
-      if (loaded?.current === undefined) await client.create(key, value);
-      else await client.replace(loaded.current, value);
+      const [old, current] = await Promise.all([client.get(key, { atRevision: revision }), client.get(key)]);
+      if (old === undefined) throw new Error(`there is no entry at revision ${revision}`);
+      const expires = current?.expireTime?.getTime();
+      const ttl = expires === undefined ? {} : { ttlMs: Math.max(1000, expires - serverTime()) };
+      if (newest?.type === "put") await client.put(key, old.value, { ...ttl, ifRevision: newest.revision });
+      else await client.create(key, old.value);
       goTo("entry", { key });
     } catch (cause) {
       report(cause);
@@ -103,7 +112,7 @@ export function HistoryPage() {
                   isTo={version === to}
                   onFrom={() => setChosen({ ...chosen, from: version.revision })}
                   onTo={() => setChosen({ ...chosen, to: version.revision })}
-                  onRevert={(value) => void revert(value)}
+                  onRevert={() => void revert(version.revision)}
                 />
               ))}
             </tbody>
@@ -115,7 +124,7 @@ export function HistoryPage() {
           <h2>
             Revision {formatCount(from.revision)} to {formatCount(to.revision)}
           </h2>
-          <DiffView before={textOf(from)} after={textOf(to)} label="Difference of the two versions" />
+          <VersionDiff name={key} from={from} to={to} />
         </>
       )}
     </>
@@ -123,18 +132,17 @@ export function HistoryPage() {
 }
 
 interface VersionProps {
-  readonly version: Change<Value>;
+  readonly version: LiveChange;
   readonly isCurrent: boolean;
   readonly isFrom: boolean;
   readonly isTo: boolean;
   readonly onFrom: () => void;
   readonly onTo: () => void;
-  readonly onRevert: (value: Value) => void;
+  readonly onRevert: () => void;
 }
 
 function Version({ version, isCurrent, isFrom, isTo, onFrom, onTo, onRevert }: VersionProps) {
-  const { revision, time, type, expired, entry } = version;
-  const { bytes, preview } = toPreview(entry?.value);
+  const { revision, time, type, expired, bytes, preview } = version;
   return (
     <tr>
       <td>
@@ -149,8 +157,8 @@ function Version({ version, isCurrent, isFrom, isTo, onFrom, onTo, onRevert }: V
       <td class="number">{bytes === undefined ? "" : formatBytes(bytes)}</td>
       <td class="value">{preview}</td>
       <td>
-        {entry !== undefined && !isCurrent && (
-          <button type="button" aria-label={`Revert to ${revision}`} onClick={() => onRevert(entry.value)}>
+        {type === "put" && !isCurrent && (
+          <button type="button" aria-label={`Revert to ${revision}`} onClick={onRevert}>
             Revert
           </button>
         )}
@@ -159,8 +167,34 @@ function Version({ version, isCurrent, isFrom, isTo, onFrom, onTo, onRevert }: V
   );
 }
 
-function textOf({ entry }: Change<Value>): string {
-  if (entry === undefined) return "";
-  if (typeof entry.value !== "string") return toHex(entry.value);
-  return formatJson(entry.value) ?? entry.value;
+interface VersionDiffProps {
+  readonly name: string;
+  readonly from: LiveChange;
+  readonly to: LiveChange;
+}
+
+function VersionDiff({ name, from, to }: VersionDiffProps) {
+  const { value: values, error } = useLoad(
+    (client) => Promise.all([valueAt(client, name, from), valueAt(client, name, to)]),
+    [name, from.revision, to.revision],
+  );
+  if (values === undefined) return <ErrorNote error={error} />;
+  if (values.some((value) => sizeOf(value) > wholeBytesMax)) {
+    return (
+      <p class="note">
+        The values are too large to be compared here. Use the command line: <code>duetkv diff</code>
+      </p>
+    );
+  }
+  const [before, after] = values.map(textOf);
+  return <DiffView before={before ?? ""} after={after ?? ""} label="Difference of the two versions" />;
+}
+
+/** The value of a version; empty if it is a delete. Rejects with DuetError. */
+async function valueAt(client: Client, key: string, { type, revision }: LiveChange): Promise<Value> {
+  return (type === "put" && (await client.get(key, { atRevision: revision }))?.value) || "";
+}
+
+function textOf(value: Value): string {
+  return typeof value === "string" ? (formatJson(value) ?? value) : toHex(value);
 }

@@ -22,6 +22,9 @@ export function WatchPage() {
   const [held, setHeld] = useState<readonly LiveChange[]>();
   const [filter, setFilter] = useState("");
   const [error, setError] = useState<Error>();
+  /** When changes were missed last. */
+  const [missed, setMissed] = useState<Date>();
+  const isFollowing = useRef(false);
   const loading = useRef<AbortController | undefined>(undefined);
 
   const add = (changes: readonly LiveChange[]) => {
@@ -44,15 +47,20 @@ export function WatchPage() {
     }
   }
 
+  function onFresh(): void {
+    if (since > 0) void readPast();
+    else if (isFollowing.current) setMissed(new Date());
+    isFollowing.current = true;
+  }
+
   useEffect(() => {
     setRows([]);
     setError(undefined);
+    setMissed(undefined);
+    isFollowing.current = false;
     return () => loading.current?.abort();
   }, [client, prefix, since]);
-  useChanges(
-    { keys: [], prefixes: [prefix] },
-    { onChanges: add, onRefused: setError, onFresh: () => since > 0 && void readPast() },
-  );
+  useChanges({ keys: [], prefixes: [prefix] }, { onChanges: add, onRefused: setError, onFresh });
   const shown = rows.filter(({ key }) => key.includes(filter));
 
   return (
@@ -85,6 +93,7 @@ export function WatchPage() {
         </label>
       </p>
       <ErrorNote error={error} />
+      {missed !== undefined && <p class="note">Changes before {formatClock(missed)} may be missing.</p>}
       {shown.length === 0 ? <p class="empty">No changes so far.</p> : <Changes changes={shown} />}
     </>
   );
@@ -181,13 +190,14 @@ async function changesSince(
   signal: AbortSignal,
 ): Promise<LiveChange[]> {
   const { revision: now } = await client.status({ signal });
-  const found: LiveChange[] = [];
+  let found: LiveChange[] = [];
   if (since >= now) return found;
-  await using watch = client.watch({ prefix }, { from: since, signal });
+  await using watch = client.watch({ prefix }, { from: since, existing: false, signal });
   for await (const message of watch) {
-    if (message.type === "reset") throw new Error(`the history no longer reaches back to revision ${since}`);
-    if (message.type === "changes") found.push(...message.changes.map(toLiveChange));
+    if (message.type === "changes") {
+      found = [...found, ...message.changes.map(toLiveChange)].slice(-rowsMax);
+    }
     if (message.revision >= now) break;
   }
-  return found.slice(-rowsMax);
+  return found;
 }

@@ -30,9 +30,22 @@ export function withChanges(level: LevelNames, prefix: string, changes: readonly
     const isKnown = names.includes(name);
     if (!isKnown && type === "put") names = insert(names, name, level.isWhole);
     // A delete below a name leaves others there, as far as is known.
-    if (isKnown || type === "put") marks.set(name, { type: name === key ? type : "put", time });
+    // Of a name that is not loaded yet, a later page tells what it was when the first page was read.
+    if (isKnown || type === "put" || (name === key && !level.isWhole))
+      marks.set(name, { type: name === key ? type : "put", time });
   }
   return { ...level, names, marks };
+}
+
+/** The level with another page of names, which are those of the revision of the first page. */
+export function withPage(level: LevelNames, page: readonly string[], isWhole: boolean): LevelNames {
+  const loaded = [...level.names, ...page];
+  const known = new Set(loaded);
+  let names: readonly string[] = loaded;
+  for (const [name, { type }] of level.marks) {
+    if (type === "put" && !known.has(name)) names = insert(names, name, isWhole);
+  }
+  return { names, marks: level.marks, isWhole };
 }
 
 function insert(names: readonly string[], name: string, isWhole: boolean): readonly string[] {

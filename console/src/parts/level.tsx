@@ -5,7 +5,7 @@ import { hrefOf } from "../route.ts";
 import { report, session } from "../session.ts";
 import { useChanges } from "../use-changes.ts";
 import { ErrorNote } from "./error-note.tsx";
-import { type LevelNames, type Mark, withChanges } from "./level-names.ts";
+import { type LevelNames, type Mark, withChanges, withPage } from "./level-names.ts";
 
 /** How many names are loaded at a time. */
 const pageSize = 200;
@@ -16,30 +16,31 @@ const empty: LevelNames = { names: [], marks: new Map(), isWhole: false };
 export function Level({ prefix }: { readonly prefix: string }) {
   const { client } = session.value;
   const [level, setLevel] = useState(empty);
+  const [isLoading, setIsLoading] = useState(false);
   const [error, setError] = useState<Error>();
   const names = useRef<AsyncIterator<string> | undefined>(undefined);
 
-  async function load(source: AsyncIterator<string>, before: LevelNames): Promise<void> {
+  async function load(source: AsyncIterator<string>, isFirst: boolean): Promise<void> {
+    setIsLoading(true);
     try {
       const page = await take(source, pageSize);
       // Another load has begun meanwhile.
       if (names.current !== source) return;
       setError(undefined);
-      setLevel(({ marks }) => ({
-        names: [...before.names, ...page.names],
-        marks: before === empty ? new Map() : marks,
-        isWhole: page.isLast,
-      }));
+      setLevel((before) => withPage(isFirst ? { ...before, names: [] } : before, page.names, page.isLast));
     } catch (cause) {
       if (names.current !== source) return;
       report(cause);
       setError(cause as Error);
     }
+    setIsLoading(false);
   }
 
   function reload(): void {
     names.current = openLevel(client, prefix);
-    void load(names.current, empty);
+    // Changes from now on are kept: the page may be from before them.
+    setLevel((before) => ({ ...before, marks: new Map(), isWhole: false }));
+    void load(names.current, true);
   }
 
   useEffect(() => {
@@ -69,7 +70,8 @@ export function Level({ prefix }: { readonly prefix: string }) {
         <button
           type="button"
           class="more"
-          onClick={() => names.current !== undefined && void load(names.current, level)}
+          disabled={isLoading}
+          onClick={() => names.current !== undefined && void load(names.current, false)}
         >
           More
         </button>
@@ -82,7 +84,8 @@ function Row(props: { readonly prefix: string; readonly name: string; readonly m
   const { prefix, name, mark } = props;
   const [isOpen, setIsOpen] = useState(false);
   const label = formatKey(name.slice(prefix.length) || name);
-  const isPrefix = name.endsWith("/");
+  // A key that ends with "/" is in the level that it names, where it leads to its entry.
+  const isPrefix = name.endsWith("/") && name !== prefix;
   return (
     <li>
       <div class={`row ${mark?.type === "delete" ? "deleted" : ""}`}>
