@@ -28,11 +28,14 @@ export interface LoadResult {
   readonly errors: ReadonlyMap<string, number>;
 }
 
-/** Writes each key once. Rejects with CallError. */
-export async function prepareKeys(client: Client, { prefix, sizeBytes }: Load): Promise<void> {
+/** Writes each key once, or fewer when `signal` is aborted. Rejects with CallError. */
+export async function prepareKeys(
+  client: Pick<Client, "write">,
+  { prefix, sizeBytes, signal }: Pick<Load, "prefix" | "sizeBytes" | "signal">,
+): Promise<void> {
   const value = "x".repeat(sizeBytes);
   const batchSize = Math.max(1, Math.min(500, Math.floor(1_000_000 / (sizeBytes + 100))));
-  for (let start = 0; start < keyCount; start += batchSize) {
+  for (let start = 0; start < keyCount && !signal.aborted; start += batchSize) {
     const count = Math.min(batchSize, keyCount - start);
     const mutations = Array.from({ length: count }, (_, index) => ({
       put: { key: toKey(prefix, start + index), value },

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type Latencies, shares } from "../bench/latencies.ts";
 import { type Load, type LoadResult, prepareKeys, runLoad } from "../bench/run-load.ts";
+import type { Client } from "../client/client.ts";
 import { deletePrefix } from "../client/delete-prefix.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { usageFailure } from "../failure.ts";
@@ -17,7 +18,9 @@ export const run: Run<"bench"> = async ({ flags, output, openClient, onInterrupt
   const { clients: clientCount = 16, seconds = 10, size = 100 } = flags;
   if (clientCount > clientsMax) throw usageFailure(`--clients must be at most ${clientsMax}`);
   const interrupted = new AbortController();
-  onInterrupt(() => interrupted.abort());
+  const interrupt = () => interrupted.abort();
+  onInterrupt(interrupt);
+  for (const signal of ["SIGTERM", "SIGHUP"] as const) process.once(signal, interrupt);
   const progress = new Progress("calls", output.quiet);
   // Keys of its own: several can run at once, and what they delete in the end is theirs.
   const prefix = `${flags.prefix ?? "duetkv-bench/"}${randomBytes(6).toString("hex")}/`;
@@ -31,18 +34,30 @@ export const run: Run<"bench"> = async ({ flags, output, openClient, onInterrupt
     onCall: (calls) => progress.update(calls),
   };
   const client = openClient();
+  let result: LoadResult;
   try {
     await prepareKeys(client, load);
-    const result = await runLoad(load);
-    progress.end();
-    if (output.json) output.object(toObject(load, result));
-    else print(load, result, output);
+    result = await runLoad(load);
   } finally {
+    progress.end();
     for (const each of load.clients) each.close();
-    await deletePrefix(client, prefix, () => {});
+    await deleteKeys(client, prefix, output);
   }
+  // Only now: a reader that has closed the pipe ends this process.
+  if (output.json) output.object(toObject(load, result));
+  else print(load, result, output);
   return interrupted.signal.aborted ? exitCodes.interrupted.code : exitCodes.done.code;
 };
+
+/** Deletes what was written. Rejects with CallError, after a warning that names the prefix. */
+async function deleteKeys(client: Client, prefix: string, output: Output): Promise<void> {
+  try {
+    await deletePrefix(client, prefix, () => {});
+  } catch (error) {
+    output.warn(`keys below ${toPrintable(prefix)} may be left; delete them with duetkv del --prefix`);
+    throw error;
+  }
+}
 
 function toObject(load: Load, { seconds, reads, writes, errors }: LoadResult): object {
   const summarize = (latencies: Latencies) => ({

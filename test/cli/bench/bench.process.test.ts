@@ -43,8 +43,8 @@ test("a bench shows rates, percentiles and a histogram, and deletes its keys", a
   expect(await keys()).toBe("1\n");
 });
 
-/** Passes connections on to the server, and cuts them at each Put. */
-async function startProxyWithoutPut(): Promise<string> {
+/** Passes connections on to the server, and cuts them at each call of the method. */
+async function startProxyWithout(method: string): Promise<string> {
   const [host = "", port = ""] = server.address.split(":");
   const proxy = createServer((client) => {
     const upstream = connect(Number(port), host);
@@ -52,7 +52,7 @@ async function startProxyWithoutPut(): Promise<string> {
     client
       .on("error", () => {})
       .on("data", (data) => {
-        if (data.includes("KeyValueService/Put ")) client.destroy();
+        if (data.includes(`KeyValueService/${method} `)) client.destroy();
         else upstream.write(data);
       })
       .on("close", () => upstream.destroy());
@@ -64,7 +64,7 @@ async function startProxyWithoutPut(): Promise<string> {
 
 test("failed calls are counted by reason", async () => {
   const flags = ["--clients", "2", "--seconds", "1", "--ratio", "0.5", "--timeout", "1s"];
-  const address = await startProxyWithoutPut();
+  const address = await startProxyWithout("Put");
   const { code, stdout } = await runCli(["bench", ...flags, "--json"], { address });
   expect(code).toBe(0);
   const { writes, errors } = JSON.parse(stdout.toString());
@@ -74,24 +74,44 @@ test("failed calls are counted by reason", async () => {
   expect(text.stdout.toString()).toMatch(/\nerrors\n {7}CONNECTION_LOST [\d,]+\n/);
 });
 
-test("an interrupt ends a bench early, and its keys are deleted", async () => {
-  const child = startCli(["bench", "--seconds", "1000", "--prefix", "i/", "--json"], {
-    address: server.address,
+test("names the keys that cannot be deleted", async () => {
+  const args = ["bench", "--clients", "1", "--seconds", "1", "--timeout", "1s", "--prefix", "left/"];
+  const { code, stderr } = await runCli(args, { address: await startProxyWithout("List") });
+  expect({ code, stderr }).toMatchObject({
+    code: 6,
+    stderr: expect.stringMatching(/^duetkv: keys below left\/\w{12}\/ may be left; delete them/),
   });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  const ended = once(child, "close");
-  let stdout = "";
-  child.stdout.on("data", (chunk) => {
-    stdout += chunk;
-  });
-  await until(async () => {
-    const { stdout: metrics } = {
-      stdout: await (await fetch(`http://${server.adminAddress}/metrics`)).text(),
-    };
-    return /duetkv_entries 1\d{3}/.test(metrics);
-  });
-  child.kill("SIGINT");
-  expect(await ended).toEqual([130, null]);
-  expect(JSON.parse(stdout).seconds).toBeLessThan(1000);
+  await runCli(["del", "--prefix", "left/", "--yes"], { address: server.address });
+});
+
+test("deletes its keys when nobody reads the result", async () => {
+  const child = startCli(["bench", "--seconds", "1"], { address: server.address });
+  child.stdout.destroy();
+  expect(await once(child, "close")).toEqual([1, null]);
   expect(await keys()).toBe("1\n");
 });
+
+test.each(["SIGINT", "SIGTERM"] as const)(
+  "%s ends a bench early, and its keys are deleted",
+  async (signal) => {
+    const child = startCli(["bench", "--seconds", "1000", "--prefix", "i/", "--json"], {
+      address: server.address,
+    });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    const ended = once(child, "close");
+    let stdout = "";
+    child.stdout.on("data", (chunk) => {
+      stdout += chunk;
+    });
+    await until(async () => {
+      const { stdout: metrics } = {
+        stdout: await (await fetch(`http://${server.adminAddress}/metrics`)).text(),
+      };
+      return /duetkv_entries 1\d{3}/.test(metrics);
+    });
+    child.kill(signal);
+    expect(await ended).toEqual([130, null]);
+    expect(JSON.parse(stdout).seconds).toBeLessThan(1000);
+    expect(await keys()).toBe("1\n");
+  },
+);
