@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { access, constants, mkdtemp, rm } from "node:fs/promises";
+import { access, constants, type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -22,14 +22,27 @@ export async function openImportSource(file: string, readTwice: boolean): Promis
   }
   if (process.stdin.isTTY) throw usageFailure("there is nothing to read from", "Name the file of an export.");
   if (!readTwice) return { open: () => process.stdin, async [Symbol.asyncDispose]() {} };
-  const directory = await mkdtemp(join(tmpdir(), "duetkv-import-"));
-  const copy = join(directory, "export.jsonl");
-  const remove = () => rm(directory, { recursive: true, force: true });
+  const copy = await openNamelessFile();
+  // Streams of the handle itself would keep it open.
+  const { fd } = copy;
   try {
-    await pipeline(process.stdin, createWriteStream(copy, { mode: 0o600 }));
+    await pipeline(process.stdin, createWriteStream("", { fd, autoClose: false }));
   } catch (error) {
-    await remove();
+    await copy.close();
     throw error;
   }
-  return { open: () => createReadStream(copy), [Symbol.asyncDispose]: remove };
+  return {
+    open: () => createReadStream("", { fd, start: 0, autoClose: false }),
+    [Symbol.asyncDispose]: () => copy.close(),
+  };
+}
+
+/** Opens a temporary file and removes its name: then it goes with this process, also when that is interrupted. */
+async function openNamelessFile(): Promise<FileHandle> {
+  const directory = await mkdtemp(join(tmpdir(), "duetkv-import-"));
+  try {
+    return await open(join(directory, "export.jsonl"), "wx+", 0o600);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
 }
