@@ -103,7 +103,8 @@ function isPage(response: Partial<RangeResponse> | null): boolean {
   return kvs.every(isKeyValue) && (response.more !== true || kvs.length > 0);
 }
 
-function isKeyValue({ key, value = "", lease = "" }: Partial<KeyValue>): boolean {
+function isKeyValue(each: Partial<KeyValue> | null): boolean {
+  const { key, value = "", lease = "" } = each ?? {};
   return [key, value, lease].every((field) => typeof field === "string");
 }
 

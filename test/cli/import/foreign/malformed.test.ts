@@ -24,6 +24,7 @@ test.each([
   ["etcd", null],
   ["etcd", { header, kvs: {} }],
   ["etcd", { header, kvs: [{}] }],
+  ["etcd", { header, kvs: [null] }],
   ["etcd", { header, kvs: [{ key: "YQ==", value: 1 }] }],
   // It would be asked for the same page for ever.
   ["etcd", { header, more: true }],
