@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import {
   type Beat,
   type Copy,
+  type HeadPage,
   type LogMessage,
   type LogPage,
   NotSentError,
@@ -131,19 +132,28 @@ export class MemoryLogEngine {
   readCopy(after: number, copy: Copy): LogPage {
     const number = copy === "leader" ? 0 : this.#random.below(3);
     const damage = this.damage.get(number);
-    let messages = this.messages.filter(({ position }) => damage?.get(position) !== "lost");
-    if (copy === "any" && this.#random.chance(this.faults.oldCopy)) {
-      messages = messages.slice(0, this.#random.below(messages.length + 1));
-    }
+    const undamaged = this.messages.filter(({ position }) => damage?.get(position) !== "lost");
+    const messages = this.copyOf(undamaged);
     const page = messages.filter(({ position }) => position > after).slice(0, pageMessages);
-    const barriers = page.filter(({ kind }) => kind === "barrier");
     return {
       batches: page
         .filter(({ kind }) => kind === "batch")
         .map((message) => (damage?.get(message.position) === "flipped" ? flip(message) : message)),
       reached: page.at(-1)?.position ?? after,
-      known: Math.max(0, ...barriers.map(({ bytes }) => Number(bytes.toString()))),
+      barrier: page.findLast(({ kind }) => kind === "barrier"),
     };
+  }
+
+  readHead(): HeadPage {
+    const messages = this.copyOf(this.messages);
+    const newest = (wanted: Stored["kind"]) => messages.findLast(({ kind }) => kind === wanted);
+    return { head: newest("head"), barrier: newest("barrier") };
+  }
+
+  /** What a copy has, or an old leader. */
+  copyOf<T>(all: readonly T[]): readonly T[] {
+    const isOld = this.#random.chance(this.faults.oldCopy);
+    return isOld ? all.slice(0, this.#random.below(all.length + 1)) : all;
   }
 }
 
@@ -159,13 +169,19 @@ export class MemoryLogDriver implements RemoteLogDriver {
   onRing: (position: number) => void = () => {};
   readonly messageBytesMax: number;
   readonly #engine: MemoryLogEngine;
-  /** Set by a test: nothing is sent. */
-  disconnected = false;
+  #disconnected = false;
+  connections = 1;
   closed = false;
 
   constructor(engine: MemoryLogEngine, messageBytesMax: number) {
     this.#engine = engine;
     this.messageBytesMax = messageBytesMax;
+  }
+
+  /** Set by a test: nothing is sent. */
+  set disconnected(disconnected: boolean) {
+    if (this.#disconnected && !disconnected) this.connections++;
+    this.#disconnected = disconnected;
   }
 
   async tryAppend(after: number, bytes: Buffer) {
@@ -178,11 +194,11 @@ export class MemoryLogDriver implements RemoteLogDriver {
   }
 
   readHead() {
-    return this.#read(() => this.#engine.messages.findLast(({ kind }) => kind === "head"));
+    return this.#read(() => this.#engine.readHead());
   }
 
-  barrier(known: number) {
-    return this.#write(() => this.#engine.add("barrier", Buffer.from(String(known))));
+  barrier(bytes: Buffer) {
+    return this.#write(() => this.#engine.add("barrier", bytes));
   }
 
   read(after: number, copy: Copy) {
@@ -207,7 +223,8 @@ export class MemoryLogDriver implements RemoteLogDriver {
 
   readPieces(snapshot: string, after: number) {
     const isNext = ({ position }: LogMessage) => position > after;
-    return this.#read(() => (this.#engine.pieces.get(snapshot) ?? []).filter(isNext).slice(0, 3));
+    const all = () => this.#engine.copyOf(this.#engine.pieces.get(snapshot) ?? []);
+    return this.#read(() => all().filter(isNext).slice(0, 3));
   }
 
   snapshots() {
@@ -227,7 +244,7 @@ export class MemoryLogDriver implements RemoteLogDriver {
   }
 
   beats() {
-    return this.#read(() => [...this.#engine.replicas.values()]);
+    return this.#read(() => this.#engine.copyOf([...this.#engine.replicas.values()]));
   }
 
   async leave(replica: string) {
@@ -258,6 +275,6 @@ export class MemoryLogDriver implements RemoteLogDriver {
   }
 
   #assertConnected(): void {
-    if (this.closed || this.disconnected) throw new NotSentError("not connected");
+    if (this.closed || this.#disconnected) throw new NotSentError("not connected");
   }
 }

@@ -56,12 +56,14 @@ export class Appender {
   /** False when the log does not end at `basis`. */
   async #append(basis: number, transactions: readonly Transaction[]): Promise<boolean> {
     const { history } = this.#options;
-    if (history.seen.sequence !== basis) await this.#refresh();
-    this.#assertNotGivenUp();
-    const { seen } = history;
-    if (basis !== seen.sequence) return false;
-    if (transactions.length === 0) return true;
-    return this.#appendAfter(seen, transactions);
+    if (history.seen.sequence !== basis || history.isDoubtful) await this.#refresh();
+    // Again when only the empty batch of another writer was in the way.
+    for (;;) {
+      this.#assertNotGivenUp();
+      const { seen } = history;
+      if (basis !== seen.sequence) return false;
+      if (transactions.length === 0 || (await this.#appendAfter(seen, transactions))) return true;
+    }
   }
 
   /** An append that was given up may still be running: it must not be sent, and appends run one at a time. */
@@ -99,11 +101,20 @@ export class Appender {
       settle(end);
       if (end) {
         history.advance(end);
-        history.driver.ring(end.position);
+        this.#ring(end.position);
         onAppended(bytes.length);
       }
     }
     return end !== undefined;
+  }
+
+  /** The batch is durable, whatever becomes of the hint. */
+  #ring(position: number): void {
+    try {
+      this.#options.history.driver.ring(position);
+    } catch (error) {
+      this.#options.onTrouble(error);
+    }
   }
 
   /**
@@ -121,7 +132,8 @@ export class Appender {
       const isFence = failures > 0 && performance.now() - begin > outcomeMs / 2;
       try {
         const position = await history.driver.tryAppend(from.position, isFence ? fence(from, id) : bytes);
-        if (position !== undefined && !isFence) return position;
+        // On a new connection, its condition may have held in another log.
+        if (position !== undefined && !isFence && !history.isDoubtful) return position;
       } catch (error) {
         cause = error;
         onTrouble(error);
@@ -136,6 +148,7 @@ export class Appender {
       }
       if (next?.header.id === id && next.header.count === 0) throw asRefusal(cause);
       if (next !== undefined) return next.header.id === id ? next.end.position : undefined;
+      history.doubt();
       if (performance.now() - begin > outcomeMs || signal.aborted) throw outcomeUnknown(cause);
       await delay(backoffMs(failures));
     }

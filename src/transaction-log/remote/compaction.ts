@@ -46,7 +46,7 @@ export async function compact(options: CompactionOptions): Promise<boolean> {
     }
     await waitForReplicas(options);
     const end = await history.barrier();
-    const { position, head } = await history.readHead();
+    const { position, head } = await history.readHead(end);
     if (head.horizon >= options.retention.horizon) return true;
     const writer = new SnapshotWriter(history.driver);
     const next = await writeSnapshot(options, writer, head, end).catch(async (error: unknown) => {
@@ -105,6 +105,7 @@ async function writeSnapshot(
   };
   for await (const transactions of snapshotOf(history, head)) await keep(transactions);
   let cursor: Cursor = head.cursor;
+  let last = head.horizon;
   for await (const batches of new LogReader(history, cursor).readTo(end, signal)) {
     for (const batch of batches) {
       const { header } = batch;
@@ -113,8 +114,10 @@ async function writeSnapshot(
       await keep(transactionsOf(batch).filter(isAfter));
       if (header.last <= horizon) cursor = batch.end;
     }
-    if ((batches.at(-1)?.header.last ?? 0) >= horizon) break;
+    last = batches.at(-1)?.header.last ?? last;
+    if (last >= horizon) break;
   }
+  if (last < horizon) throw history.wentBack(`it ends at ${last}, and this replica has applied ${horizon}`);
   const pieces = await writer.end(horizon);
   return { log: head.log, horizon, snapshot: { id: writer.id, pieces }, cursor };
 }
@@ -154,8 +157,7 @@ async function tryChange(history: History, position: number, bytes: Buffer) {
   await history.driver.trySetHead(position, bytes).catch((error: unknown) => {
     failure = { error };
   });
-  await history.barrier();
-  const found = await history.readHead();
+  const found = await history.readHead(await history.barrier());
   if (failure !== undefined && found.position === position) throw failure.error;
   return found;
 }

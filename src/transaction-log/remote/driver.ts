@@ -11,8 +11,16 @@ export interface LogPage {
   readonly batches: readonly LogMessage[];
   /** The copy has no other batch from the position that was asked for up to this one. */
   readonly reached: number;
-  /** The newest position that a barrier in this part says has a batch; 0: none. */
-  readonly known: number;
+  /** The newest barrier, if it is in this part. */
+  readonly barrier: LogMessage | undefined;
+}
+
+/** The head of the log, as one copy has it. */
+export interface HeadPage {
+  /** undefined: it has none. */
+  readonly head: LogMessage | undefined;
+  /** The newest barrier of the same copy: it says how new the head is. */
+  readonly barrier: LogMessage | undefined;
 }
 
 /** The last heartbeat of a replica. */
@@ -24,6 +32,9 @@ export interface Beat extends LogMessage {
 
 /** Which copy of the log is read: `any` may be old or damaged, `leader` is the one that took the newest append. */
 export type Copy = "any" | "leader";
+
+/** How long a copy may lack what a majority has, in milliseconds. */
+export const lagMs = 10_000;
 
 /** Nothing was sent, so nothing can happen. */
 export class NotSentError extends Error {}
@@ -42,6 +53,9 @@ export interface RemoteLogDriver {
   /** Why acknowledged writes might not last; undefined while they do. */
   readonly fault: Error | undefined;
 
+  /** How often it has connected. After a new connection the log may have gone back in time. */
+  readonly connections: number;
+
   /**
    * Writes a batch if the newest batch is at `after`, durably on a majority of the copies. Resolves with its position, or
    * with undefined when the engine says that another batch is the newest, which may be wrong.
@@ -51,14 +65,14 @@ export interface RemoteLogDriver {
   /** The same for the head. */
   trySetHead(after: number, bytes: Buffer): Promise<number | undefined>;
 
-  /** The head; undefined when there is none. It may be old. */
-  readHead(): Promise<LogMessage | undefined>;
+  /** Reads the head from any copy, which may be old. */
+  readHead(): Promise<HeadPage>;
 
   /**
    * Writes a barrier on a majority of the copies and resolves with its position. A copy that has it has everything that
-   * was acknowledged before the call. `known` is the position of a batch.
+   * was acknowledged before the call.
    */
-  barrier(known: number): Promise<number>;
+  barrier(bytes: Buffer): Promise<number>;
 
   /** Reads from right after `after`: at least one message, if the copy has any, and a limited number of bytes. */
   read(after: number, copy: Copy): Promise<LogPage>;

@@ -4,12 +4,15 @@ import { backoffMs } from "../shared/backoff.ts";
 import { Doorbell } from "../shared/doorbell.ts";
 import type { SharedClock } from "../shared/shared-clock.ts";
 import type { LogOwner } from "../transaction-logger.ts";
-import { readNewest } from "./appender.ts";
 import { decodeBeat, encodeBeat, type ReplicaState, startingApplied } from "./beat.ts";
+import { type Beat, lagMs } from "./driver.ts";
 import type { History } from "./history.ts";
 
 /** A replica without a heartbeat for so long counts as gone, in milliseconds. */
 const aliveMs = 10_000;
+
+/** The first of so many beats checks that the log contains what was read. */
+const verifiedBeats = 10;
 
 export interface HeartbeatOptions {
   readonly history: History;
@@ -24,7 +27,7 @@ export interface HeartbeatOptions {
 
 /**
  * Says, by the clock of the engine, that this replica is alive and which sequence its owner has applied. Each beat also
- * writes a barrier: it shows whether the log takes writes, and whether it still is the log that this replica has read.
+ * writes a barrier, which shows whether the log takes writes; some check that it still is the log that was read.
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
@@ -34,6 +37,7 @@ export class Heartbeat {
   #hash: (() => string) | undefined;
   #compacting = false;
   #fault: DuetError | undefined;
+  #beats = 0;
   /** Failed beats in a row. */
   #failures = 0;
   #replicas: readonly ReplicaState[] = [];
@@ -81,6 +85,7 @@ export class Heartbeat {
 
   /** Called when a request to the log failed: sets the fault until a beat succeeds. */
   suspect(error: unknown): void {
+    this.#options.history.doubt();
     if (this.#fault === undefined) this.#due.ring();
     this.#fail(error);
   }
@@ -93,14 +98,27 @@ export class Heartbeat {
     const began = performance.now();
     const position = await driver.beat(replica, encodeBeat(state));
     const ended = performance.now();
-    await readNewest(history, history.seen);
-    const beats = await driver.beats();
-    const own = beats.find((beat) => beat.replica === replica && beat.position === position);
-    // The copy that has responded may be older than the beat.
-    if (own === undefined) return;
-    clock.learn(own.time, began, ended);
+    const barrier = await history.barrier();
+    if (this.#beats++ % verifiedBeats === 0) await history.verify(barrier);
+    const { beats, own } = await this.#readBeats(position);
+    if (own.position === position) clock.learn(own.time, began, ended);
     this.#replicas = beats.map((beat) => decodeBeat(beat, own.time));
     this.onOwners();
+  }
+
+  /** Reads all beats from a copy that has the own one at `position`, or a later one of another call. */
+  async #readBeats(position: number): Promise<{ readonly beats: readonly Beat[]; readonly own: Beat }> {
+    const { history, replica } = this.#options;
+    const end = performance.now() + lagMs;
+    for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, 100)) {
+      const beats = await history.driver.beats();
+      const own = beats.find((beat) => beat.replica === replica && beat.position >= position);
+      if (own !== undefined) return { beats, own };
+      if (performance.now() > end) {
+        throw new Error(`no server has shown the heartbeat of this replica for ${lagMs} ms`);
+      }
+      await delay(pauseMs);
+    }
   }
 
   /** Removes the heartbeat of this replica if the engine responds in time; otherwise the replica will count as dead. */
@@ -130,6 +148,7 @@ export class Heartbeat {
       } catch (error) {
         // The follower of the log throws the fault.
         if (history.fault) return;
+        history.doubt();
         this.#failures++;
         this.#fail(error);
       }

@@ -1,8 +1,13 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { DuetError } from "../../errors.ts";
 import type { LogSink } from "../log-sink.ts";
-import { asFinalError, type ChainError, type Cursor } from "./chain.ts";
-import type { LogMessage, RemoteLogDriver } from "./driver.ts";
-import { decodeHead, type LogHead } from "./log-head.ts";
+import { encodeBarrier } from "./barrier.ts";
+import type { ChainError, Cursor } from "./chain.ts";
+import type { RemoteLogDriver } from "./driver.ts";
+import { type FoundHead, type LogHead, readHead } from "./log-head.ts";
+
+/** How often copies are asked before a batch counts as missing, with pauses of 1, 2, 4 … ms. */
+const asksMax = 8;
 
 /**
  * The past of the log as this process has read it. When the log no longer contains it, the log was made anew or restored;
@@ -16,6 +21,9 @@ export class History {
   /** The end of the newest replay. */
   #replayed: Cursor;
   #fault: DuetError | undefined;
+  #doubts = 0;
+  /** The doubts and connections for which the log was found to be the one that was read. */
+  #verified: string;
   /** Called when `seen` advances and when `fault` is set. */
   onAdvance: () => void = () => {};
 
@@ -25,6 +33,7 @@ export class History {
     this.#head = head;
     this.#seen = head.cursor;
     this.#replayed = head.cursor;
+    this.#verified = this.#doubt;
   }
 
   get id(): string {
@@ -63,35 +72,59 @@ export class History {
     return known.reduce((one, other) => (other.position > one.position ? other : one), this.#head.cursor);
   }
 
+  /** Called when the log did not respond as it should: its servers may have lost what they confirmed. */
+  doubt(): void {
+    this.#doubts++;
+  }
+
+  /** Whether the log may be another one than the one that was read: there was a doubt, or a new connection. */
+  get isDoubtful(): boolean {
+    return this.#verified !== this.#doubt;
+  }
+
   /** Writes a barrier. Resolves with its position. Rejects also with DATABASE_WENT_BACK_IN_TIME. */
   async barrier(): Promise<number> {
     if (this.#fault) throw this.#fault;
     const { seen, driver } = this;
-    const position = await driver.barrier(seen.position);
-    if (position > seen.position) return position;
-    throw this.wentBack(
-      `its newest message is ${position}, and this replica has read message ${seen.position}`,
-    );
+    const position = await driver.barrier(encodeBarrier(this.id, seen.position));
+    if (position <= seen.position) {
+      throw this.wentBack(
+        `its newest message is ${position}, and this replica has read message ${seen.position}`,
+      );
+    }
+    if (this.isDoubtful) await this.verify(position);
+    return position;
   }
 
-  /** Reads the head, and takes it over if it is newer. Rejects with the driver's error or the fault. */
-  async readHead(): Promise<{ readonly position: number; readonly head: LogHead }> {
+  /**
+   * Checks that the log still contains what was read: positions alone do not tell, because barriers move them. `barrier`
+   * is the position of a new barrier. Rejects with the fault or the driver's error.
+   */
+  async verify(barrier: number): Promise<void> {
+    const doubt = this.#doubt;
+    const { seen } = this;
+    const { head } = await this.readHead(barrier);
+    const isKept = seen.position > 0 && seen.position >= head.cursor.position;
+    if (isKept && !(await this.#contains(seen))) throw this.#lost(seen);
+    this.#verified = doubt;
+  }
+
+  /** Reads the head as of a barrier, and takes it over if it is newer. Rejects with the driver's error or the fault. */
+  async readHead(barrier: number): Promise<FoundHead> {
     if (this.#fault) throw this.#fault;
-    const message = await this.driver.readHead();
-    if (message === undefined) throw this.wentBack("it is empty");
-    const head = decode(message);
+    const found = await readHead(this.driver, barrier);
+    if (found === undefined) throw this.wentBack("it is empty");
+    const { head } = found;
     if (head.log !== this.id) throw this.wentBack("it is another log");
     if (head.horizon > this.horizon) this.#head = head;
-    return { position: message.position, head };
+    return found;
   }
 
   /** Finds out why the batch after `cursor` cannot be read. Resolves with the error; rejects with the driver's. */
   async explain(cursor: Cursor, error: ChainError): Promise<DuetError> {
-    const { head } = await this.readHead();
+    const { head } = await this.readHead(await this.barrier());
     if (head.cursor.position > cursor.position) return outrun(cursor.sequence, head.horizon);
-    if (cursor.position > 0 && !(await this.#contains(cursor))) {
-      return this.wentBack(`it does not contain the batch of this replica at message ${cursor.position}`);
-    }
+    if (cursor.position > 0 && !(await this.#contains(cursor))) return this.#lost(cursor);
     const copies = await this.driver.describeCopies();
     return new DuetError("LOG_CORRUPT", `the log is damaged: ${error.message}; its copies are on ${copies}`);
   }
@@ -110,30 +143,29 @@ export class History {
     return this.fail(new DuetError("DATABASE_WENT_BACK_IN_TIME", message));
   }
 
-  async #contains({ position, batch }: Cursor): Promise<boolean> {
-    const { batches } = await this.driver.read(position - 1, "leader");
-    const [message] = batches;
-    // The id of a batch is at a fixed place.
-    return (
-      message?.position === position &&
-      batch !== undefined &&
-      message.bytes.includes(Buffer.from(batch.replaceAll("-", ""), "hex"))
-    );
+  get #doubt(): string {
+    return `${this.#doubts} ${this.driver.connections}`;
   }
-}
 
-function decode({ position, bytes }: LogMessage): LogHead {
-  try {
-    return decodeHead(bytes);
-  } catch (error) {
-    throw asFinalError(error, `message ${position}`);
+  #lost({ position }: Cursor): DuetError {
+    return this.wentBack(`it does not contain the batch of this replica at message ${position}`);
   }
-}
 
-/** Reads the head of a log; undefined when there is none. */
-export async function findHead(driver: RemoteLogDriver): Promise<LogHead | undefined> {
-  const message = await driver.readHead();
-  return message && decode(message);
+  /** Asks several copies, because one may be old or damaged. Only one that has later messages can lack the batch. */
+  async #contains({ position, batch = "" }: Cursor): Promise<boolean> {
+    const id = Buffer.from(batch.replaceAll("-", ""), "hex");
+    let isLacking = false;
+    for (let asks = 0; asks < asksMax; asks++) {
+      const page = await this.driver.read(position - 1, asks % 2 === 0 ? "any" : "leader");
+      const [message] = page.batches;
+      // The id of a batch is at a fixed place.
+      if (message?.position === position && message.bytes.includes(id)) return true;
+      isLacking ||= page.reached >= position;
+      await delay(2 ** asks);
+    }
+    if (isLacking) return false;
+    throw new Error(`no copy of the log shows what it has at message ${position}`);
+  }
 }
 
 function outrun(after: number, horizon: number): DuetError {

@@ -1,9 +1,11 @@
 import { DuetError } from "../../errors.ts";
 import { silentSink } from "../log-sink.ts";
 import type { Transaction } from "../transaction-logger.ts";
+import { encodeBarrier } from "./barrier.ts";
 import { transactionsOf } from "./chain.ts";
 import type { RemoteLogDriver } from "./driver.ts";
-import { findHead, History } from "./history.ts";
+import { History } from "./history.ts";
+import { readHead } from "./log-head.ts";
 import { LogReader } from "./log-reader.ts";
 import { snapshotOf } from "./replay.ts";
 
@@ -27,8 +29,9 @@ export async function inspectRemoteLog(
   driver: RemoteLogDriver,
   onTransactions: (transactions: readonly Transaction[]) => void = () => {},
 ): Promise<RemoteLogReport> {
-  const head = await findHead(driver);
-  if (head === undefined) throw new DuetError("LOG_CORRUPT", "the streams contain no log");
+  const found = await readHead(driver, await driver.barrier(encodeBarrier("", 0)));
+  if (found === undefined) throw new DuetError("LOG_CORRUPT", "the streams contain no log");
+  const { head } = found;
   const { horizon, cursor } = head;
   const history = new History(driver, head, silentSink);
   const reader = new LogReader(history, cursor);
@@ -53,6 +56,10 @@ export async function inspectRemoteLog(
     }
   } catch (error) {
     if (!(error instanceof DuetError) || !["LOG_CORRUPT", "LOG_VERSION"].includes(error.reason)) throw error;
+    const newest = await history.readHead(await history.barrier());
+    if (newest.head.horizon > horizon) {
+      throw new DuetError("LOG_UNAVAILABLE", "the log was compacted while it was read; try again");
+    }
     damage = error;
   }
   return { batches, transactions, lastSequence, horizon, damage };

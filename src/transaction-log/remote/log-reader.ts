@@ -1,11 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { DuetError } from "../../errors.ts";
+import { knownOf } from "./barrier.ts";
 import { ChainError, type ChainedBatch, type Cursor, chain } from "./chain.ts";
-import type { Copy } from "./driver.ts";
+import { type Copy, lagMs } from "./driver.ts";
 import type { History } from "./history.ts";
-
-/** How long a copy may lack what a majority has, in milliseconds. */
-const lagMs = 10_000;
 
 /**
  * Reads batches in order and checks that they are a chain. It reads any copy. One that lacks a batch or has a damaged one
@@ -88,7 +86,8 @@ export class LogReader {
         batches.push(batch);
       }
       // A barrier shows that there is a batch, even if the copy has lost it and nothing follows.
-      if (page.known > end.position) throw new ChainError(`message ${page.known}, a batch, is missing`);
+      const known = knownOf(page.barrier, this.#history.id);
+      if (known > end.position) throw new ChainError(`message ${known}, a batch, is missing`);
     } catch (error) {
       // What is before the damage is good. The damage is met again in the next page.
       if (batches.length === 0) throw error;

@@ -13,12 +13,13 @@ import type {
   TransactionLogger,
 } from "../transaction-logger.ts";
 import { Appender, readNewest } from "./appender.ts";
+import { encodeBarrier } from "./barrier.ts";
 import { compact } from "./compaction.ts";
 import type { RemoteLogDriver } from "./driver.ts";
 import { Follower } from "./follower.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { asRefusal, findHead, History } from "./history.ts";
-import { encodeHead, type LogHead } from "./log-head.ts";
+import { asRefusal, History } from "./history.ts";
+import { encodeHead, type LogHead, readHead } from "./log-head.ts";
 import { completeOptions, type RemoteLogOptions } from "./options.ts";
 import { OwnAppends } from "./own-appends.ts";
 import { replay } from "./replay.ts";
@@ -62,10 +63,14 @@ export async function findOrMakeHead(driver: RemoteLogDriver): Promise<LogHead> 
   };
   // Another process may be making it, too: the log decides.
   await driver.trySetHead(0, encodeHead(head));
-  await driver.barrier(0);
   const made = await findHead(driver);
-  if (made === undefined) throw new Error("the new log is not readable yet");
+  if (made === undefined) throw new Error("the log did not take its head");
   return made;
+}
+
+async function findHead(driver: RemoteLogDriver): Promise<LogHead | undefined> {
+  const found = await readHead(driver, await driver.barrier(encodeBarrier("", 0)));
+  return found?.head;
 }
 
 function asOpeningError(error: unknown): unknown {

@@ -12,7 +12,7 @@ import { asSnapshotError, readSnapshot } from "./snapshot.ts";
  */
 export async function* replay(history: History, after: number): AsyncGenerator<readonly Transaction[]> {
   const end = await history.barrier();
-  const { head } = await history.readHead();
+  const { head } = await history.readHead(end);
   const { horizon } = head;
   if (after > 0 && after < horizon) {
     throw new DuetError("LOG_CORRUPT", `the log was compacted up to ${horizon}, beyond sequence ${after}`);
@@ -33,7 +33,7 @@ export async function* snapshotOf(
     yield* readSnapshot(history.driver, snapshot, horizon);
   } catch (error) {
     // A later compaction drops the snapshot.
-    const { head } = await history.readHead();
+    const { head } = await history.readHead(await history.barrier());
     if (head.snapshot?.id !== snapshot.id) {
       throw new DuetError("LOG_CORRUPT", `the log was compacted up to ${head.horizon} while it was read`);
     }

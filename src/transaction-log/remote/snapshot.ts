@@ -4,13 +4,10 @@ import { DuetError } from "../../errors.ts";
 import { encodeBatch, isBatch, readBatchHeader, readTransactions } from "../codec/batch.ts";
 import type { Transaction, Value } from "../transaction-logger.ts";
 import { asLogError, ChainError } from "./chain.ts";
-import type { LogMessage, RemoteLogDriver } from "./driver.ts";
+import { type LogMessage, lagMs, type RemoteLogDriver } from "./driver.ts";
 
 /** The most bytes of a piece with more than one transaction. One alone was a batch before, or part of one. */
 const pieceBytes = 256 * 1024;
-
-/** How long a copy may lack a piece that a majority has, in milliseconds. */
-const lagMs = 10_000;
 
 /** Writes a snapshot in pieces, which are a chain of batches. Keep it out of the head until `end` has resolved. */
 export class SnapshotWriter {

@@ -28,6 +28,8 @@ export async function connectTo(
     pingInterval: 2_000,
     maxPingOut: 2,
     maxReconnectAttempts: -1,
+    // Credentials may be replaced, and a server that restarts may not know them yet.
+    ignoreAuthErrorAbort: true,
     reconnectTimeWait: 250,
     ...(user && { user: user.name, pass: user.password }),
     ...(tls && {

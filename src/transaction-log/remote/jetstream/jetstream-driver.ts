@@ -11,6 +11,7 @@ import type { LogSink } from "../../log-sink.ts";
 import {
   type Beat,
   type Copy,
+  type HeadPage,
   type LogMessage,
   type LogPage,
   NotSentError,
@@ -18,7 +19,7 @@ import {
 } from "../driver.ts";
 import { serverMistake } from "./connection.ts";
 import type { Durability } from "./durability.ts";
-import { readPage, readThroughLeader, type StoredMessage } from "./pages.ts";
+import { pageAfter, readPage, readThroughLeader, type StoredMessage } from "./pages.ts";
 import type { Names } from "./streams.ts";
 
 /** How long a confirmation may take, in milliseconds. A new leader takes about as long. */
@@ -47,6 +48,7 @@ export class JetStreamDriver implements RemoteLogDriver {
   readonly #names: Names;
   readonly #durability: Durability;
   #connected = true;
+  connections = 1;
   /** A server that it has connected to cannot be used. */
   #mistake: DuetError | undefined;
   onRing: (position: number) => void = () => {};
@@ -82,20 +84,25 @@ export class JetStreamDriver implements RemoteLogDriver {
     return this.#publishAfter(this.#names.head, after, bytes, true);
   }
 
-  async readHead(): Promise<LogMessage | undefined> {
+  async readHead(): Promise<HeadPage> {
     this.#assertConnected();
-    return readThroughLeader(this.#connection, this.#names.stream, { last_by_subj: this.#names.head });
+    const { stream, head, barrier } = this.#names;
+    const messages = await readPage(this.#connection, stream, { multi_last: [head, barrier] });
+    return {
+      head: messages.find(({ subject }) => subject === head),
+      barrier: messages.find(({ subject }) => subject === barrier),
+    };
   }
 
-  barrier(known: number): Promise<number> {
-    return this.#publish(this.#names.barrier, Buffer.from(String(known)), { headers: rollup() });
+  barrier(bytes: Buffer): Promise<number> {
+    return this.#publish(this.#names.barrier, bytes, { headers: rollup() });
   }
 
   async read(after: number, copy: Copy): Promise<LogPage> {
     this.#assertConnected();
     const { stream, every } = this.#names;
     if (copy === "any") {
-      return this.#toPage(after, await readPage(this.#connection, stream, { after, subject: every }));
+      return this.#toPage(after, await readPage(this.#connection, stream, pageAfter(after, every)));
     }
     const query = { seq: after + 1, next_by_subj: every };
     const message = await readThroughLeader(this.#connection, stream, query);
@@ -116,7 +123,7 @@ export class JetStreamDriver implements RemoteLogDriver {
   async readPieces(snapshot: string, after: number): Promise<readonly LogMessage[]> {
     this.#assertConnected();
     const { snapshotStream, snapshot: subject } = this.#names;
-    return readPage(this.#connection, snapshotStream, { after, subject: subject(snapshot) });
+    return readPage(this.#connection, snapshotStream, pageAfter(after, subject(snapshot)));
   }
 
   async snapshots(): Promise<readonly string[]> {
@@ -139,7 +146,7 @@ export class JetStreamDriver implements RemoteLogDriver {
   async beats(): Promise<readonly Beat[]> {
     this.#assertConnected();
     const { replicaStream, everyReplica, replica } = this.#names;
-    const messages = await readPage(this.#connection, replicaStream, { after: 0, subject: everyReplica });
+    const messages = await readPage(this.#connection, replicaStream, pageAfter(0, everyReplica));
     return messages.map(({ subject, position, bytes, time }) => ({
       replica: subject.slice(replica("").length),
       position,
@@ -204,14 +211,10 @@ export class JetStreamDriver implements RemoteLogDriver {
 
   #toPage(after: number, messages: readonly StoredMessage[]): LogPage {
     const { batch, barrier } = this.#names;
-    let known = 0;
-    for (const { subject, bytes } of messages) {
-      if (subject === barrier) known = Math.max(known, Number(bytes.toString()) || 0);
-    }
     return {
       batches: messages.filter(({ subject }) => subject === batch),
       reached: messages.at(-1)?.position ?? after,
-      known,
+      barrier: messages.findLast(({ subject }) => subject === barrier),
     };
   }
 
@@ -225,6 +228,7 @@ export class JetStreamDriver implements RemoteLogDriver {
         const mistake = serverMistake(this.#connection);
         this.#mistake = mistake === undefined ? undefined : new DuetError("LOG_UNAVAILABLE", mistake);
         this.#connected = true;
+        this.connections++;
         log.info({ server: status.server }, "NATS server connected");
       }
     }

@@ -9,13 +9,20 @@ export interface StoredMessage {
   readonly bytes: Buffer;
 }
 
-export interface PageRequest {
-  readonly after: number;
-  /** With wildcards. */
-  readonly subject: string;
+/** What to read: messages from a position on, or the newest of each subject. */
+type PageQuery =
+  | { readonly seq: number; readonly next_by_subj: string }
+  | { readonly multi_last: readonly string[] };
+
+/** The messages of a subject, with wildcards, right after a position. */
+export function pageAfter(after: number, subject: string): PageQuery {
+  return { seq: after + 1, next_by_subj: subject };
 }
 
 const limits = { batch: 1_000, max_bytes: 1024 * 1024 };
+
+/** Of an error; with the same code 404 there is 10059, no such stream. */
+const noMessageFound = 10037;
 
 /** Longest silence within a response, in milliseconds. */
 const silenceMs = 3_000;
@@ -27,7 +34,7 @@ const silenceMs = 3_000;
 export async function readPage(
   connection: NatsConnection,
   stream: string,
-  { after, subject }: PageRequest,
+  query: PageQuery,
 ): Promise<readonly StoredMessage[]> {
   const inbox = createInbox();
   const messages: StoredMessage[] = [];
@@ -39,13 +46,13 @@ export async function readPage(
       const code = message?.headers?.code ?? 0;
       if (error) ended.reject(error);
       else if (code === 0) messages.push(toStored(message));
-      // 204 ends a page, 404 is an empty one.
-      else if (code === 204 || code === 404) ended.resolve();
+      // 204 ends a page, 404 is an empty one. In a page, it is a message that another one has replaced meanwhile.
+      else if (code === 204 || (code === 404 && messages.length === 0)) ended.resolve();
       else ended.reject(new Error(`stream ${stream}: ${code} ${message.headers?.description}`));
     },
   });
   try {
-    const request = { seq: after + 1, next_by_subj: subject, ...limits };
+    const request = { ...query, ...limits };
     connection.publish(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(request), { reply: inbox });
     await ended.promise;
     return messages;
@@ -68,7 +75,7 @@ function toStored({ headers, data }: Msg): StoredMessage {
 export async function readThroughLeader(
   connection: NatsConnection,
   stream: string,
-  query: { readonly seq: number; readonly next_by_subj: string } | { readonly last_by_subj: string },
+  query: { readonly seq: number; readonly next_by_subj: string },
 ): Promise<StoredMessage | undefined> {
   const response = await connection.request(`$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify(query), {
     timeout: 5_000,
@@ -78,8 +85,8 @@ export async function readThroughLeader(
     const { subject, seq, data, time } = message;
     return { subject, position: seq, time: Date.parse(time), bytes: Buffer.from(data ?? "", "base64") };
   }
-  if (error?.code === 404) return undefined;
-  throw new Error(`stream ${stream}: ${error?.code} ${error?.description}`);
+  if (error?.err_code === noMessageFound) return undefined;
+  throw new Error(`stream ${stream}: ${error?.err_code} ${error?.description}`);
 }
 
 interface LeaderResponse {
@@ -89,5 +96,5 @@ interface LeaderResponse {
     readonly time: string;
     readonly data?: string;
   };
-  readonly error?: { readonly code: number; readonly description: string };
+  readonly error?: { readonly err_code: number; readonly description: string };
 }
