@@ -156,6 +156,10 @@ test("an interrupted import resumes", async () => {
   });
 
   await writeFile(file, text);
+  expect(await onTarget(["import", file, "--resume", state, "--mode", "create"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("--resume needs --mode put"),
+  });
   expect(await onTarget(["import", file, "--resume", state])).toMatchObject({
     code: 0,
     stderr: "imported 505, skipped 0, deleted 0\n",

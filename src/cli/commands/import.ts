@@ -19,6 +19,12 @@ async function importExport(invocation: Invocation<"import">): Promise<number> {
   const [file = "-"] = positionals;
   if (flags["allow-empty"]) throw usageFailure(allowEmptyMisused);
   const mode = flags.mode ?? "put";
+  if (flags.resume !== undefined && mode !== "put") {
+    throw usageFailure(
+      "--resume needs --mode put",
+      "Repeat the import: the other modes compare, and write what is missing.",
+    );
+  }
   // The export's prefix, which is in its end record, decides what is deleted or renamed, unless --prefix gives it.
   const checksFirst = mode === "mirror" || (flags["to-prefix"] !== undefined && flags.prefix === undefined);
   await using source = await openImportSource(file, checksFirst);
@@ -26,10 +32,9 @@ async function importExport(invocation: Invocation<"import">): Promise<number> {
   const prefix = flags.prefix ?? end?.prefix ?? "";
   const toPrefix = flags["to-prefix"] ?? prefix;
   const entries = readExport(source.open());
-  const statePath = mode === "put" ? flags.resume : undefined;
   const writer = await storeEntries(invocation, {
     entries,
-    statePath,
+    statePath: flags.resume,
     prefix,
     toPrefix,
     total: end?.count ?? 0,

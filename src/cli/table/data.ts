@@ -58,7 +58,7 @@ export const dataCommands = {
       resume: {
         type: "text",
         value: "STATE",
-        text: "file with the progress, from which an interrupted import resumes",
+        text: "file with the progress, from which an interrupted import resumes (mode put)",
       },
     },
   },

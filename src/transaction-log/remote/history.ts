@@ -158,7 +158,7 @@ export class History {
     for (let asks = 0; asks < asksMax; asks++) {
       const page = await this.driver.read(position - 1, asks % 2 === 0 ? "any" : "leader");
       const [message] = page.batches;
-      // The id of a batch is at a fixed place.
+      // Not decoded: damage elsewhere in its bytes is no reason to take the log for another one.
       if (message?.position === position && message.bytes.includes(id)) return true;
       isLacking ||= page.reached >= position;
       await delay(2 ** asks);
