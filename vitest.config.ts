@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { LongestFirst } from "./test/support/longest-first.ts";
 
 /** The end of a test file's name names its project; a file without one is a unit test. */
 const suffixes = ["heap", "process", "postgres", "long"] as const;
@@ -25,7 +26,7 @@ function project(
       isolate: name === "heap",
       ...(name === "long" && { testTimeout: 600_000 * rounds }),
       globalSetup: [
-        ...(startsService ? ["test/support/server-program.ts"] : []),
+        ...(startsService ? ["test/support/bundled-program.ts"] : []),
         ...(usesDatabase ? ["test/support/postgres-server.ts"] : []),
       ],
     },
@@ -40,7 +41,8 @@ export default defineConfig({
     expect: { poll: { timeout: 250_000 } },
     pool: "forks",
     // Tests of processes and databases wait more than they compute.
-    maxWorkers: 2 * availableParallelism(),
+    maxWorkers: 3 * availableParallelism(),
+    sequence: { sequencer: LongestFirst },
     // Node imports the sources itself, as it does in production. Vite would turn each use of an import into the call of a
     // getter, which slows tests that compute.
     experimental: { viteModuleRunner: false, nodeLoader: false },

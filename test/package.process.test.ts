@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import packageJson from "../package.json" with { type: "json" };
+import { serverProgram } from "./support/server-program.ts";
 
 const run = promisify(execFile);
 const root = new URL("../", import.meta.url).pathname;
@@ -20,8 +21,7 @@ async function emptyFolder(): Promise<string> {
 }
 
 test("the package serves where nothing else is installed", async () => {
-  const [bundle, folder] = [await emptyFolder(), await emptyFolder()];
-  await run(process.execPath, [join(root, "tools/bundle.ts"), bundle], { env });
+  const [bundle, folder] = [dirname(serverProgram()), await emptyFolder()];
   const { stdout } = await run("npm", ["pack", bundle, "--silent", "--pack-destination", folder], { env });
   await run("npm", ["install", "--offline", join(folder, stdout.trim())], { cwd: folder, env });
   expect(await readdir(join(folder, "node_modules"))).toEqual([".bin", ".package-lock.json", "duetkv"]);

@@ -23,6 +23,7 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Chi
   return spawn(process.execPath, [serverProgram(), ...args], {
     env: {
       PATH: process.env["PATH"],
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
       TERM: "xterm",
       XDG_CONFIG_HOME: `${tmpdir()}/duetkv-no-contexts`,
       ...(address !== undefined && { DUETKV_CLIENT_SERVER: address }),

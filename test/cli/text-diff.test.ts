@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { toTextDiff } from "../../src/cli/text-diff.ts";
@@ -32,15 +32,19 @@ test.skipIf(!hasPrograms("patch"))(
   `patch makes the new text from the old one and any difference (seed ${seed})`,
   async () => {
     const directory = await temporaryDirectory();
-    const [old, diff] = [join(directory, "old"), join(directory, "diff")];
     const random = createRandom(seed);
-    for (let round = 0; round < 60; round++) {
-      const text = () => Array.from({ length: random.below(12) }, () => `${random.below(4)}\n`).join("");
-      const [before, after] = [text(), text()];
-      writeFileSync(old, before);
-      writeFileSync(diff, toTextDiff(before, after, ["old", "new"]));
-      if (before === after) continue;
-      expect(execFileSync("patch", ["--quiet", "--output=-", old, diff]).toString()).toBe(after);
-    }
+    const text = () => Array.from({ length: random.below(12) }, () => `${random.below(4)}\n`).join("");
+    const pairs = Array.from({ length: 100 }, () => [text(), text()] as const);
+    const name = (index: number) => `text-${index}`;
+    for (const [index, [before]] of pairs.entries()) writeFileSync(join(directory, name(index)), before);
+    const diffs = pairs.map(([before, after], index) =>
+      toTextDiff(before, after, [name(index), name(index)]),
+    );
+    const options = ["--quiet", "--strip=0", `--directory=${directory}`];
+    execFileSync("patch", options, { input: diffs.join("") });
+    const patched = (index: number) => readFileSync(join(directory, name(index)), "utf8");
+    // patch removes a file that has become empty.
+    for (const [index, [, after]] of pairs.entries())
+      expect(existsSync(join(directory, name(index))) ? patched(index) : "").toBe(after);
   },
 );

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import {
   type ClientEvent,
   connect,
@@ -143,14 +143,25 @@ test("a history that is gone makes one reset, which replaces everything", async 
 });
 
 test("a connection that is silent without an end is given up and resumed", async () => {
+  // The time of the client is that of the test; proxy and service have their own.
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
   const { proxy, client, events, direct } = await connectBoth();
   const watch = client.watch();
   const { messages } = read(watch);
   await until(() => watch.state === "live");
   proxy.freeze();
   await direct.put("k", "1");
-  await until(() => changesOf(messages).length === 1);
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(events).toEqual([]);
+  await vi.advanceTimersByTimeAsync(5_000);
+  await until(() => events.length > 0);
   expect(events.map((event) => event.error.message)).toEqual(["no message for 35 s"]);
+  await until(async () => {
+    // A moment for the client to try again, and far less than another silence.
+    await vi.advanceTimersByTimeAsync(1);
+    return changesOf(messages).length === 1;
+  });
 });
 
 test("a reader that is slow gets everything in the end", async () => {

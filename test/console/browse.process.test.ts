@@ -1,8 +1,7 @@
-import { describe, expect, test } from "vitest";
-import { lacksChromium } from "../support/chromium.ts";
-import { findViolations, openConsole, toPath } from "./open-console.ts";
+import { expect, test } from "vitest";
+import { describeConsole, findViolations, openConsole, toPath } from "./open-console.ts";
 
-describe.skipIf(lacksChromium())("the console", () => {
+describeConsole(() => {
   test("shows the keys as a tree, level by level, and follows changes", async () => {
     const console = await openConsole({ "config/a": "1", "config/deep/b": "2", top: "3" });
     const { page } = console;

@@ -1,11 +1,10 @@
-import { describe, expect, test } from "vitest";
-import { lacksChromium } from "../support/chromium.ts";
-import { openConsole } from "./open-console.ts";
+import { expect, test } from "vitest";
+import { describeConsole, openConsole } from "./open-console.ts";
 
 const count = 100_000;
 const perCommit = 500;
 
-describe.skipIf(lacksChromium())("the console", () => {
+describeConsole(() => {
   test("shows, filters and deletes 100,000 keys below one node", async () => {
     const console = await openConsole({ kept: "x" });
     const { page } = console;

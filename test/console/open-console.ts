@@ -1,7 +1,7 @@
 import axe from "axe-core";
-import type { BrowserContext, Page } from "playwright-core";
-import { expect, onTestFinished } from "vitest";
-import { openChromium } from "../support/chromium.ts";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, onTestFinished } from "vitest";
+import { lacksChromium, launchChromium } from "../support/chromium.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 
 export interface OpenConsole {
@@ -18,7 +18,20 @@ export interface OpenConsole {
   call(method: string, path: string, body?: string | Uint8Array<ArrayBuffer>): Promise<Response>;
 }
 
-/** A server and its console in a browser, until the running test is over. Values of `entries` are written first. */
+let browser: Browser | undefined;
+
+/** Describes the console by tests that share a browser. Each has windows, storage and connections of its own. */
+export function describeConsole(defineTests: () => void): void {
+  describe.skipIf(lacksChromium())("the console", () => {
+    beforeAll(async () => {
+      browser = await launchChromium();
+    });
+    afterAll(() => browser?.close());
+    defineTests();
+  });
+}
+
+/** A server and its console in the browser, until the running test is over. Values of `entries` are written first. */
 export async function openConsole(
   entries: Readonly<Record<string, string>> = {},
   flags: readonly string[] = [],
@@ -35,8 +48,9 @@ export async function openConsole(
   };
   for (const [key, value] of Object.entries(entries)) await call("PUT", toPath(key), value);
 
-  const browser = await openChromium();
+  if (browser === undefined) throw new Error("the console opens in tests of describeConsole");
   const context = await browser.newContext({ reducedMotion: "reduce" });
+  onTestFinished(() => context.close());
   // Machines that run tests are slow at times.
   context.setDefaultTimeout(200_000);
   const faults: string[] = [];
@@ -68,7 +82,7 @@ export function toPath(key: string): string {
 
 /** What axe has to say about a page: nothing, if it is accessible. */
 export async function findViolations(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
+  if (!(await page.evaluate<boolean>("'axe' in window"))) await page.evaluate(axe.source);
   return page.evaluate<string[]>(`axe.run(document).then(({ violations }) =>
     violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => id + ": " + html + failureSummary)))`);
 }

@@ -1,8 +1,7 @@
-import { describe, expect, test } from "vitest";
-import { lacksChromium } from "../support/chromium.ts";
-import { findViolations, openConsole, toPath } from "./open-console.ts";
+import { expect, test } from "vitest";
+import { describeConsole, findViolations, openConsole, toPath } from "./open-console.ts";
 
-describe.skipIf(lacksChromium())("the console", () => {
+describeConsole(() => {
   test("edits with a condition, and shows base, theirs and mine when somebody else was first", async () => {
     const console = await openConsole({ "config/a": '{"n": 1}' });
     const { page } = console;

@@ -1,11 +1,10 @@
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { createToken } from "../../src/security/token.ts";
-import { lacksChromium } from "../support/chromium.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { findViolations, openConsole, toPath } from "./open-console.ts";
+import { describeConsole, findViolations, openConsole, toPath } from "./open-console.ts";
 
 /** A policy file with identities by token, which may be replaced while a server runs. */
 async function openPolicy() {
@@ -43,7 +42,7 @@ async function signIn(page: Page, token: string): Promise<void> {
   await page.getByRole("dialog").waitFor({ state: "hidden" });
 }
 
-describe.skipIf(lacksChromium())("the console", () => {
+describeConsole(() => {
   test("asks for a token, opens at what it may see, and asks again when the token ends in mid-watch", async () => {
     const policy = await openPolicy();
     const console = await openConsole(

@@ -1,97 +1,12 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { expect, onTestFinished, test } from "vitest";
-import { type Event, Event_Type, type WatchResponse } from "../../gen/duetkv/v1/key_value_pb.ts";
+import type { Event } from "../../gen/duetkv/v1/key_value_pb.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
-import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { ClockedService, expectExpiry, updateTimeMs } from "./clocked-service.ts";
 import { openClient, protocols } from "./every-client.ts";
+import { expireAtOnce } from "./mass-expiry.ts";
 
 const hourMs = 3_600_000;
-const clockModule = new URL("./ttl-clock.ts", import.meta.url).href;
-
-/** A server that is started again and again on the same log, with a wall clock that can be set. */
-class Service {
-  readonly #directory: string;
-  #server: ServerProcess | undefined;
-  #client: KeyValueClient | undefined;
-
-  static async start(): Promise<Service> {
-    const service = new Service(await temporaryDirectory());
-    onTestFinished(() => service.end("SIGKILL"));
-    await service.#start(0);
-    return service;
-  }
-
-  private constructor(directory: string) {
-    this.#directory = directory;
-  }
-
-  get client(): KeyValueClient {
-    return this.#client as KeyValueClient;
-  }
-
-  get address(): string {
-    return (this.#server as ServerProcess).address;
-  }
-
-  async restart(signal: "SIGTERM" | "SIGKILL", clockOffsetMs = 0): Promise<void> {
-    await this.end(signal);
-    await this.#start(clockOffsetMs);
-  }
-
-  /** Sets the wall clock of the running server. */
-  async setClock(offsetMs: number): Promise<void> {
-    await writeFile(this.#clockFile, String(offsetMs));
-    process.kill((this.#server as ServerProcess).pid, "SIGUSR2");
-  }
-
-  async end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
-    this.#client?.close();
-    await this.#server?.stop(signal);
-  }
-
-  /** Puts a key with the shortest ttl, and resolves with the event of its end: the server has looked at its clock. */
-  async witness(key: string): Promise<WatchResponse> {
-    const { revision } = await this.client.put({ key, ttl: { seconds: 1n } });
-    return this.next(key, revision, (event) => event.type === Event_Type.DELETE);
-  }
-
-  /** The first message after `revision` with an event of the key that is wanted. */
-  async next(key: string, startRevision: bigint, wanted: (event: Event) => boolean): Promise<WatchResponse> {
-    const controller = new AbortController();
-    for await (const message of this.client.watch({ key, startRevision }, controller.signal)) {
-      if (!message.events.some(wanted)) continue;
-      controller.abort();
-      return message;
-    }
-    throw new Error("the watch ended");
-  }
-
-  get #clockFile(): string {
-    return join(this.#directory, "clock");
-  }
-
-  async #start(clockOffsetMs: number): Promise<void> {
-    await writeFile(this.#clockFile, String(clockOffsetMs));
-    this.#server = await startServerProcess(["--log", `file:${join(this.#directory, "log")}`], {
-      NODE_OPTIONS: `--import=${clockModule}`,
-      TEST_CLOCK: this.#clockFile,
-    });
-    this.#client = openClient("gRPC by Connect", this.#server.address);
-  }
-}
-
-/** The end of a key must be a delete that says so, and not before its time by the server's clock. */
-function expectExpiry(event: Event | undefined, revision: bigint, notBefore: number): void {
-  expect(event).toMatchObject({ type: Event_Type.DELETE, expired: true, entry: { revision } });
-  expect(updateTimeMs(event)).toBeGreaterThanOrEqual(notBefore);
-}
-
-function updateTimeMs(event: Event | undefined): number {
-  return event?.entry?.updateTime ? timestampMs(event.entry.updateTime) : 0;
-}
 
 async function expireTimeMs(client: KeyValueClient, key: string): Promise<number> {
   const { entry } = await client.get({ key });
@@ -99,7 +14,7 @@ async function expireTimeMs(client: KeyValueClient, key: string): Promise<number
 }
 
 test("an entry ends by a delete at a revision of its own, in every protocol", async () => {
-  const service = await Service.start();
+  const service = await ClockedService.start();
   for (const protocol of protocols) {
     const client = openClient(protocol, service.address);
     onTestFinished(() => client.close());
@@ -124,7 +39,7 @@ test("an entry ends by a delete at a revision of its own, in every protocol", as
 });
 
 test("another put clears or extends the time to live; a delete forgets it", async () => {
-  const service = await Service.start();
+  const service = await ClockedService.start();
   const { client } = service;
   const ttl = { seconds: 1n };
   const keys = ["cleared", "extended", "shortened", "deleted", "committed", "committed, and cleared"];
@@ -149,7 +64,7 @@ test("another put clears or extends the time to live; a delete forgets it", asyn
 });
 
 test("kill -9 and a restart neither lose a time to live nor begin it again", async () => {
-  const service = await Service.start();
+  const service = await ClockedService.start();
   const { revision } = await service.client.put({ key: "short", ttl: { seconds: 2n } });
   await service.client.put({ key: "long", ttl: { seconds: 3600n } });
   const before = await Promise.all(["short", "long"].map((key) => expireTimeMs(service.client, key)));
@@ -165,7 +80,7 @@ test("kill -9 and a restart neither lose a time to live nor begin it again", asy
 });
 
 test("kill -9 and a restart keep what a touch made of a time to live, by the clock of the log", async () => {
-  const service = await Service.start();
+  const service = await ClockedService.start();
   const { client } = service;
   const { revision } = await client.put({ key: "ended", ttl: { seconds: 3600n } });
   for (const key of ["renewed", "permanent"]) await client.put({ key, ttl: { seconds: 1n } });
@@ -192,7 +107,7 @@ test("kill -9 and a restart keep what a touch made of a time to live, by the clo
 });
 
 test("a clock that is set an hour forth or back while the service runs neither shortens nor prolongs", async () => {
-  const service = await Service.start();
+  const service = await ClockedService.start();
   await service.client.put({ key: "key", ttl: { seconds: 600n } });
   const expire = await expireTimeMs(service.client, "key");
   for (const [index, offset] of [hourMs, -hourMs, 0].entries()) {
@@ -205,7 +120,7 @@ test("a clock that is set an hour forth or back while the service runs neither s
 });
 
 test("across a restart time follows the wall clock, and never goes back behind the log", async () => {
-  const service = await Service.start();
+  const service = await ClockedService.start();
   const { client } = service;
   await client.put({ key: "long", ttl: { seconds: 1800n } });
   const { revision } = await client.put({ key: "short", ttl: { seconds: 3n } });
@@ -227,49 +142,5 @@ test("across a restart time follows the wall clock, and never goes back behind t
   expect(updateTimeMs(last.events[0])).toBeGreaterThan(updateTimeMs(forth.events[0]));
 });
 
-test("ten thousand keys that expire in the same second are deleted, each at its own revision, without delaying other calls", async () => {
-  const count = 10_000;
-  const service = await Service.start();
-  const { client } = service;
-  const expireTimes = new Map<string, number>();
-  // Four seconds, so that all are there before the first one goes.
-  for (let first = 0; first < count; first += 500) {
-    const puts = Array.from({ length: 500 }, (_, index) => ({
-      kind: { case: "put" as const, value: { key: `key ${first + index}`, ttl: { seconds: 4n } } },
-    }));
-    const { results } = await client.commit({ mutations: puts });
-    for (const { entry } of results) {
-      if (entry?.expireTime) expireTimes.set(entry.key, timestampMs(entry.expireTime));
-    }
-  }
-  expect(expireTimes.size).toBe(count);
-
-  const revisions = new Set<bigint>();
-  const controller = new AbortController();
-  const watching = (async () => {
-    for await (const { events, revision } of client.watch(
-      { prefix: "key ", startRevision: 0n },
-      controller.signal,
-    )) {
-      for (const event of events) {
-        if (event.type !== Event_Type.DELETE) continue;
-        expect(events).toHaveLength(1);
-        expectExpiry(event, revision, expireTimes.get(event.entry?.key as string) as number);
-        revisions.add(revision);
-      }
-      if (revisions.size === count) controller.abort();
-    }
-  })();
-  const other = openClient("REST", service.address);
-  let writes = 0;
-  let during = 0;
-  while (!controller.signal.aborted) {
-    await other.put({ key: "other", value: String(writes++) });
-    if (revisions.size > 0 && revisions.size < count) during++;
-  }
-  await watching;
-  expect(during, "writes between the first and the last expiry").toBeGreaterThan(0);
-  const { entries, revision } = await client.list({});
-  expect(entries.map(({ key, value }) => [key, value])).toEqual([["other", String(writes - 1)]]);
-  expect(revision).toBe(BigInt(count / 500 + writes + count));
-});
+test("two thousand keys that expire in the same second are deleted, each at its own revision, without delaying other calls", () =>
+  expireAtOnce(2_000, 2));

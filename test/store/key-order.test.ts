@@ -1,12 +1,12 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { fromOrderKey, prefixEnd, toOrderKey } from "../../src/store/key-order.ts";
-import { seed } from "../support/random.ts";
+import { rounds, seed } from "../support/random.ts";
 import { compareUtf8, keyPart, unicodeKey } from "./unicode-keys.ts";
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
-const runs = { seed, numRuns: 3000 };
+const runs = { seed, numRuns: 1000 * rounds };
 
 test(`orders like the bytes of UTF-8 (seed ${seed})`, () => {
   fc.assert(

@@ -21,6 +21,13 @@ export function lacksChromium(): boolean {
 
 /** A headless browser, until the running test is over. `flags` are those of Chromium. */
 export async function openChromium(...flags: readonly string[]): Promise<Browser> {
+  const browser = await launchChromium(...flags);
+  onTestFinished(() => browser.close());
+  return browser;
+}
+
+/** A headless browser, which the caller closes. */
+export function launchChromium(...flags: readonly string[]): Promise<Browser> {
   if (path === undefined) throw new Error("no Chromium found");
   const quiet = [
     "--disable-quic",
@@ -28,10 +35,8 @@ export async function openChromium(...flags: readonly string[]): Promise<Browser
     "--disable-background-networking",
     "--disable-component-update",
   ];
-  const browser = await chromium.launch({
+  return chromium.launch({
     executablePath: path,
     args: ["--no-sandbox", "--disable-gpu", "--disable-sync", ...quiet, ...flags],
   });
-  onTestFinished(() => browser.close());
-  return browser;
 }

@@ -1,4 +1,10 @@
-import { Agent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import {
+  Agent,
+  globalAgent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from "node:http";
 
 export interface Answer {
   readonly status: number;
@@ -8,10 +14,10 @@ export interface Answer {
 
 const agent = new Agent({ keepAlive: true });
 
-/** Closes the idle connections: a server that stops keeps them for 2 s, in which a request may come. */
+/** Closes the idle connections of HTTP/1.1, but not those of fetch: a server that stops keeps them for 2 s. */
 export function closeIdleConnections(): void {
-  for (const sockets of Object.values(agent.freeSockets))
-    for (const socket of sockets ?? []) socket.destroy();
+  for (const { freeSockets } of [agent, globalAgent])
+    for (const socket of Object.values(freeSockets).flatMap((sockets) => sockets ?? [])) socket.destroy();
 }
 
 /** Sends the target byte for byte as it is given, which fetch would not. */

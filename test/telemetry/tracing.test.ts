@@ -14,6 +14,7 @@ import { type Logger, silentLogger } from "../../src/logging.ts";
 import { openServer } from "../../src/server.ts";
 import { readOtelConfiguration } from "../../src/telemetry/otel-configuration.ts";
 import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
+import { closeIdleConnections, request } from "../support/rest-request.ts";
 import { until } from "../support/until.ts";
 import { startCollector } from "./collector.ts";
 
@@ -46,7 +47,10 @@ async function start(
     otel,
   );
   let closing: Promise<void> | undefined;
-  const close = () => (closing ??= server.close());
+  const close = () => {
+    closeIdleConnections();
+    return (closing ??= server.close());
+  };
   onTestFinished(close);
   const admin = `http://127.0.0.1:${server.adminAddress.port}`;
   return { url: `http://127.0.0.1:${server.address.port}`, admin, close, lines };
@@ -101,7 +105,7 @@ test.each(transports)(
 test("REST: spans name the route and not the key; a call without context begins a trace", async () => {
   const collector = await startCollector();
   const { url } = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
-  await fetch(`${url}/v1/key/secret`, { method: "PUT", body: "1" });
+  await request(url, "PUT", "/v1/key/secret", {}, "1");
   await until(() => collector.spans.some(({ kind }) => kind === 2));
   const span = collector.spans.find(({ kind }) => kind === 2);
   expect(span?.parentSpanId).toBeUndefined();
@@ -139,8 +143,8 @@ test("a ratio decides for traces that begin here, and the caller for its own", a
   const collector = await startCollector();
   const sampler = { OTEL_TRACES_SAMPLER: "parentbased_always_off" };
   const { url } = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, ...sampler });
-  await fetch(`${url}/v1/key/a`);
-  await fetch(`${url}/v1/key/a`, { headers: { traceparent: traceparent("01") } });
+  await request(url, "GET", "/v1/key/a");
+  await request(url, "GET", "/v1/key/a", { traceparent: traceparent("01") });
   await until(() => collector.spans.length === 1);
   expect(collector.spans[0]?.traceId).toBe(traceId);
 });
@@ -151,11 +155,11 @@ test.each([
 ])("a collector that %s costs spans, not calls; it is counted and logged once", async (_title, collect) => {
   const { url, admin, lines } = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: (await collect()).url });
   for (let call = 0; call < 5; call++) {
-    expect((await fetch(`${url}/v1/key/a`, { method: "PUT", body: "1" })).status).toBe(201);
+    expect((await request(url, "PUT", "/v1/key/a", {}, "1")).status).toBe(201);
   }
   const dropped = async () => {
-    const text = await (await fetch(`${admin}/metrics`)).text();
-    return Number(/duetkv_spans_total\{outcome="dropped"\} (\d+)/.exec(text)?.[1]);
+    const { body } = await request(admin, "GET", "/metrics");
+    return Number(/duetkv_spans_total\{outcome="dropped"\} (\d+)/.exec(body.toString())?.[1]);
   };
   // Of each call, and of the queue and the append that it waited for.
   await until(async () => (await dropped()) === 15);
@@ -175,19 +179,15 @@ test("a collector that does not respond does not hold up a stop", async () => {
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
     OTEL_EXPORTER_OTLP_TIMEOUT: "3600000",
   });
-  await fetch(`${url}/v1/key/a`);
+  await request(url, "GET", "/v1/key/a");
   await close();
 });
 
 test("--access-log logs every call with the id of its caller, and neither key nor value", async () => {
   const { url, lines } = await start({}, { "access-log": "on" });
-  await fetch(`${url}/v1/key/secret`, {
-    method: "PUT",
-    body: "secret",
-    headers: { "x-request-id": "abc-1" },
-  });
-  await fetch(`${url}/v1/key/absent-secret`, { headers: { traceparent: traceparent("01") } });
-  await fetch(`${url}/v1/key/secret`, { headers: { "x-request-id": "no id\u00e9" } });
+  await request(url, "PUT", "/v1/key/secret", { "x-request-id": "abc-1" }, "secret");
+  await request(url, "GET", "/v1/key/absent-secret", { traceparent: traceparent("01") });
+  await request(url, "GET", "/v1/key/secret", { "x-request-id": "no id\u00e9" });
   const calls = lines.filter(({ event }) => event === "call");
   expect(calls).toHaveLength(3);
   expect(calls[0]).toMatchObject({
@@ -207,9 +207,9 @@ test("--slow-call-log logs calls that take longer than it, and no others", async
     await start({}, { "slow-call-log": "1ms" }),
     await start({}, { "slow-call-log": "1h" }),
   ];
-  for (const { url } of [all, none]) await fetch(`${url}/v1/key/a?`, { method: "PUT", body: "1" });
+  for (const { url } of [all, none]) await request(url, "PUT", "/v1/key/a?", {}, "1");
   await until(async () => {
-    await fetch(`${all.url}/v1/key/a`, { method: "PUT", body: "1" });
+    await request(all.url, "PUT", "/v1/key/a", {}, "1");
     return all.lines.some(({ event }) => event === "slow call");
   });
   expect(none.lines.filter(({ event }) => event === "slow call")).toEqual([]);

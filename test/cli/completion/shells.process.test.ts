@@ -51,6 +51,7 @@ async function openShell(shell: keyof typeof shells) {
       HOME: directory,
       TERM: "xterm",
       LANG: "C.UTF-8",
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
       DUETKV_CLIENT_SERVER: server.address,
     },
   });

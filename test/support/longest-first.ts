@@ -1,0 +1,40 @@
+import { relative } from "node:path";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** The test files that take longest, in that order. What is in progress at the end of a run decides how long it takes. */
+const longest = [
+  "end-to-end/protocols.process.test.ts",
+  "end-to-end/ttl.process.test.ts",
+  "console/pages.process.test.ts",
+  "deploy/proxies.process.test.ts",
+  "foreign/largest-commit.process.test.ts",
+  "client/promises.process.test.ts",
+  "end-to-end/lifecycle.process.test.ts",
+  "cli/import-foreign.process.test.ts",
+  "end-to-end/watch-limits.process.test.ts",
+  "cli/commands.process.test.ts",
+  "examples/grpc-client.process.test.ts",
+  "cli/export.process.test.ts",
+  "console/sessions.process.test.ts",
+  "end-to-end/memory-bound.process.test.ts",
+  "transaction-log/postgres/outcome.postgres.test.ts",
+  "replicas/watch.postgres.test.ts",
+  "replicas/reads.postgres.test.ts",
+  "transaction-log/postgres/contract.postgres.test.ts",
+  "security/matrix.test.ts",
+  "transaction-log/file/file-transaction-logger.test.ts",
+];
+
+const testFolder = new URL("../", import.meta.url).pathname;
+
+function place({ moduleId }: TestSpecification): number {
+  const index = longest.indexOf(relative(testFolder, moduleId));
+  return index < 0 ? longest.length : index;
+}
+
+/** Runs one project after the other, and the longest files of each first. */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return files.toSorted((a, b) => a.project.name.localeCompare(b.project.name) || place(a) - place(b));
+  }
+}
