@@ -1,3 +1,4 @@
+import type { Engine } from "./engine.ts";
 import type { Histogram } from "./histogram.ts";
 import type { ReplicaLag } from "./replicas.ts";
 import type { LogUsage } from "./transaction-log/transaction-logger.ts";
@@ -41,4 +42,25 @@ interface WatchMeasurements {
   readonly lagRevisions: number;
   /** Watches that have ended, by reason. */
   readonly ended: ReadonlyMap<string, number>;
+}
+
+/** What the parts of an engine have measured. */
+export function measurementsOf(engine: Engine): DatabaseMeasurements {
+  const { state, logger, committer, compactor, expirer, replicas, clock } = engine;
+  const { history, hub, freshness } = state;
+  const oldestTime = history.at(history.oldest + 1)?.time;
+  return {
+    appendSeconds: committer.appendSeconds,
+    batchTransactions: committer.batchTransactions,
+    queueWaitSeconds: committer.queueWaitSeconds,
+    appendFailures: committer.appendFailures,
+    barrierSeconds: freshness.barrierSeconds,
+    compactionSeconds: compactor.seconds,
+    compactions: compactor.counts,
+    expiry: expirer,
+    watches: hub,
+    historyAgeMs: oldestTime === undefined ? 0 : Math.max(0, clock() - oldestTime),
+    replicaLag: replicas.lag(),
+    log: logger.usage ?? {},
+  };
 }

@@ -1,4 +1,5 @@
 import type { ExportCounts } from "./committer/background/snapshot-exports.ts";
+import type { Engine } from "./engine.ts";
 
 /** The state of the engine at one moment. */
 export interface DatabaseStatus {
@@ -31,4 +32,34 @@ export interface DatabaseStatus {
    */
   readonly difference: string | undefined;
   readonly snapshots: ExportCounts;
+}
+
+/** The status of all parts of an engine, now. */
+export function statusOf({
+  state,
+  logger,
+  committer,
+  comparison,
+  snapshots,
+  followsLog,
+}: Engine): DatabaseStatus {
+  const { store, requests, history, hub } = state;
+  return {
+    storeId: logger.id,
+    revision: store.revision,
+    oldestRevision: history.oldest,
+    entries: store.size,
+    stateHash: store.hash,
+    storeBytes: store.bytes,
+    watchers: hub.watchers,
+    queueBytes: committer.queueBytes,
+    historyBytes: history.bytes,
+    requestIds: requests.size,
+    requestIdsBytes: requests.bytes,
+    fault: logger.fault,
+    followsLog,
+    differingReplicas: comparison?.differing ?? 0,
+    difference: comparison?.fault,
+    snapshots: snapshots.counts,
+  };
 }

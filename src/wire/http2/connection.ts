@@ -6,11 +6,10 @@ import { type ConnectionState, ConnectionTimes } from "./connection-times.ts";
 import { ControlFrames } from "./control-frames.ts";
 import type { EndReason } from "./end-reasons.ts";
 import { FloodLimit } from "./flood-limit.ts";
-import { frameTypes } from "./frame-format.ts";
-import type { FrameSink } from "./frame-reader.ts";
 import { HandlerCalls } from "./handler-calls.ts";
 import { HeaderBlockReader } from "./header-block-reader.ts";
 import { HeaderBlockWriter } from "./header-block-writer.ts";
+import { IncomingFrames } from "./incoming-frames.ts";
 import { Input } from "./input.ts";
 import type { Http2Limits } from "./limits.ts";
 import { Output } from "./output.ts";
@@ -35,7 +34,7 @@ export interface ConnectionOptions {
 const keepAlivePayload = Buffer.alloc(8);
 
 /** One HTTP/2 connection on a socket (RFC 9113, sections 3 to 5): puts its parts together, and ends. */
-export class Connection implements FrameSink {
+export class Connection {
   readonly socket: Socket;
   readonly streams: StreamSet;
   readonly receiver: RequestReceiver;
@@ -82,10 +81,12 @@ export class Connection implements FrameSink {
       sender.changeInitialWindow(change);
     });
     const shutdown = new Shutdown(streams, output);
+    const controlFrames = new ControlFrames({ streams, sender, settings, output, floods, shutdown });
+    const incomingBlocks = new HeaderBlockReader(limits, receiver);
     this.#output = output;
     this.#input = new Input({
       socket,
-      frames: this,
+      frames: new IncomingFrames({ settings, headerBlocks: incomingBlocks, receiver, controlFrames }),
       output,
       turnMs: limits.turnMs,
       onTurnEnd: () => this.flush(),
@@ -96,8 +97,8 @@ export class Connection implements FrameSink {
     this.sender = sender;
     this.settings = settings;
     this.#shutdown = shutdown;
-    this.#headerBlocks = new HeaderBlockReader(limits, receiver);
-    this.#controlFrames = new ControlFrames({ streams, sender, settings, output, floods, shutdown });
+    this.#headerBlocks = incomingBlocks;
+    this.#controlFrames = controlFrames;
   }
 
   /** Starts reading. `head` was read from the socket before. */
@@ -163,37 +164,6 @@ export class Connection implements FrameSink {
       this.#output.flush();
       if (!this.#isOver && this.#shutdown.isComplete) this.#close(undefined);
     });
-  }
-
-  frame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
-    this.#checkOrder(type);
-    if (type === frameTypes.headers) this.#headerBlocks.headers(flags, streamId, bytes, start, end);
-    else if (type === frameTypes.continuation)
-      this.#headerBlocks.continuation(flags, streamId, bytes, start, end);
-    else this.#controlFrames.receive(type, flags, streamId, bytes, start, end);
-  }
-
-  dataFrame(streamId: number, length: number, dataLength: number, endStream: boolean): void {
-    this.#checkOrder(frameTypes.data);
-    this.receiver.dataFrame(streamId, length, dataLength, endStream);
-  }
-
-  data(bytes: Buffer, start: number, end: number, endStream: boolean): void {
-    this.receiver.data(bytes, start, end, endStream);
-  }
-
-  shouldStop(): boolean {
-    return this.#input.isTurnOver;
-  }
-
-  /** Sections 3.4 and 4.3: SETTINGS come first, and nothing comes between the frames of a header block. */
-  #checkOrder(type: number): void {
-    if (!this.settings.received && type !== frameTypes.settings) {
-      throw new ConnectionError("protocol_error", "the first frame must be SETTINGS");
-    }
-    if (this.#headerBlocks.partialBlock !== undefined && type !== frameTypes.continuation) {
-      throw new ConnectionError("protocol_error", "a frame inside a header block");
-    }
   }
 
   #receive(chunk: Buffer): void {

@@ -16,8 +16,12 @@ export interface FrameSink {
   dataFrame(streamId: number, length: number, dataLength: number, endStream: boolean): void;
   /** A part of the DATA frame that has begun, perhaps an empty one. `endStream` comes with the last part. */
   data(bytes: Buffer, start: number, end: number, endStream: boolean): void;
-  /** True: the rest of the input waits. Asked after each frame. */
-  shouldStop(): boolean;
+}
+
+/** How long a reader may go on. */
+export interface ReaderTurn {
+  /** Called after each frame. True: the rest of the input waits. */
+  isOverAfterFrame(): boolean;
 }
 
 /**
@@ -26,6 +30,7 @@ export interface FrameSink {
  */
 export class FrameReader {
   readonly #sink: FrameSink;
+  readonly #turn: ReaderTurn;
   #prefaceSeen = 0;
 
   // A frame of which only a part has come.
@@ -37,8 +42,9 @@ export class FrameReader {
   #dataLeft = 0;
   #dataEndsStream = false;
 
-  constructor(sink: FrameSink) {
+  constructor(sink: FrameSink, turn: ReaderTurn) {
     this.#sink = sink;
+    this.#turn = turn;
   }
 
   /** A number for the frame of which only a part has come, another for each; undefined: none. */
@@ -47,7 +53,7 @@ export class FrameReader {
   }
 
   /**
-   * Reads `bytes` from `start` on. Returns where it stopped, which is before the end only when the sink asked for it.
+   * Reads `bytes` from `start` on. Returns where it stopped, which is before the end only when its turn is over.
    * Throws ConnectionError for invalid input.
    */
   read(bytes: Buffer, start: number): number {
@@ -55,7 +61,7 @@ export class FrameReader {
     if (this.#prefaceSeen < clientPreface.length) at = this.#readPreface(bytes, at);
     if (this.#partialLength > 0) {
       at = this.#completePartial(bytes, at);
-      if (this.#partialLength > 0 || this.#sink.shouldStop()) return at;
+      if (this.#partialLength > 0 || this.#turn.isOverAfterFrame()) return at;
     }
     while (at < bytes.length) {
       if (this.#dataLeft > 0) {
@@ -68,7 +74,7 @@ export class FrameReader {
         }
         at = end;
       }
-      if (this.#sink.shouldStop()) return at;
+      if (this.#turn.isOverAfterFrame()) return at;
     }
     return at;
   }

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { FrameReader, type FrameSink } from "./frame-reader.ts";
+import { FrameReader, type FrameSink, type ReaderTurn } from "./frame-reader.ts";
 import type { Output } from "./output.ts";
 
 /** Frames between two looks at the clock. */
@@ -7,7 +7,6 @@ const framesBetween = 32;
 
 export interface InputOptions {
   readonly socket: Socket;
-  /** Receives the frames. Asked for `shouldStop` after each. */
   readonly frames: FrameSink;
   readonly output: Output;
   /** How long one turn may take. */
@@ -23,7 +22,7 @@ export interface InputOptions {
  * over, so that one connection with a thousand calls in a chunk does not hold up the others, or until the socket takes no
  * more output.
  */
-export class Input {
+export class Input implements ReaderTurn {
   readonly #options: InputOptions;
   readonly #reader: FrameReader;
   #waiting: Buffer[] = [];
@@ -35,7 +34,7 @@ export class Input {
 
   constructor(options: InputOptions) {
     this.#options = options;
-    this.#reader = new FrameReader(options.frames);
+    this.#reader = new FrameReader(options.frames, this);
   }
 
   /** What is written now goes out when the turn is over. */
@@ -53,8 +52,8 @@ export class Input {
     return this.#reader.partialFrame;
   }
 
-  /** Asked after each frame. */
-  get isTurnOver(): boolean {
+  /** See ReaderTurn. */
+  isOverAfterFrame(): boolean {
     if (this.#isOver) return true;
     if (--this.#framesLeft > 0) return false;
     this.#framesLeft = framesBetween;
