@@ -1,11 +1,12 @@
 import { connect, type Socket } from "node:net";
-import { encodeHeaderBlock, encodeIndexedField } from "./header-block.ts";
+import { encodeHeaderBlock, HeaderBlockEncoder } from "./header-block.ts";
 import type { Request } from "./load.ts";
 
 const frames = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goAway: 7, windowUpdate: 8 } as const;
 const flags = { endStream: 1, ack: 1, endHeaders: 4 } as const;
 const frameHeaderBytes = 9;
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const deadlineMicrosMin = 10_000_000;
 const windowMax = 0x7fff_ffff;
 const frameBytesMax = 16_384;
 /** HEADER_TABLE_SIZE 0: each answer says all of itself. INITIAL_WINDOW_SIZE: as much as they like. */
@@ -17,13 +18,9 @@ export interface PreparedRequest {
   /** The offset of the second frame in them. */
   readonly dataAt: number;
   readonly bodyBytes: number;
-  /** Whether the first frame ends with the digits of a deadline and its unit, which differ in each call. */
-  readonly ownDeadline: boolean;
+  /** Its headers, if each call has a deadline of its own and thus other headers. */
+  readonly varying: readonly (readonly [name: string, value: string])[] | undefined;
 }
-
-/** The most digits that gRPC allows. */
-const deadlineDigits = 8;
-const deadlineMicrosMin = 10 ** (deadlineDigits - 1);
 
 /** Throws RangeError when the body is more than one frame. */
 export function prepareRequest(
@@ -32,12 +29,11 @@ export function prepareRequest(
   ownDeadline = false,
 ): PreparedRequest {
   if (body.length > frameBytesMax) throw new RangeError(`${body.length} bytes are more than one frame`);
-  const pseudo = { ":method": "POST", ":scheme": "http", ":path": path, ":authority": authority };
-  const block = [encodeHeaderBlock({ ...pseudo, ...headers })];
-  if (ownDeadline) block.push(encodeIndexedField("grpc-timeout", `${deadlineMicrosMin}u`));
-  const head = frame(frames.headers, flags.endHeaders, Buffer.concat(block));
+  const all = { ":method": "POST", ":scheme": "http", ":path": path, ":authority": authority, ...headers };
+  const head = frame(frames.headers, flags.endHeaders, encodeHeaderBlock(all));
   const data = frame(frames.data, flags.endStream, body);
-  return { frames: Buffer.concat([head, data]), dataAt: head.length, bodyBytes: body.length, ownDeadline };
+  const varying = ownDeadline ? Object.entries(all) : undefined;
+  return { frames: Buffer.concat([head, data]), dataAt: head.length, bodyBytes: body.length, varying };
 }
 
 /**
@@ -48,6 +44,7 @@ export function prepareRequest(
 export class GrpcConnection {
   readonly #socket: Socket;
   readonly #onEnd: (stream: number, ok: boolean) => void;
+  readonly #encoder = new HeaderBlockEncoder();
   #nextStream = 1;
   #rest: Buffer = Buffer.alloc(0);
   #out: Buffer[] = [];
@@ -80,16 +77,22 @@ export class GrpcConnection {
   }
 
   #send(request: PreparedRequest, stream: number): void {
-    const bytes = Buffer.from(request.frames);
+    const head =
+      request.varying === undefined
+        ? request.frames.subarray(0, request.dataAt)
+        : this.#headers(request.varying);
+    const bytes = Buffer.concat([head, request.frames.subarray(request.dataAt)]);
     bytes.writeUInt32BE(stream, 5);
-    bytes.writeUInt32BE(stream, request.dataAt + 5);
-    if (request.ownDeadline) {
-      // 10 to 100 seconds, so that none passes.
-      const micros = deadlineMicrosMin + Math.floor(Math.random() * 9 * deadlineMicrosMin);
-      bytes.write(String(micros), request.dataAt - deadlineDigits - 1, "latin1");
-    }
+    bytes.writeUInt32BE(stream, head.length + 5);
     this.#window -= request.bodyBytes;
     this.#write(bytes);
+  }
+
+  /** With a deadline in 10 to 100 seconds, so that none passes. */
+  #headers(headers: readonly (readonly [name: string, value: string])[]): Buffer {
+    const micros = deadlineMicrosMin + Math.floor(Math.random() * 9 * deadlineMicrosMin);
+    const block = this.#encoder.encode([...headers, ["grpc-timeout", `${micros}u`]]);
+    return frame(frames.headers, flags.endHeaders, block);
   }
 
   /** Writes of one turn of the event loop are sent together. */
