@@ -89,7 +89,7 @@ describe("an append whose connection is cut", () => {
   it.each([
     ["that ends with it", "duetkv-append-last"],
     ["that may go on", "duetkv-append"],
-  ])("in a turn %s happens exactly once, whichever message is the last", async (_, statement) => {
+  ])("with the lease %s happens exactly once, whichever message is the last", async (_, statement) => {
     const log = await open();
     const other = await openLogger(url, { listen: false });
     opened.push(other);
@@ -110,7 +110,7 @@ describe("an append whose connection is cut", () => {
       cuts++;
       await proxy.settled();
       await other.latestSequence();
-      // After an append without a conflict the next turn is a short one.
+      // After an append without a conflict the next lease is a short one.
       if (statement === "duetkv-append-last") await next(log);
     }
     expect(proxy.count(statement)).toBeGreaterThan(0);

@@ -58,17 +58,17 @@ describe(`replicas on one database (SEED=${seed})`, () => {
     const writing = (async () => {
       while (!state.done) await quick.write(1);
     })();
-    // Without a turn its basis would always be old.
+    // Without the lease its basis would always be old.
     for (let index = 0; index < 5; index++) await slow.write(20, () => delay(30));
     state.done = true;
     await writing;
     await expectOneHistory(replicas);
   });
 
-  it("continues when a replica takes a turn and does not use it", async () => {
+  it("continues when a replica takes the lease and does not use it", async () => {
     const [one, two] = (await openReplicas(2)) as [Replica, Replica];
     await one.write(1);
-    // Two conflicts in a row take a turn; no append follows.
+    // Two conflicts in a row take the lease; no append follows.
     for (let round = 0; round < 2; round++) {
       expect(await two.log.append(0, [{ ...one.applied[0]!, sequence: 1 }])).toEqual({
         appended: false,
@@ -79,13 +79,13 @@ describe(`replicas on one database (SEED=${seed})`, () => {
     await expectOneHistory(replicas);
   });
 
-  it("shares turns with replicas of version 0.1, and none with another deployment", async () => {
+  it("shares leases with replicas of version 0.1, and none with another deployment", async () => {
     const [replica] = (await openReplicas(1)) as [Replica];
     await server.query(url, "CREATE SCHEMA duetkv_other");
     const other = await openLogger(url, { deployment: "other" });
     const old = new Client({ connectionString: url });
     await old.connect();
-    // A turn, as version 0.1 takes it.
+    // A lease, as version 0.1 takes it.
     await old.query("SELECT pg_advisory_lock(1685415284, 3)");
     let appended = false;
     const appending = replica.write(1).finally(() => {

@@ -11,9 +11,9 @@ import { refreshHead } from "../follow/head.ts";
 import { asRefusal, type History } from "../follow/history.ts";
 import { encodePiece } from "../follow/piece.ts";
 import { type AppendBatch, tryAppend } from "./append.ts";
+import { AppendLease } from "./append-lease.ts";
 import { resolveOutcome } from "./outcome.ts";
 import type { OwnAppends } from "./own-appends.ts";
-import { Turns } from "./turns.ts";
 
 export interface AppenderOptions {
   readonly connections: Connections;
@@ -40,14 +40,14 @@ export interface AppenderOptions {
 /** Appends batches, and resolves the outcome of those whose response was lost. */
 export class Appender {
   readonly #options: AppenderOptions;
-  readonly #turns: Turns;
+  readonly #lease: AppendLease;
   /** Whether the outcome of a sent batch is not known yet. */
   #open = false;
   #gaveUp = false;
 
   constructor(options: AppenderOptions) {
     this.#options = options;
-    this.#turns = new Turns(options.connections);
+    this.#lease = new AppendLease(options.connections);
   }
 
   /** As `TransactionLogger.append`. */
@@ -56,26 +56,26 @@ export class Appender {
     const cause = new Error("no response from the database before the shutdown deadline");
     // An abandoned append may still be running, and appends run one at a time.
     if (this.#gaveUp) throw unavailable(cause);
-    return boundOnceStopping(this.#appendInTurn(basis, transactions), stopping, stoppingMs, () => {
+    return boundOnceStopping(this.#appendByLease(basis, transactions), stopping, stoppingMs, () => {
       this.#gaveUp = true;
       return this.#open ? outcomeUnknown(cause) : unavailable(cause);
     });
   }
 
-  async #appendInTurn(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome> {
-    if (this.#turns.prepare()) await this.#takeTurn();
+  async #appendByLease(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome> {
+    if (this.#lease.isDue) await this.#takeLease();
     if (await this.#append(basis, transactions)) {
-      this.#turns.appended();
+      this.#lease.appended();
       return { appended: true };
     }
-    this.#turns.conflicted();
-    if (!this.#turns.held) await this.#takeTurn();
+    this.#lease.conflicted();
+    if (!this.#lease.held) await this.#takeLease();
     // The owner responds to failed preconditions from the state at this sequence, as to linearizable reads.
     return { appended: false, latest: await this.#options.latestSequence() };
   }
 
   close(): void {
-    this.#turns.close();
+    this.#lease.close();
   }
 
   /** False when the log does not end at `basis`. */
@@ -117,7 +117,7 @@ export class Appender {
     let appended: boolean | undefined = false;
     this.#open = true;
     try {
-      appended = await this.#turns.append((connection, endsTurn) => tryAppend(connection, batch, endsTurn));
+      appended = await this.#lease.append((connection, endsLease) => tryAppend(connection, batch, endsLease));
     } catch (error) {
       onTrouble(error, batch.events.length);
       if (error instanceof NotConnectedError || isRefusal(error)) throw unavailable(error);
@@ -155,8 +155,8 @@ export class Appender {
   }
 
   /** Blocks the appends of other writers until this writer has appended, so that its owner can catch up with the log. */
-  async #takeTurn(): Promise<void> {
-    await this.#turns.take();
+  async #takeLease(): Promise<void> {
+    await this.#lease.take();
     await this.#refresh();
   }
 
