@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { generate } from "selfsigned";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { makeToken } from "../security/serve.ts";
 import { goTool } from "../support/go-tool.ts";
 import { hasPrograms } from "../support/programs.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
@@ -32,9 +33,9 @@ async function tlsFiles(): Promise<{ flags: string[]; ca: string }> {
   return { flags: ["--tls-cert", ca, "--tls-key", key], ca };
 }
 
-async function policyFlags(): Promise<string[]> {
+async function policyFlags(policy: object = { roles: {} }): Promise<string[]> {
   const path = join(await temporaryDirectory(), "policy.json");
-  await writeFile(path, JSON.stringify({ version: 1, roles: {} }));
+  await writeFile(path, JSON.stringify({ version: 1, ...policy }));
   return ["--policy", path];
 }
 
@@ -82,8 +83,22 @@ describe.skipIf(!hasPrograms("go"))("with the tools of gRPC", () => {
     }
   });
 
-  test("grpcurl needs an identity when there is a policy", async () => {
-    const { address } = await startServer(...(await policyFlags()));
-    await expect(run(grpcurl, ["-plaintext", address, "list"])).rejects.toThrow("Unauthenticated");
+  test("with a token, both may do what its role allows, and nothing else", async () => {
+    const { token, entry } = makeToken("app", "writer");
+    const roles = { writer: [{ prefix: "cfg/", allow: ["read", "write"] }] };
+    const { address } = await startServer(...(await policyFlags({ tokens: [entry], roles })));
+    const put = ["-d", '{"key":"cfg/a","value":"v"}', address, "duetkv.v1.KeyValueService/Put"];
+    for (const method of [[address, "list"], put])
+      await expect(run(grpcurl, ["-plaintext", ...method])).rejects.toThrow("Unauthenticated");
+
+    const header = ["-H", `authorization: Bearer ${token}`];
+    const call = async (...args: string[]) => (await run(grpcurl, ["-plaintext", ...header, ...args])).stdout;
+    expect(await call(address, "list")).toContain("duetkv.v1.KeyValueService\n");
+    expect(JSON.parse(await call(...put))).toMatchObject({ revision: "1" });
+    const other = put.map((arg) => arg.replace("cfg/a", "other"));
+    await expect(call(...other)).rejects.toThrow("PermissionDenied");
+
+    const { stderr } = await run(healthProbe, [`-addr=${address}`, `-rpc-header=${header[1]}`]);
+    expect(stderr).toContain("SERVING");
   });
 });

@@ -6,6 +6,8 @@ export interface KubernetesObject {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string };
+  /** Of a Secret. */
+  readonly stringData?: Readonly<Record<string, string>>;
 }
 
 /** The objects of a manifest in YAML, as kubectl reads it. */

@@ -1,7 +1,10 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import packageJson from "../../package.json" with { type: "json" };
+import { runCli } from "../cli/run-cli.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { type KubernetesObject, manifestErrors, parseManifest } from "./kubernetes.ts";
 
 const manifests = ["kubernetes.yaml", "kubernetes-postgres.yaml", "kubernetes-backup.yaml"];
@@ -25,6 +28,19 @@ test("the check of manifests finds a misspelt field, a wrong type and a wrong fo
   expect(await errors("readinessProbe:", "readynessProbe:")).toContain("readynessProbe");
   expect(await errors("containerPort: 8080", 'containerPort: "8080"')).toContain("containerPort");
   expect(await errors("periodSeconds: 10", "periodSeconds: 99999999999")).toContain("periodSeconds");
+});
+
+test("the policies of the manifests and of the chart are in order", async () => {
+  const objects = (await Promise.all(manifests.map(read))).flatMap(parseManifest);
+  const texts = objects.flatMap(({ stringData }) => stringData?.["policy.json"] ?? []);
+  const { policy } = parse(await read("helm/values.yaml"));
+  texts.push(JSON.stringify(policy.content));
+  expect(texts).toHaveLength(3);
+  for (const text of texts) {
+    const path = join(await temporaryDirectory(), "policy.json");
+    await writeFile(path, text);
+    expect(await runCli(["policy", "check", path])).toMatchObject({ code: 0, stderr: "" });
+  }
 });
 
 test("manifests, chart and documents name the image of this version", async () => {
