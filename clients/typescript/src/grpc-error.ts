@@ -25,12 +25,15 @@ export function toDuetError(error: unknown, url: string): DuetError {
   return createError(details, error);
 }
 
+const lostCodes = [Code.Aborted, Code.Canceled, Code.Internal, Code.Unknown];
+
 /**
  * Whether the connection failed, for which Connect has several codes; no response has told the error. A stream that its
- * connection takes along is "canceled" there, which to callers means that they did it.
+ * connection takes along is "canceled" there, which to callers means that they did it; a reset is "aborted", which to them
+ * is a conflict.
  */
 function isLost({ code, isWireError }: ConnectError): boolean {
-  return !isWireError && [Code.Canceled, Code.Internal, Code.Unknown].includes(code);
+  return !isWireError && lostCodes.includes(code);
 }
 
 /** `AlreadyExists` is `already_exists`. */
