@@ -8,7 +8,7 @@ import type { Snapshot } from "../../src/store/snapshot.ts";
 import { Store } from "../../src/store/store.ts";
 import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
 import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
-import { createRandom, type Random, seed } from "../support/random.ts";
+import { createRandom, type Random, rounds, seed } from "../support/random.ts";
 import {
   check,
   noRequests,
@@ -154,7 +154,7 @@ test("touch, put, delete and expiry in every order leave the right entry, also a
 
 test(`many keys are touched, put, deleted and expire while clocks are moved (seed ${seed})`, async () => {
   const random = createRandom(seed);
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 8 * rounds; round++) {
     const world = new World();
     const keys = Array.from({ length: 1 + random.below(20) }, (_, index) => `key ${index}`);
     let snapshot = world.store.snapshot();

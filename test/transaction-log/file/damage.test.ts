@@ -1,3 +1,3 @@
 import { damageSuite } from "./damage-suite.ts";
 
-damageSuite(5);
+damageSuite(10);

@@ -9,7 +9,7 @@ import { MemoryFileSystem } from "./memory-file-system.ts";
 /** Far longer than it takes, so that a slow machine does not decide. */
 const timeout = 120_000;
 
-faultSuite(5);
+faultSuite(10);
 
 describe("a file system call that fails", { timeout }, () => {
   it("leaves a refused append whole or absent when the power goes before it has healed", async () => {

@@ -26,7 +26,7 @@ test("every message of the key-value service has a generated codec", () => {
   expect(messagesOf(KeyValueService).filter(({ typeName }) => !names.has(typeName))).toEqual([]);
 });
 
-compareWithProtobufEs(30);
+compareWithProtobufEs(15);
 
 describe("hostile bytes", () => {
   it.each<[string, number[]]>([
