@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { text } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
 import { createClient } from "@connectrpc/connect";
 import {
   createConnectTransport,
@@ -59,7 +60,12 @@ function requestId(): string {
 /** Resolves once the proxy can reach a replica. */
 const startedProxy = async (...args: Parameters<typeof startExampleProxy>): Promise<number> => {
   const port = await startExampleProxy(...args);
-  await until(async () => (await status(port, "GET", "/v1/key")) === 200);
+  await until(async () => {
+    if ((await status(port, "GET", "/v1/key")) === 200) return true;
+    // Proxies look once a second, and each request costs a handshake.
+    await delay(200);
+    return false;
+  });
   return port;
 };
 

@@ -1,0 +1,6 @@
+import { test } from "vitest";
+import { seed } from "../support/random.ts";
+import { readAndWriteAtOnce } from "./concurrent-calls.ts";
+
+test(`1,000 concurrent writers and readers see one history without gaps (seed ${seed})`, () =>
+  readAndWriteAtOnce(500));
