@@ -85,9 +85,11 @@ test.skipIf(!hasPrograms("script"))("a waiting user is told which server cannot 
 test.skipIf(!hasPrograms("script"))("a person sees how far a snapshot is", async () => {
   await runCli(["put", "large", "-"], { address: server.address, input: Buffer.alloc(1_000_000, "x") });
   const file = join(await temporaryDirectory(), "backup");
-  const { shown, code } = await onTerminal(`duetkv snapshot save ${file}`);
-  expect(shown).toMatch(/\r\[[# ]{20}\] \d+ % [\d,]+ of 1,000,\d\d\d bytes, /);
-  expect(code).toBe(0);
+  for (const command of [`save ${file}`, `verify ${file}`, `restore ${file} --log file:${file}.data`]) {
+    const { shown, code } = await onTerminal(`duetkv snapshot ${command}`);
+    expect(shown).toMatch(/\r\[[# ]{20}\] \d+ % [\d,]+ of 1,000,\d\d\d bytes, /);
+    expect(code).toBe(0);
+  }
 });
 
 test.skipIf(!hasPrograms("script"))("a prefix is deleted when a person says yes", async () => {

@@ -3,14 +3,13 @@ import { silentSink } from "../../transaction-log/log-sink.ts";
 import { optionsFromEnvironment } from "../../transaction-log/remote/jetstream/environment.ts";
 import { usageFailure } from "../failure.ts";
 import type { Run } from "../invocation.ts";
-import { describeSnapshot, describeSnapshotError } from "../snapshot/describe.ts";
+import { describeSnapshot } from "../snapshot/describe.ts";
+import { withProgress } from "../snapshot/progress.ts";
 import { type RestoreLog, restoreSnapshot } from "../snapshot/restore.ts";
 
 export const run: Run<"snapshot restore"> = async ({ positionals: [path = ""], flags, output }) => {
   const restore = await toRestoreLog(flags.log, flags.deployment);
-  const restored = await restoreSnapshot(path, restore).catch((error: unknown) => {
-    throw describeSnapshotError(error);
-  });
+  const restored = await withProgress(output, (onRead) => restoreSnapshot(path, restore, Date.now(), onRead));
   if (output.json) output.object(restored);
   else output.line(`${describeSnapshot(restored)}; the log begins at revision ${restored.restoredRevision}`);
   return 0;

@@ -1,6 +1,7 @@
 import { CommandFailure } from "../failure.ts";
 import type { Run } from "../invocation.ts";
-import { describeSnapshot, describeSnapshotError } from "../snapshot/describe.ts";
+import { describeSnapshot } from "../snapshot/describe.ts";
+import { withProgress } from "../snapshot/progress.ts";
 import { verifySnapshot } from "../snapshot/verify.ts";
 
 export const run: Run<"snapshot verify"> = async ({
@@ -9,9 +10,7 @@ export const run: Run<"snapshot verify"> = async ({
   output,
   openClient,
 }) => {
-  const summary = await verifySnapshot(path).catch((error: unknown) => {
-    throw describeSnapshotError(error);
-  });
+  const summary = await withProgress(output, (onRead) => verifySnapshot(path, onRead));
   const compared = globals.server.length > 0;
   if (compared) {
     const method = "duetkv.v1.StatusService/GetStatus";

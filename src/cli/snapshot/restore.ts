@@ -1,8 +1,8 @@
 import { SnapshotReader } from "../../transaction-log/snapshot/snapshot-reader.ts";
 import type { Transaction } from "../../transaction-log/transaction-logger.ts";
-import { readAll, type SnapshotSummary, SnapshotTally } from "./verify.ts";
+import { type OnRead, readAll, type SnapshotSummary, SnapshotTally } from "./verify.ts";
 
-/** Clients may have seen this many revisions after that of the snapshot. */
+/** Clients may have seen this many revisions after that of the snapshot, even where the clock is wrong. */
 const revisionJumpMin = 1_000_000_000;
 
 /** More than any store makes in a millisecond. */
@@ -23,18 +23,20 @@ export interface RestoredSnapshot extends SnapshotSummary {
  * milliseconds since 1970.
  *
  * The restored store begins at a revision that is beyond all that clients may have seen: of the old store, and of earlier
- * restores of the same snapshot. So a watch cannot resume in the new history, and a cached entry never matches a new one.
+ * restores of any of its snapshots. So a watch cannot resume in the new history, and a cached entry never matches a new
+ * one. The revision is the time in microseconds: no store overtakes that, and no restore is made before an earlier one.
  */
 export async function restoreSnapshot(
   path: string,
   restore: RestoreLog,
   now: number = Date.now(),
+  onRead?: OnRead,
 ): Promise<RestoredSnapshot> {
-  const reader = await SnapshotReader.open(path);
+  const reader = await SnapshotReader.open(path, onRead);
   try {
-    const { newestTime = now } = await readAll(reader);
-    const jump = Math.max(revisionJumpMin, (now - newestTime) * revisionsPerMs);
-    const restoredRevision = reader.revision + jump;
+    // A damaged file is refused before anything is written.
+    await readAll(reader);
+    const restoredRevision = Math.max(reader.revision + revisionJumpMin, now * revisionsPerMs);
     const tally = new SnapshotTally();
     await restore(restoredRevision, tally.count(reader.transactions()));
     return { ...tally.summary(reader), restoredRevision };

@@ -12,12 +12,15 @@ export interface SnapshotSummary {
   readonly hash: string;
 }
 
+/** Called with the bytes of a file that were read so far, and its size. */
+export type OnRead = (bytes: number, total: number) => void;
+
 /**
  * Decodes the whole file. Rejects with LOG_CORRUPT when it is damaged or truncated, with LOG_VERSION when a newer
  * release wrote it, and with the error of the file system.
  */
-export async function verifySnapshot(path: string): Promise<SnapshotSummary> {
-  const reader = await SnapshotReader.open(path);
+export async function verifySnapshot(path: string, onRead?: OnRead): Promise<SnapshotSummary> {
+  const reader = await SnapshotReader.open(path, onRead);
   try {
     return (await readAll(reader)).summary(reader);
   } finally {
@@ -36,12 +39,6 @@ export async function readAll(reader: SnapshotReader): Promise<SnapshotTally> {
 export class SnapshotTally {
   readonly #hash = new StateHash();
   #entries = 0;
-  #newestTime: number | undefined = undefined;
-
-  /** When its newest entry was written, in milliseconds since 1970; undefined when it has none. */
-  get newestTime(): number | undefined {
-    return this.#newestTime;
-  }
 
   async *count(transactions: AsyncIterable<Transaction>): AsyncGenerator<Transaction, void> {
     for await (const transaction of transactions) {
@@ -59,7 +56,6 @@ export class SnapshotTally {
       if (event.type !== "put") continue;
       this.#hash.add({ ...event, revision, updateTime });
       this.#entries++;
-      this.#newestTime = Math.max(this.#newestTime ?? 0, updateTime);
     }
   }
 }

@@ -24,19 +24,31 @@ export class SnapshotReader {
   readonly #name: string;
   readonly #file: File;
   readonly #header: FileHeader;
+  readonly #onRead: (bytes: number, total: number) => void;
 
-  private constructor(name: string, file: File, bytes: number, header: FileHeader) {
+  private constructor(
+    name: string,
+    file: File,
+    bytes: number,
+    header: FileHeader,
+    onRead: (bytes: number, total: number) => void,
+  ) {
     this.#name = name;
     this.#file = file;
     this.#header = header;
+    this.#onRead = onRead;
     this.bytes = bytes;
     this.revision = header.sequence;
   }
 
   /**
-   * Opens a file. Also rejects with LOG_VERSION for a file of a newer release, and with the error of the file system.
+   * Opens a file. `onRead` is called with the bytes that were read so far, and the size of the file. Also rejects with
+   * LOG_VERSION for a file of a newer release, and with the error of the file system.
    */
-  static async open(path: string): Promise<SnapshotReader> {
+  static async open(
+    path: string,
+    onRead: (bytes: number, total: number) => void = () => {},
+  ): Promise<SnapshotReader> {
     const name = basename(path);
     const file = await nodeFileSystem.open(path, "read");
     try {
@@ -51,7 +63,7 @@ export class SnapshotReader {
       if (decoded.verdict === "bad" || decoded.header.kind !== "snapshot") {
         throw new DuetError("LOG_CORRUPT", `${name} is not a snapshot: its file header is bad`);
       }
-      return new SnapshotReader(name, file, bytes, decoded.header);
+      return new SnapshotReader(name, file, bytes, decoded.header, onRead);
     } catch (error) {
       await closeQuietly(file);
       throw error;
@@ -69,6 +81,7 @@ export class SnapshotReader {
         if (frame.kind === frameKinds.snapshot) yield* this.#decode(frame);
         else if (holdsTransactions(frame)) throw this.#damaged(frame.offset, "later transactions follow");
       }
+      this.#onRead(reader.offset, this.bytes);
     }
     if (!reader.ended) throw this.#damaged(reader.offset, "no good frame follows");
     if (reader.offset !== this.bytes) throw this.#damaged(reader.offset, "bytes follow the end frame");

@@ -54,12 +54,13 @@ export function restoreSuite(name: string, createPlace: () => Promise<LogPlace>)
     test(`has the same entries and hash, and a history that begins with it (seed ${seed})`, async () => {
       const { source, path } = await snapshotOfSomeStore();
       const place = await createPlace();
-      const { revision, stateHash, storeId } = source.status();
-      const restored = await restoreSnapshot(path, place.restore);
+      const { stateHash, storeId } = source.status();
+      const now = Date.now();
+      const restored = await restoreSnapshot(path, place.restore, now);
       expect(restored).toEqual({
         ...(await verifySnapshot(path)),
         hash: stateHash,
-        restoredRevision: revision + 1_000_000_000,
+        restoredRevision: now * 1000,
       });
       const first = await open(await place.open());
       expect(contents(first)).toEqual(contents(source));
@@ -80,17 +81,30 @@ export function restoreSuite(name: string, createPlace: () => Promise<LogPlace>)
       expect(second.status()).toMatchObject({ revision: next, oldestRevision: restoredRevision });
     });
 
-    test("begins beyond what an earlier restore of it may have reached", async () => {
+    test("begins beyond what an earlier restore may have reached, of this snapshot or an older one", async () => {
       const { path } = await snapshotOfSomeStore();
-      const [first, second] = [await createPlace(), await createPlace()];
-      const hour = 3_600_000;
-      const now = Date.now() + hour;
-      const { restoredRevision } = await restoreSnapshot(path, first.restore, now);
-      const later = await restoreSnapshot(path, second.restore, now + hour);
+      const now = Date.now();
+      const first = await restoreSnapshot(path, (await createPlace()).restore, now);
       // A million writes a second.
-      expect(later.restoredRevision - restoredRevision).toBe(hour * 1000);
-      const database = await open(await second.open());
-      expect(database.revision).toBe(later.restoredRevision);
+      const second = await restoreSnapshot(path, (await createPlace()).restore, now + 60_000);
+      expect(second.restoredRevision - first.restoredRevision).toBe(60_000_000);
+      // One that was saved later, and restored a moment after the older one.
+      const newer = await snapshotOfSomeStore();
+      const third = await restoreSnapshot(newer.path, (await createPlace()).restore, now + 61_000);
+      expect(third.restoredRevision).toBeGreaterThan(second.restoredRevision);
+    });
+
+    test("begins beyond its own revision where the clock is wrong, also when it was restored before", async () => {
+      const { path, source } = await snapshotOfSomeStore();
+      const place = await createPlace();
+      const early = await restoreSnapshot(path, place.restore, 1);
+      expect(early.restoredRevision).toBe(source.revision + 1_000_000_000);
+      const restored = await open(await place.open());
+      await write(restored, "new", "");
+      const next = join(await temporaryDirectory(), "backup");
+      await writeFile(next, restored.snapshot(new AbortController().signal));
+      const again = await restoreSnapshot(next, (await createPlace()).restore, 1);
+      expect(again.restoredRevision).toBe(restored.revision + 1_000_000_000);
     });
 
     test("is refused when the log is not empty", async () => {
