@@ -131,6 +131,26 @@ test.skipIf(!hasPrograms("etcd"))("authenticates at etcd by ETCDCTL_USER", async
   expect(await printed("get", "a")).toBe("x");
 });
 
+test.skipIf(!hasPrograms("etcd"))(
+  "names what is over the limits of the server, and imports the rest",
+  async () => {
+    const url = await startEtcd();
+    const put = (key: string, value: string) =>
+      callEtcd(url, "kv/put", { key: base64(key), value: base64(value) });
+    await until(() => put("a", "x"));
+    await put("large", "x".repeat(2 ** 20 + 1));
+    await put("k".repeat(1020), "x");
+    await put("z", "x");
+    const args = ["import", "--from", "etcd", url, "--to-prefix", "copy/"];
+    const { code, stderr } = await duetkv(args);
+    expect(code).toBe(9);
+    expect(stderr).toContain('duetkv: not imported: "large": value is larger than 1048576 bytes\n');
+    expect(stderr).toContain(`duetkv: not imported: "${"k".repeat(1019)}": key is longer than 1019 bytes\n`);
+    expect(stderr).toContain("imported 2, skipped 0, deleted 0\n");
+    expect(await printed("ls", "--recursive")).toBe("copy/a\ncopy/z\n");
+  },
+);
+
 /** Sends commands to Redis as text; values must not have spaces. */
 async function callRedis(port: number, ...commands: readonly string[]): Promise<void> {
   const socket = connect(port, "127.0.0.1");
@@ -167,17 +187,30 @@ test.skipIf(!hasPrograms("redis-server"))(
       "HSET s/hash a 1",
       "HSET s/hash2 a 1",
       'SET "\\xff" x',
+      // Zeros and one byte.
+      "SETRANGE s/large 1048576 x",
+      `SET ${"k".repeat(1025)} x`,
+      ...Array.from({ length: 12 }, (_, index) => `SETRANGE largest/${index} 1048575 "\\xff"`),
       ...Array.from({ length: 2500 }, (_, index) => `SET many/${index} ${index}`),
     );
     const url = `redis://127.0.0.1:${port}/3`;
     const all = await duetkv(["import", "--from", "redis", url, "--json"]);
     expect({ code: all.code, ...JSON.parse(all.stdout) }).toEqual({
       code: 9,
-      imported: 2504,
+      imported: 2516,
       skipped: 0,
       deleted: 0,
-      unsupported: { "type is hash": 2, "type is list": 1, "key is empty, contains NUL or is not UTF-8": 1 },
+      unsupported: {
+        "type is hash": 2,
+        "type is list": 1,
+        "key is empty, contains NUL or is not UTF-8": 1,
+        "key is longer than 1024 bytes": 1,
+        "value is larger than 1048576 bytes": 1,
+      },
     });
+    expect(all.stderr).toContain('duetkv: not imported: "s/large": value is larger than 1048576 bytes\n');
+    const largest = JSON.parse(await printed("get", "largest/11", "--json"));
+    expect(Buffer.from(largest.bytesValue, "base64").length).toBe(2 ** 20);
     expect(await printed("get", "s/text")).toBe("größe");
     expect(JSON.parse(await printed("get", "s/bytes", "--json"))).toMatchObject({ bytesValue: "/wA=" });
     expect(await secondsLeft("s/soon")).toBeGreaterThan(900);

@@ -1,3 +1,4 @@
+import type { Client } from "../client/client.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { type ExportEnd, readExport } from "../export-format.ts";
 import { usageFailure } from "../failure.ts";
@@ -47,7 +48,7 @@ async function importForeign(
   invocation: Invocation<"import">,
   from: "etcd" | "redis" | "consul",
 ): Promise<number> {
-  const { positionals, flags, output } = invocation;
+  const { positionals, flags, output, openClient } = invocation;
   const [url = ""] = positionals;
   if (flags.resume !== undefined) {
     throw usageFailure(
@@ -59,13 +60,19 @@ async function importForeign(
   if (flags["allow-empty"] && !mirrors) throw usageFailure(allowEmptyMisused);
   const unsupported = new Map<string, number>();
   const prefix = flags.prefix ?? "";
+  const toPrefix = flags["to-prefix"] ?? prefix;
+  const { keyBytesMax, valueBytesMax } = await readLimits(openClient());
   const found = await openForeignSource(from, url, {
     prefix,
     timeoutMs: foreignTimeoutMs,
-    onUnsupported: (reason) => unsupported.set(reason, (unsupported.get(reason) ?? 0) + 1),
+    keyBytesMax: keyBytesMax - Buffer.byteLength(toPrefix) + Buffer.byteLength(prefix),
+    valueBytesMax,
+    onUnsupported(reason, key) {
+      unsupported.set(reason, (unsupported.get(reason) ?? 0) + 1);
+      if (key !== undefined) output.warn(`not imported: ${JSON.stringify(key)}: ${reason}`);
+    },
   });
   const entries = mirrors && !flags["allow-empty"] ? refuseEmpty(found) : found;
-  const toPrefix = flags["to-prefix"] ?? prefix;
   const writer = await storeEntries(invocation, {
     entries,
     statePath: undefined,
@@ -93,6 +100,13 @@ async function* refuseEmpty(entries: AsyncIterable<EntryContent>) {
       "Check the URL and --prefix, or confirm with --allow-empty.",
     );
   }
+}
+
+/** What the server accepts of one entry, in bytes. */
+async function readLimits(client: Client) {
+  const method = "duetkv.v1.StatusService/GetStatus";
+  const { limits } = await client.read<{ readonly limits: Readonly<Record<string, string>> }>(method, {});
+  return { keyBytesMax: Number(limits["key_bytes_max"]), valueBytesMax: Number(limits["value_bytes_max"]) };
 }
 
 /** Another store reads a page from its disk. */

@@ -22,7 +22,7 @@ export const dataCommands = {
       "differences. With --mode mirror or --to-prefix the whole export is checked before anything is written. Exit code " +
       "9: the export is truncated or damaged. --from reads another store at a URL: keys and values of etcd at one revision with " +
       "their leases, of Consul, or the strings of Redis with their times to live. Exit code 9: it has entries that cannot " +
-      "be imported, such as lists; the others are. A mirror of a store without entries is refused, unless --allow-empty confirms it. Passwords are in the variables ETCDCTL_USER (NAME:PASSWORD), REDISCLI_AUTH " +
+      "be imported, such as lists, or values over a limit of the server; the others are. A mirror of a store without entries is refused, unless --allow-empty confirms it. Passwords are in the variables ETCDCTL_USER (NAME:PASSWORD), REDISCLI_AUTH " +
       "and CONSUL_HTTP_TOKEN.",
     examples: [
       "duetkv import all.jsonl --resume state",

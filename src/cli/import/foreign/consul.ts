@@ -1,5 +1,11 @@
 import { fetchJson } from "./fetch-json.ts";
-import { type ReadForeignEntries, sourceFailure, toEntryContent, toKey } from "./foreign-source.ts";
+import {
+  fitsValue,
+  type ReadForeignEntries,
+  sourceFailure,
+  toEntryContent,
+  toKey,
+} from "./foreign-source.ts";
 
 interface ConsulEntry {
   readonly Key: string;
@@ -22,7 +28,8 @@ export const readConsul: ReadForeignEntries = async function* (options) {
   const keyed = entries.map(({ Key, Value }) => ({ bytes: Buffer.from(Key), Value }));
   for (const { bytes, Value } of keyed.toSorted((one, other) => Buffer.compare(one.bytes, other.bytes))) {
     const key = toKey(bytes, options);
-    if (key !== undefined) yield toEntryContent(key, Buffer.from(Value ?? "", "base64"));
+    const value = Buffer.from(Value ?? "", "base64");
+    if (key !== undefined && fitsValue(key, value.length, options)) yield toEntryContent(key, value);
   }
 };
 

@@ -1,6 +1,7 @@
 import { fetchJson } from "./fetch-json.ts";
 import {
   type ForeignSourceOptions,
+  fitsValue,
   type ReadForeignEntries,
   sourceFailure,
   toEntryContent,
@@ -48,6 +49,7 @@ export const readEtcd: ReadForeignEntries = async function* (options) {
       const name = toKey(bytes, options);
       if (name === undefined) continue;
       const value = Buffer.from(each.value ?? "", "base64");
+      if (!fitsValue(name, value.length, options)) continue;
       if (each.lease === undefined || each.lease === "0") {
         yield toEntryContent(name, value);
         continue;

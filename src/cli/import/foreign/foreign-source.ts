@@ -10,8 +10,11 @@ export interface ForeignSourceOptions {
   readonly prefix: string;
   /** The longest wait for a response. */
   readonly timeoutMs: number;
-  /** Receives a reason in a few words for each entry that this store cannot have. */
-  readonly onUnsupported: (reason: string) => void;
+  /** The limits of this store. The key is that of the other store, so a new prefix is accounted for. */
+  readonly keyBytesMax: number;
+  readonly valueBytesMax: number;
+  /** Receives a reason in a few words for each entry that this store cannot have; its key, where that helps. */
+  readonly onUnsupported: (reason: string, key?: string) => void;
 }
 
 /**
@@ -27,10 +30,28 @@ export function toEntryContent(key: string, value: Buffer, leftMs?: number): Ent
 }
 
 /** Decodes a key. Undefined, and reported, when this store cannot have it. */
-export function toKey(bytes: Buffer, { onUnsupported }: ForeignSourceOptions): string | undefined {
-  if (bytes.length > 0 && isUtf8(bytes) && !bytes.includes(0)) return bytes.toString();
-  onUnsupported("key is empty, contains NUL or is not UTF-8");
+export function toKey(
+  bytes: Buffer,
+  { keyBytesMax, onUnsupported }: ForeignSourceOptions,
+): string | undefined {
+  if (bytes.length === 0 || !isUtf8(bytes) || bytes.includes(0)) {
+    onUnsupported("key is empty, contains NUL or is not UTF-8");
+    return undefined;
+  }
+  if (bytes.length <= keyBytesMax) return bytes.toString();
+  onUnsupported(`key is longer than ${keyBytesMax} bytes`, bytes.toString("utf8", 0, keyBytesMax));
   return undefined;
+}
+
+/** Whether this store can have a value of this size; reports the key otherwise. */
+export function fitsValue(
+  key: string,
+  bytes: number,
+  { valueBytesMax, onUnsupported }: ForeignSourceOptions,
+): boolean {
+  if (bytes <= valueBytesMax) return true;
+  onUnsupported(`value is larger than ${valueBytesMax} bytes`, key);
+  return false;
 }
 
 /** Creates the failure for a source that cannot be read. */

@@ -2,14 +2,14 @@ import { once } from "node:events";
 import { connect, isIP, type Socket } from "node:net";
 import { ByteReader } from "../../http/byte-reader.ts";
 
-/** What Redis responds in RESP2; null for a missing value. */
-export type Reply = string | number | Buffer | null | readonly Reply[];
+/** What Redis responds in RESP2; null for a missing value, an Error for a command that it refuses. */
+export type Reply = string | number | Buffer | null | Error | readonly Reply[];
 
 const lineBytesMax = 64 * 1024;
 /** A value in Redis has at most this many. */
 const bulkBytesMax = 512 * 1024 * 1024;
 
-/** A connection to Redis that sends commands in pipelines. Commands reject with Error when Redis refuses one. */
+/** A connection to Redis that sends commands in pipelines. */
 export class RedisConnection {
   readonly #socket: Socket;
   readonly #reader: ByteReader;
@@ -38,8 +38,16 @@ export class RedisConnection {
     return new RedisConnection(socket, timeoutMs);
   }
 
-  /** Sends commands at once. Resolves with the reply to each. */
+  /** Sends commands at once. Resolves with the reply to each. Rejects with the error of the first that Redis refuses. */
   async send(...commands: readonly (readonly (string | Buffer)[])[]): Promise<readonly Reply[]> {
+    const replies = await this.ask(...commands);
+    const refusal = replies.find((reply) => reply instanceof Error);
+    if (refusal !== undefined) throw refusal;
+    return replies;
+  }
+
+  /** Sends commands at once. Resolves with the reply to each, also when Redis refuses some. */
+  async ask(...commands: readonly (readonly (string | Buffer)[])[]): Promise<readonly Reply[]> {
     this.#socket.setTimeout(this.#timeoutMs);
     this.#socket.write(Buffer.concat(commands.map(encodeCommand)));
     const replies: Reply[] = [];
@@ -59,7 +67,7 @@ export class RedisConnection {
       case "+":
         return rest;
       case "-":
-        throw new Error(rest);
+        return new Error(rest);
       case ":":
         return Number(rest);
       case "$":

@@ -9,7 +9,8 @@ async function readAll(store: "etcd" | "consul", respond: (path: string) => unkn
   await once(http.listen(0, "127.0.0.1"), "listening");
   onTestFinished(() => void http.close());
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
-  const options = { prefix: "", timeoutMs: 5000, onUnsupported: () => {} };
+  const limits = { keyBytesMax: 1024, valueBytesMax: 1024 };
+  const options = { prefix: "", timeoutMs: 5000, ...limits, onUnsupported: () => {} };
   for await (const _ of await openForeignSource(store, url, options));
 }
 
@@ -48,7 +49,8 @@ test.each([{ TTL: {} }, { TTL: "99999999999999999" }, null])(
 );
 
 test("does not repeat a URL, which may have a password", async () => {
-  const options = { prefix: "", timeoutMs: 5000, onUnsupported: () => {} };
+  const limits = { keyBytesMax: 1024, valueBytesMax: 1024 };
+  const options = { prefix: "", timeoutMs: 5000, ...limits, onUnsupported: () => {} };
   for (const url of ["redis://me:secret@host", "http://me:secret@ho st"]) {
     const refused = openForeignSource("etcd", url, options);
     await expect(refused).rejects.toThrow("needs a URL such as");
