@@ -26,6 +26,10 @@ export class Durability {
   #fault: DuetError | undefined;
   #running: Promise<void> | undefined;
   readonly #silent = new Set<string>();
+  /** The name of the server of each monitoring URL, as it responded last. */
+  readonly #names = new Map<string, string>();
+  #serversWithCopies: () => Promise<readonly string[]> = async () => [];
+  #uncovered: string | undefined;
 
   constructor(options: DurabilityOptions) {
     this.#options = options;
@@ -51,6 +55,17 @@ export class Durability {
     this.#running = this.#run(monitorMs);
   }
 
+  /**
+   * From now on checks also that each server that has a copy is among those of the monitoring URLs. Rejects with
+   * LOG_UNAVAILABLE when one is not.
+   */
+  async cover(serversWithCopies: () => Promise<readonly string[]>): Promise<void> {
+    if (this.#options.monitors.length === 0) return;
+    this.#serversWithCopies = serversWithCopies;
+    await this.#check();
+    if (this.#fault) throw this.#fault;
+  }
+
   async close(): Promise<void> {
     this.#closed.abort();
     await this.#running;
@@ -65,11 +80,29 @@ export class Durability {
     }
   }
 
+  /** Looks for a server with a copy that no monitoring URL shows. One that never responded may be its. */
+  async #findUncovered(): Promise<void> {
+    let servers: readonly string[];
+    try {
+      servers = await this.#serversWithCopies();
+    } catch {
+      // Without a leader nobody can tell: what was found before still holds.
+      return;
+    }
+    const uncovered = [...new Set(servers).difference(new Set(this.#names.values()))];
+    const unknown = new Set(this.#options.monitors).size - this.#names.size;
+    this.#uncovered =
+      uncovered.length > unknown
+        ? `NATS server ${uncovered.join(", ")} has a copy of the log, and --nats-monitor does not name it; name every server`
+        : undefined;
+  }
+
   /** Asks every server. Resolves with the number of responses. */
   async #check(): Promise<number> {
     const { monitors, log } = this.#options;
     const mistakes = await Promise.all(monitors.map((url) => this.#ask(url)));
-    const mistake = mistakes.find((text) => text !== undefined && text !== silent);
+    await this.#findUncovered();
+    const mistake = mistakes.find((text) => text !== undefined && text !== silent) ?? this.#uncovered;
     const before = this.#fault;
     this.#fault = mistake === undefined ? undefined : new DuetError("LOG_UNAVAILABLE", mistake);
     if (this.#fault && !before) log.error({ what: mistake }, "log is not durable; writes refused");
@@ -84,6 +117,7 @@ export class Durability {
       const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(responseMs)]);
       const response = await fetch(new URL("/varz", url), { signal });
       const varz = (await response.json()) as Varz;
+      this.#names.set(url, varz.server_name ?? "");
       if (this.#silent.delete(url)) log.info({ monitor: url }, "NATS server responds again");
       const old = oldVersion(varz.version ?? "0");
       if (old !== undefined) return `NATS server ${varz.server_name} ${old}`;

@@ -94,6 +94,12 @@ export async function findStream(manager: JetStreamManager, name: string): Promi
   }
 }
 
+/** The names of the servers that have a copy of a stream, the leader first. Rejects with the client's error. */
+export async function serversOf(manager: JetStreamManager, stream: string): Promise<readonly string[]> {
+  const { cluster } = await manager.streams.info(stream);
+  return [cluster?.leader ?? "", ...(cluster?.replicas ?? []).map(({ name }) => name)].filter(Boolean);
+}
+
 async function addStream(manager: JetStreamManager, config: Config): Promise<StreamInfo> {
   try {
     return await manager.streams.add(config);
@@ -107,6 +113,7 @@ async function addStream(manager: JetStreamManager, config: Config): Promise<Str
 /** What to set, as `name: value`. */
 function mistakesOf(found: StreamConfig, wanted: Config): string[] {
   const unlimited = { max_msgs: -1, max_bytes: -1, max_msg_size: -1, sealed: false, deny_purge: false };
+  const foreign = ["mirror", "sources", "subject_transform"] as const;
   const { num_replicas: replicas = 1, subjects = [], ...exact } = wanted;
   const expected: Partial<StreamConfig> = {
     ...unlimited,
@@ -116,6 +123,9 @@ function mistakesOf(found: StreamConfig, wanted: Config): string[] {
   const mistakes = (Object.entries(expected) as [keyof StreamConfig, string | number | boolean][])
     .filter(([name, value]) => found[name] !== value)
     .map(([name, value]) => `${name}: ${value}`);
+  mistakes.push(...foreign.filter((name) => found[name] !== undefined).map((name) => `no ${name}`));
+  if (found.persist_mode === "async") mistakes.push("persist_mode: default");
+  if (found.no_ack) mistakes.push("no_ack: false");
   if (found.num_replicas < replicas) {
     mistakes.push(`num_replicas: ${replicas} (or --nats-replicas ${found.num_replicas})`);
   }
