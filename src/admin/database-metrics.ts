@@ -57,6 +57,10 @@ export function registerDatabaseMetrics(
   histogram("log_batch_transactions", "Transactions of each append.", batchTransactions);
   counter("log_appended_bytes_total", "Bytes appended to the log.", () => measured().log.appendedBytes);
   counters("log_faults_total", "Appends that failed, by reason.", () => byReason(measured().appendFailures));
+  const unconfirmed = "Appends that the log did not confirm, whatever became of them.";
+  counter("log_unconfirmed_appends_total", unconfirmed, () => measured().log.unconfirmedAppends);
+  const damaged = "Reads of a damaged copy of the log, which another copy replaced.";
+  counter("log_damaged_reads_total", damaged, () => measured().log.damagedReads);
   gauge("log_bytes", "What the log occupies, without what is allocated ahead.", () => measured().log.bytes);
   gauge("log_disk_free_bytes", "Free space on the disk of the log.", () => measured().log.diskFreeBytes);
   counters("compactions_total", "Compactions of the log, by outcome.", () =>

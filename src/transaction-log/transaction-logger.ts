@@ -133,6 +133,10 @@ export interface LogUsage {
   readonly diskFreeBytes?: number;
   /** Appended since it was opened. */
   readonly appendedBytes?: number;
+  /** How often an append that was sent was not confirmed, whatever became of it. */
+  readonly unconfirmedAppends?: number;
+  /** How often a copy of the log was found to be damaged, and another one was read. */
+  readonly damagedReads?: number;
   /** Connections to its database. */
   readonly connections?: { readonly busy: number; readonly idle: number };
 }

@@ -20,8 +20,9 @@ export interface Faults {
   lostConfirmation: number;
   /** A write is lost. */
   lostWrite: number;
-  /** A write fails, and is tried by the engine a little later. */
+  /** A write fails, and is tried by the engine up to `lateMs` milliseconds later. */
   lateWrite: number;
+  lateMs: number;
   /** A conditional write is refused although its condition holds. */
   wrongRefusal: number;
   /** A copy that is read lacks the newest messages. */
@@ -36,6 +37,7 @@ const noFaults: Faults = {
   lostConfirmation: 0,
   lostWrite: 0,
   lateWrite: 0,
+  lateMs: 20,
   wrongRefusal: 0,
   oldCopy: 0,
   lostRead: 0,
@@ -43,15 +45,21 @@ const noFaults: Faults = {
 };
 
 const pageMessages = 50;
+const pagePieces = 3;
+const copies = 3;
+
+type Damage = "lost" | "flipped";
 
 /** A replicated engine in memory with three copies, of which the first is the leader's, and with faults at random. */
 export class MemoryLogEngine {
   readonly faults: Faults = { ...noFaults };
   readonly #random: Random;
   readonly drivers = new Set<MemoryLogDriver>();
-  /** Messages that copies have lost or have with a flipped bit, by the number of the copy. */
-  readonly damage = new Map<number, Map<number, "lost" | "flipped">>();
+  /** What copies have lost or have with a flipped bit, by the number of the copy and the place. */
+  readonly #damage = new Map<number, Map<string, Damage>>();
   messages: Stored[] = [];
+  /** Every batch that it has ever taken, without damage, also what was trimmed since. */
+  readonly history: Buffer[] = [];
   pieces = new Map<string, LogMessage[]>();
   readonly replicas = new Map<string, Beat>();
   #position = 0;
@@ -83,9 +91,10 @@ export class MemoryLogEngine {
     this.#position = 0;
   }
 
-  damageCopy(copy: number, position: number, how: "lost" | "flipped"): void {
-    const copyDamage = this.damage.get(copy) ?? new Map<number, "lost" | "flipped">();
-    this.damage.set(copy, copyDamage.set(position, how));
+  /** Damages a message, or a piece of `snapshot`. */
+  damageCopy(copy: number, position: number, how: Damage, snapshot = ""): void {
+    const damage = this.#damage.get(copy) ?? new Map<string, Damage>();
+    this.#damage.set(copy, damage.set(`${snapshot} ${position}`, how));
   }
 
   async pause(): Promise<void> {
@@ -100,7 +109,7 @@ export class MemoryLogEngine {
     const { lostWrite, lateWrite, lostConfirmation } = this.faults;
     if (this.#random.chance(lostWrite)) throw new Error("timeout: the write was lost");
     if (this.#random.chance(lateWrite)) {
-      setTimeout(write, this.#random.below(20));
+      setTimeout(write, this.#random.below(this.faults.lateMs + 1));
       throw new Error("timeout: the write comes later");
     }
     const result = write();
@@ -120,6 +129,7 @@ export class MemoryLogEngine {
   add(kind: Stored["kind"], bytes: Buffer): number {
     if (kind !== "batch") this.messages = this.messages.filter((message) => message.kind !== kind);
     this.messages.push({ kind, bytes: Buffer.from(bytes), position: ++this.#position });
+    if (kind === "batch") this.history.push(Buffer.from(bytes));
     return this.#position;
   }
 
@@ -130,18 +140,30 @@ export class MemoryLogEngine {
   }
 
   readCopy(after: number, copy: Copy): LogPage {
-    const number = copy === "leader" ? 0 : this.#random.below(3);
-    const damage = this.damage.get(number);
-    const undamaged = this.messages.filter(({ position }) => damage?.get(position) !== "lost");
-    const messages = this.copyOf(undamaged);
-    const page = messages.filter(({ position }) => position > after).slice(0, pageMessages);
+    const messages = this.#messagesOf(copy, this.messages, "");
+    const pageMax = copy === "leader" ? 1 : pageMessages;
+    const page = messages.filter(({ position }) => position > after).slice(0, pageMax);
     return {
-      batches: page
-        .filter(({ kind }) => kind === "batch")
-        .map((message) => (damage?.get(message.position) === "flipped" ? flip(message) : message)),
+      batches: page.filter(({ kind }) => kind === "batch"),
       reached: page.at(-1)?.position ?? after,
       barrier: page.findLast(({ kind }) => kind === "barrier"),
     };
+  }
+
+  readPieces(snapshot: string, after: number, copy: Copy): readonly LogMessage[] {
+    const pieces = this.#messagesOf(copy, this.pieces.get(snapshot) ?? [], snapshot);
+    return pieces.filter(({ position }) => position > after).slice(0, pagePieces);
+  }
+
+  /** What a copy has of `all`, with its damage. The first copy is the leader's. */
+  #messagesOf<T extends LogMessage>(copy: Copy, all: readonly T[], snapshot: string): readonly T[] {
+    const number = copy === "leader" ? 0 : copy === "any" ? this.#random.below(copies) : copy;
+    const damage = this.#damage.get(number);
+    if (damage === undefined) return this.copyOf(all);
+    const damageOf = ({ position }: T) => damage.get(`${snapshot} ${position}`);
+    const kept = all.filter((message) => damageOf(message) !== "lost");
+    const isFlipped = (message: T) => damageOf(message) === "flipped";
+    return this.copyOf(kept).map((message) => (isFlipped(message) ? flip(message) : message));
   }
 
   readHead(): HeadPage {
@@ -157,17 +179,18 @@ export class MemoryLogEngine {
   }
 }
 
-function flip({ position, bytes }: LogMessage): LogMessage {
-  const flipped = Buffer.from(bytes);
-  const at = position % flipped.length;
-  flipped[at] = (flipped[at] as number) ^ 4;
-  return { position, bytes: flipped };
+function flip<T extends LogMessage>(message: T): T {
+  const bytes = Buffer.from(message.bytes);
+  const at = message.position % bytes.length;
+  bytes[at] = (bytes[at] as number) ^ 4;
+  return { ...message, bytes };
 }
 
 export class MemoryLogDriver implements RemoteLogDriver {
   fault: Error | undefined;
   onRing: (position: number) => void = () => {};
   readonly messageBytesMax: number;
+  readonly servers = copies;
   readonly #engine: MemoryLogEngine;
   #disconnected = false;
   connections = 1;
@@ -221,10 +244,8 @@ export class MemoryLogDriver implements RemoteLogDriver {
     });
   }
 
-  readPieces(snapshot: string, after: number) {
-    const isNext = ({ position }: LogMessage) => position > after;
-    const all = () => this.#engine.copyOf(this.#engine.pieces.get(snapshot) ?? []);
-    return this.#read(() => all().filter(isNext).slice(0, 3));
+  readPieces(snapshot: string, after: number, copy: Copy) {
+    return this.#read(() => this.#engine.readPieces(snapshot, after, copy));
   }
 
   snapshots() {

@@ -35,6 +35,8 @@ export interface NatsCluster {
   };
   /** The node that leads the stream. */
   leaderOf(stream: string): Promise<NatsNode>;
+  /** Resolves when all nodes are up and have what they missed. */
+  healthy(): Promise<void>;
   connect(): Promise<NatsConnection>;
   /** Resolves when nothing of it is left. */
   stop(): Promise<void>;
@@ -75,6 +77,12 @@ export async function startNats(count: 1 | 3, settings: NatsSettings = {}): Prom
       });
       return leader as NatsNode;
     },
+    healthy: () =>
+      until(async () => {
+        for (const node of nodes) node.assertRunning();
+        const states = await Promise.all(nodes.map(({ monitor }) => health(monitor)));
+        return states.every((ok) => ok);
+      }),
     connect: () => connect({ servers: nodes.map(({ client }) => client), reconnect: false }),
     async stop() {
       for (const node of nodes) await node.kill();
@@ -83,11 +91,7 @@ export async function startNats(count: 1 | 3, settings: NatsSettings = {}): Prom
   };
   try {
     for (const node of nodes) node.start();
-    await until(async () => {
-      for (const node of nodes) node.assertRunning();
-      const states = await Promise.all(nodes.map(({ monitor }) => health(monitor)));
-      return states.every((ok) => ok);
-    });
+    await cluster.healthy();
     return cluster;
   } catch (error) {
     await cluster.stop();
@@ -117,7 +121,7 @@ class Node implements NatsNode {
     this.monitor = `http://127.0.0.1:${ports.monitor}`;
     this.dataDirectory = join(directory, name);
     const file = join(directory, `${name}.conf`);
-    const cluster = `cluster { name: test, listen: "127.0.0.1:${ports.route}", routes: [${routes.join()}] }`;
+    const cluster = `cluster { name: test, listen: "127.0.0.1:${ports.route}", no_advertise: true, routes: [${routes.join()}] }`;
     writeFileSync(
       file,
       `server_name: ${name}

@@ -35,6 +35,8 @@ export class Appender {
   /** Whether the outcome of a sent batch is not known yet. */
   #open = false;
   #gaveUp = false;
+  /** How often a batch that was sent was not confirmed. */
+  unconfirmed = 0;
 
   constructor(options: AppenderOptions) {
     this.#options = options;
@@ -138,6 +140,7 @@ export class Appender {
         cause = error;
         onTrouble(error);
         if (error instanceof NotSentError && failures === 0) throw asRefusal(error);
+        this.unconfirmed++;
       }
       let next: ChainedBatch | undefined;
       try {
@@ -149,7 +152,8 @@ export class Appender {
       if (next?.header.id === id && next.header.count === 0) throw asRefusal(cause);
       if (next !== undefined) return next.header.id === id ? next.end.position : undefined;
       history.doubt();
-      if (performance.now() - begin > outcomeMs || signal.aborted) throw outcomeUnknown(cause);
+      const isOver = isFence && performance.now() - begin > outcomeMs;
+      if (isOver || signal.aborted) throw outcomeUnknown(cause);
       await delay(backoffMs(failures));
     }
   }

@@ -24,7 +24,21 @@ export interface ChainedBatch {
 /** A copy of the log lacks a batch, or has a damaged one. */
 export class ChainError extends Error {}
 
-/** Checks that a message is the batch after `cursor`. Throws ChainError, and DuetError with LOG_VERSION. */
+/** The log has only the batch with which a restore begins: the head does not name its snapshot yet. */
+export class UnfinishedRestore extends DuetError {
+  /** Of that batch. */
+  readonly end: Cursor;
+
+  constructor(end: Cursor) {
+    super(
+      "LOG_CORRUPT",
+      `a restore of the log up to sequence ${end.sequence} has not ended; run it again with the same backup`,
+    );
+    this.end = end;
+  }
+}
+
+/** Checks that a message is the batch after `cursor`. Throws ChainError, UnfinishedRestore, and LOG_VERSION. */
 export function chain(cursor: Cursor, { position, bytes }: LogMessage): ChainedBatch {
   const header = decodeHeader(position, bytes);
   const { basis, last, count, id, previous } = header;
@@ -32,6 +46,9 @@ export function chain(cursor: Cursor, { position, bytes }: LogMessage): ChainedB
     throw new ChainError(
       `the batch after ${cursor.sequence} is missing: message ${position} has the one after ${basis}`,
     );
+  }
+  if (basis === 0 && count === 0 && last > 0) {
+    throw new UnfinishedRestore({ position, sequence: last, batch: id });
   }
   if (last - basis !== count || id === undefined) {
     throw new ChainError(`message ${position} has ${count} of the transactions ${basis + 1} to ${last}`);
@@ -77,4 +94,10 @@ export function asFinalError(error: unknown, place: string): unknown {
   return cause instanceof ChainError
     ? new DuetError("LOG_CORRUPT", `the log is damaged: ${cause.message}`)
     : cause;
+}
+
+/** LOG_CORRUPT for damage that all copies have, which `copies` names; or the error itself. */
+export function asCorrupt(error: unknown, copies: string): unknown {
+  if (!(error instanceof ChainError)) return error;
+  return new DuetError("LOG_CORRUPT", `the log is damaged: ${error.message}; its copies are on ${copies}`);
 }

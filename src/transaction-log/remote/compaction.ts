@@ -11,7 +11,7 @@ import type { History } from "./history.ts";
 import { encodeHead, type LogHead } from "./log-head.ts";
 import { LogReader } from "./log-reader.ts";
 import { snapshotOf } from "./replay.ts";
-import { SnapshotWriter } from "./snapshot.ts";
+import { SnapshotWriter } from "./snapshot-writer.ts";
 
 export interface CompactionOptions {
   readonly history: History;

@@ -30,8 +30,11 @@ export interface Beat extends LogMessage {
   readonly time: number;
 }
 
-/** Which copy of the log is read: `any` may be old or damaged, `leader` is the one that took the newest append. */
-export type Copy = "any" | "leader";
+/**
+ * Which copy of the log is read: `any` may be old or damaged, `leader` is the one that took the newest append, and a number
+ * is the copy of that server, below `servers`.
+ */
+export type Copy = "any" | "leader" | number;
 
 /** How long a copy may lack what a majority has, in milliseconds. */
 export const lagMs = 10_000;
@@ -49,6 +52,9 @@ export class NotSentError extends Error {}
 export interface RemoteLogDriver {
   /** The largest message, in bytes. */
   readonly messageBytesMax: number;
+
+  /** The number of servers whose own copies can be read. */
+  readonly servers: number;
 
   /** Why acknowledged writes might not last; undefined while they do. */
   readonly fault: Error | undefined;
@@ -84,7 +90,7 @@ export interface RemoteLogDriver {
   putPiece(snapshot: string, bytes: Buffer): Promise<void>;
 
   /** Reads pieces of a snapshot, as `read`. */
-  readPieces(snapshot: string, after: number): Promise<readonly LogMessage[]>;
+  readPieces(snapshot: string, after: number, copy: Copy): Promise<readonly LogMessage[]>;
 
   /** The snapshots that have pieces. */
   snapshots(): Promise<readonly string[]>;

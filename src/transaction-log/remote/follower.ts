@@ -2,7 +2,7 @@ import { DuetError } from "../../errors.ts";
 import { backoffMs } from "../shared/backoff.ts";
 import { Doorbell } from "../shared/doorbell.ts";
 import type { Transaction } from "../transaction-logger.ts";
-import { type ChainedBatch, type Cursor, transactionsOf } from "./chain.ts";
+import { type ChainedBatch, transactionsOf } from "./chain.ts";
 import type { History } from "./history.ts";
 import { LogReader } from "./log-reader.ts";
 import type { OwnAppends } from "./own-appends.ts";
@@ -10,25 +10,33 @@ import type { OwnAppends } from "./own-appends.ts";
 /** How often a follower looks again for a batch that it was told of, with pauses of 1, 2, 4 … ms. */
 const looksMax = 8;
 
+export interface FollowerOptions {
+  readonly history: History;
+  readonly own: OwnAppends;
+  /** The sequence after which transactions are yielded. */
+  readonly after: number;
+  /** The sequence up to which the owner has applied the log, by following or otherwise. */
+  readonly applied: () => number;
+  readonly pollMs: number;
+}
+
 /** Reads the transactions that other writers append. */
 export class Follower {
   readonly bell = new Doorbell();
+  readonly #options: FollowerOptions;
   readonly #history: History;
   readonly #own: OwnAppends;
-  readonly #after: number;
-  readonly #pollMs: number;
   #reader: LogReader;
   /** The newest position that it was told of, and how often it has looked for it. */
   #hint = 0;
   #looks = 0;
 
-  /** `from` is a cursor at or before the sequence `after`. */
-  constructor(history: History, own: OwnAppends, from: Cursor, after: number, pollMs: number) {
+  constructor(options: FollowerOptions) {
+    const { history, own, after } = options;
+    this.#options = options;
     this.#history = history;
     this.#own = own;
-    this.#after = after;
-    this.#pollMs = pollMs;
-    this.#reader = new LogReader(history, from);
+    this.#reader = new LogReader(history, history.before(after));
   }
 
   get position(): number {
@@ -45,7 +53,7 @@ export class Follower {
 
   /**
    * Yields transactions in order until `signal` aborts. Retries while the log cannot be reached. Throws LOG_CORRUPT or
-   * LOG_VERSION rather than skip a transaction, and the fault of the history.
+   * LOG_VERSION rather than skip a transaction that the owner has not applied, and the fault of the history.
    */
   async *read(signal: AbortSignal): AsyncGenerator<readonly Transaction[]> {
     for (let failures = 0; !signal.aborted; ) {
@@ -59,6 +67,7 @@ export class Follower {
         if (signal.aborted) return;
         const { fault, log } = this.#history;
         if (fault) throw fault;
+        if (this.#skipDropped()) continue;
         if (error instanceof DuetError && ["LOG_CORRUPT", "LOG_VERSION"].includes(error.reason)) throw error;
         failures++;
         if (failures === 3) log.warn({ err: error }, "following the log failed; retrying");
@@ -81,13 +90,14 @@ export class Follower {
 
   #ofOthers(batch: ChainedBatch): readonly Transaction[] {
     const { header } = batch;
-    if (header.last <= this.#after || this.#own.includes(header.last)) return [];
-    return transactionsOf(batch).filter(({ sequence }) => sequence > this.#after);
+    const { after } = this.#options;
+    if (header.last <= after || this.#own.includes(header.last)) return [];
+    return transactionsOf(batch).filter(({ sequence }) => sequence > after);
   }
 
   /** Waits until there may be a batch of another writer, or until it is time to poll. */
   async #wait(signal: AbortSignal): Promise<void> {
-    for (const until = performance.now() + this.#pollMs; !signal.aborted; ) {
+    for (const until = performance.now() + this.#options.pollMs; !signal.aborted; ) {
       const leftMs = until - performance.now();
       if (leftMs <= 0) return;
       await this.#own.settled(this.#history.seen.sequence);
@@ -102,5 +112,14 @@ export class Follower {
   #skipOwn(): void {
     const start = this.#own.skip(this.#reader.cursor);
     if (start !== this.#reader.cursor) this.#reader = new LogReader(this.#history, start);
+  }
+
+  /** Goes on where the log begins after a compaction, if the owner has applied everything before that in another way. */
+  #skipDropped(): boolean {
+    const { horizon } = this.#history;
+    const applied = this.#options.applied();
+    if (horizon > applied || !this.#history.hasDropped(this.#reader.cursor)) return false;
+    this.#reader = new LogReader(this.#history, this.#history.before(applied));
+    return true;
   }
 }

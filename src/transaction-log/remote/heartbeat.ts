@@ -72,6 +72,11 @@ export class Heartbeat {
       .map(({ id, applied, hash, time }) => ({ id, self: id === replica, applied, hash, seenTime: time }));
   }
 
+  /** The newest sequence that the owner has applied. */
+  get applied(): number {
+    return this.#applied;
+  }
+
   setApplied(sequence: number, hash = this.#hash): void {
     if (sequence > this.#applied) this.#applied = sequence;
     this.#hash = hash;

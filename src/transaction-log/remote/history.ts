@@ -3,11 +3,11 @@ import { DuetError } from "../../errors.ts";
 import type { LogSink } from "../log-sink.ts";
 import { encodeBarrier } from "./barrier.ts";
 import type { ChainError, Cursor } from "./chain.ts";
-import type { RemoteLogDriver } from "./driver.ts";
+import type { Copy, RemoteLogDriver } from "./driver.ts";
 import { type FoundHead, type LogHead, readHead } from "./log-head.ts";
 
-/** How often copies are asked before a batch counts as missing, with pauses of 1, 2, 4 … ms. */
-const asksMax = 8;
+/** How often any copy is asked for a batch before each one is, with pauses of 1, 2, 4 … ms. */
+const asksMax = 4;
 
 /**
  * The past of the log as this process has read it. When the log no longer contains it, the log was made anew or restored;
@@ -22,6 +22,8 @@ export class History {
   #replayed: Cursor;
   #fault: DuetError | undefined;
   #doubts = 0;
+  /** How often a copy was found to be damaged. */
+  damagedReads = 0;
   /** The doubts and connections for which the log was found to be the one that was read. */
   #verified: string;
   /** Called when `seen` advances and when `fault` is set. */
@@ -120,13 +122,29 @@ export class History {
     return found;
   }
 
-  /** Finds out why the batch after `cursor` cannot be read. Resolves with the error; rejects with the driver's. */
-  async explain(cursor: Cursor, error: ChainError): Promise<DuetError> {
-    const { head } = await this.readHead(await this.barrier());
-    if (head.cursor.position > cursor.position) return outrun(cursor.sequence, head.horizon);
-    if (cursor.position > 0 && !(await this.#contains(cursor))) return this.#lost(cursor);
+  /**
+   * Finds out why a copy does not have the batch after `cursor`. Resolves with the error of a log that was compacted or
+   * went back in time, or with undefined: then the copy is damaged. Rejects with the driver's error.
+   */
+  async outdated(cursor: Cursor): Promise<DuetError | undefined> {
+    const barrier = await this.barrier();
+    const { head } = await this.readHead(barrier);
+    if (this.hasDropped(cursor)) return outrun(cursor.sequence, head.horizon);
+    await this.verify(barrier);
+    return cursor.position > 0 && !(await this.#contains(cursor)) ? this.#lost(cursor) : undefined;
+  }
+
+  /** Whether a compaction has dropped the batch after `cursor`, as far as it is known. */
+  hasDropped(cursor: Cursor): boolean {
+    return this.#head.cursor.position > cursor.position;
+  }
+
+  /** Reports that a copy is damaged. Resolves with the names of the copies. */
+  async reportDamage({ message }: ChainError): Promise<string> {
+    this.damagedReads++;
     const copies = await this.driver.describeCopies();
-    return new DuetError("LOG_CORRUPT", `the log is damaged: ${error.message}; its copies are on ${copies}`);
+    this.log.warn({ copies, what: message }, "a copy of the log is damaged; reading another one");
+    return copies;
   }
 
   /** Sets and returns the fault. */
@@ -151,20 +169,29 @@ export class History {
     return this.wentBack(`it does not contain the batch of this replica at message ${position}`);
   }
 
-  /** Asks several copies, because one may be old or damaged. Only one that has later messages can lack the batch. */
-  async #contains({ position, batch = "" }: Cursor): Promise<boolean> {
-    const id = Buffer.from(batch.replaceAll("-", ""), "hex");
-    let isLacking = false;
+  /** Only what every copy lacks is lost: one may be damaged. */
+  async #contains(cursor: Cursor): Promise<boolean> {
     for (let asks = 0; asks < asksMax; asks++) {
-      const page = await this.driver.read(position - 1, asks % 2 === 0 ? "any" : "leader");
-      const [message] = page.batches;
-      // Not decoded: damage elsewhere in its bytes is no reason to take the log for another one.
-      if (message?.position === position && message.bytes.includes(id)) return true;
-      isLacking ||= page.reached >= position;
+      if (await this.#isIn(asks % 2 === 0 ? "any" : "leader", cursor)) return true;
       await delay(2 ** asks);
     }
-    if (isLacking) return false;
-    throw new Error(`no copy of the log shows what it has at message ${position}`);
+    for (let server = 0; server < this.driver.servers; server++) {
+      const isThere = await this.#isIn(server, cursor);
+      if (isThere) return true;
+      if (isThere === undefined)
+        throw new Error(`server ${server} does not show message ${cursor.position} yet`);
+    }
+    return false;
+  }
+
+  /** undefined: the copy has no later messages either. */
+  async #isIn(copy: Copy, { position, batch = "" }: Cursor): Promise<boolean | undefined> {
+    const { batches, reached } = await this.driver.read(position - 1, copy);
+    const id = Buffer.from(batch.replaceAll("-", ""), "hex");
+    const [message] = batches;
+    // Not decoded: damage elsewhere in its bytes is no reason to take the log for another one.
+    if (message?.position === position && message.bytes.includes(id)) return true;
+    return reached >= position ? false : undefined;
   }
 }
 

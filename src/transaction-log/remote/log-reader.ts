@@ -1,13 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { DuetError } from "../../errors.ts";
 import { knownOf } from "./barrier.ts";
-import { ChainError, type ChainedBatch, type Cursor, chain } from "./chain.ts";
-import { type Copy, lagMs } from "./driver.ts";
+import { asCorrupt, ChainError, type ChainedBatch, type Cursor, chain } from "./chain.ts";
+import { readOtherCopies } from "./copies.ts";
+import { type Copy, type LogPage, lagMs } from "./driver.ts";
 import type { History } from "./history.ts";
 
+/** So many messages are read through the leader, one at a time, rather than a page of any copy and then its end. */
+const nearby = 8;
+
 /**
- * Reads batches in order and checks that they are a chain. It reads any copy. One that lacks a batch or has a damaged one
- * is read again through the leader; nothing is ever skipped.
+ * Reads batches in order and checks that they are a chain. It reads any copy. If that lacks a batch or has a damaged one,
+ * the other copies are read; nothing is ever skipped.
  */
 export class LogReader {
   readonly #history: History;
@@ -27,37 +31,31 @@ export class LogReader {
   }
 
   /**
-   * Reads the next page: none when there is nothing new. Rejects with the driver's error, with LOG_VERSION, with
-   * LOG_CORRUPT when the leader has no next batch either, and with the fault of the history.
+   * Reads the next page of any copy: none when there is nothing new. Rejects with the driver's error, with LOG_VERSION,
+   * with LOG_CORRUPT when all copies are damaged, and with the fault of the history.
    */
-  async next(): Promise<readonly ChainedBatch[]> {
-    try {
-      return await this.#read("any");
-    } catch (error) {
-      if (!(error instanceof ChainError)) throw error;
-      const copies = await this.#history.driver.describeCopies();
-      this.#history.log.warn(
-        { copies, what: error.message },
-        "a copy of the log is damaged; reading through the leader",
-      );
-    }
-    this.#reached = this.#cursor.position;
-    try {
-      return await this.#read("leader");
-    } catch (error) {
-      throw error instanceof ChainError ? await this.#history.explain(this.#cursor, error) : error;
-    }
+  next(): Promise<readonly ChainedBatch[]> {
+    return this.#next("any");
   }
 
-  /** Yields what `next` returns until everything up to the position of a barrier was read. */
+  /**
+   * Yields pages until everything up to the position of a barrier was read. Only the leader's copy shows that nothing
+   * follows: another one may have lost the newest batches. Rejects as `next`.
+   */
   async *readTo(position: number, signal?: AbortSignal): AsyncGenerator<readonly ChainedBatch[]> {
     let pauseMs = 1;
-    for (let end = performance.now() + lagMs; this.#reached < position; ) {
+    let copy: Copy = "leader";
+    for (let end = performance.now() + lagMs; ; ) {
       signal?.throwIfAborted();
       const before = this.#reached;
-      const batches = await this.next();
+      const batches = await this.#next(copy);
       if (batches.length > 0) yield batches;
-      if (this.#reached > before) {
+      if (copy === "leader" && this.#reached >= position) return;
+      const isProgress = this.#reached > before;
+      const next = batches.length > 0 && position - this.#reached > nearby ? "any" : "leader";
+      if (next !== copy && next === "leader") this.#reached = this.#cursor.position;
+      copy = next;
+      if (isProgress) {
         pauseMs = 1;
         end = performance.now() + lagMs;
         continue;
@@ -74,6 +72,28 @@ export class LogReader {
     }
   }
 
+  async #next(copy: Copy): Promise<readonly ChainedBatch[]> {
+    try {
+      return await this.#read(copy);
+    } catch (error) {
+      if (!(error instanceof ChainError)) throw error;
+      return this.#readOtherCopies(error);
+    }
+  }
+
+  async #readOtherCopies(damage: ChainError): Promise<readonly ChainedBatch[]> {
+    const history = this.#history;
+    this.#reached = this.#cursor.position;
+    const outdated = await history.outdated(this.#cursor);
+    if (outdated) throw outdated;
+    const copies = await history.reportDamage(damage);
+    try {
+      return await readOtherCopies(history.driver, (copy) => this.#read(copy));
+    } catch (error) {
+      throw asCorrupt(error, copies);
+    }
+  }
+
   async #read(copy: Copy): Promise<readonly ChainedBatch[]> {
     const page = await this.#history.driver.read(this.#reached, copy);
     const batches: ChainedBatch[] = [];
@@ -85,8 +105,7 @@ export class LogReader {
         ({ end } = batch);
         batches.push(batch);
       }
-      // A barrier shows that there is a batch, even if the copy has lost it and nothing follows.
-      const known = knownOf(page.barrier, this.#history.id);
+      const known = this.#knownIn(page);
       if (known > end.position) throw new ChainError(`message ${known}, a batch, is missing`);
     } catch (error) {
       // What is before the damage is good. The damage is met again in the next page.
@@ -96,5 +115,11 @@ export class LogReader {
     this.#cursor = end;
     this.#reached = broken === undefined ? Math.max(this.#reached, page.reached) : end.position;
     return batches;
+  }
+
+  /** The newest batch up to the end of a page, as far as it is known, even if this copy has lost it and nothing follows. */
+  #knownIn({ barrier, reached }: LogPage): number {
+    const { id, seen } = this.#history;
+    return Math.max(knownOf(barrier, id), seen.position <= reached ? seen.position : 0);
   }
 }

@@ -140,7 +140,11 @@ export class RemoteTransactionLogger implements TransactionLogger {
   }
 
   get usage(): LogUsage {
-    return { appendedBytes: this.#appendedBytes };
+    return {
+      appendedBytes: this.#appendedBytes,
+      unconfirmedAppends: this.#appender.unconfirmed,
+      damagedReads: this.#history.damagedReads,
+    };
   }
 
   async *readTransactions(after: number): AsyncGenerator<readonly Transaction[]> {
@@ -167,13 +171,13 @@ export class RemoteTransactionLogger implements TransactionLogger {
 
   async *follow(after: number, signal: AbortSignal): AsyncGenerator<readonly Transaction[]> {
     this.#assertOpen();
-    const follower = new Follower(
-      this.#history,
-      this.#own,
-      this.#history.before(after),
+    const follower = new Follower({
+      history: this.#history,
+      own: this.#own,
       after,
-      this.#options.pollMs,
-    );
+      applied: () => this.#heartbeat.applied,
+      pollMs: this.#options.pollMs,
+    });
     this.#followers.add(follower);
     try {
       for await (const transactions of follower.read(AbortSignal.any([signal, this.#closed.signal]))) {

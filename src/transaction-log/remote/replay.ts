@@ -1,10 +1,10 @@
 import { DuetError } from "../../errors.ts";
 import type { Transaction } from "../transaction-logger.ts";
-import { type Cursor, transactionsOf } from "./chain.ts";
+import { asCorrupt, type Cursor, transactionsOf } from "./chain.ts";
 import type { History } from "./history.ts";
 import type { LogHead } from "./log-head.ts";
 import { LogReader } from "./log-reader.ts";
-import { asSnapshotError, readSnapshot } from "./snapshot.ts";
+import { readSnapshot } from "./snapshot-reader.ts";
 
 /**
  * Yields every durable transaction after `after`, which is 0 or at least the horizon. Rejects with LOG_CORRUPT rather than
@@ -30,14 +30,14 @@ export async function* snapshotOf(
 ): AsyncGenerator<readonly Transaction[]> {
   if (snapshot === undefined) return;
   try {
-    yield* readSnapshot(history.driver, snapshot, horizon);
+    yield* readSnapshot(history, snapshot, horizon);
   } catch (error) {
     // A later compaction drops the snapshot.
     const { head } = await history.readHead(await history.barrier());
     if (head.snapshot?.id !== snapshot.id) {
       throw new DuetError("LOG_CORRUPT", `the log was compacted up to ${head.horizon} while it was read`);
     }
-    throw asSnapshotError(error, await history.driver.describeCopies());
+    throw asCorrupt(error, await history.driver.describeCopies());
   }
 }
 

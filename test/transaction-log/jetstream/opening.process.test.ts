@@ -1,7 +1,10 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { silentSink } from "../../../src/transaction-log/log-sink.ts";
+import { Durability } from "../../../src/transaction-log/remote/jetstream/durability.ts";
+import { JetStreamDriver } from "../../../src/transaction-log/remote/jetstream/jetstream-driver.ts";
 import { openJetStreamTransactionLogger } from "../../../src/transaction-log/remote/jetstream/open.ts";
+import { namesOf } from "../../../src/transaction-log/remote/jetstream/streams.ts";
 import { type NatsCluster, type NatsSettings, startNats } from "../../support/nats.ts";
 import { natsBinary, oldNatsVersion } from "../../support/nats-binary.ts";
 import { expectSame } from "../../support/same.ts";
@@ -111,6 +114,10 @@ describe.skipIf(natsBinary() === undefined)("a log in JetStream", () => {
     ["allow_rollup_hdrs: true", { allow_rollup_hdrs: false }],
     ["discard: new", { discard: "old" as const }],
     ["subjects: ", { subjects: ["other"] }],
+    ["persist_mode: default", { persist_mode: "async" }],
+    ["no_ack: false", { no_ack: true }],
+    ["no sources", { sources: [{ name: "another" }] }],
+    ["no subject_transform", { subject_transform: { src: "foreign.log", dest: "foreign.other" } }],
   ])("is refused in a stream without %s", async (what, config) => {
     const connection = await cluster.connect();
     onTestFinished(() => connection.close());
@@ -128,6 +135,29 @@ describe.skipIf(natsBinary() === undefined)("a log in JetStream", () => {
     });
     const mistake = await open(cluster, "foreign").catch((error: unknown) => error);
     expect(mistake).toMatchObject({ reason: "LOG_UNAVAILABLE", message: expect.stringContaining(what) });
+  });
+
+  it("says that a connection has ended, which is not made again", async () => {
+    const connection = await cluster.connect();
+    const manager = await jetstreamManager(connection);
+    const driver = new JetStreamDriver({
+      connection,
+      manager,
+      names: namesOf("ended"),
+      durability: new Durability({ monitors: [], monitorMs: 0, log: silentSink }),
+      servers: 1,
+      connectTo: () => cluster.connect(),
+      log: silentSink,
+    });
+    onTestFinished(() => driver.close());
+    expect(driver.fault).toBeUndefined();
+    await connection.close();
+    await until(() => driver.fault !== undefined);
+    expect(driver.fault).toMatchObject({
+      reason: "LOG_UNAVAILABLE",
+      message: expect.stringContaining("restart"),
+    });
+    await expect(driver.tryAppend(0, Buffer.alloc(1))).rejects.toThrow("not connected");
   });
 
   it("waits for a server that starts later", async () => {

@@ -14,12 +14,36 @@ const oldestServer = [2, 15] as const;
 /** The committer appends up to so many bytes at once. */
 const messageBytesMin = 8 * 1024 * 1024;
 
+type Credentials = Pick<JetStreamLogOptions, "credentialsFile">;
+
 /** Connects to one of the servers. Rejects with the client's error, or LOG_UNAVAILABLE for a server that cannot be used. */
-export async function connectTo(
-  { servers, user, tls }: NatsLocation,
-  { credentialsFile }: Pick<JetStreamLogOptions, "credentialsFile">,
+export async function connectTo(location: NatsLocation, options: Credentials): Promise<NatsConnection> {
+  const connection = await connect(await connectionOptions(location, options));
+  const mistake = serverMistake(connection);
+  if (mistake === undefined) return connection;
+  await connection.close();
+  throw new DuetError("LOG_UNAVAILABLE", mistake);
+}
+
+/** Connects to one server of a location, for a short time. Rejects with the client's error. */
+export async function connectToServer(
+  location: NatsLocation,
+  server: number,
+  options: Credentials,
 ): Promise<NatsConnection> {
-  const options: ConnectionOptions = {
+  const servers = location.servers.slice(server, server + 1);
+  return connect({
+    ...(await connectionOptions({ ...location, servers }, options)),
+    reconnect: false,
+    ignoreClusterUpdates: true,
+  });
+}
+
+async function connectionOptions(
+  { servers, user, tls }: NatsLocation,
+  { credentialsFile }: Credentials,
+): Promise<ConnectionOptions> {
+  return {
     servers: [...servers],
     name: "duetkv",
     noEcho: true,
@@ -41,11 +65,6 @@ export async function connectTo(
     }),
     ...(credentialsFile && { authenticator: credsAuthenticator(await readCredentials(credentialsFile)) }),
   };
-  const connection = await connect(options);
-  const mistake = serverMistake(connection);
-  if (mistake === undefined) return connection;
-  await connection.close();
-  throw new DuetError("LOG_UNAVAILABLE", mistake);
 }
 
 /** Why a server cannot be used, and what to set; undefined when it can. */

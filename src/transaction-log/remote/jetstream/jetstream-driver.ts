@@ -19,8 +19,8 @@ import {
 } from "../driver.ts";
 import { serverMistake } from "./connection.ts";
 import type { Durability } from "./durability.ts";
-import { pageAfter, readPage, readThroughLeader, type StoredMessage } from "./pages.ts";
-import type { Names } from "./streams.ts";
+import { type PageQuery, pageAfter, readPage, readThroughLeader, type StoredMessage } from "./pages.ts";
+import { type Names, serversOf } from "./streams.ts";
 
 /** How long a confirmation may take, in milliseconds. A new leader takes about as long. */
 const responseMs = 5_000;
@@ -33,6 +33,10 @@ export interface JetStreamDriverOptions {
   readonly manager: JetStreamManager;
   readonly names: Names;
   readonly durability: Durability;
+  /** The number of servers in the URL of the log. */
+  readonly servers: number;
+  /** Connects to one of them, and to no other. */
+  readonly connectTo: (server: number) => Promise<NatsConnection>;
   readonly log: LogSink;
 }
 
@@ -47,18 +51,26 @@ export class JetStreamDriver implements RemoteLogDriver {
   readonly #client: JetStreamClient;
   readonly #names: Names;
   readonly #durability: Durability;
+  readonly servers: number;
+  readonly #connectTo: (server: number) => Promise<NatsConnection>;
   #connected = true;
+  #closing = false;
+  /** The connection has ended, and is not made again. */
+  #ended: DuetError | undefined;
   connections = 1;
   /** A server that it has connected to cannot be used. */
   #mistake: DuetError | undefined;
   onRing: (position: number) => void = () => {};
 
-  constructor({ connection, manager, names, durability, log }: JetStreamDriverOptions) {
+  constructor(options: JetStreamDriverOptions) {
+    const { connection, manager, names, durability, servers, connectTo, log } = options;
     this.#connection = connection;
     this.#manager = manager;
     this.#client = jetstream(connection, { timeout: responseMs });
     this.#names = names;
     this.#durability = durability;
+    this.servers = servers;
+    this.#connectTo = connectTo;
     connection.subscribe(names.bell, {
       callback: (error, message) => {
         const position = error ? Number.NaN : Number(message.string());
@@ -66,6 +78,7 @@ export class JetStreamDriver implements RemoteLogDriver {
       },
     });
     void this.#watch(log);
+    void connection.closed().then((error) => this.#end(error, log));
   }
 
   get messageBytesMax(): number {
@@ -73,7 +86,7 @@ export class JetStreamDriver implements RemoteLogDriver {
   }
 
   get fault(): Error | undefined {
-    return this.#mistake ?? this.#durability.fault;
+    return this.#ended ?? this.#mistake ?? this.#durability.fault;
   }
 
   tryAppend(after: number, bytes: Buffer): Promise<number | undefined> {
@@ -99,14 +112,8 @@ export class JetStreamDriver implements RemoteLogDriver {
   }
 
   async read(after: number, copy: Copy): Promise<LogPage> {
-    this.#assertConnected();
     const { stream, every } = this.#names;
-    if (copy === "any") {
-      return this.#toPage(after, await readPage(this.#connection, stream, pageAfter(after, every)));
-    }
-    const query = { seq: after + 1, next_by_subj: every };
-    const message = await readThroughLeader(this.#connection, stream, query);
-    return this.#toPage(after, message === undefined ? [] : [message]);
+    return this.#toPage(after, await this.#readCopy(stream, pageAfter(after, every), copy));
   }
 
   async trim(position: number): Promise<void> {
@@ -120,10 +127,9 @@ export class JetStreamDriver implements RemoteLogDriver {
     await this.#publish(this.#names.snapshot(snapshot), bytes);
   }
 
-  async readPieces(snapshot: string, after: number): Promise<readonly LogMessage[]> {
-    this.#assertConnected();
+  async readPieces(snapshot: string, after: number, copy: Copy): Promise<readonly LogMessage[]> {
     const { snapshotStream, snapshot: subject } = this.#names;
-    return readPage(this.#connection, snapshotStream, pageAfter(after, subject(snapshot)));
+    return this.#readCopy(snapshotStream, pageAfter(after, subject(snapshot)), copy);
   }
 
   async snapshots(): Promise<readonly string[]> {
@@ -166,18 +172,31 @@ export class JetStreamDriver implements RemoteLogDriver {
 
   async describeCopies(): Promise<string> {
     try {
-      const { cluster } = await this.#manager.streams.info(this.#names.stream);
-      const followers = (cluster?.replicas ?? []).map(({ name }) => name);
-      return `${[cluster?.leader ?? "an unknown leader", ...followers].join(", ")} (the first one is the leader)`;
+      const servers = await serversOf(this.#manager, this.#names.stream);
+      return `${servers.join(", ")} (the first one is the leader)`;
     } catch {
       return "servers that do not respond";
     }
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
     this.#connected = false;
     await this.#durability.close();
     await this.#connection.close();
+  }
+
+  /** A server reads its own copy if it has one. */
+  async #readCopy(stream: string, query: PageQuery, copy: Copy): Promise<readonly StoredMessage[]> {
+    this.#assertConnected();
+    if (copy === "any") return readPage(this.#connection, stream, query);
+    if (copy === "leader") return readThroughLeader(this.#connection, stream, query);
+    const connection = await this.#connectTo(copy);
+    try {
+      return await readPage(connection, stream, query);
+    } finally {
+      await connection.close();
+    }
   }
 
   async #publishAfter(
@@ -216,6 +235,14 @@ export class JetStreamDriver implements RemoteLogDriver {
       reached: messages.at(-1)?.position ?? after,
       barrier: messages.findLast(({ subject }) => subject === barrier),
     };
+  }
+
+  #end(error: unknown, log: LogSink): void {
+    this.#connected = false;
+    if (this.#closing) return;
+    const message = "the connection to NATS has ended for good; restart this replica";
+    this.#ended = new DuetError("LOG_UNAVAILABLE", message, { cause: error });
+    log.error({ err: error }, "NATS connection ended; writes refused");
   }
 
   /** Follows the state of the connection until it is closed. */

@@ -3,11 +3,11 @@ import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { DuetError } from "../../../errors.ts";
 import { backoffMs } from "../../shared/backoff.ts";
 import { openRemoteTransactionLogger, type RemoteTransactionLogger } from "../remote-transaction-logger.ts";
-import { connectTo } from "./connection.ts";
+import { connectTo, connectToServer } from "./connection.ts";
 import { Durability } from "./durability.ts";
 import { JetStreamDriver } from "./jetstream-driver.ts";
 import { type JetStreamLogOptions, type NatsLocation, parseLocation } from "./options.ts";
-import { findStream, type Names, namesOf, openStreams } from "./streams.ts";
+import { findStream, type Names, namesOf, openStreams, serversOf } from "./streams.ts";
 
 const startWaitMs = 30_000;
 
@@ -30,6 +30,11 @@ export async function openJetStreamDriver(options: JetStreamLogOptions): Promise
     return await retried(options, () =>
       openDriver(location, options, durability, async (manager, names) => {
         await openStreams(manager, names, options.replicas ?? 3);
+        if (options.assumeSynced) return;
+        await durability.cover(async () => [
+          ...(await serversOf(manager, names.stream)),
+          ...(await serversOf(manager, names.snapshotStream)),
+        ]);
       }),
     );
   } catch (error) {
@@ -86,7 +91,15 @@ async function openDriver(
     const manager = await jetstreamManager(connection, { timeout: 5_000 });
     const names = namesOf(location.name);
     await prepare(manager, names);
-    return new JetStreamDriver({ connection, manager, names, durability, log: options.log });
+    return new JetStreamDriver({
+      connection,
+      manager,
+      names,
+      durability,
+      servers: location.servers.length,
+      connectTo: (server) => connectToServer(location, server, options),
+      log: options.log,
+    });
   } catch (error) {
     await connection.close();
     throw error;

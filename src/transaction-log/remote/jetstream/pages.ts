@@ -9,10 +9,11 @@ export interface StoredMessage {
   readonly bytes: Buffer;
 }
 
-/** What to read: messages from a position on, or the newest of each subject. */
-type PageQuery =
-  | { readonly seq: number; readonly next_by_subj: string }
-  | { readonly multi_last: readonly string[] };
+/** What to read: messages of a subject from a position on. */
+export interface PageQuery {
+  readonly seq: number;
+  readonly next_by_subj: string;
+}
 
 /** The messages of a subject, with wildcards, right after a position. */
 export function pageAfter(after: number, subject: string): PageQuery {
@@ -34,7 +35,7 @@ const silenceMs = 3_000;
 export async function readPage(
   connection: NatsConnection,
   stream: string,
-  query: PageQuery,
+  query: PageQuery | { readonly multi_last: readonly string[] },
 ): Promise<readonly StoredMessage[]> {
   const inbox = createInbox();
   const messages: StoredMessage[] = [];
@@ -71,21 +72,21 @@ function toStored({ headers, data }: Msg): StoredMessage {
   };
 }
 
-/** Reads one message through the leader of the stream; undefined when there is none. Rejects with the client's error. */
+/** Reads the next message, if there is one, through the leader of the stream. Rejects with the client's error. */
 export async function readThroughLeader(
   connection: NatsConnection,
   stream: string,
-  query: { readonly seq: number; readonly next_by_subj: string },
-): Promise<StoredMessage | undefined> {
+  query: PageQuery,
+): Promise<readonly StoredMessage[]> {
   const response = await connection.request(`$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify(query), {
     timeout: 5_000,
   });
   const { message, error } = response.json<LeaderResponse>();
   if (message !== undefined) {
     const { subject, seq, data, time } = message;
-    return { subject, position: seq, time: Date.parse(time), bytes: Buffer.from(data ?? "", "base64") };
+    return [{ subject, position: seq, time: Date.parse(time), bytes: Buffer.from(data ?? "", "base64") }];
   }
-  if (error?.err_code === noMessageFound) return undefined;
+  if (error?.err_code === noMessageFound) return [];
   throw new Error(`stream ${stream}: ${error?.err_code} ${error?.description}`);
 }
 
