@@ -105,18 +105,23 @@ export class RestartingReplica {
     }
   }
 
+  /** The rest of the work goes on meanwhile. */
   #compact(): void {
+    this.#compacting = this.#tryCompact();
+    // Whoever awaits it later sees its error.
+    this.#compacting.catch(() => {});
+  }
+
+  async #tryCompact(): Promise<void> {
     const { log, applied, revision } = this.#replica;
     const horizon = Math.max(0, revision - this.#random.below(5));
     const before = log.horizon;
-    this.#compacting = log
-      .compact(retaining(horizon, applied))
-      .then(() => {
-        if (log.horizon > before) this.compactions++;
-      })
-      .catch(expectTransient);
-    // Whoever awaits it later sees its error.
-    this.#compacting.catch(() => {});
+    try {
+      await log.compact(retaining(horizon, applied));
+    } catch (error) {
+      expectTransient(error);
+    }
+    if (log.horizon > before) this.compactions++;
   }
 
   async #restart(): Promise<void> {

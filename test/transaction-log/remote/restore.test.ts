@@ -68,3 +68,32 @@ it("inspects a log: what it contains, and where it is damaged", async () => {
   expect(damaged.report).toMatchObject({ lastSequence: 14, damage: { reason: "LOG_CORRUPT" } });
   expect(damaged.seen).toEqual(simples(4, 11));
 });
+
+it("goes on with a restore whose process died after the first batch, and opens nothing until then", async () => {
+  const engine = new MemoryLogEngine(seed);
+  const died = Promise.withResolvers<void>();
+  const dying = engine.connect();
+  dying.trySetHead = async (after, bytes) => {
+    if (after === 0) return engine.connect().trySetHead(after, bytes);
+    died.resolve();
+    return new Promise(() => {});
+  };
+  void restoreRemoteLog(dying, 1_000, each(simples(1, 20)));
+  await died.promise;
+  expect(engine.batches).toHaveLength(1);
+  const unfinished = { reason: "LOG_CORRUPT", message: expect.stringContaining("run it again") };
+  const log = await openLogger(engine);
+  await expect(readAll(log)).rejects.toMatchObject(unfinished);
+  await log.close();
+  expect((await inspect(engine)).report.damage).toMatchObject(unfinished);
+  await expect(restoreRemoteLog(engine.connect(), 999, each(simples(1, 20)))).rejects.toMatchObject({
+    reason: "LOG_NOT_EMPTY",
+    message: expect.stringContaining("up to sequence 1000 has not ended"),
+  });
+  await restoreRemoteLog(engine.connect(), 1_000, each(simples(1, 20)));
+  expect(engine.batches).toHaveLength(1);
+  const opened = await openLogger(engine);
+  onTestFinished(() => opened.close());
+  expect(await readAll(opened)).toEqual(simples(1, 20));
+  expect(await opened.append(1_000, [simple(1_001)])).toEqual({ appended: true });
+});
