@@ -1,0 +1,110 @@
+/**
+ * Memory outside the JavaScript heap. The garbage collector does not walk it, and threads can share it.
+ *
+ *     slab    64 MiB; a SharedArrayBuffer of fixed length
+ *     block   64 KiB; a slab has 1,024
+ *     unit    8 bytes; everything begins at a unit
+ *
+ * A `Ref` is the number of a unit, counted through all slabs. It has 32 bits and may be negative as a JavaScript number;
+ * so slabs hold up to 32 GiB. The unit 0 is never used: 0 means "no ref".
+ *
+ * All slabs are reserved at once, so that other threads need not learn of new ones. The operating system gives memory to
+ * a slab only where it is written. Buffers that can grow would make each access six times as slow.
+ */
+export type Ref = number;
+
+export const noRef: Ref = 0;
+
+export const unitBytes = 8;
+export const blockBytes = 64 * 1024;
+export const blocksPerSlab = 1024;
+export const slabBytes = blocksPerSlab * blockBytes;
+export const slabsMax = 512;
+
+const slabUnitBits = 23;
+const blockUnitBits = 13;
+const unitMask = 2 ** slabUnitBits - 1;
+
+/** The number of the slab that a ref points into. */
+export function slabOf(ref: Ref): number {
+  return ref >>> slabUnitBits;
+}
+
+/** The index of a ref's first 32-bit word in the words of its slab. */
+export function wordOf(ref: Ref): number {
+  return (ref & unitMask) << 1;
+}
+
+/** The number of the block that a ref points into, counted through all slabs. */
+export function blockOf(ref: Ref): number {
+  return ref >>> blockUnitBits;
+}
+
+/** The ref of the unit at a distance of `units` from the beginning of a block. */
+export function refIn(block: number, units: number): Ref {
+  return ((block << blockUnitBits) + units) | 0;
+}
+
+/** The slabs of a store, each as words and as bytes. */
+export class Slabs {
+  /** What another thread needs to make its own `Slabs` over the same memory. */
+  readonly buffers: readonly SharedArrayBuffer[];
+  readonly #words: readonly Int32Array[];
+  readonly #bytes: readonly Buffer[];
+
+  constructor(buffers: readonly SharedArrayBuffer[]) {
+    this.buffers = buffers;
+    this.#words = buffers.map((buffer) => new Int32Array(buffer));
+    this.#bytes = buffers.map((buffer) => Buffer.from(buffer));
+  }
+
+  get blocks(): number {
+    return this.buffers.length * blocksPerSlab;
+  }
+
+  /** The words of the slab that the ref points into. */
+  wordsOf(ref: Ref): Int32Array {
+    return this.#words[ref >>> slabUnitBits] as Int32Array;
+  }
+
+  /** The bytes of the slab that the ref points into. */
+  bytesOf(ref: Ref): Buffer {
+    return this.#bytes[ref >>> slabUnitBits] as Buffer;
+  }
+
+  /** Copies `bytes`, a multiple of 4, from one ref to another. */
+  copy(from: Ref, to: Ref, bytes: number): void {
+    const start = wordOf(from);
+    const end = start + (bytes >>> 2);
+    if (slabOf(from) === slabOf(to)) this.wordsOf(to).copyWithin(wordOf(to), start, end);
+    else this.wordsOf(to).set(this.wordsOf(from).subarray(start, end), wordOf(to));
+  }
+}
+
+/**
+ * Reserves `count` slabs. Throws when the operating system refuses, as it does with strict overcommit.
+ *
+ * `reserve` returns a shared buffer of that many bytes, or throws a RangeError.
+ */
+export function reserveSlabs(
+  count: number,
+  reserve = (bytes: number) => new SharedArrayBuffer(bytes),
+): Slabs {
+  if (count < 1 || count > slabsMax) throw new RangeError(`a store has 1 to ${slabsMax} slabs, not ${count}`);
+  const buffers: SharedArrayBuffer[] = [];
+  try {
+    while (buffers.length < count) buffers.push(reserve(slabBytes));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Error(
+      `cannot reserve ${toMiB(count)} of address space for the store: the operating system gave ${toMiB(buffers.length)}. ` +
+        "Lower the limit of the store's bytes, or let the system overcommit memory (vm.overcommit_memory = 0)",
+      { cause: error },
+    );
+  }
+  return new Slabs(buffers);
+}
+
+function toMiB(slabs: number): string {
+  return `${(slabs * slabBytes) / 2 ** 20} MiB`;
+}

@@ -1,0 +1,57 @@
+import type { Allocator } from "./allocator.ts";
+import {
+  asciiKeyFlag,
+  asciiValueFlag,
+  binaryFlag,
+  expiresFlag,
+  expireTimeBytes,
+  headerBytes,
+  highBits,
+} from "./record-format.ts";
+import type { RecordEntry } from "./records.ts";
+import type { SearchKey } from "./search-key.ts";
+import { type Ref, type Slabs, wordOf } from "./slabs.ts";
+
+/** Up to this length a loop is faster than a call of Node's encoder. */
+const loopMax = 40;
+
+/** Writes an entry, whose key `key` holds already, as a new record. */
+export function writeRecord(slabs: Slabs, allocator: Allocator, key: SearchKey, entry: RecordEntry): Ref {
+  const { value, revision, createRevision, version, updateTime, expireTime } = entry;
+  const isText = typeof value === "string";
+  const valueLength = isText ? Buffer.byteLength(value) : value.length;
+  const isAsciiText = isText && valueLength === value.length;
+  const expires = expireTime !== 0;
+  const keyOffset = headerBytes + (expires ? expireTimeBytes : 0);
+  const ref = allocator.allocateRecord(keyOffset + key.length + valueLength);
+
+  const words = slabs.wordsOf(ref);
+  const word = wordOf(ref);
+  const flags =
+    (isText ? 0 : binaryFlag) |
+    (expires ? expiresFlag : 0) |
+    (key.isAscii ? asciiKeyFlag : 0) |
+    (isAsciiText ? asciiValueFlag : 0);
+  words[word] = valueLength;
+  words[word + 1] = key.length | (flags << 16);
+  words[word + 2] = revision;
+  words[word + 3] = createRevision;
+  words[word + 4] = highBits(revision) | (highBits(createRevision) << 16);
+  words[word + 5] = updateTime;
+  words[word + 6] = highBits(updateTime) | (highBits(version) << 16);
+  words[word + 7] = version;
+  if (expires) {
+    words[word + 8] = expireTime;
+    words[word + 9] = highBits(expireTime);
+  }
+
+  const bytes = slabs.bytesOf(ref);
+  const keyStart = word * 4 + keyOffset;
+  for (let index = 0; index < key.length; index++) bytes[keyStart + index] = key.bytes[index] as number;
+  const valueStart = keyStart + key.length;
+  if (!isText) bytes.set(value, valueStart);
+  else if (isAsciiText && valueLength <= loopMax) {
+    for (let index = 0; index < valueLength; index++) bytes[valueStart + index] = value.charCodeAt(index);
+  } else bytes.write(value, valueStart, isAsciiText ? "latin1" : "utf8");
+  return ref;
+}

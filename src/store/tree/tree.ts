@@ -1,0 +1,199 @@
+import { Allocator } from "../memory/allocator.ts";
+import { type RecordEntry, Records } from "../memory/records.ts";
+import { noRef, type Ref, type Slabs, wordOf } from "../memory/slabs.ts";
+import { writeRecord } from "../memory/write-record.ts";
+import type { ByteRange } from "./byte-range.ts";
+import { createControl } from "./control.ts";
+import { evacuate } from "./evacuation.ts";
+import { HashIndex, unknown } from "./hash-index.ts";
+import { levelOf } from "./page-format.ts";
+import { Pages } from "./pages.ts";
+import { Search } from "./search.ts";
+import type { SharedTree } from "./shared-reader.ts";
+import { TreeView } from "./tree-view.ts";
+import { TreeWriter } from "./tree-writer.ts";
+import { verifyTree } from "./verify.ts";
+import { Versions } from "./versions.ts";
+
+const everything: ByteRange = { start: new Uint8Array(0), end: undefined };
+
+/** A view that stays readable until it is released. */
+export interface TreeSnapshot {
+  readonly view: TreeView;
+  readonly release: () => void;
+}
+
+/** What the tree takes, in bytes unless the name says otherwise. */
+export interface TreeUsage {
+  /** Pages and records in use, including those that only an older version reaches. */
+  readonly liveBytes: number;
+  /** Blocks in use. */
+  readonly usedBytes: number;
+  /** The number of pages and records that wait until no reader needs them. */
+  readonly retired: number;
+  /** The number of published versions since the oldest one that a reader holds. */
+  readonly heldVersions: number;
+}
+
+/**
+ * A copy-on-write B+tree of entries, in the byte order of their keys. One thread writes; see `SharedReader` for others.
+ * Changes belong to a version that nobody else sees until `publish`.
+ *
+ * If the slabs are exhausted, `put` throws, and the tree must not be used any more. Keep `usedBytes` below what was
+ * reserved.
+ */
+export class Tree {
+  readonly #slabs: Slabs;
+  readonly #allocator: Allocator;
+  readonly #records: Records;
+  readonly #versions: Versions;
+  readonly #search: Search;
+  readonly #pages: Pages;
+  readonly #writer: TreeWriter;
+  readonly #index: HashIndex;
+  #root: Ref = noRef;
+  #size = 0;
+  /** Grows with each change of the tree. */
+  #changes = 0;
+
+  constructor(slabs: Slabs) {
+    this.#slabs = slabs;
+    this.#allocator = new Allocator(slabs);
+    this.#records = new Records(slabs);
+    this.#versions = new Versions(createControl(), this.#allocator);
+    this.#search = new Search(slabs, this.#records);
+    this.#pages = new Pages(slabs, this.#allocator, this.#records, this.#versions);
+    this.#writer = new TreeWriter(slabs, this.#pages, this.#search);
+    this.#index = new HashIndex(this.#records);
+  }
+
+  get records(): Records {
+    return this.#records;
+  }
+
+  /** The number of entries, with the changes of the version under way. */
+  get size(): number {
+    return this.#size;
+  }
+
+  get usage(): TreeUsage {
+    const { liveBytes, usedBytes } = this.#allocator;
+    const { retiredCount, heldVersions } = this.#versions;
+    return { liveBytes, usedBytes, retired: retiredCount, heldVersions };
+  }
+
+  get shared(): SharedTree {
+    return { control: this.#versions.control.buffer as SharedArrayBuffer, slabs: this.#slabs.buffers };
+  }
+
+  /** The record of the key with the changes of the version under way; 0 when there is none. */
+  find(key: string): Ref {
+    const { key: searched } = this.#search;
+    searched.setText(key);
+    const ref = this.#index.find(searched, this.#index.hash(searched));
+    return ref === unknown ? this.#search.find(this.#root) : ref;
+  }
+
+  get(key: string): RecordEntry | undefined {
+    const record = this.find(key);
+    return record === noRef ? undefined : this.#records.entry(record, key);
+  }
+
+  /** Returns the record before, which stays readable until the next `publish`; 0 when there was none. */
+  put(entry: RecordEntry): Ref {
+    const { key } = this.#search;
+    key.setText(entry.key);
+    this.#changes++;
+    const record = writeRecord(this.#slabs, this.#allocator, key, entry);
+    this.#root = this.#writer.put(this.#root, record);
+    const { replaced } = this.#writer;
+    if (replaced === noRef) {
+      this.#size++;
+      this.#index.add(this.#index.hash(key), record);
+    } else {
+      this.#index.replace(this.#index.hash(key), replaced, record);
+      this.#versions.retire(replaced);
+    }
+    return replaced;
+  }
+
+  /** Returns the removed record, which stays readable until the next `publish`; 0 when there was none. */
+  remove(key: string): Ref {
+    const record = this.find(key);
+    if (record === noRef) return noRef;
+    this.#changes++;
+    this.#root = this.#writer.remove(this.#root);
+    this.#index.remove(this.#index.hash(this.#search.key), record);
+    this.#size--;
+    this.#versions.retire(record);
+    return record;
+  }
+
+  /** Publishes the version under way: all its changes are seen at once by readers that begin later. */
+  publish(revision: number, time: number): void {
+    this.#versions.publish({ root: this.#root, size: this.#size, revision, time });
+  }
+
+  /** The state with the changes of the version under way. Valid until the next change. */
+  view(): TreeView {
+    const { revision, time } = this.#versions.state;
+    const state = { root: this.#root, size: this.#size, revision, time };
+    const changes = this.#changes;
+    return new TreeView(this.#slabs, this.#records, this.#search, state, () => this.#changes === changes);
+  }
+
+  /** The published state. Memory that is retired later cannot be reused before the snapshot is released. */
+  snapshot(): TreeSnapshot {
+    const release = this.#versions.pin();
+    const view = new TreeView(this.#slabs, this.#records, this.#search, this.#versions.state);
+    return { view, release };
+  }
+
+  /**
+   * Moves up to `movesMax` records and pages out of sparse blocks, as part of the version under way. Returns the number of
+   * moves.
+   */
+  evacuate(movesMax: number): number {
+    this.#changes++;
+    return evacuate(
+      this.#allocator,
+      (ref, isPage) => (isPage ? this.#movePage(ref) : this.#moveRecord(ref)),
+      movesMax,
+    );
+  }
+
+  /** Throws when an invariant of the tree or its memory does not hold. Walks everything; for tests and debugging. */
+  verify(): void {
+    verifyTree({
+      slabs: this.#slabs,
+      records: this.#records,
+      root: this.#root,
+      size: this.#size,
+      allocator: this.#allocator,
+      retired: this.#versions.retired(),
+    });
+    this.#index.verify(this.view().refs(everything, false));
+  }
+
+  /** False if the version under way does not reach the record, which then waits for readers of an older one. */
+  #moveRecord(ref: Ref): boolean {
+    this.#records.copyKey(ref, this.#search.key);
+    if (this.#search.find(this.#root) !== ref) return false;
+    const size = this.#allocator.sizeOf(ref);
+    const copy = this.#allocator.allocateRecord(size);
+    this.#slabs.copy(ref, copy, size);
+    this.#root = this.#writer.put(this.#root, copy);
+    this.#index.replace(this.#index.hash(this.#search.key), ref, copy);
+    this.#versions.retire(ref);
+    return true;
+  }
+
+  /** Copies the page, and those on the way to it. False if the version under way does not reach it. */
+  #movePage(ref: Ref): boolean {
+    const level = levelOf(this.#slabs.wordsOf(ref), wordOf(ref));
+    this.#records.copyKey(this.#pages.least(ref), this.#search.key);
+    if (this.#search.findPage(this.#root, level) !== ref) return false;
+    this.#root = this.#writer.rewrite(this.#root, level);
+    return true;
+  }
+}
