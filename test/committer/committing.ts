@@ -2,7 +2,7 @@ import { Applier } from "../../src/committer/applier.ts";
 import { BatchRequests } from "../../src/committer/batch-requests.ts";
 import { Committer } from "../../src/committer/committer.ts";
 import type { EngineTracer } from "../../src/committer/engine-tracer.ts";
-import type { Check, Condition, Mutation, Operation } from "../../src/committer/operation.ts";
+import type { Check, Condition, Mutation, Operation, Outcome } from "../../src/committer/operation.ts";
 import { RequestIndex } from "../../src/committer/request-index.ts";
 import { defaultLimits, type Limits } from "../../src/limits.ts";
 import { prefixRange } from "../../src/store/key-range.ts";
@@ -93,6 +93,18 @@ export function operation(mutations: readonly Mutation[], ...checks: readonly Ch
 /** The same with a request id. */
 export function repeatable({ checks, mutations }: Operation, requestId: Uint8Array): Operation {
   return { checks, mutations, requestId };
+}
+
+/** An outcome as clients see it. */
+export function seen({ revision, results }: Outcome) {
+  return {
+    revision,
+    results: results.map(({ entry, deleted }) => {
+      if (entry === undefined) return deleted;
+      const { key, revision: entryRevision, createRevision, version, updateTime, expireTime } = entry;
+      return { key, revision: entryRevision, createRevision, version, updateTime, expireTime };
+    }),
+  };
 }
 
 /** "OK", or the reason of the failure. */

@@ -23,6 +23,7 @@ import {
   put,
   remove,
   repeatable,
+  seen,
   startCommitting,
   touch,
 } from "./committing.ts";
@@ -78,18 +79,6 @@ class World {
   uuid(): Uint8Array {
     return uuid7(this.time);
   }
-}
-
-/** An outcome as clients see it. */
-function seen({ revision, results }: Outcome) {
-  return {
-    revision,
-    results: results.map(({ entry, deleted }) => {
-      if (entry === undefined) return deleted;
-      const { key, revision: entryRevision, createRevision, version, updateTime, expireTime } = entry;
-      return { key, revision: entryRevision, createRevision, version, updateTime, expireTime };
-    }),
-  };
 }
 
 const kinds: Readonly<Record<string, Operation>> = {

@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import type { KeyValueClient } from "../support/key-value-client.ts";
 import { createRandom, rounds, seed } from "../support/random.ts";
-import { startServerProcess } from "../support/server-process.ts";
+import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
+import { canTrace, tracedBy } from "../support/strace.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 import { openClient, protocols } from "./every-client.ts";
@@ -50,3 +52,62 @@ test(`repeated writes happen once, with ${kills} kills among them (seed ${seed})
   for (const writer of writers) await writer.expectExact(clients[0] as KeyValueClient);
   expect(writers.reduce((sum, { repeats }) => sum + repeats, 0)).toBeGreaterThan(kills);
 });
+
+/** What an append does with files, and what a start does. */
+const fileCalls = "openat,pwrite64,fsync,fdatasync,ftruncate,fallocate,rename,unlink";
+
+test.skipIf(!canTrace())(
+  `repeated writes happen once, with a kill before each system call on the log (seed ${seed})`,
+  async () => {
+    console.log(`SEED=${seed}`);
+    const directory = await temporaryDirectory();
+    const flags = ["--log", `file:${directory}`];
+    const segment = join(directory, `${"1".padStart(20, "0")}.log`);
+    const traced = [directory, segment, `${segment}.tmp`, join(directory, "durable-sequence")];
+    const writer = new RepeatingWriter("writer", createRandom(seed));
+    let client: KeyValueClient = openClient("gRPC by grpc-js", "127.0.0.1:1");
+    const state = { done: false };
+    const writing = (async () => {
+      while (!state.done) await writer.write(() => client);
+    })();
+    const connectTo = ({ address }: ServerProcess) => {
+      client.close();
+      client = openClient("gRPC by grpc-js", address);
+    };
+    let deaths = 0;
+    for (let call = 1, survived = false; !survived; call++) {
+      const before = writer.acknowledged;
+      const prefix = tracedBy(
+        "--output=/dev/null",
+        ...traced.map((path) => `--trace-path=${path}`),
+        // Counted for each thread, so there may be only one.
+        `--inject=${fileCalls}:signal=KILL:when=${call}`,
+      );
+      const starting = startServerProcess(flags, { UV_THREADPOOL_SIZE: "1" }, prefix);
+      const server = await starting.catch((error: Error) => {
+        if (!error.message.includes("SIGKILL")) throw error;
+      });
+      if (server !== undefined) {
+        connectTo(server);
+        let ended = false;
+        void server.ended.finally(() => {
+          ended = true;
+        });
+        await until(() => ended || writer.acknowledged >= before + 20);
+        survived = !ended;
+        await server.stop("SIGKILL");
+      }
+      if (!survived) deaths++;
+    }
+    const server = await startServerProcess(flags);
+    onTestFinished(async () => {
+      client.close();
+      await server.stop("SIGKILL");
+    });
+    connectTo(server);
+    state.done = true;
+    await writing;
+    await writer.expectExact(client);
+    expect(deaths).toBeGreaterThan(15);
+  },
+);

@@ -11,6 +11,8 @@ export interface ServerProcess {
   readonly pid: number;
   /** Every line that it has logged so far. */
   readonly lines: readonly string[];
+  /** Resolves when it has ended, with the exit code or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals | null>;
   /** Sends the signal and resolves with the exit code, or the signal that ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
@@ -42,6 +44,7 @@ export async function startServerProcess(
     const message = JSON.parse(line);
     if (message.msg === "ready") ready.resolve(message);
   });
+  const ended = once(child, "exit").then(([code, signal]) => code ?? signal);
   child.once("exit", (code, signal) =>
     ready.reject(new Error(`the server ended with ${code ?? signal}: ${errors}`)),
   );
@@ -51,6 +54,7 @@ export async function startServerProcess(
     adminAddress: admin,
     pid: child.pid as number,
     lines,
+    ended,
     stop: (signal = "SIGTERM") => stop(child, signal),
   };
 }

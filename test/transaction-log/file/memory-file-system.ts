@@ -66,6 +66,10 @@ export class MemoryFileSystem implements FileSystem {
     this.durableWrites = options.durableWrites;
   }
 
+  get isDead(): boolean {
+    return this.#dead;
+  }
+
   /** From now on nothing has any effect: the process is dead. */
   kill(): void {
     this.#dead = true;

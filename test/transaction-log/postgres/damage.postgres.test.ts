@@ -1,6 +1,8 @@
 import { crc32 } from "node:zlib";
 import { Client } from "pg";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { silentSink } from "../../../src/transaction-log/log-sink.ts";
+import { inspectPostgresLog } from "../../../src/transaction-log/postgres/inspect.ts";
 import type { PostgresTransactionLogger } from "../../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 import { sharedPostgres } from "../../support/shared-postgres.ts";
 import { LogModel, readAll, retaining, simples } from "../log-model.ts";
@@ -154,3 +156,74 @@ describe("a damaged row of the newest batch", { timeout }, () => {
     expect(log.fault).toMatchObject(corrupt);
   });
 });
+
+describe("a flipped byte in a column", { timeout }, () => {
+  const flipBigint = (column: string, bit: number) => `${column} = ${column} # (1::bigint << ${bit})`;
+  const flipUuid = (column: string, byte: number) =>
+    `${column} = encode(set_byte(uuid_send(${column}), ${byte}, get_byte(uuid_send(${column}), ${byte}) # 16), 'hex')::uuid`;
+
+  /** Of each row after the horizon each byte in turn; `events` has a test above. */
+  const columns: readonly (readonly [table: string, column: string, type: "bigint" | "uuid"])[] = [
+    ["transactions", "last", "bigint"],
+    ["batches", "last", "bigint"],
+    ["batches", "basis", "bigint"],
+    ["batches", "id", "uuid"],
+  ];
+  it.each(columns)("is found by a verification: %s.%s", async (table, column, type) => {
+    await database.query("ALTER TABLE duetkv.batches DROP CONSTRAINT batches_check");
+    for (const last of [5n, 8n, 10n]) {
+      for (let byte = 0; byte < (type === "uuid" ? 16 : 8); byte++) {
+        // No other row has such an end or basis.
+        const bit = 8 * byte + 4 + (byte % 4);
+        const change = type === "uuid" ? flipUuid(column, byte) : flipBigint(column, bit);
+        const flippedLast = column === "last" ? BigInt.asIntN(64, last ^ (1n << BigInt(bit))) : last;
+        const at = (end: bigint) => `UPDATE duetkv.${table} SET ${change} WHERE last = ${end}`;
+        await withRow(at(last), at(flippedLast), async () => {
+          expect(await findDamage(), `byte ${byte} of ${last}`).toMatchObject(corrupt);
+        });
+      }
+    }
+    expect(await findDamage()).toBeUndefined();
+  });
+
+  it("is found by a replica that runs: log.history", async () => {
+    for (const byte of [0, 5, 10, 15]) {
+      const change = `UPDATE duetkv.log SET ${flipUuid("history", byte)}`;
+      const other = await openLogger(url);
+      await withRow(change, change, async () => {
+        await expect(other.latestSequence()).rejects.toMatchObject({ reason: "DATABASE_WENT_BACK_IN_TIME" });
+      });
+      await other.close();
+    }
+  });
+
+  it("is found when it moves the horizon beyond the end, or before what was compacted: log.horizon", async () => {
+    for (let byte = 0; byte < 8; byte++) {
+      // From 4 to 0, or far beyond 10, or below 0.
+      const change = `UPDATE duetkv.log SET ${flipBigint("horizon", 8 * byte + (byte === 0 ? 2 : 7))}`;
+      await withRow(change, change, async () => {
+        expect(await findDamage(), `byte ${byte}`).toMatchObject(corrupt);
+        await expect(readFromStart(), `byte ${byte}`).rejects.toMatchObject(corrupt);
+      });
+    }
+    expect(await findDamage()).toBeUndefined();
+  });
+});
+
+/** Reads the log as a replica that starts. */
+async function readFromStart(): Promise<unknown> {
+  const started = await openLogger(url);
+  try {
+    return await readAll(started);
+  } finally {
+    await started.close();
+  }
+}
+
+/** What a verification finds. */
+function findDamage(): Promise<unknown> {
+  return inspectPostgresLog({ url, log: silentSink }).then(
+    ({ damage }) => damage,
+    (error: unknown) => error,
+  );
+}

@@ -37,9 +37,14 @@ export type HeaderRow = readonly [
 
 export const headerLength = 5;
 
+/** Throws LOG_CORRUPT for numbers that no log has. */
 export function decodeHeader(row: HeaderRow): Header {
   const [history, horizon, sequence, batch, anchored] = row;
-  return { history, horizon: Number(horizon), sequence: Number(sequence), batch, anchored };
+  const header = { history, horizon: Number(horizon), sequence: Number(sequence), batch, anchored };
+  if (header.horizon >= 0 && header.horizon <= header.sequence && Number.isSafeInteger(header.sequence)) {
+    return header;
+  }
+  throw corrupt(`it ends at ${sequence}, and its horizon is ${horizon}`);
 }
 
 /**
