@@ -43,6 +43,14 @@ describe.skipIf(!hasPrograms("go"))("the Helm chart", () => {
       expected: ["Deployment", "PodDisruptionBudget", "Secret"],
     },
     {
+      values: [
+        "log.type=nats",
+        "log.nats.monitors={http://a:8222,http://b:8222}",
+        "log.nats.credentialsSecret=c",
+      ],
+      expected: ["Deployment", "PodDisruptionBudget", "Secret"],
+    },
+    {
       values: [...monitoring, "probes.readiness=reads", "environment.DUETKV_AUDIT=writes"],
       expected: ["ConfigMap", "PrometheusRule", "Secret", "ServiceMonitor", "StatefulSet"],
     },
@@ -54,7 +62,8 @@ describe.skipIf(!hasPrograms("go"))("the Helm chart", () => {
 
   test("gives the service only variables that it has", async () => {
     const page = await readFile(join(root, "docs/configuration.md"), "utf8");
-    const text = JSON.stringify(await render("log.type=postgres", ...tls));
+    const nats = ["log.type=nats", "log.nats.monitors={http://a:8222}", "log.nats.credentialsSecret=c"];
+    const text = JSON.stringify(await render(...nats, ...tls));
     const names = [...text.matchAll(/DUETKV_(\w+)/g)].map(([, name]) =>
       name?.toLowerCase().replaceAll("_", "-"),
     );

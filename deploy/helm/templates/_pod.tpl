@@ -51,10 +51,19 @@ spec:
       image: {{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) }}
       imagePullPolicy: {{ .Values.image.pullPolicy }}
       env:
-        {{- if eq .Values.log.type "postgres" }}
+        {{- if ne .Values.log.type "file" }}
+        {{- $log := index .Values.log .Values.log.type }}
         - name: DUETKV_LOG
           valueFrom:
-            secretKeyRef: { name: {{ .Values.log.postgres.existingSecret }}, key: {{ .Values.log.postgres.key }} }
+            secretKeyRef: { name: {{ $log.existingSecret }}, key: {{ $log.key }} }
+        {{- end }}
+        {{- if eq .Values.log.type "nats" }}
+        {{- with .Values.log.nats.monitors }}
+        - { name: DUETKV_NATS_MONITOR, value: {{ join "," . | quote }} }
+        {{- end }}
+        {{- if .Values.log.nats.credentialsSecret }}
+        - { name: DUETKV_NATS_CREDS, value: /etc/duetkv/nats/nats.creds }
+        {{- end }}
         {{- end }}
         - { name: DUETKV_DRAIN_DELAY, value: {{ printf "%vs" .Values.drainDelaySeconds }} }
         - { name: DUETKV_POLICY, value: /etc/duetkv/policy/policy.json }
@@ -100,12 +109,19 @@ spec:
         - { name: data, mountPath: /data }
         {{- end }}
         - { name: policy, mountPath: /etc/duetkv/policy, readOnly: true }
+        {{- if and (eq .Values.log.type "nats") .Values.log.nats.credentialsSecret }}
+        - { name: nats, mountPath: /etc/duetkv/nats, readOnly: true }
+        {{- end }}
         {{- if .Values.tls.existingSecret }}
         - { name: tls, mountPath: /etc/duetkv/tls, readOnly: true }
         {{- end }}
   volumes:
     - name: policy
       secret: { secretName: {{ include "duetkv.policySecret" . }} }
+    {{- if and (eq .Values.log.type "nats") .Values.log.nats.credentialsSecret }}
+    - name: nats
+      secret: { secretName: {{ .Values.log.nats.credentialsSecret }} }
+    {{- end }}
     {{- with .Values.tls.existingSecret }}
     - name: tls
       secret: { secretName: {{ . }} }
