@@ -2,8 +2,9 @@ import { isTransient } from "./call-outcome.ts";
 import { Credentials } from "./credentials.ts";
 import { createError, DuetError, type Outcome } from "./errors.ts";
 import type { EntryMessage } from "./messages.ts";
+import { notify } from "./notify.ts";
 import type { ConnectOptions } from "./options.ts";
-import { pause } from "./pause.ts";
+import { pause, timerMaxMs } from "./pause.ts";
 import { RequestIds } from "./request-id.ts";
 import type { Transport, TransportCall } from "./transport.ts";
 
@@ -16,6 +17,27 @@ export interface CallOptions {
 
 /** A retry costs one token, and a call earns `budget`: in an outage retries add at most that share to the load. */
 const tokensMax = 10;
+
+/** With these the service says that a write did not happen, after it looked for the request id. */
+const judgedReasons = new Set([
+  "KEY_EXISTS",
+  "REVISION_MISMATCH",
+  "NO_SUCH_KEY",
+  "STORE_FULL",
+  "QUOTA_EXCEEDED",
+]);
+
+interface CallRequest {
+  readonly url: string;
+  readonly method: string;
+  readonly message: object;
+  readonly token?: Promise<string> | undefined;
+  readonly signal: AbortSignal;
+  /** By the monotonic clock. */
+  readonly end: number;
+  /** The part of the time left that this try may take. */
+  readonly share?: number;
+}
 
 /** Makes calls: chooses the server, brings the credentials, and tries again within the deadline. */
 export class Caller {
@@ -35,7 +57,7 @@ export class Caller {
     const { url, timeoutMs = 5000, retry = {}, credentials, onEvent = () => {} } = options;
     this.timeoutMs = timeoutMs;
     this.signal = signal;
-    this.onEvent = onEvent;
+    this.onEvent = (event) => notify(onEvent, event);
     this.#transport = transport;
     this.#urls = typeof url === "string" ? [url] : url;
     if (this.#urls.length === 0) throw new TypeError("url is empty");
@@ -47,7 +69,7 @@ export class Caller {
   /** A call that changes nothing. Rejects with DuetError. */
   async read<Response>(method: string, message: object, options: CallOptions = {}): Promise<Response> {
     try {
-      return (await this.#retrying(method, message, options)) as Response;
+      return (await this.#retrying(method, message, options, this.#endOf(options))) as Response;
     } catch (error) {
       throw withOutcome(error, "nothing");
     }
@@ -56,13 +78,20 @@ export class Caller {
   /** A call that changes something: its request id makes it happen once, however often it is sent. Rejects with DuetError. */
   async write<Response>(method: string, message: object, options: CallOptions = {}): Promise<Response> {
     const exact = { ...message, requestId: this.#requestIds.next() };
+    const end = this.#endOf(options);
     let response: object;
     try {
-      response = await this.#retrying(method, exact, options);
+      response = await this.#retrying(method, exact, options, end);
     } catch (error) {
       if (!isWrongTime(error) || error.outcome === "unknown") throw error;
       // The clock of this process is wrong. Without an id there is one try only; its response tells the time.
-      response = await this.#attempt(method, message, options, options.timeoutMs ?? this.timeoutMs);
+      response = await this.#attempt({
+        url: this.#url,
+        method,
+        message,
+        signal: this.#signalOf(options),
+        end,
+      });
     }
     const { entry, results } = response as { entry?: EntryMessage; results?: { entry?: EntryMessage }[] };
     // A touch leaves the time of the entry as it was.
@@ -76,20 +105,26 @@ export class Caller {
     message: object,
     signal: AbortSignal,
   ): AsyncGenerator<Message, void, undefined> {
+    const url = this.#url;
+    let hasBegun = false;
     for (let isRenewed = false; ; isRenewed = true) {
+      const token = this.#credentials.current();
+      const end = performance.now() + this.timeoutMs;
+      const call = await this.#toCall({ url, method, message, token, signal, end });
       try {
-        const call = await this.#toCall(method, message, this.timeoutMs, signal);
-        for await (const each of this.#transport.stream(call)) yield each as Message;
-        return;
+        for await (const each of this.#transport.stream(call)) {
+          hasBegun = true;
+          yield each as Message;
+        }
+        return this.#leave(url);
       } catch (error) {
-        if (isRenewed || !this.#credentials.mayRenew(error)) throw error;
+        // To begin again would repeat or lose messages.
+        const mayRepeat = this.#credentials.mayRenew(error, token) && !hasBegun && !isRenewed;
+        if (mayRepeat) continue;
+        if (isTransient(error as DuetError) || (error as DuetError).reason === "") this.#leave(url);
+        throw error;
       }
     }
-  }
-
-  /** The next call goes to the next server. */
-  useNextServer(): void {
-    this.#server = (this.#server + 1) % this.#urls.length;
   }
 
   /** The pause before the try after so many failures in a row: longer each time, and never the same for all clients. */
@@ -102,34 +137,42 @@ export class Caller {
     return this.#transport.close?.();
   }
 
-  async #retrying(method: string, message: object, options: CallOptions): Promise<object> {
-    const end = performance.now() + (options.timeoutMs ?? this.timeoutMs);
+  get #url(): string {
+    return this.#urls[this.#server] as string;
+  }
+
+  /** The next call goes to the next server, unless another call that failed has seen to it. */
+  #leave(url: string): void {
+    if (url === this.#url) this.#server = (this.#server + 1) % this.#urls.length;
+  }
+
+  async #retrying(method: string, message: object, options: CallOptions, end: number): Promise<object> {
+    const signal = this.#signalOf(options);
     this.#tokens = Math.min(this.#tokens + this.#retry.budget, tokensMax);
-    // Once one try may have done something, a later one that did nothing does not tell whether it happened.
-    let isOpen = false;
+    // The server with a try that may still do something; empty: there are several.
+    let open: string | undefined;
     for (let failures = 1; ; failures++) {
-      const leftMs = Math.max(end - performance.now(), 1);
+      const url = this.#url;
       const mayRetry = this.#tokens >= 1;
       // Where there is another server, one that does not respond must not take all the time.
-      const tryMs = mayRetry && this.#urls.length > 1 ? leftMs / 2 : leftMs;
+      const share = mayRetry && this.#urls.length > 1 ? 0.5 : 1;
       try {
-        return await this.#attempt(method, message, options, tryMs);
+        if (signal.aborted) throw canceled();
+        return await this.#attempt({ url, method, message, signal, end, share });
       } catch (error) {
         if (!(error instanceof DuetError)) throw error;
-        isOpen ||= error.outcome === "unknown";
-        const hasTime = error.code === "deadline_exceeded" && tryMs < leftMs;
-        if (!isTransient(error) && !hasTime) {
-          // A repeat is refused only if no earlier try succeeded; one whose id is too old tells nothing.
-          throw isOpen && isWrongTime(error) ? withOutcome(error, "unknown") : error;
-        }
+        const isLate = error.code === "deadline_exceeded" && error.outcome === "unknown";
+        if (isLate || isTransient(error)) this.#leave(url);
+        if (error.outcome === "unknown") open = open === undefined || open === url ? url : "";
+        // Once a try may have done something, only the server that has it can tell that it did not.
+        const isKnown = open === undefined || (open === url && judgedReasons.has(error.reason));
+        const outcome = isKnown ? "nothing" : "unknown";
         const pauseMs = Math.max(error.retryAfterMs ?? 0, this.#pauseMs(failures));
-        if (!mayRetry || performance.now() + pauseMs >= end) {
-          throw withOutcome(error, isOpen ? "unknown" : "nothing");
-        }
+        const isFinal = !mayRetry || !(isTransient(error) || (isLate && share < 1));
+        if (isFinal || performance.now() + pauseMs >= end) throw withOutcome(error, outcome);
         this.#tokens--;
         this.onEvent({ type: "retry", method, error, pauseMs });
-        this.useNextServer();
-        await pause(pauseMs, this.#signalOf(options));
+        await pause(pauseMs, signal);
       }
     }
   }
@@ -140,26 +183,41 @@ export class Caller {
     return Number.isInteger(rounds) ? this.backoffMs(rounds) : 0;
   }
 
-  async #attempt(method: string, message: object, options: CallOptions, timeoutMs: number): Promise<object> {
+  async #attempt(request: CallRequest): Promise<object> {
     for (let isRenewed = false; ; isRenewed = true) {
+      const token = this.#credentials.current();
+      const call = await this.#toCall({ ...request, token });
       try {
-        const call = await this.#toCall(method, message, timeoutMs, this.#signalOf(options));
         return await this.#transport.unary(call);
       } catch (error) {
-        if (isRenewed || !this.#credentials.mayRenew(error)) throw error;
+        if (!this.#credentials.mayRenew(error, token) || isRenewed) throw error;
       }
     }
   }
 
-  async #toCall(
-    name: string,
-    message: object,
-    timeoutMs: number,
-    signal: AbortSignal,
-  ): Promise<TransportCall> {
-    const url = this.#urls[this.#server] as string;
-    const method = name.includes("/") ? name : `duetkv.v1.KeyValueService/${name}`;
-    return { url, method, message, token: await this.#credentials.get(), timeoutMs, signal };
+  async #toCall({
+    url,
+    method,
+    message,
+    token,
+    signal,
+    end,
+    share = 1,
+  }: CallRequest): Promise<TransportCall> {
+    const leftMs = (part: number): number =>
+      Math.min(Math.max((end - performance.now()) * part, 1), timerMaxMs);
+    return {
+      url,
+      method: method.includes("/") ? method : `duetkv.v1.KeyValueService/${method}`,
+      message,
+      token: await this.#credentials.wait(token, leftMs(1), signal),
+      timeoutMs: leftMs(share),
+      signal,
+    };
+  }
+
+  #endOf({ timeoutMs = this.timeoutMs }: CallOptions): number {
+    return performance.now() + timeoutMs;
   }
 
   #signalOf({ signal }: CallOptions): AbortSignal {
@@ -170,6 +228,11 @@ export class Caller {
 /** Whether the service refused a request id for its time. */
 function isWrongTime(error: unknown): error is DuetError {
   return error instanceof DuetError && ["REQUEST_ID_EXPIRED", "REQUEST_ID_INVALID"].includes(error.reason);
+}
+
+function canceled(): DuetError {
+  const message = "the call was aborted before it was sent";
+  return createError({ code: "canceled", message, outcome: "nothing" });
 }
 
 function withOutcome(error: unknown, outcome: Outcome): unknown {

@@ -1,20 +1,17 @@
-import { createError, type DuetError } from "./errors.ts";
+import { createError, type DuetError, type Outcome } from "./errors.ts";
 import type { TransportCall } from "./transport.ts";
 
 /** Ends a try when its time is over or its signal aborts, and tells which error that is. */
 export class Deadline {
-  readonly #call: TransportCall;
+  readonly #call: Pick<TransportCall, "url" | "timeoutMs" | "signal">;
   readonly #controller = new AbortController();
   readonly #abort = (): void => this.#controller.abort();
-  readonly #timer: ReturnType<typeof setTimeout>;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
 
-  constructor(call: TransportCall) {
+  constructor(call: Pick<TransportCall, "url" | "timeoutMs" | "signal">) {
     this.#call = call;
-    this.#timer = setTimeout(() => {
-      this.#isOver = true;
-      this.#abort();
-    }, call.timeoutMs);
+    this.begin();
     // AbortSignal.any would keep every call until the client is closed, in some versions of Node.
     call.signal.addEventListener("abort", this.#abort);
     if (call.signal.aborted) this.#abort();
@@ -24,9 +21,26 @@ export class Deadline {
     return this.#controller.signal;
   }
 
+  /** The whole time is left from now on. */
+  begin(): void {
+    this.#timer = setTimeout(() => {
+      this.#isOver = true;
+      this.#abort();
+    }, this.#call.timeoutMs);
+  }
+
   /** The stream has begun, and may last. */
   clear(): void {
     clearTimeout(this.#timer);
+  }
+
+  /** Rejects when the time is over or the signal aborts. */
+  over(): Promise<never> {
+    return new Promise((_, reject) => {
+      const end = (): void => reject(this.errorOf(undefined));
+      this.signal.addEventListener("abort", end);
+      if (this.signal.aborted) end();
+    });
   }
 
   /** The try is over. */
@@ -36,14 +50,13 @@ export class Deadline {
   }
 
   /** The error of a try that this has ended; undefined: something else did. */
-  errorOf(cause: unknown): DuetError | undefined {
+  errorOf(cause: unknown, outcome: Outcome = "unknown"): DuetError | undefined {
     const { timeoutMs, url, signal } = this.#call;
-    const details = { reason: "", outcome: "unknown", metadata: {} } as const;
     if (this.#isOver) {
       const message = `no response from ${url} within ${Math.ceil(timeoutMs)} ms`;
-      return createError({ ...details, code: "deadline_exceeded", message }, cause);
+      return createError({ code: "deadline_exceeded", message, outcome }, cause);
     }
     if (!signal.aborted) return undefined;
-    return createError({ ...details, code: "canceled", message: "the call was aborted" }, cause);
+    return createError({ code: "canceled", message: "the call was aborted", outcome }, cause);
   }
 }

@@ -98,8 +98,12 @@ const classes: Readonly<Record<string, typeof DuetError>> = {
   out_of_range: HistoryGoneError,
 };
 
-/** The error of the class that stands for the code and the outcome. */
-export function createError(details: ErrorDetails, cause?: unknown): DuetError {
+/** The error of the class that stands for the code and the outcome. Without a reason: the service has not given one. */
+export function createError(
+  known: Pick<ErrorDetails, "code" | "message" | "outcome"> & Partial<ErrorDetails>,
+  cause?: unknown,
+): DuetError {
+  const details = { reason: "", metadata: {}, ...known };
   const { code, outcome } = details;
   const isUnknown = outcome === "unknown" && code !== "deadline_exceeded";
   return new (isUnknown ? UnknownOutcomeError : (classes[code] ?? DuetError))(details, cause);

@@ -63,10 +63,8 @@ function toError(error: unknown, { url }: TransportCall, deadline: Deadline): Du
     createError(
       {
         code: "unavailable",
-        reason: "",
         message: `cannot reach ${url}: ${cause?.code ?? message}`,
         outcome: isRefused ? "nothing" : "unknown",
-        metadata: {},
       },
       error,
     )

@@ -64,12 +64,15 @@ export class GrpcTransport implements Transport {
   async *stream(call: TransportCall): AsyncGenerator<object, void, undefined> {
     const method = methods.get(call.method) as DescMethodServerStreaming;
     const deadline = new Deadline(call);
+    // Connect's iterator has no return: a stream that its reader leaves would go on.
+    const left = new AbortController();
+    const signal = AbortSignal.any([deadline.signal, left.signal]);
     try {
       const request = fromJson(method.input, definedFields(call.message));
       const { sender } = this.#serverOf(call.url);
       const requests = single(request);
       // The time of a stream is only that to its first message.
-      const response = await sender.stream(method, deadline.signal, undefined, toHeaders(call), requests);
+      const response = await sender.stream(method, signal, undefined, toHeaders(call), requests);
       for await (const message of response.message) {
         deadline.clear();
         yield toJson(method.output, message) as object;
@@ -77,6 +80,7 @@ export class GrpcTransport implements Transport {
     } catch (error) {
       throw deadline.errorOf(error) ?? toDuetError(error, call.url);
     } finally {
+      left.abort();
       deadline.end();
     }
   }

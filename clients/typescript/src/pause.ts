@@ -1,3 +1,6 @@
+/** A longer timer would end at once. In milliseconds. */
+export const timerMaxMs = 2 ** 31 - 1;
+
 /** Resolves after so many milliseconds, or when the signal aborts. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -7,7 +10,7 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
       signal.removeEventListener("abort", end);
       resolve();
     };
-    const timer = setTimeout(end, ms);
+    const timer = setTimeout(end, Math.min(ms, timerMaxMs));
     signal.addEventListener("abort", end);
   });
 }

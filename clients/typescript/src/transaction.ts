@@ -9,7 +9,7 @@ export class Transaction<T> implements Txn<T> {
   readonly #read: (key: string, atRevision: number) => Promise<BatchGetResponse>;
   readonly #seen = new Map<string, Promise<Entry<T> | undefined>>();
   readonly #writes = new Map<string, (mutations: Mutations<T>) => void>();
-  #first: Promise<number> | undefined;
+  #first: Promise<BatchGetResponse> | undefined;
 
   /** `read` reads a whole key at a revision; 0: now. */
   constructor(values: Values<T>, read: (key: string, atRevision: number) => Promise<BatchGetResponse>) {
@@ -45,10 +45,13 @@ export class Transaction<T> implements Txn<T> {
   }
 
   async #readOnce(key: string): Promise<Entry<T> | undefined> {
-    const at = await this.#first;
-    const response = this.#read(this.#values.prefix + key, at ?? 0);
-    this.#first ??= response.then(({ revision }) => Number(revision));
-    const [entry] = (await response).entries ?? [];
+    const whole = this.#values.prefix + key;
+    // The first read chooses the revision. Others of the same moment must wait for it.
+    const { entries = [] } =
+      this.#first === undefined
+        ? await (this.#first = this.#read(whole, 0))
+        : await this.#read(whole, Number((await this.#first).revision));
+    const [entry] = entries;
     return entry && this.#values.toEntry(entry);
   }
 }

@@ -1,5 +1,6 @@
 import { isTransient } from "./call-outcome.ts";
 import type { Caller } from "./caller.ts";
+import { Deadline } from "./deadline.ts";
 import { createError, DuetError } from "./errors.ts";
 import type { Entry, Watch, WatchMessage, WatchOptions } from "./kv.ts";
 import type { WatchResponse } from "./messages.ts";
@@ -8,6 +9,9 @@ import type { Values } from "./values.ts";
 
 /** The service sends a heartbeat every 15 s. Two may be lost. */
 const silenceMs = 35_000;
+
+/** A stream that lasted so long was not refused: the next pause is the shortest. */
+const stableMs = 5000;
 
 /** What a watch asks for beside where it begins. */
 export interface WatchRequest {
@@ -28,6 +32,8 @@ export class ResumingWatch<T> implements Watch<T> {
   /** The next stream begins with all entries: it was asked for, or the history does not reach back far enough. */
   #needsReset: boolean;
   readonly #mayReset: boolean;
+  /** When the first message of the stream came; undefined: none has come. */
+  #begunAt: number | undefined;
   #messages: AsyncGenerator<WatchMessage<T>, void, undefined> | undefined;
 
   constructor(caller: Caller, values: Values<T>, request: WatchRequest, options: WatchOptions) {
@@ -62,20 +68,19 @@ export class ResumingWatch<T> implements Watch<T> {
     try {
       while (!this.#signal.aborted) {
         try {
-          for await (const message of this.#receive()) {
-            failures = 0;
-            yield message;
-          }
+          yield* this.#receive();
         } catch (error) {
           if (this.#signal.aborted) return;
           if (!(error instanceof DuetError)) throw error;
           if (error.reason === "REVISION_COMPACTED" && this.#mayReset) this.#needsReset = true;
-          else if (!mayGoOn(error)) throw error;
+          else if (!this.#mayGoOn(error)) throw error;
           this.state = "stale";
           this.#caller.onEvent({ type: "watch-interrupted", error, resumeRevision: this.resumeRevision });
+          // A server may end each stream after its first message.
+          if (performance.now() - (this.#begunAt ?? Number.POSITIVE_INFINITY) > stableMs) failures = 0;
+          const pauseMs = Math.max(error.retryAfterMs ?? 0, this.#caller.backoffMs(++failures));
+          await pause(pauseMs, this.#signal);
         }
-        this.#caller.useNextServer();
-        await pause(this.#caller.backoffMs(++failures), this.#signal);
       }
     } finally {
       this.state = "ended";
@@ -86,12 +91,16 @@ export class ResumingWatch<T> implements Watch<T> {
   async *#receive(): AsyncGenerator<WatchMessage<T>, void, undefined> {
     const start = this.#needsReset ? { includeExisting: true } : { startRevision: this.resumeRevision };
     const request = { ...this.#request, ...start, previous: this.#previous };
-    const silence = new Silence(this.#signal);
+    // A connection can be dead without an error.
+    const silence = new Deadline({ url: "the watch", timeoutMs: silenceMs, signal: this.#signal });
     let existing: Entry<T>[] = [];
+    this.#begunAt = undefined;
     try {
       const responses = this.#caller.stream<WatchResponse>("Watch", request, silence.signal);
-      for await (const response of silence.bound(responses)) {
+      for await (const response of responses) {
+        silence.clear();
         this.state = "live";
+        this.#begunAt ??= performance.now();
         for (const entry of response.existing ?? []) existing.push(this.#values.toEntry(entry));
         const resume = response.resumeRevision;
         if (response.existingEnd === true) {
@@ -106,60 +115,27 @@ export class ResumingWatch<T> implements Watch<T> {
           this.resumeRevision = Number(resume);
           yield message;
         }
+        silence.begin();
       }
     } catch (error) {
-      if (silence.isOver) throw lost(`no message for ${silenceMs / 1000} s`);
-      throw error;
+      throw silence.errorOf(error) ?? error;
     } finally {
       silence.end();
     }
-    throw lost("the server ended the watch");
+    const message = "the server ended the watch";
+    throw createError({ code: "unavailable", message, outcome: "nothing" });
+  }
+
+  #mayGoOn(error: DuetError): boolean {
+    const codes = ["deadline_exceeded", "internal", "unknown", "canceled"];
+    if (isTransient(error) || error.reason === "WATCHER_TOO_SLOW" || codes.includes(error.code)) return true;
+    // The token has ended in mid-stream: the next stream has a new one.
+    return error.code === "unauthenticated" && this.#begunAt !== undefined;
   }
 
   #toMessage({ revision, events = [] }: WatchResponse, resumeRevision: number): WatchMessage<T> {
     if (events.length === 0) return { type: "bookmark", revision: resumeRevision };
     const changes = events.map((event) => this.#values.toChange(event));
     return { type: "changes", revision: Number(revision), changes };
-  }
-}
-
-function mayGoOn(error: DuetError): boolean {
-  const codes = ["deadline_exceeded", "internal", "unknown", "canceled"];
-  return isTransient(error) || error.reason === "WATCHER_TOO_SLOW" || codes.includes(error.code);
-}
-
-function lost(message: string): DuetError {
-  return createError({ code: "unavailable", reason: "", message, outcome: "nothing", metadata: {} });
-}
-
-/** Ends a stream that is silent while its reader waits: a connection can be dead without an error. */
-class Silence {
-  readonly signal: AbortSignal;
-  readonly #controller = new AbortController();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  isOver = false;
-
-  constructor(signal: AbortSignal) {
-    this.signal = AbortSignal.any([signal, this.#controller.signal]);
-  }
-
-  async *bound<Message>(messages: AsyncIterable<Message>): AsyncGenerator<Message, void, undefined> {
-    this.#begin();
-    for await (const message of messages) {
-      this.end();
-      yield message;
-      this.#begin();
-    }
-  }
-
-  end(): void {
-    clearTimeout(this.#timer);
-  }
-
-  #begin(): void {
-    this.#timer = setTimeout(() => {
-      this.isOver = true;
-      this.#controller.abort();
-    }, silenceMs);
   }
 }
