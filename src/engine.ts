@@ -53,7 +53,11 @@ export class Engine {
       garbage,
       logger,
       bytesMin: limits.compactionBytesMin,
-      onError: (error) => log.warn({ err: error }, "compaction failed; it will be tried again"),
+      onError(error) {
+        const isDamage = error instanceof DuetError && error.reason === "LOG_CORRUPT";
+        if (isDamage) log.error({ err: error }, "compaction found the log damaged");
+        else log.warn({ err: error }, "compaction failed; it will be tried again");
+      },
     });
     compactor.check();
     const comparison = logger.shared ? new ReplicaComparison({ store, logger, log }) : undefined;

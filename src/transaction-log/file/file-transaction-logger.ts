@@ -197,6 +197,9 @@ export class FileTransactionLogger implements TransactionLogger {
     try {
       await this.#replaceByRetained(retention);
       succeeded = true;
+    } catch (error) {
+      if (error instanceof DuetError && error.reason === "LOG_CORRUPT") this.#health.damaged(error);
+      throw error;
     } finally {
       this.#opened.space.compacted(performance.now() - begin, succeeded);
       await this.#upkeep.measure();

@@ -25,17 +25,21 @@ export interface HealthOptions {
  *        └─ a call of the file system failed ─▸ at fault: no writes
  *                                                        │
  *        this process lost the lock file ─▸ lost: no writes until a restart
+ *        a compaction found damage ───────▸ damaged: no writes, and no restart before a backup
  *
  * Invariants:
- * - At fault, no append is under way and none begins. `files` describes the acknowledged frames and does not change.
+ * - At fault, no append begins. One may still be under way when the look at the lock failed or damage was found; healing
+ *   waits for it. Then `files` describes the acknowledged frames and does not change.
  * - Healing runs only at fault, one attempt at a time, and an attempt that fails leaves the log at fault.
  * - A descriptor that failed is not used again: only healing replaces it, by a file that was synced.
  * - A log that is lost never heals and writes nothing, because another process may have opened it.
+ * - A log that is damaged takes no writes, although its end is whole: a restart could not read them.
  */
 export class Health {
   readonly #options: HealthOptions;
   #fault: DuetError | undefined;
   #lost: DuetError | undefined;
+  #damage: DuetError | undefined;
   #timer: NodeJS.Timeout | undefined;
   #healing: Promise<void> | undefined;
   #closed = false;
@@ -52,7 +56,7 @@ export class Health {
   }
 
   get fault(): DuetError | undefined {
-    return this.#lost ?? this.#fault ?? (this.deletesOnly ? this.fullError : undefined);
+    return this.#refusal ?? (this.deletesOnly ? this.fullError : undefined);
   }
 
   get deletesOnly(): boolean {
@@ -61,16 +65,21 @@ export class Health {
 
   /** Whether the log refuses all writes. */
   get atFault(): boolean {
-    return (this.#lost ?? this.#fault) !== undefined;
+    return this.#refusal !== undefined;
   }
 
   get lost(): boolean {
     return this.#lost !== undefined;
   }
 
+  /** Why the log refuses all writes. */
+  get #refusal(): DuetError | undefined {
+    return this.#lost ?? this.#damage ?? this.#fault;
+  }
+
   /** Throws LOG_UNAVAILABLE when the log refuses all writes, or these transactions. */
   assertTakes(transactions: readonly Transaction[]): void {
-    const fault = this.#lost ?? this.#fault;
+    const fault = this.#refusal;
     if (fault) throw new DuetError("LOG_UNAVAILABLE", fault.message, { cause: fault.cause });
     if (!this.deletesOnly) return;
     if (transactions.some(({ events }) => events.some(({ type }) => type !== "delete"))) throw this.fullError;
@@ -98,6 +107,17 @@ export class Health {
     const healing = this.#fault !== undefined;
     this.#fault = this.#faultOf(what, cause);
     if (!healing) this.#healLater(recoveryDelayMs);
+  }
+
+  /** Makes all later appends fail, because `error` was found in acknowledged frames. */
+  damaged(error: DuetError): void {
+    if (this.#damage) return;
+    const { sink, files } = this.#options;
+    const message =
+      "acknowledged transactions in the log are damaged, so writes are refused and a restart would fail; all entries " +
+      "are in memory: save a snapshot before this process stops, and restore it";
+    sink.error({ err: error, lastSequence: files.lastSequence }, message);
+    this.#damage = new DuetError("LOG_UNAVAILABLE", message, { cause: error });
   }
 
   /** Waits for a running attempt to heal, and prevents further attempts. */

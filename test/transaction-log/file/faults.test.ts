@@ -102,6 +102,27 @@ describe("a file system call that fails", { timeout }, () => {
     await log.close();
   });
 
+  it("refuses writes for good when a compaction finds damage, before they are lost with it", async () => {
+    const fileSystem = new MemoryFileSystem({ durableWrites: true });
+    const errors: string[] = [];
+    const ignore = () => {};
+    const error = (_fields: object, message: string) => errors.push(message);
+    const log = await openIn(fileSystem, { log: { info: ignore, warn: ignore, error } });
+    await log.append(0, simples(1, 5));
+    const name = pathOf(`${"1".padStart(20, "0")}.log`);
+    const bad = Buffer.from(fileSystem.content(name));
+    bad[60] = (bad[60] as number) ^ 1;
+    fileSystem.replace(name, bad);
+    const fault = { reason: "LOG_UNAVAILABLE", message: expect.stringContaining("save a snapshot") };
+    await expect(log.compact(retaining(5, simples(1, 5)))).rejects.toMatchObject({ reason: "LOG_CORRUPT" });
+    expect([log.fault, log.deletesOnly, log.compactionWanted]).toMatchObject([fault, false, false]);
+    await expect(log.append(5, [simple(6)])).rejects.toMatchObject(fault);
+    await expect(log.compact(retaining(5, simples(1, 5)))).rejects.toMatchObject(fault);
+    expect(errors).toEqual([expect.stringContaining("save a snapshot")]);
+    await log.close();
+    await expect(openIn(fileSystem)).rejects.toMatchObject({ reason: "LOG_CORRUPT" });
+  });
+
   it.each(["write", "syncDirectory"])(
     "keeps a second process out while each %s fails, also when the lock file was removed",
     async (failing) => {
