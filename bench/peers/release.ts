@@ -10,8 +10,11 @@ const commit = "92994ea";
 /** A clone of a part of the history may not have it. */
 export const hasRelease = isInstalled("git", "-C", repository, "cat-file", "-e", `${commit}^{commit}`);
 
-/** Duet KV 0.1 with the dependencies of its own lock file. Not below node_modules, where Node runs no TypeScript. */
-export function startRelease(directory: string): Promise<ServerProcess> {
+/**
+ * The program of Duet KV 0.1, with the dependencies of its own lock file; the first call builds it. Not below
+ * node_modules, where Node runs no TypeScript.
+ */
+export function releaseProgram(): string {
   const sources = join(repository, "dist/bench/duetkv-0.1");
   const isComplete = join(sources, "node_modules/.package-lock.json");
   if (!existsSync(isComplete)) {
@@ -22,5 +25,9 @@ export function startRelease(directory: string): Promise<ServerProcess> {
     build(["tar", "-xf", archive], sources);
     build(["npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"], sources);
   }
-  return startDuetKv(directory, [], join(sources, "src/main.ts"));
+  return join(sources, "src/main.ts");
+}
+
+export function startRelease(directory: string): Promise<ServerProcess> {
+  return startDuetKv(directory, [], releaseProgram());
 }
