@@ -3,7 +3,7 @@ import { rounds, seed } from "../../support/random.ts";
 import { findFault, runThreads } from "./threads.ts";
 
 test(`threads read whole versions beside a writer (seed ${seed})`, async () => {
-  const { reports, usage } = await runThreads(seed, 100_000 * rounds);
+  const { reports, usage } = await runThreads(seed, 20_000 * rounds);
   console.info(JSON.stringify(reports));
   for (const report of reports) {
     expect(report.faults).toEqual([]);

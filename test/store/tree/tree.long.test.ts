@@ -4,7 +4,7 @@ import { runFragmentation } from "./fragmentation.ts";
 import { keyPatterns, runRandomOperations } from "./random-operations.ts";
 
 test.each(keyPatterns)(`holds what the store holds, with many keys $name (seed ${seed})`, (pattern) => {
-  for (let round = 0; round < rounds; round++) runRandomOperations(seed + round, pattern, 30_000);
+  for (let round = 0; round < rounds; round++) runRandomOperations(seed + round, pattern, 8000);
 });
 
 test(`memory stays compact under overwrites of shifting sizes (seed ${seed})`, () => {
