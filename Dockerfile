@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
 
-FROM node:24.21.0-bookworm-slim AS build
+# Not the slim image: that has no strip.
+FROM node:24.21.0-bookworm AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc LICENSE README.md ./
 COPY clients/typescript/package.json clients/typescript/
@@ -9,22 +10,29 @@ COPY gen gen
 COPY src src
 COPY clients/typescript/src clients/typescript/src
 COPY console console
-COPY tools/bundle.ts tools/build-console.ts tools/
+COPY tools/bundle.ts tools/build-console.ts tools/sbom.ts tools/image-sbom.ts tools/
 RUN npm run bundle
-# What the final image has: the Node that the lock file names by hash, the libraries that it and the native add-on are
-# linked with, the bundle, and an empty data directory.
+# What the final image has: the Node that the lock file names by hash, without its symbols; the libraries that it and the
+# native add-on are linked with; the bundle; a list of all of this; and an empty data directory.
 RUN mkdir -p /image/app/native /data \
     && cp -r dist/*.mjs dist/console LICENSE /image/app/ \
     && cp dist/native/linux-"$(node -p process.arch)".node /image/app/native/ \
-    && cp node_modules/node-linux-*/bin/node /image/app/node \
+    && strip --strip-all -o /image/app/node node_modules/node-linux-*/bin/node \
     && ldd /image/app/node /image/app/native/*.node | grep -o '/lib[^ ]*' | sort -u \
-    | xargs cp --dereference --parents --target-directory=/image
+    | xargs cp --dereference --parents --target-directory=/image \
+    && node tools/image-sbom.ts /image
 
 # Nothing but the service: no shell, no package manager, nothing to patch but Node and six libraries of Debian. It must
 # be Debian's glibc, for which the add-on that locks the data directory is built.
 FROM scratch
 COPY --from=build /image /
 COPY --from=build --chown=65532:65532 /data /data
+LABEL org.opencontainers.image.title="Duet KV" \
+    org.opencontainers.image.description="A key-value store that speaks gRPC and REST with one voice" \
+    org.opencontainers.image.version="0.1.0" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.source="https://github.com/duetkv/duetkv" \
+    org.opencontainers.image.documentation="https://github.com/duetkv/duetkv/tree/main/docs"
 ENV DUETKV_LISTEN=0.0.0.0:8080 \
     DUETKV_ADMIN_LISTEN=0.0.0.0:8081 \
     DUETKV_LOG=file:/data

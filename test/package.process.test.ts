@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import packageJson from "../package.json" with { type: "json" };
+import type { Sbom } from "../tools/sbom.ts";
 import { serverProgram } from "./support/server-program.ts";
 
 const run = promisify(execFile);
@@ -25,6 +26,15 @@ test("the package serves where nothing else is installed", async () => {
   const { stdout } = await run("npm", ["pack", bundle, "--silent", "--pack-destination", folder], { env });
   await run("npm", ["install", "--offline", join(folder, stdout.trim())], { cwd: folder, env });
   expect(await readdir(join(folder, "node_modules"))).toEqual([".bin", ".package-lock.json", "duetkv"]);
+
+  const sbom = await readFile(join(folder, "node_modules/duetkv/sbom.cdx.json"), "utf8");
+  const { metadata, components } = JSON.parse(sbom) as Sbom;
+  expect(metadata.component.purl).toBe(`pkg:npm/duetkv@${packageJson.version}`);
+  const parts = components.map(({ purl }) => purl);
+  // Of the service and of the console; not of tools and tests.
+  expect(parts).toContain(`pkg:npm/pg@${packageJson.dependencies.pg}`);
+  expect(parts).toContain(`pkg:npm/preact@${packageJson.devDependencies.preact}`);
+  expect(parts.join()).not.toContain("vitest");
 
   const data = join(folder, "data");
   const flags = ["--log", `file:${data}`, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
@@ -48,6 +58,11 @@ test("the package serves where nothing else is installed", async () => {
   expect((await run(program, ["log", "verify", "--log", `file:${data}`], { env })).stdout).toContain(
     "last sequence 1",
   );
+});
+
+test("the label of the image has the version", async () => {
+  const [, version] = /image\.version="(.*)"/.exec(await readFile(join(root, "Dockerfile"), "utf8")) ?? [];
+  expect(version).toBe(packageJson.version);
 });
 
 test.each([

@@ -6,8 +6,8 @@ import * as esbuild from "esbuild";
 
 const root = join(import.meta.dirname, "..");
 
-/** Builds the console in the directory, which it empties first. */
-export async function buildConsole(target: string): Promise<void> {
+/** Builds the console in the directory, which it empties first. Resolves with what it is made of. */
+export async function buildConsole(target: string): Promise<esbuild.Metafile> {
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
   const { metafile } = await esbuild.build({
@@ -32,6 +32,7 @@ export async function buildConsole(target: string): Promise<void> {
     (_, name, type) => `"${names.find((each) => each.startsWith(`${name}-`) && each.endsWith(`.${type}`))}"`,
   );
   writeFileSync(join(target, "index.html"), page);
+  return metafile;
 }
 
 if (import.meta.main) await buildConsole(join(root, "console/dist"));

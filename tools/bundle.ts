@@ -1,11 +1,12 @@
 // Builds a package for npm and for the container image in dist/, or in the given directory: JavaScript with all
-// dependencies, the native add-on for every supported platform, and a package.json. The sources cannot be published,
-// because Node does not strip types below node_modules.
+// dependencies, the native add-on for every supported platform, a list of what is in it, and a package.json. The sources
+// cannot be published, because Node does not strip types below node_modules.
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as esbuild from "esbuild";
 import packageJson from "../package.json" with { type: "json" };
 import { buildConsole } from "./build-console.ts";
+import { createSbom } from "./sbom.ts";
 
 const root = join(import.meta.dirname, "..");
 const target = process.argv[2] ?? join(root, "dist");
@@ -65,12 +66,13 @@ const lazyNodeModules: esbuild.Plugin = {
 };
 
 mkdirSync(target, { recursive: true });
-await bundle("main.ts", "duetkv.mjs", [separateParts]);
+const bundles = [await bundle("main.ts", "duetkv.mjs", [separateParts])];
 for (const [path, file] of Object.entries(parts)) {
   // Of the server, what is imported on demand is a file of its own, such as the client of NATS.
-  await bundle(path, file, [nativeAddon, consoleFolder, lazyNodeModules], path === "./serve.ts");
+  const plugins = [nativeAddon, consoleFolder, lazyNodeModules];
+  bundles.push(await bundle(path, file, plugins, path === "./serve.ts"));
 }
-await buildConsole(join(target, "console"));
+bundles.push(await buildConsole(join(target, "console")));
 const native = join(target, "native");
 rmSync(native, { recursive: true, force: true });
 for (const platform of platforms) {
@@ -83,6 +85,7 @@ for (const platform of platforms) {
   cpSync(addon, join(native, `${platform}.node`));
 }
 for (const file of ["LICENSE", "README.md"]) cpSync(join(root, file), join(target, file));
+writeFileSync(join(target, "sbom.cdx.json"), `${JSON.stringify(createSbom(bundles), null, 2)}\n`);
 writeFileSync(join(target, "package.json"), `${JSON.stringify(manifest(), null, 2)}\n`);
 
 async function bundle(
@@ -90,8 +93,9 @@ async function bundle(
   file: string,
   plugins: esbuild.Plugin[],
   splitting = false,
-): Promise<void> {
-  await esbuild.build({
+): Promise<esbuild.Metafile> {
+  const { metafile } = await esbuild.build({
+    metafile: true,
     entryPoints: [join(root, "src", entry)],
     outdir: target,
     entryNames: basename(file, ".mjs"),
@@ -112,6 +116,7 @@ async function bundle(
       js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
     },
   });
+  return metafile;
 }
 
 function manifest(): object {
@@ -131,6 +136,6 @@ function manifest(): object {
     os: ["linux", "darwin"],
     bin: { duetkv: "duetkv.mjs" },
     exports: { "./package.json": "./package.json" },
-    files: ["*.mjs", "native", "console"],
+    files: ["*.mjs", "native", "console", "sbom.cdx.json"],
   };
 }
