@@ -123,6 +123,8 @@ export interface LogOwner {
   readonly hash: string | undefined;
   /** The time of the heartbeat by the clock of the log, in milliseconds since 1970 UTC. */
   readonly seenTime: number;
+  /** HOST:PORT where it takes operations of the others; undefined when it takes none, and for releases before 0.2. */
+  readonly address: string | undefined;
 }
 
 /** What a log occupies and has written, as far as it knows. */
@@ -209,6 +211,11 @@ export interface TransactionLogger {
    * owners need. `hash` returns the hash of the owner's current state whenever it is called.
    */
   applied(sequence: number, hash?: () => string): void;
+
+  /**
+   * Shows `address` to the other owners from the next heartbeat on, while the clock of this owner agrees. undefined: none.
+   */
+  advertise?(address: string | undefined): void;
 
   /** The processes that have the log open and are alive, including this one. Only if several can open it. */
   readonly owners?: readonly LogOwner[];

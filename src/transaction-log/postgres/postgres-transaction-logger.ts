@@ -26,7 +26,7 @@ import { readHeader, refreshHead } from "./follow/head.ts";
 import { asRefusal, History } from "./follow/history.ts";
 import { Listener } from "./follow/listener.ts";
 import { replay } from "./follow/replay.ts";
-import { Heartbeat, recordHeartbeat, startingApplied } from "./heartbeat/heartbeat.ts";
+import { Heartbeat, recordHeartbeat, startingBeat } from "./heartbeat/heartbeat.ts";
 import { Owners } from "./heartbeat/owners.ts";
 import { completeOptions, type OpenOptions, type PostgresTransactionLoggerOptions } from "./options.ts";
 
@@ -47,7 +47,7 @@ export async function openPostgresTransactionLogger(
     const replica = { id: randomUUID(), name: given.name ?? `${hostname()}:${process.pid}` };
     const header = await connections.withConnection(async (connection) => {
       // Before the first read: from here on compaction waits for this replica.
-      await recordHeartbeat(connection, replica, startingApplied, undefined);
+      await recordHeartbeat(connection, replica, startingBeat);
       return readHeader(connection);
     });
     const history = new History(header);
@@ -209,6 +209,10 @@ export class PostgresTransactionLogger implements TransactionLogger {
 
   applied(sequence: number, hash?: () => string): void {
     this.#heartbeat.setApplied(sequence, hash);
+  }
+
+  advertise(address: string | undefined): void {
+    this.#heartbeat.advertise(address);
   }
 
   get owners(): readonly LogOwner[] {

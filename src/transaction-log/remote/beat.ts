@@ -9,6 +9,8 @@ interface BeatContent {
   /** The hash of the state at `applied`; undefined during the replay. */
   readonly hash: string | undefined;
   readonly compacting: boolean;
+  /** Where it takes operations of the others, as HOST:PORT; undefined: it takes none. */
+  readonly address: string | undefined;
 }
 
 export interface ReplicaState extends BeatContent {
@@ -25,6 +27,6 @@ export function encodeBeat(content: BeatContent): Buffer {
 
 /** `now` is the time of the engine. Fields that a later release adds are ignored. */
 export function decodeBeat({ replica, bytes, time }: Beat, now: number): ReplicaState {
-  const { applied, hash, compacting } = JSON.parse(bytes.toString());
-  return { id: replica, applied, hash, compacting, time, silentMs: now - time };
+  const { applied, hash, compacting, address } = JSON.parse(bytes.toString());
+  return { id: replica, applied, hash, compacting, address, time, silentMs: now - time };
 }

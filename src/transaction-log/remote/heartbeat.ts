@@ -36,6 +36,7 @@ export class Heartbeat {
   #applied = startingApplied;
   #hash: (() => string) | undefined;
   #compacting = false;
+  #address: string | undefined;
   #fault: DuetError | undefined;
   #beats = 0;
   /** Failed beats in a row. */
@@ -69,7 +70,14 @@ export class Heartbeat {
     const { replica } = this.#options;
     return this.#replicas
       .filter(({ applied, silentMs }) => applied !== startingApplied && silentMs < aliveMs)
-      .map(({ id, applied, hash, time }) => ({ id, self: id === replica, applied, hash, seenTime: time }));
+      .map(({ id, applied, hash, address, time }) => ({
+        id,
+        self: id === replica,
+        applied,
+        hash,
+        seenTime: time,
+        address,
+      }));
   }
 
   /** The newest sequence that the owner has applied. */
@@ -80,6 +88,11 @@ export class Heartbeat {
   setApplied(sequence: number, hash = this.#hash): void {
     if (sequence > this.#applied) this.#applied = sequence;
     this.#hash = hash;
+  }
+
+  /** Shows the address while the clock agrees: a writer expires entries for all. */
+  advertise(address: string | undefined): void {
+    this.#address = address;
   }
 
   /** Tells the other replicas whether this one compacts the log. */
@@ -99,7 +112,12 @@ export class Heartbeat {
   async now(): Promise<void> {
     const { history, clock, replica } = this.#options;
     const { driver } = history;
-    const state = { applied: this.#applied, hash: this.#hash?.(), compacting: this.#compacting };
+    const state = {
+      applied: this.#applied,
+      hash: this.#hash?.(),
+      compacting: this.#compacting,
+      address: clock.agrees ? this.#address : undefined,
+    };
     const began = performance.now();
     const position = await driver.beat(replica, encodeBeat(state));
     const ended = performance.now();

@@ -203,6 +203,10 @@ export class RemoteTransactionLogger implements TransactionLogger {
     this.#heartbeat.setApplied(sequence, hash);
   }
 
+  advertise(address: string | undefined): void {
+    this.#heartbeat.advertise(address);
+  }
+
   get owners(): readonly LogOwner[] {
     return this.#heartbeat.owners;
   }

@@ -21,7 +21,14 @@ function start() {
       return store.hash;
     },
     hear: (...owners: readonly Partial<LogOwner>[]): void => {
-      const someone = { id: "other", self: false, applied: 0, hash: undefined, seenTime: 1 };
+      const someone = {
+        id: "other",
+        self: false,
+        applied: 0,
+        hash: undefined,
+        seenTime: 1,
+        address: undefined,
+      };
       logger.owners = owners.map((owner) => ({ ...someone, ...owner }));
       logger.onOwners();
     },

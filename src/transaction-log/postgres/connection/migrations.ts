@@ -72,6 +72,8 @@ const migrations: readonly string[] = [
   "SELECT",
   // The hash of what a replica has applied, by which the others notice that it holds something else.
   "ALTER TABLE duetkv.replicas ADD COLUMN hash text;",
+  // Where a replica takes operations of the others.
+  "ALTER TABLE duetkv.replicas ADD COLUMN address text;",
 ];
 
 /**

@@ -24,6 +24,18 @@ export interface Replica {
 /** `applied` of a replica in `duetkv.replicas` until it has replayed the log. */
 export const startingApplied = -1;
 
+/** What a replica says of itself in its row. */
+interface Beat {
+  readonly applied: number;
+  /** Of the state at `applied`; undefined during the replay. */
+  readonly hash: string | undefined;
+  /** Where it takes operations of the others, as HOST:PORT; undefined: it takes none. */
+  readonly address: string | undefined;
+}
+
+/** That of a replica that has not replayed the log. */
+export const startingBeat: Beat = { applied: startingApplied, hash: undefined, address: undefined };
+
 export interface HeartbeatOptions {
   readonly connections: Connections;
   readonly history: History;
@@ -50,6 +62,7 @@ export class Heartbeat {
   readonly #due = new Doorbell();
   #applied = startingApplied;
   #hash: (() => string) | undefined;
+  #address: string | undefined;
   #fault: DuetError | undefined;
   /** Failed beats in a row. */
   #failures = 0;
@@ -93,6 +106,11 @@ export class Heartbeat {
     this.#hash = hash;
   }
 
+  /** Shows the address while the clock agrees: a writer expires entries for all. */
+  advertise(address: string | undefined): void {
+    this.#address = address;
+  }
+
   /** Whether a beat that began less than `heartbeatValidMs` ago has committed. */
   get valid(): boolean {
     return performance.now() - this.#committed < this.#options.heartbeatValidMs;
@@ -134,7 +152,11 @@ export class Heartbeat {
   async write(connection: Connection): Promise<void> {
     const { clock, replica } = this.#options;
     const began = performance.now();
-    const databaseTime = await recordHeartbeat(connection, replica, this.#applied, this.#hash?.());
+    const databaseTime = await recordHeartbeat(connection, replica, {
+      applied: this.#applied,
+      hash: this.#hash?.(),
+      address: clock.agrees ? this.#address : undefined,
+    });
     clock.learn(databaseTime, began, performance.now());
   }
 
@@ -228,16 +250,16 @@ export class Heartbeat {
 export async function recordHeartbeat(
   connection: Connection,
   { id, name }: Replica,
-  applied: number,
-  hash: string | undefined,
+  { applied, hash, address }: Beat,
 ): Promise<number> {
   const { rows } = await connection.query({
     name: "duetkv-heartbeat",
-    text: `INSERT INTO duetkv.replicas (id, name, applied, hash, seen)
-      VALUES ($1::uuid, $2, $3::bigint, $4, clock_timestamp())
-      ON CONFLICT (id) DO UPDATE SET applied = EXCLUDED.applied, hash = EXCLUDED.hash, seen = EXCLUDED.seen
+    text: `INSERT INTO duetkv.replicas (id, name, applied, hash, address, seen)
+      VALUES ($1::uuid, $2, $3::bigint, $4, $5, clock_timestamp())
+      ON CONFLICT (id) DO UPDATE
+        SET applied = EXCLUDED.applied, hash = EXCLUDED.hash, address = EXCLUDED.address, seen = EXCLUDED.seen
       RETURNING (extract(epoch FROM seen) * 1000)::double precision AS time`,
-    values: [id, name, applied, hash],
+    values: [id, name, applied, hash, address],
   });
   return rows[0]?.["time"] as number;
 }

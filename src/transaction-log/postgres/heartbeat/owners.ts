@@ -22,7 +22,7 @@ export class Owners {
   async refresh(connection: Connection): Promise<void> {
     const { rows } = await connection.query({
       name: "duetkv-owners",
-      text: `SELECT id, applied, hash, (extract(epoch FROM seen) * 1000)::double precision AS seen
+      text: `SELECT id, applied, hash, address, (extract(epoch FROM seen) * 1000)::double precision AS seen
         FROM duetkv.replicas
         WHERE applied >= 0 AND seen > clock_timestamp() - $1 * interval '1 millisecond' ORDER BY id`,
       values: [aliveMs],
@@ -33,6 +33,7 @@ export class Owners {
       applied: Number(row["applied"]),
       hash: (row["hash"] as string | null) ?? undefined,
       seenTime: Math.round(row["seen"] as number),
+      address: (row["address"] as string | null) ?? undefined,
     }));
     this.onChange();
   }
