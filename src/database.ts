@@ -10,7 +10,8 @@ import type { Operation, Outcome } from "./committer/operation.ts";
 import { type DatabaseMeasurements, measurementsOf } from "./database-measurements.ts";
 import { type DatabaseStatus, statusOf } from "./database-status.ts";
 import { type Engine, type EngineOptions, openEngine } from "./engine.ts";
-import type { Replica } from "./replicas.ts";
+import { DuetError } from "./errors.ts";
+import type { Replica, Writer } from "./replicas.ts";
 import type { Entry } from "./store/entry.ts";
 import { type History, revisionCompacted } from "./store/history.ts";
 import type { KeyRange } from "./store/key-range.ts";
@@ -21,6 +22,7 @@ import type { State, Store } from "./store/store.ts";
 import type { WatchOptions } from "./store/watch/hub.ts";
 import type { Watch } from "./store/watch/watch.ts";
 
+export { operationBytes } from "./committer/committer.ts";
 export type { CallSpan, EngineTracer } from "./committer/engine-tracer.ts";
 export type { ReadCall, ReadRequirement } from "./committer/freshness.ts";
 export type {
@@ -32,7 +34,7 @@ export type {
 } from "./committer/operation.ts";
 export type { DatabaseMeasurements } from "./database-measurements.ts";
 export type { DatabaseStatus } from "./database-status.ts";
-export type { Replica } from "./replicas.ts";
+export type { Replica, Writer } from "./replicas.ts";
 export type { ChangeSet } from "./store/change-set.ts";
 export {
   type Entry,
@@ -61,6 +63,12 @@ export { type Selector, unite } from "./store/watch/selector.ts";
 export type { Watch, WatchMessage } from "./store/watch/watch.ts";
 export type { TransactionLogger, Value } from "./transaction-log/transaction-logger.ts";
 
+/** Where the operations of clients are committed, if not here. */
+export interface Forwarding {
+  /** Commits on another replica, as `Database.commit`; undefined: commit here. */
+  forward(operation: Operation, span?: CallSpan): Promise<Outcome> | undefined;
+}
+
 /**
  * Opens a database: replays the log, and resolves when the database is at its end. Rejects with the errors of reading
  * the log.
@@ -73,6 +81,8 @@ export class Database implements State {
   readonly #engine: Engine;
   readonly #store: Store;
   readonly #history: History;
+  /** Asked before each operation of a client is committed here. */
+  forwarding: Forwarding | undefined;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -130,9 +140,30 @@ export class Database implements State {
     return this.#engine.state.freshness.reach(requirement, call, span);
   }
 
-  /** Commits an operation; see `Committer.commit`. Resolves when it is durable and applied. */
+  /**
+   * Commits an operation, here or on the replica that appends for all; see `Committer.commit`. Resolves when it is durable
+   * and applied here.
+   */
   commit(operation: Operation, span?: CallSpan): Promise<Outcome> {
+    // Without its log this replica could not apply what the other one appends.
+    const forwarding = this.#engine.logger.fault === undefined ? this.forwarding : undefined;
+    return forwarding?.forward(operation, span) ?? this.commitHere(operation, span);
+  }
+
+  /** Commits an operation by an append of this replica. */
+  commitHere(operation: Operation, span?: CallSpan): Promise<Outcome> {
     return this.#engine.committer.commit(operation, span);
+  }
+
+  /**
+   * Resolves when everything up to `revision` is applied. Rejects with REVISION_NOT_REACHED when the log ends before it, and
+   * with the errors of reading the log.
+   */
+  async reach(revision: number): Promise<void> {
+    if (this.#store.revision >= revision) return;
+    await this.#engine.applier.reach(revision);
+    if (this.#store.revision >= revision) return;
+    throw new DuetError("REVISION_NOT_REACHED", `the log ends before revision ${revision}`);
   }
 
   /** Replaces the quotas. In a large store a new one is in force a moment later; see `QuotaUsage`. */
@@ -148,6 +179,26 @@ export class Database implements State {
   /** Exports an online backup; see `SnapshotExports.read`. */
   snapshot(signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
     return this.#engine.snapshots.read(signal);
+  }
+
+  /** The id of the log, in hexadecimal. */
+  get storeId(): string {
+    return this.#engine.logger.id;
+  }
+
+  /** Whether other replicas may have the log open, too. */
+  get isShared(): boolean {
+    return this.#engine.logger.shared;
+  }
+
+  /** Shows the other replicas HOST:PORT, where this one takes operations; undefined: it takes none. */
+  advertise(address: string | undefined): void {
+    this.#engine.logger.advertise?.(address);
+  }
+
+  /** The replica that appends for all; undefined: this one appends by itself. */
+  writer(): Writer | undefined {
+    return this.#engine.replicas.writer();
   }
 
   /** The live replicas, including this one. */

@@ -31,6 +31,7 @@ export class Engine {
   readonly logger: TransactionLogger;
   readonly clock: Clock;
   readonly replicas: Replicas;
+  readonly applier: Applier;
   readonly committer: Committer;
   readonly compactor: Compactor;
   readonly expirer: Expirer;
@@ -75,6 +76,7 @@ export class Engine {
     this.logger = logger;
     this.clock = clock;
     this.replicas = new Replicas(logger, store, clock);
+    this.applier = applier;
     this.committer = committer;
     this.compactor = compactor;
     this.comparison = comparison;
@@ -83,7 +85,7 @@ export class Engine {
       requests,
       committer,
       clock,
-      trusted: () => logger.clock?.agrees ?? true,
+      trusted: () => (logger.clock?.agrees ?? true) && this.replicas.writer()?.self !== false,
       onError: (error) => log.debug({ err: error }, "expired entries not deleted yet"),
     });
     this.snapshots = new SnapshotExports({

@@ -43,6 +43,9 @@ export interface Limits {
   readonly revisionWaitMs: number;
 }
 
+/** Operations that a replica may forward to another one in a request. */
+export const forwardedOperationsMax = 1000;
+
 const KiB = 1024;
 const MiB = 1024 * KiB;
 

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "./committer/background/clock.ts";
-import type { TransactionLogger } from "./transaction-log/transaction-logger.ts";
+import type { LogOwner, TransactionLogger } from "./transaction-log/transaction-logger.ts";
 
 /** A server process of the store. */
 export interface Replica {
@@ -12,6 +12,18 @@ export interface Replica {
   /** Whether it may append to the log. */
   readonly writer: boolean;
 }
+
+/** The replica that appends for all that take part. */
+export interface Writer {
+  readonly id: string;
+  /** Whether it is this process. */
+  readonly self: boolean;
+  /** HOST:PORT. */
+  readonly address: string;
+}
+
+/** A replica whose last heartbeat is older does not append for the others, in milliseconds. */
+const leaseMs = 3_000;
 
 /** How far a replica is behind the one that has come furthest. */
 export interface ReplicaLag {
@@ -44,12 +56,35 @@ export class Replicas {
   list(): readonly Replica[] {
     const { owners = [], clock } = this.#logger;
     const others = owners.filter(({ self }) => !self);
-    const id = owners.find(({ self }) => self)?.id ?? this.#id;
+    const own = owners.find(({ self }) => self);
+    const id = own?.id ?? this.#id;
     const seenTime = Math.round(clock?.now() ?? Date.now());
+    const writer = this.writer();
+    const appends = (owner: Pick<LogOwner, "id" | "address"> | undefined) =>
+      writer === undefined || owner?.address === undefined || owner.id === writer.id;
     return [
-      { id, revision: this.#applied.revision, seenTime, writer: true },
-      ...others.map((owner) => ({ ...owner, revision: owner.applied, writer: true })),
+      { id, revision: this.#applied.revision, seenTime, writer: appends(own) },
+      ...others.map((owner) => ({ ...owner, revision: owner.applied, writer: appends(owner) })),
     ];
+  }
+
+  /**
+   * The replica that appends for the others: of those with an address and a recent heartbeat the one with the lowest id.
+   * undefined when this replica has no address: it appends by itself. Two replicas may disagree for a moment; then both
+   * append, which is correct, but slower.
+   */
+  writer(): Writer | undefined {
+    const { owners = [], clock } = this.#logger;
+    const now = clock?.now() ?? Date.now();
+    let writer: Writer | undefined;
+    let takesPart = false;
+    for (const { id, self, address, seenTime } of owners) {
+      if (address === undefined) continue;
+      if (self) takesPart = true;
+      if (now - seenTime < leaseMs && (writer === undefined || id < writer.id))
+        writer = { id, self, address };
+    }
+    return takesPart ? writer : undefined;
   }
 
   /** Of this replica, by the last heartbeats; undefined where the log has one owner only. */

@@ -7,6 +7,7 @@ import { type Address, addressToText } from "./config/values.ts";
 import { readConsoleFiles } from "./console-files.ts";
 import { type DatabaseStatus, openDatabase, type TransactionLogger } from "./database.ts";
 import type { Logger } from "./logging.ts";
+import { advertisedAddress, configureReplication } from "./replication-configuration.ts";
 import { configureSecurity } from "./security-configuration.ts";
 import { createHealth, createServices } from "./service/services.ts";
 import { CallLog } from "./telemetry/call-log.ts";
@@ -109,6 +110,11 @@ export async function openServer(
   const status = () => database.status();
   state = status;
   metrics.showDatabase(database, limits.storeBytesMax);
+  const replication = await configureReplication(configuration, database, tls, log);
+  if (replication !== undefined) {
+    opened.defer(() => replication.close());
+    metrics.showForwarding(replication.counts);
+  }
   const consoleFiles = configuration.console === "on" ? await readConsoleFiles() : undefined;
   if (configuration.console === "on" && consoleFiles === undefined) {
     log.warn({ command: "npm run prepare" }, "web console is not built; it is not served");
@@ -126,6 +132,7 @@ export async function openServer(
       health,
       observe,
       protect: security?.protect,
+      forwarding: replication?.service,
     }),
     authenticate: security?.authenticate,
     console: consoleFiles,
@@ -135,6 +142,7 @@ export async function openServer(
     onEnded: (reason) => metrics.countConnectionEnded(reason),
   });
   metrics.showTraffic(() => wire.traffic);
+  replication?.start(advertisedAddress(configuration, wire.address));
   tls?.onChange((files) => wire.setTls(files));
   readiness.open(status);
 
@@ -142,6 +150,7 @@ export async function openServer(
   function leave(): void {
     readiness.drain();
     health.drain();
+    replication?.leave();
   }
   return {
     address: wire.address,
@@ -158,6 +167,7 @@ export async function openServer(
       database.drain();
       await wire.drain(drainMs);
       shutdown.abort();
+      replication?.close();
       await database.close();
       await admin.drain(0);
       tls?.close();

@@ -1,4 +1,5 @@
 import { Consistency, KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
+import { findWriter } from "../../test/support/find-writer.ts";
 import { type PostgresServer, startPostgres } from "../../test/support/postgres.ts";
 import { startServerProcess } from "../../test/support/server-process.ts";
 import { startDuetKvOn, withClient } from "../duetkv.ts";
@@ -22,6 +23,7 @@ export async function replicas(run: Run): Promise<void> {
   try {
     await appends(run, server);
     await writes(run, server);
+    await oneWriter(run, server);
     await reads(run, server);
     await lag(run, server);
   } finally {
@@ -74,6 +76,26 @@ async function writes(run: Run, server: PostgresServer): Promise<void> {
     } finally {
       await Promise.all(started.map((replica) => replica.stop("SIGTERM")));
     }
+  }
+}
+
+/** Ten replicas that all take writes, against one that takes all writes beside nine that follow; alternating. */
+async function oneWriter(run: Run, server: PostgresServer): Promise<void> {
+  const url = await server.createDatabase();
+  const started = await Promise.all(Array.from({ length: 10 }, () => startServerProcess(["--log", url])));
+  try {
+    const { address: writer } = await findWriter(started);
+    const all = started.map(({ address }) => address);
+    const ratios: number[] = [];
+    for (let round = 0; round < (run.quick ? 1 : 5); round++) {
+      const one = await loadServers([writer], 120, run.seconds, put);
+      const ten = await loadServers(all, 120, run.seconds, put);
+      ratios.push(ten.perSecond / one.perSecond);
+    }
+    const what = "PUT through ten replicas ÷ through the writer, 120 under way, median of the rounds";
+    run.found({ section, what, value: percentiles(ratios).p50, unit: "times as many" });
+  } finally {
+    await Promise.all(started.map((replica) => replica.stop("SIGTERM")));
   }
 }
 

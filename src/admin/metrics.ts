@@ -6,6 +6,7 @@ import { CallMetrics, type MethodCounter } from "./call-metrics.ts";
 import type { Rates } from "./call-rates.ts";
 import { type MeasuredDatabase, registerDatabaseMetrics } from "./database-metrics.ts";
 import { FailureMetrics } from "./failure-metrics.ts";
+import { type ForwardedOperations, registerForwardingMetrics } from "./forwarding-metrics.ts";
 import type { Readiness } from "./readiness.ts";
 import { register } from "./samples.ts";
 import { registerSecurityMetrics } from "./security-metrics.ts";
@@ -28,6 +29,7 @@ export interface Metrics {
   showSecurity(security: SecurityMetrics): void;
   showSpans(counts: Readonly<Record<"exported" | "dropped", number>>): void;
   showTraffic(traffic: () => Traffic): void;
+  showForwarding(counts: ForwardedOperations): void;
   /** The Prometheus text format, and its content type. */
   render(): Promise<string>;
   readonly contentType: string;
@@ -71,6 +73,7 @@ export function createMetrics({ readiness, version, log }: MetricsOptions): Metr
       register(registry, "duetkv_spans_total", "counter", "Spans of traces, by outcome.", () =>
         Object.entries(counts).map(([outcome, value]) => ({ labels: { outcome }, value })),
       ),
+    showForwarding: (counts) => registerForwardingMetrics(registry, counts),
     showTraffic: (traffic) => registerTrafficMetrics(registry, traffic),
     render: () => registry.metrics(),
     contentType: registry.contentType,

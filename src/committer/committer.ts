@@ -246,7 +246,8 @@ function settlement(batch: Batch, { operation, resolve, reject }: Waiting): () =
   }
 }
 
-function operationBytes({ checks, mutations }: Operation): number {
+/** The memory that an operation takes while it waits, in bytes. */
+export function operationBytes({ checks, mutations }: Operation): number {
   let bytes = 0;
   for (const { key } of checks) bytes += checkOverheadBytes + textBytes(key);
   for (const mutation of mutations) {

@@ -33,6 +33,8 @@ const ownSettings = {
   deployment: v.optional(
     v.pipe(v.string(), v.regex(/^[a-z0-9_]{1,40}$/, "at most 40 lower case letters, digits and underscores")),
   ),
+  advertise: v.optional(address),
+  peerSecretFile: v.optional(v.string()),
   natsCreds: v.optional(v.string()),
   natsReplicas: v.optional(v.picklist(["1", "3", "5"], "1, 3 or 5"), "3"),
   natsMonitor: v.optional(monitorUrls),
@@ -67,6 +69,14 @@ const ownHelp: Readonly<Record<keyof typeof ownSettings, SettingHelp>> = {
   },
   log: { value: "URL", text: "transaction log: file:DIR, postgres://…, nats://HOST,…/NAME or memory:" },
   deployment: { value: "NAME", text: "name of the deployment, if several share one PostgreSQL database" },
+  advertise: {
+    value: "HOST:PORT",
+    text: "where the other replicas reach this one (the listen address, or the host name)",
+  },
+  peerSecretFile: {
+    value: "FILE",
+    text: "secret of all replicas, by which they forward writes to the one that appends for all",
+  },
   natsCreds: { value: "FILE", text: "credentials for NATS" },
   natsReplicas: { value: "COUNT", text: "copies of the log in NATS: 1, 3 or 5" },
   natsMonitor: {

@@ -1,4 +1,5 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { ForwardingService } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
 import {
   type BatchGetRequest,
   type CommitRequest,
@@ -166,6 +167,8 @@ const rulesByService: Readonly<Record<string, Readonly<Record<string, MethodRule
   [Health.typeName]: healthRules,
   [ServerReflection.typeName]: reflectionRules,
   [ServerReflectionAlpha.typeName]: reflectionRules,
+  // Its callers are replicas, which prove that to the handler.
+  [ForwardingService.typeName]: { forward: open },
 };
 
 /** Throws for a method without a rule: nobody may serve it before it has one. */

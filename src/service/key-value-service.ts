@@ -17,7 +17,7 @@ import { checkCommit } from "./check-commit.ts";
 import { checkKey } from "./check-key.ts";
 import { checkPrecondition } from "./check-precondition.ts";
 import { checkPut } from "./check-put.ts";
-import { checkTtl } from "./check-ttl.ts";
+import { checkTouch } from "./check-touch.ts";
 import { type EntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
 import { checkHistory, history } from "./history.ts";
 import { checkList, list } from "./list.ts";
@@ -92,12 +92,7 @@ export function createKeyValueService(
     },
 
     async touch(request, context) {
-      const key = checkKey(request.key, limits);
-      const ttlMs = checkTtl(request.ttl);
-      const condition = checkPrecondition(request.precondition);
-      const checks = condition === undefined ? [] : [{ key, condition }];
-      const operation = toOperation(checks, [{ type: "touch", key, ttlMs }], request.requestId);
-      const { revision, results } = await database.commit(operation, spanOf(context));
+      const { revision, results } = await database.commit(checkTouch(request, limits), spanOf(context));
       return { revision: BigInt(revision), entry: toEntryInitWithoutValue(results[0]?.entry as EntryHead) };
     },
 

@@ -1,5 +1,6 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
+import { ForwardingService } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { StatusService } from "../../gen/duetkv/v1/status_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
@@ -63,11 +64,13 @@ export interface ServicesOptions extends StatusServiceOptions {
   readonly protect?: Protect | undefined;
   readonly health: HealthRegistration;
   readonly observe: Observe;
+  /** For the other replicas; it has rules of access of its own. Default: not served. */
+  readonly forwarding?: ServiceImpl<typeof ForwardingService> | undefined;
 }
 
 /** Creates all services of a database. */
 export function createServices(options: ServicesOptions): readonly ServiceRegistration[] {
-  const { database, limits, health, observe, protect } = options;
+  const { database, limits, health, observe, protect, forwarding } = options;
   function serve<Service extends DescService>(service: Service, implementation: ServiceImpl<Service>) {
     const guarded = protect === undefined ? implementation : protect(service, implementation);
     return register(service, guarded, observe);
@@ -85,5 +88,7 @@ export function createServices(options: ServicesOptions): readonly ServiceRegist
     health.registration,
     serve(ServerReflection, reflection.v1),
     serve(ServerReflectionAlpha, reflection.v1alpha),
+    // Clients cannot use it: reflection does not show it.
+    ...(forwarding === undefined ? [] : [register(ForwardingService, forwarding, observe)]),
   ];
 }

@@ -1,12 +1,13 @@
 import { setMaxListeners } from "node:events";
 import { createRegistry } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
+import { ForwardRequestSchema } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
 import {
   BatchGetRequestSchema,
   CommitRequestSchema,
   WatchRequestSchema,
 } from "../../gen/duetkv/v1/key_value_pb.ts";
-import type { Limits } from "../limits.ts";
+import { forwardedOperationsMax, type Limits } from "../limits.ts";
 import { type AllowedHosts, createHostCheck } from "./allowed-hosts.ts";
 import type { Authenticate } from "./call/call.ts";
 import { Compression } from "./call/compression.ts";
@@ -209,9 +210,15 @@ function createListLimits({ commitOperationsMax, batchGetKeysMax }: Limits): Lis
     message: `a watch has at most ${batchGetKeysMax} keys and prefixes`,
   };
   const batchGet = { elementsMax: batchGetKeysMax, message: `a batch reads 1 to ${batchGetKeysMax} keys` };
+  const forward = {
+    // With the checks and mutations in them.
+    elementsMax: 10 * forwardedOperationsMax,
+    message: `at most ${forwardedOperationsMax} operations are forwarded at once`,
+  };
   return new Map([
     [CommitRequestSchema.typeName, commit],
     [BatchGetRequestSchema.typeName, batchGet],
     [WatchRequestSchema.typeName, watch],
+    [ForwardRequestSchema.typeName, forward],
   ]);
 }

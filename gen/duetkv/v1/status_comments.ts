@@ -26,7 +26,7 @@ export const comments: ReadonlyMap<string, string> = new Map([
   ["duetkv.v1.Replica.id", "Made when the process starts."],
   ["duetkv.v1.Replica.revision", "What it had applied at seen_time."],
   ["duetkv.v1.Replica.seen_time", "When it was last heard of, by the clock of the log."],
-  ["duetkv.v1.Replica.writer", "Whether it appends to the log. At present every replica does."],
+  ["duetkv.v1.Replica.writer", "Whether it appends to the log. The others forward writes to it, or each appends by itself."],
   ["duetkv.v1.GetIdentityResponse.name", "Empty for an anonymous caller."],
   ["duetkv.v1.GetIdentityResponse.via", "How the caller was identified: \"anonymous\" when no credentials are asked for."],
   ["duetkv.v1.GetIdentityResponse.grants", "What the caller may do, where a policy is in force. Empty without one: then everything is allowed."],

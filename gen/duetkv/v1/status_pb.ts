@@ -197,7 +197,7 @@ export type Replica = Message<"duetkv.v1.Replica"> & {
   seenTime?: Timestamp | undefined;
 
   /**
-   * Whether it appends to the log. At present every replica does.
+   * Whether it appends to the log. The others forward writes to it, or each appends by itself.
    *
    * @generated from field: bool writer = 4;
    */

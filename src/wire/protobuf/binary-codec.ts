@@ -7,6 +7,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
+import { codecs as forwardingCodecs } from "../../../gen/duetkv/internal/v1/forwarding_codec.ts";
 import { codecs as keyValueCodecs } from "../../../gen/duetkv/v1/key_value_codec.ts";
 import { codecs as statusCodecs } from "../../../gen/duetkv/v1/status_codec.ts";
 import { codecs as reflectionCodecs } from "../../../gen/grpc/reflection/v1/reflection_codec.ts";
@@ -26,6 +27,7 @@ const generatedCodecs = new Map<string, GeneratedCodec>([
   ...healthCodecs,
   ...reflectionCodecs,
   ...reflectionAlphaCodecs,
+  ...forwardingCodecs,
 ]);
 
 const reader = new Reader();

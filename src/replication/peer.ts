@@ -1,0 +1,183 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
+import type { SecureContextOptions } from "node:tls";
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
+import {
+  ForwardRequestSchema,
+  type ForwardResponse,
+  ForwardResponseSchema,
+  type OperationSchema,
+} from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
+import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import type { PeerProof } from "./peer-proof.ts";
+
+const path = "/duetkv.internal.v1.ForwardingService/Forward";
+
+/** A message of gRPC has a flag and its length in front. */
+const envelopeBytes = 5;
+
+/** The results of a full request take less than half of it. */
+const responseBytesMax = 4 * 1024 * 1024;
+
+/** A peer that responds to none of three pings is gone or paused. */
+const pingMs = 1_000;
+const pingsMax = 3;
+
+/** With these reasons a call may have been refused after its operations had begun. */
+const uncertain: ReadonlySet<string> = new Set([
+  "SHUTTING_DOWN",
+  "CONNECTION_AGED",
+  "DEADLINE_EXCEEDED",
+  "CLIENT_GONE",
+  "INTERNAL",
+  "OUTCOME_UNKNOWN",
+]);
+
+/** None of the operations was or will be applied by the peer. */
+export class NotForwardedError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "NotForwardedError";
+  }
+}
+
+export interface PeerOptions {
+  /** The id of the replica. */
+  readonly id: string;
+  /** HOST:PORT. */
+  readonly address: string;
+  readonly storeId: string;
+  readonly proof: PeerProof;
+  /** Undefined: the peers do not use TLS. */
+  readonly tls: SecureContextOptions | undefined;
+  /** For tests. Default: 1 s. */
+  readonly pingMs?: number;
+}
+
+/** A connection to another replica, which has shown that it responds and belongs to the same store. */
+export class Peer {
+  readonly id: string;
+  readonly #options: PeerOptions;
+  readonly #session: ClientHttp2Session;
+  readonly #timer: NodeJS.Timeout;
+  #unanswered = 0;
+  #leaving = false;
+
+  private constructor(options: PeerOptions) {
+    const { id, address, tls } = options;
+    this.id = id;
+    this.#options = options;
+    this.#session = connect(`${tls === undefined ? "http" : "https"}://${address}`, {
+      ...tls,
+      settings: { enablePush: false },
+    });
+    this.#timer = setInterval(() => this.#ping(), options.pingMs ?? pingMs).unref();
+    this.#session.on("goaway", () => {
+      this.#leaving = true;
+    });
+    this.#session.on("close", () => clearInterval(this.#timer));
+    // The requests on it reject by themselves.
+    this.#session.on("error", () => clearInterval(this.#timer));
+  }
+
+  /** Resolves when the peer has responded. Rejects with the reason why it did not. */
+  static async open(options: PeerOptions): Promise<Peer> {
+    const peer = new Peer(options);
+    try {
+      await peer.forward([]);
+      return peer;
+    } catch (error) {
+      peer.close();
+      throw error;
+    }
+  }
+
+  /** False once it takes no more requests. */
+  get isUsable(): boolean {
+    return !this.#leaving && !this.#session.closed && !this.#session.destroyed;
+  }
+
+  /**
+   * Resolves when each of the operations is durable there or has failed. Rejects with NotForwardedError, or with another
+   * error when they may or may not have been applied.
+   */
+  async forward(operations: readonly MessageInitShape<typeof OperationSchema>[]): Promise<ForwardResponse> {
+    const { storeId, proof } = this.#options;
+    const request = create(ForwardRequestSchema, { storeId, operations: [...operations] });
+    const body = encode(toBinary(ForwardRequestSchema, request));
+    if (!this.isUsable) throw new NotForwardedError("the replica leaves");
+    const stream = this.#session.request({
+      ":method": "POST",
+      ":path": path,
+      "content-type": "application/grpc+proto",
+      te: "trailers",
+      ...proof.headers,
+    });
+    stream.end(body);
+    return fromBinary(ForwardResponseSchema, await readMessage(stream));
+  }
+
+  /** Lets running requests end. */
+  leave(): void {
+    this.#leaving = true;
+    this.#session.close();
+  }
+
+  /** Ends at once; the outcome of running requests is unknown. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#leaving = true;
+    this.#session.destroy();
+  }
+
+  #ping(): void {
+    if (this.#unanswered++ >= pingsMax) return this.close();
+    if (this.#session.connecting || this.#session.destroyed) return;
+    this.#session.ping((error) => {
+      if (error === null) this.#unanswered = 0;
+    });
+  }
+}
+
+function encode(message: Uint8Array): Buffer {
+  const body = Buffer.alloc(envelopeBytes + message.length);
+  body.writeUInt32BE(message.length, 1);
+  body.set(message, envelopeBytes);
+  return body;
+}
+
+/** Resolves with the one message of a response. Rejects as `Peer.forward` does. */
+async function readMessage(stream: ClientHttp2Stream): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  let status = new Headers();
+  let failure: unknown;
+  const takeStatus = (headers: object) => {
+    const fields = Object.entries(headers).filter(([name]) => name.startsWith("grpc-"));
+    if (fields.length > 0) status = new Headers(fields.map(([name, value]) => [name, String(value)]));
+  };
+  stream.on("response", takeStatus).on("trailers", takeStatus);
+  stream.on("error", (error) => {
+    failure = error;
+  });
+  stream.on("data", (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > responseBytesMax) stream.close(constants.NGHTTP2_CANCEL);
+    else chunks.push(chunk);
+  });
+  await new Promise<void>((resolve) => stream.once("close", resolve));
+  if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) {
+    throw new NotForwardedError("the replica refused the request", failure);
+  }
+  const error = findTrailerError(status);
+  const info = error?.findDetails(ErrorInfoSchema)[0];
+  if (error !== undefined && info !== undefined && !uncertain.has(info.reason)) {
+    throw new NotForwardedError("the replica refused the request", error);
+  }
+  const bytes = Buffer.concat(chunks);
+  const isWhole =
+    length >= envelopeBytes && bytes.readUInt32BE(1) === length - envelopeBytes && bytes[0] === 0;
+  if (error === undefined && status.get("grpc-status") === "0" && isWhole)
+    return bytes.subarray(envelopeBytes);
+  throw new Error("the replica did not respond", { cause: error ?? failure });
+}

@@ -1,0 +1,178 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { expect, test } from "vitest";
+import { ForwardingService } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
+import { Consistency } from "../../gen/duetkv/v1/key_value_pb.ts";
+import { PeerProof } from "../../src/replication/peer-proof.ts";
+import { reasonOf } from "../service/serving.ts";
+import { MemoryLogEngine } from "../support/memory-log-engine.ts";
+import { seed } from "../support/random.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { until } from "../support/until.ts";
+import { uuid7 } from "../support/uuid7.ts";
+import { startReplica } from "./replicas.ts";
+
+type Replica = Awaited<ReturnType<typeof startReplica>>;
+
+const forwarded = "forwarded_operations_total";
+
+/** Starts replicas, and waits until all but one of them forward. The writer comes first. */
+async function startForwarding(count: number, flags?: Readonly<Record<string, string>>): Promise<Replica[]> {
+  const engine = new MemoryLogEngine(seed);
+  const replicas: Replica[] = [];
+  for (let index = 0; index < count; index++) replicas.push(await startReplica(engine, flags));
+  const writer = await untilOneWriter(replicas);
+  return [writer, ...replicas.filter((replica) => replica !== writer)];
+}
+
+/** Waits until all replicas but one forward, and returns that one. */
+async function untilOneWriter(replicas: readonly Replica[]): Promise<Replica> {
+  let appending: readonly Replica[] = [];
+  await until(async () => {
+    const forwards = await Promise.all(
+      replicas.map(async (replica) => {
+        const before = await replica.count(forwarded);
+        await replica.client.put({ key: "probe", value: "x" });
+        return (await replica.count(forwarded)) > before;
+      }),
+    );
+    appending = replicas.filter((_, index) => !forwards[index]);
+    return appending.length === 1;
+  });
+  return appending[0] as Replica;
+}
+
+test("one replica appends for all, and all of them name it", async () => {
+  const [writer, ...others] = (await startForwarding(3)) as [Replica, Replica, Replica];
+  for (const replica of [writer, ...others]) {
+    expect(await replica.writers()).toEqual(await writer.writers());
+    expect(await replica.writers()).toHaveLength(1);
+  }
+  const received = await writer.count("received_operations_total");
+  expect(received).toBe((await others[0].count(forwarded)) + (await others[1].count(forwarded)));
+});
+
+test("a replica that forwarded a write finds it in its own store", async () => {
+  const [, follower] = (await startForwarding(2)) as [Replica, Replica];
+  for (let index = 0; index < 20; index++) {
+    const { revision } = await follower.client.put({ key: "a", value: String(index) });
+    const { entry } = await follower.client.get({ key: "a", consistency: Consistency.LOCAL });
+    expect(entry).toMatchObject({ value: String(index), revision });
+  }
+});
+
+test("a write has the same response through every replica", async () => {
+  const responses = [];
+  for (const index of [0, 1]) {
+    const replicas = await startForwarding(2);
+    const { client } = replicas[index] as Replica;
+    const { revision } = await client.put({ key: "base" });
+    /** Revisions, relative to the first. */
+    const relative = (value: bigint | undefined) => Number((value ?? 0n) - revision);
+    const wanted = { condition: { case: "revision" as const, value: revision } };
+    const text = await client.put({ key: "text", value: "x", ttl: { seconds: 60n } });
+    const bytes = await client.put({ key: "bytes", bytesValue: new Uint8Array(3) });
+    const touched = await client.touch({ key: "text", ttl: { seconds: 90n, nanos: 1 } });
+    const swapped = await client.put({ key: "base", value: "y", precondition: wanted });
+    const failed = await reasonOf(client.put({ key: "base", value: "z", precondition: wanted }));
+    const committed = await client.commit({
+      checks: [{ key: "none", precondition: { condition: { case: "exists", value: false } } }],
+      mutations: [
+        { kind: { case: "put", value: { key: "c", value: "x" } } },
+        { kind: { case: "delete", value: { key: "bytes" } } },
+        { kind: { case: "delete", value: { key: "none" } } },
+      ],
+    });
+    const none = await client.delete({ key: "none" });
+    const missing = await reasonOf(client.touch({ key: "none", ttl: { seconds: 60n } }));
+    const entries = await client.list({});
+    responses.push([
+      [text, bytes, touched, swapped].map(({ entry, revision: at }) => [
+        relative(at),
+        relative(entry?.revision),
+        relative(entry?.createRevision),
+        entry?.version,
+        entry?.expireTime === undefined,
+      ]),
+      [failed, missing, none.deleted],
+      committed.results.map(({ entry, deleted }) => [entry?.key, entry?.version, deleted]),
+      entries.entries.map(({ key, value, bytesValue }) => [key, value, bytesValue]),
+    ]);
+  }
+  expect(responses[1]).toEqual(responses[0]);
+});
+
+test("a request that is repeated through other replicas happens once", async () => {
+  const replicas = await startForwarding(3);
+  const requestId = uuid7(Date.now());
+  const responses = [];
+  for (const { client } of [...replicas, ...replicas]) {
+    responses.push(await client.put({ key: "a", value: "x", requestId }));
+  }
+  expect(new Set(responses.map(({ revision }) => revision)).size).toBe(1);
+  expect(responses.map(({ entry }) => entry?.version)).toEqual([1n, 1n, 1n, 1n, 1n, 1n]);
+});
+
+test("when the writer stops, another replica appends, and no write fails", async () => {
+  const [writer, ...others] = (await startForwarding(3)) as [Replica, Replica, Replica];
+  const state = { done: false, writes: 0 };
+  const writing = others.map(async ({ client }, index) => {
+    while (!state.done) {
+      await client.put({ key: `${index}`, value: String(state.writes++) });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  });
+  await until(() => state.writes > 50);
+  await writer.close();
+  await untilOneWriter(others);
+  state.done = true;
+  await Promise.all(writing);
+  const versions = await Promise.all(["0", "1"].map((key) => others[0].client.get({ key })));
+  expect(versions.reduce((sum, { entry }) => sum + Number(entry?.version), 0)).toBe(state.writes);
+});
+
+test("no replica forwards without a secret when there is a policy", async () => {
+  const policy = join(await temporaryDirectory(), "policy.json");
+  const roles = { all: [{ prefix: "", allow: ["*"] }, { server: ["status"] }] };
+  await writeFile(policy, JSON.stringify({ version: 1, roles, anonymous: ["all"] }));
+  const engine = new MemoryLogEngine(seed);
+  const replicas = [await startReplica(engine, { policy }), await startReplica(engine, { policy })];
+  await until(async () => (await replicas[0]!.replicas()) === 2);
+  expect(await replicas[0]!.writers()).toHaveLength(2);
+  expect(await forwardTo(replicas[0]!.address)).toBe("NO_SUCH_METHOD");
+});
+
+test("a replica takes nothing from a caller that does not prove that it is one", async () => {
+  const secrets = join(await temporaryDirectory(), "secret");
+  await writeFile(secrets, "a secret of the replicas\n");
+  const [writer] = (await startForwarding(2, { "peer-secret-file": secrets })) as [Replica];
+  const received = await writer.count("received_operations_total");
+  expect(await forwardTo(writer.address)).toBe("CREDENTIALS_MISSING");
+  expect(await forwardTo(writer.address, { "duetkv-peer-proof": "0".repeat(64) })).toBe(
+    "CREDENTIALS_MISSING",
+  );
+  const { headers } = await PeerProof.read(secrets);
+  // The proof is good; but it belongs to another store.
+  expect(await forwardTo(writer.address, headers)).toBe("REQUEST_MALFORMED");
+  expect(await writer.count("received_operations_total")).toBe(received);
+});
+
+test("refuses a secret that is easy to guess", async () => {
+  const secrets = join(await temporaryDirectory(), "secret");
+  await writeFile(secrets, "short\n");
+  await expect(PeerProof.read(secrets)).rejects.toThrow("shorter than 16 bytes");
+});
+
+/** Forwards a put as a client that has found the method. Returns the reason of the error. */
+async function forwardTo(address: string, headers: Readonly<Record<string, string>> = {}): Promise<string> {
+  const client = createClient(ForwardingService, createGrpcTransport({ baseUrl: `http://${address}` }));
+  const mutations = [{ kind: { case: "put" as const, value: { key: "stolen" } } }];
+  const operations = [{ kind: { case: "commit" as const, value: { mutations } } }];
+  return reasonOf(
+    client.forward({ storeId: "0", operations }, { headers }).catch((error: unknown) => {
+      throw ConnectError.from(error);
+    }),
+  );
+}
