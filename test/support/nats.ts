@@ -8,7 +8,7 @@ import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { natsBinary } from "./nats-binary.ts";
 import { until } from "./until.ts";
 
-interface NatsNode {
+export interface NatsNode {
   readonly name: string;
   readonly client: string;
   readonly monitor: string;

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { silentSink } from "../../../src/transaction-log/log-sink.ts";
@@ -6,7 +8,7 @@ import { type NatsCluster, startNats } from "../../support/nats.ts";
 import { natsBinary } from "../../support/nats-binary.ts";
 import { createRandom, rounds, seed } from "../../support/random.ts";
 import { until } from "../../support/until.ts";
-import { retaining } from "../log-model.ts";
+import { readAll, retaining } from "../log-model.ts";
 import { expectOneHistory, Replica } from "../replica.ts";
 
 describe.skipIf(natsBinary() === undefined)(`replicas on three NATS servers (SEED=${seed})`, () => {
@@ -82,6 +84,40 @@ describe.skipIf(natsBinary() === undefined)(`replicas on three NATS servers (SEE
     await expectOneHistory(replicas);
   });
 
+  it("are not opened with several monitoring URLs of one server", async () => {
+    const monitors = cluster.nodes.map(() => cluster.monitors[0] as string);
+    const opening = openJetStreamTransactionLogger({ ...cluster.options("log"), monitors, log: silentSink });
+    await expect(opening).rejects.toMatchObject({
+      reason: "LOG_UNAVAILABLE",
+      message: expect.stringMatching(/node\d, node\d has a copy of the log, and --nats-monitor/),
+    });
+  });
+
+  it.each(["follower", "leader"] as const)(
+    "read the whole log although bits of the copy of the %s have flipped",
+    async (role) => {
+      await writeDuring(expectProgress);
+      const log = await expectOneHistory(replicas);
+      const leader = await cluster.leaderOf("log");
+      const victim = role === "leader" ? leader : cluster.nodes.find((node) => node !== leader)!;
+      await victim.kill();
+      flipBits(victim.dataDirectory);
+      victim.start();
+      await cluster.healthy();
+      for (const node of cluster.nodes) {
+        // A server reads its own copy.
+        const url = `nats://${node.client}/log`;
+        const late = await openJetStreamTransactionLogger({
+          ...cluster.options("log"),
+          url,
+          log: silentSink,
+        });
+        expect(await readAll(late)).toEqual(log);
+        await late.close();
+      }
+    },
+  );
+
   it("compact while they write, and a new replica has the same state", async () => {
     await writeDuring(expectProgress);
     const log = await expectOneHistory(replicas);
@@ -96,3 +132,17 @@ describe.skipIf(natsBinary() === undefined)(`replicas on three NATS servers (SEE
     expect(late.applied.filter(isAfter)).toEqual(replicas[0]!.applied.filter(isAfter));
   });
 });
+
+/** Flips bits in the message blocks of the log of a stopped server. */
+function flipBits(dataDirectory: string): void {
+  const directory = join(dataDirectory, "jetstream/$G/streams/log/msgs");
+  for (const name of readdirSync(directory).filter((file) => file.endsWith(".blk"))) {
+    const path = join(directory, name);
+    const bytes = readFileSync(path);
+    for (let eighth = 1; eighth < 8; eighth++) {
+      const at = Math.floor((bytes.length * eighth) / 8);
+      bytes[at] = (bytes[at] as number) ^ 4;
+    }
+    writeFileSync(path, bytes);
+  }
+}
