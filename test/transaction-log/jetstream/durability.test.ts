@@ -24,11 +24,25 @@ async function startMonitor(name: string): Promise<string> {
 async function start(monitors: readonly string[]): Promise<Durability> {
   const durability = new Durability({ monitors, monitorMs: 10, log: silentSink });
   onTestFinished(() => durability.close());
-  await durability.start();
+  await durability.start(60_000);
   return durability;
 }
 
 const silent = "http://127.0.0.1:1";
+
+it("waits for a server that responds later, and not for ever", async () => {
+  const options = { monitors: [silent], monitorMs: 10, log: silentSink };
+  await expect(new Durability(options).start(0)).rejects.toMatchObject({ reason: "LOG_UNAVAILABLE" });
+  const { fetch } = globalThis;
+  onTestFinished(() => {
+    globalThis.fetch = fetch;
+  });
+  const monitor = await startMonitor("one");
+  let asked = 0;
+  globalThis.fetch = () => fetch(asked++ < 2 ? silent : `${monitor}/varz`);
+  expect((await start([monitor])).fault).toBeUndefined();
+  expect(asked).toBeGreaterThan(2);
+});
 
 it("covers a log when each server that has a copy has a monitor", async () => {
   const durability = await start(await Promise.all(["one", "two", "three"].map(startMonitor)));

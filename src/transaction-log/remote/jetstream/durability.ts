@@ -40,18 +40,21 @@ export class Durability {
     return this.#fault;
   }
 
-  /** Rejects with LOG_UNAVAILABLE when a server does not sync, or when none responds. */
-  async start(): Promise<void> {
+  /** Rejects with LOG_UNAVAILABLE when a server does not sync, or when none responds for `waitMs` milliseconds. */
+  async start(waitMs: number): Promise<void> {
     const { monitors, monitorMs } = this.#options;
     if (monitors.length === 0) return;
-    const responses = await this.#check();
-    if (this.#fault) throw this.#fault;
-    if (responses === 0) {
-      throw new DuetError(
-        "LOG_UNAVAILABLE",
-        "no URL of --nats-monitor responds, so it is unknown whether the servers sync; set http_port on each server",
-      );
+    const until = performance.now() + waitMs;
+    while ((await this.#check()) === 0) {
+      if (performance.now() > until) {
+        throw new DuetError(
+          "LOG_UNAVAILABLE",
+          "no URL of --nats-monitor responds, so it is unknown whether the servers sync; set http_port on each server",
+        );
+      }
+      await delay(100);
     }
+    if (this.#fault) throw this.#fault;
     this.#running = this.#run(monitorMs);
   }
 

@@ -60,6 +60,7 @@ async function openDurability({
   assumeSynced = false,
   replicas = 3,
   monitorMs = 10_000,
+  startWaitMs: waitMs = startWaitMs,
   log,
 }: JetStreamLogOptions): Promise<Durability> {
   if (monitors.length === 0 && !assumeSynced) {
@@ -76,7 +77,7 @@ async function openDurability({
     );
   }
   const durability = new Durability({ monitors, monitorMs, log });
-  await durability.start();
+  await durability.start(waitMs);
   return durability;
 }
 
