@@ -143,15 +143,17 @@ test("a history that is gone makes one reset, which replaces everything", async 
 });
 
 test("a connection that is silent without an end is given up and resumed", async () => {
-  // The time of the client is that of the test; proxy and service have their own.
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-  onTestFinished(() => void vi.useRealTimers());
   const { proxy, client, events, direct } = await connectBoth();
   const watch = client.watch();
   const { messages } = read(watch);
   await until(() => watch.state === "live");
-  proxy.freeze();
+  // The time of the client is that of the test from its next message on; proxy and service have their own.
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
   await direct.put("k", "1");
+  await until(() => changesOf(messages).length === 1);
+  proxy.freeze();
+  await direct.put("k", "2");
   await vi.advanceTimersByTimeAsync(30_000);
   expect(events).toEqual([]);
   await vi.advanceTimersByTimeAsync(5_000);
@@ -160,7 +162,7 @@ test("a connection that is silent without an end is given up and resumed", async
   await until(async () => {
     // A moment for the client to try again, and far less than another silence.
     await vi.advanceTimersByTimeAsync(1);
-    return changesOf(messages).length === 1;
+    return changesOf(messages).length === 2;
   });
 });
 
