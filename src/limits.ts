@@ -31,8 +31,9 @@ export interface Limits {
   /** Memory of the changes that wait for one watcher. Beyond it the watch ends with WATCHER_TOO_SLOW. */
   readonly watchQueueBytesMax: number;
   /**
-   * Memory of the changes that wait for all watchers, and of their selectors. Beyond it the watches with the longest
-   * queues end. Selectors may take half of it.
+   * Memory of the changes that wait for all watchers, of the overwritten entries that are kept for those among
+   * existing entries, and of their selectors. Beyond it the watches with the longest queues end. Selectors may take
+   * half of it.
    */
   readonly watchQueuesBytesMax: number;
   /** Memory of the overwritten entries that are kept for one reader of a snapshot. */

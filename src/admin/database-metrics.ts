@@ -75,7 +75,7 @@ export function registerDatabaseMetrics(
   const sent = "Changes and existing entries that watchers were given.";
   counter("watch_sent_events_total", sent, () => measured().watches.sentEvents);
   const queued =
-    "What waits for watchers, and their keys and prefixes, counted against watch-queues-bytes-max.";
+    "What waits and is kept for watchers, and their keys and prefixes, counted against watch-queues-bytes-max.";
   gauge("watch_queue_bytes", queued, () => measured().watches.queueBytes);
   const behind = "How many revisions the slowest watcher is behind the store.";
   gauge("watch_lag_revisions", behind, () => measured().watches.lagRevisions);

@@ -1,4 +1,4 @@
-import type { Entry } from "./entry.ts";
+import { type Entry, entryOverheadBytes } from "./entry.ts";
 import { KeyIndex, keySlices } from "./key-index.ts";
 import type { KeyRange } from "./key-range.ts";
 
@@ -9,12 +9,17 @@ export interface SnapshotBounds {
   readonly keptBytesMax: number;
   /** Called when more than `keptBytesMax` is kept. It should release the snapshot. */
   readonly onTooLarge: () => void;
+  /** Called with each overwritten entry when the snapshot begins and when it ceases to keep it. */
+  readonly onKept: (entry: Entry) => void;
+  readonly onLeft: (entry: Entry) => void;
 }
 
 export const unbounded: SnapshotBounds = {
   selects: () => true,
   keptBytesMax: Number.POSITIVE_INFINITY,
   onTooLarge: () => {},
+  onKept: () => {},
+  onLeft: () => {},
 };
 
 export interface SnapshotOptions extends SnapshotBounds {
@@ -70,17 +75,21 @@ export class Snapshot {
     return keySlices(range, false, current, (rest) => this.#deletedKeys.scan(rest, false));
   }
 
-  /** The store calls this before it changes `key`. */
-  keep(key: string, entry: Entry | undefined, deleted: boolean): void {
-    // A later entry is not part of the snapshot. A touch does not change an entry's revision, so only the first
-    // change of a key counts.
+  /** The store calls this before it changes `key` from `entry` to `next`. */
+  keep(key: string, entry: Entry | undefined, next: Entry | undefined): void {
+    const { selects, keptBytesMax, onTooLarge, onKept } = this.#options;
+    // A later entry is not part of the snapshot. A touch does not change an entry's revision, so several changes of a
+    // key may count; the entry before the first is kept.
     const isPart = entry !== undefined && entry.revision <= this.revision && entry.revision > this.#passed;
-    if (isPart && this.#options.selects(key) && !this.#overwritten.has(key)) {
-      this.#overwritten.set(key, entry);
-      this.#keptBytes += entry.bytes;
+    if (isPart && selects(key)) {
+      const kept = this.#overwritten.get(key);
+      if (kept === undefined) {
+        this.#overwritten.set(key, entry);
+        onKept(entry);
+      }
+      this.#keptBytes += ownBytes(kept ?? entry, next) - (kept === undefined ? 0 : ownBytes(kept, entry));
     }
-    if (deleted && this.#overwritten.has(key)) this.#deletedKeys.add(key);
-    const { keptBytesMax, onTooLarge } = this.#options;
+    if (next === undefined && this.#overwritten.has(key)) this.#deletedKeys.add(key);
     if (this.#keptBytes > keptBytesMax) onTooLarge();
   }
 
@@ -93,14 +102,21 @@ export class Snapshot {
     if (this.#overwritten.get(entry.key) !== entry) return;
     this.#overwritten.delete(entry.key);
     this.#deletedKeys.delete(entry.key);
-    this.#keptBytes -= entry.bytes;
+    this.#keptBytes -= ownBytes(entry, this.#options.current(entry.key));
+    this.#options.onLeft(entry);
   }
 
   /** Must be called when the snapshot is no longer needed. The snapshot must not be read afterwards. */
   release(): void {
+    this.#options.onRelease();
+    for (const entry of this.#overwritten.values()) this.#options.onLeft(entry);
     this.#overwritten.clear();
     this.#deletedKeys = new KeyIndex();
     this.#keptBytes = 0;
-    this.#options.onRelease();
   }
+}
+
+/** The bytes of a kept entry that the store does not hold: after touches alone, `current` shares its value. */
+function ownBytes(kept: Entry, current: Entry | undefined): number {
+  return current?.revision === kept.revision ? entryOverheadBytes : kept.bytes;
 }

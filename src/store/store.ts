@@ -177,7 +177,7 @@ export class Store implements ReadonlyStore {
   }
 
   #replace(key: string, previous: Entry | undefined, entry: Entry | undefined): void {
-    for (const snapshot of this.#snapshots) snapshot.keep(key, previous, entry === undefined);
+    for (const snapshot of this.#snapshots) snapshot.keep(key, previous, entry);
     if (previous !== undefined) {
       this.#hash.remove(previous);
       this.#bytes -= previous.bytes;

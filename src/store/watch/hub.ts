@@ -31,6 +31,9 @@ type WatchLimits = Pick<
 
 const push = (queue: WatchQueue, selected: ChangeSet) => queue.push(selected);
 
+/** The most watches that read existing entries at the same time: each write looks at the snapshot of each. */
+const snapshotsMax = 1000;
+
 /** The number of transactions of the history that are read before a yield to the event loop. */
 const historySlice = 1000;
 
@@ -46,6 +49,8 @@ export class WatchHub {
   readonly #topicsWithPrevious = new WatchTopics<WatchQueue>();
   readonly #queues = new Set<WatchQueue>();
   readonly #watchBytes = new WatchBytes();
+  /** Of the watches whose readers have yet to receive existing entries. */
+  readonly #snapshots = new Set<Snapshot>();
   #checking = false;
   readonly #heartbeat: NodeJS.Timeout;
   #closed: DuetError | undefined;
@@ -73,7 +78,7 @@ export class WatchHub {
     return this.#sent.events;
   }
 
-  /** What waits for watchers, and what they select. */
+  /** What waits for watchers, what their snapshots keep, and what they select. */
   get queueBytes(): number {
     return this.#watchBytes.total;
   }
@@ -118,7 +123,7 @@ export class WatchHub {
    * signal is aborted.
    *
    * Throws REVISION_COMPACTED when the history does not reach back to startRevision, OVERLOADED when the keys and
-   * prefixes of all watches exceed their limit, WATCHER_TOO_SLOW when the reader is too slow, and the error that
+   * prefixes of all watches exceed their limit or too many watches read existing entries, WATCHER_TOO_SLOW when the reader is too slow, and the error that
    * `close` was given. The last two carry the revision to resume from.
    */
   watch(options: WatchOptions, signal: AbortSignal): Watch {
@@ -128,21 +133,14 @@ export class WatchHub {
   /** Subscribes, and delivers what comes before the changes that are still to happen. */
   async *#open(options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchMessage, LiveWatch> {
     const { selector, startRevision, includeExisting } = options;
-    // The snapshot keeps overwritten entries anyway. As `previous` entries they count once for all watchers.
-    const topics = options.previous || includeExisting ? this.#topicsWithPrevious : this.#topics;
+    const topics = options.previous ? this.#topicsWithPrevious : this.#topics;
     const { revision } = this.#store;
     if (startRevision !== undefined && startRevision < this.#history.oldest) {
       throw revisionCompacted(this.#history.oldest);
     }
     const bytes = selectorBytes(selector);
     this.#assertRoom(bytes);
-    const snapshot = includeExisting
-      ? this.#store.snapshot({
-          selects: createMatcher(selector),
-          keptBytesMax: this.#limits.watchQueueBytesMax,
-          onTooLarge: () => queue.end("too-slow"),
-        })
-      : undefined;
+    const snapshot = includeExisting ? this.#takeSnapshot(selector, () => queue) : undefined;
     const cancel = () => queue.end(signal.reason instanceof DuetError ? "dismissed" : "canceled");
     const queue = new WatchQueue(this.#limits.watchQueueBytesMax, this.#watchBytes, () => {
       // Released here rather than at the end of the generator: a generator that is no longer read may never get
@@ -152,7 +150,7 @@ export class WatchHub {
       this.ended.set(end, (this.ended.get(end) ?? 0) + 1);
       this.#watchBytes.addSelector(-bytes);
       topics.delete(selector, queue);
-      snapshot?.release();
+      if (snapshot !== undefined) this.#release(snapshot);
       signal.removeEventListener("abort", cancel);
     });
     this.#queues.add(queue);
@@ -177,6 +175,27 @@ export class WatchHub {
     } finally {
       if (!isOpen) cancel();
     }
+  }
+
+  #takeSnapshot(selector: Selector, queue: () => WatchQueue): Snapshot {
+    if (this.#snapshots.size >= snapshotsMax) {
+      const message = `${snapshotsMax} watches are reading existing entries already; try again later`;
+      throw new DuetError("OVERLOADED", message);
+    }
+    const snapshot = this.#store.snapshot({
+      selects: createMatcher(selector),
+      keptBytesMax: this.#limits.watchQueueBytesMax,
+      onTooLarge: () => queue().end("too-slow"),
+      onKept: (entry) => queue().keep(entry),
+      onLeft: (entry) => queue().leave(entry),
+    });
+    this.#snapshots.add(snapshot);
+    return snapshot;
+  }
+
+  #release(snapshot: Snapshot): void {
+    this.#snapshots.delete(snapshot);
+    snapshot.release();
   }
 
   /** Keeps half of the limit for queued changes: many watched keys must not end the watches of other clients. */
@@ -269,7 +288,7 @@ export class WatchHub {
     this.#sent.events += page.length;
     if (page.length > 0) yield { revision, existing: page };
     if (queue.ended !== undefined) return 0;
-    snapshot.release();
+    this.#release(snapshot);
     yield { revision, resumeRevision: revision, existingEnd: true };
     return revision;
   }

@@ -1,4 +1,5 @@
 import type { ChangeSet } from "../change-set.ts";
+import type { Entry } from "../entry.ts";
 import { Fifo } from "../fifo.ts";
 
 /** Why a watch ends with an error: its reader is too slow, the hub is closed, its signal names a reason. */
@@ -10,13 +11,19 @@ export type WatchEnd = WatchFailure | "canceled";
 /** What a change set occupies in each queue in which it waits: its place in the array, which grows by halves. */
 const placeBytes = 16;
 
+/** What an overwritten entry occupies in each snapshot that keeps it: its places in a map and in an index of keys. */
+const keptPlaceBytes = 160;
+
 /**
- * Counts the memory that all watches take together: queued change sets and selectors. A change set in several queues
- * is in memory once and counts once; its place in each queue counts, too.
+ * Counts the memory that all watches take together: queued change sets, overwritten entries that snapshots keep, and
+ * selectors. A change set in several queues is in memory once and counts once, as does an entry in several snapshots;
+ * its place in each counts, too.
  */
 export class WatchBytes {
   #total = 0;
   #selectors = 0;
+  /** The number of snapshots that keep an entry. */
+  readonly #keepers = new Map<Entry, number>();
 
   get total(): number {
     return this.#total;
@@ -31,6 +38,19 @@ export class WatchBytes {
   addSelector(bytes: number): void {
     this.#selectors += bytes;
     this.#total += bytes;
+  }
+
+  keep(entry: Entry): void {
+    const keepers = this.#keepers.get(entry) ?? 0;
+    this.#keepers.set(entry, keepers + 1);
+    this.#total += keepers === 0 ? entry.bytes + keptPlaceBytes : keptPlaceBytes;
+  }
+
+  leave(entry: Entry): void {
+    const keepers = (this.#keepers.get(entry) as number) - 1;
+    if (keepers > 0) this.#keepers.set(entry, keepers);
+    else this.#keepers.delete(entry);
+    this.#total -= keepers === 0 ? entry.bytes + keptPlaceBytes : keptPlaceBytes;
   }
 
   add(set: ChangeSet): void {
@@ -49,6 +69,7 @@ export class WatchQueue {
   readonly #onEnd: () => void;
   readonly #sets = new Fifo<ChangeSet>();
   #bytes = 0;
+  #keptBytes = 0;
   #checking = false;
   /** Whether the reader has taken a change set since the last check. */
   #progress = false;
@@ -70,9 +91,21 @@ export class WatchQueue {
     return this.#sets.length === 0;
   }
 
-  /** Bytes of the queued change sets. */
+  /** Bytes of the queued change sets and of the overwritten entries that are kept for the reader. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#bytes + this.#keptBytes;
+  }
+
+  /** Counts an overwritten entry that the reader's snapshot keeps. */
+  keep(entry: Entry): void {
+    this.#keptBytes += entry.bytes;
+    this.#watchBytes.keep(entry);
+  }
+
+  /** Must be called when the snapshot no longer keeps the entry. */
+  leave(entry: Entry): void {
+    this.#keptBytes -= entry.bytes;
+    this.#watchBytes.leave(entry);
   }
 
   /** Of the change set that has waited longest; undefined when none waits. */

@@ -289,6 +289,62 @@ test("cuts off a reader among the existing entries that are touched, of which no
   expect((await watcher.failure()).reason).toBe("WATCHER_TOO_SLOW");
 });
 
+test("counts what the snapshots of all watches keep, each entry once, and cuts off those that keep most", async () => {
+  open({ watchQueuesBytesMax: 6_000_000, pageEntriesMax: 1 });
+  const keys = Array.from({ length: 5 }, (_, index) => `big/${index}`);
+  for (const key of keys) write(put(key, "x".repeat(1_000_000)));
+  write(put("small"));
+  const begin = (prefix: string) => watch({ prefix }, { includeExisting: true, previous: false });
+  const [small, ...big] = ["small", "big/", "big/", "big/"].map(begin) as [Watcher, ...Watcher[]];
+  for (const watcher of [small, ...big]) await watcher.next();
+  const before = hub.queueBytes;
+  // The sets that wait have no values.
+  write(...keys.map((key) => remove(key)), remove("small"));
+  expect(hub.queueBytes - before).toBeGreaterThan(5_000_000);
+  expect(hub.queueBytes - before).toBeLessThan(6_000_000);
+  for (let key = 0; key < 10; key++) write(put(`other/${key}`, "x".repeat(100_000)));
+  await turn();
+  expect(hub.watchers, "within the limit, and nobody is cut off").toBe(4);
+  write(put("huge/0", "x".repeat(1_000_000)));
+  const late = watch({ prefix: "huge/" }, { includeExisting: true, previous: false });
+  await late.next();
+  write(remove("huge/0"));
+  await turn();
+  await turn();
+  expect(hub.queueBytes).toBeLessThan(2_000_000);
+  for (const watcher of big) expect((await watcher.failure()).reason).toBe("WATCHER_TOO_SLOW");
+  await Promise.all([small, late].map((watcher) => watcher.leave()));
+  expect(hub.queueBytes).toBe(0);
+});
+
+test("a touch keeps the value that the store has anyway, until that is overwritten", async () => {
+  open({ watchQueueBytesMax: 100_000, pageEntriesMax: 1 });
+  const keys = Array.from({ length: 50 }, (_, index) => `key/${index}`);
+  for (const key of keys) write(put(key, "x".repeat(10_000)));
+  const watcher = watch(everything, { includeExisting: true, previous: false });
+  await watcher.next();
+  for (const key of keys) write(touch(key, 1000), touch(key, 2000));
+  expect(hub.watchers).toBe(1);
+  for (const key of keys.slice(0, 20)) write(put(key));
+  expect((await watcher.failure()).reason).toBe("WATCHER_TOO_SLOW");
+});
+
+test("a watch with existing entries is refused when a thousand have yet to read theirs", async () => {
+  write(put("a"));
+  const waiting = Array.from({ length: 1000 }, () => watch({ key: "a" }, { includeExisting: true }));
+  for (const watcher of waiting) await watcher.next();
+  const refused = watch({ key: "a" }, { includeExisting: true });
+  await expect(refused.next()).rejects.toMatchObject({ reason: "OVERLOADED" });
+  const first = waiting[0] as Watcher;
+  while ((await first.next()).existingEnd !== true);
+  const accepted = watch({ key: "a" }, { includeExisting: true });
+  await accepted.next();
+  await expect(watch({ key: "a" }, { includeExisting: true }).next()).rejects.toMatchObject({
+    reason: "OVERLOADED",
+  });
+  await Promise.all([...waiting, accepted].map((watcher) => watcher.leave()));
+});
+
 test("delivers existing entries among many newer keys", async () => {
   for (const key of ["a", "z"]) write(put(key, "old"));
   const watcher = watch(everything, { includeExisting: true });
@@ -383,14 +439,19 @@ test("ends without an error when it is canceled, in every state", async () => {
 });
 
 test("a canceled watch without a reader uses no memory", async () => {
+  write(put("a"));
   const controller = new AbortController();
-  const watcher = watch(everything, {}, controller.signal);
+  const watcher = watch(everything, { includeExisting: true }, controller.signal);
   await watcher.next();
+  write(put("a"));
+  expect(hub.queueBytes).toBeGreaterThan(0);
   controller.abort();
-  expect(hub.watchers).toBe(0);
+  write(put("a"));
+  expect([hub.watchers, hub.queueBytes]).toEqual([0, 0]);
 });
 
 test("a watch that begins canceled uses no memory", async () => {
+  write(put("a"));
   expect(
     await Array.fromAsync(
       hub.watch(
@@ -399,6 +460,8 @@ test("a watch that begins canceled uses no memory", async () => {
       ),
     ),
   ).toHaveLength(1);
+  write(put("a"));
+  expect([hub.watchers, hub.queueBytes]).toEqual([0, 0]);
 });
 
 test("a thousand watchers of one key and a thousand of different prefixes each get exactly theirs", async () => {
