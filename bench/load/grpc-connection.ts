@@ -1,6 +1,7 @@
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { encodeHeaderBlock, HeaderBlockEncoder } from "./header-block.ts";
-import type { Request } from "./load.ts";
+import type { ClientTls, Request } from "./load.ts";
 
 const frames = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goAway: 7, windowUpdate: 8 } as const;
 const flags = { endStream: 1, ack: 1, endHeaders: 4 } as const;
@@ -36,6 +37,12 @@ export function prepareRequest(
   return { frames: Buffer.concat([head, data]), dataAt: head.length, bodyBytes: body.length, varying };
 }
 
+interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: ClientTls | undefined;
+}
+
 /**
  * An HTTP/2 connection for unary calls that costs the generator little, which shares a machine with what it measures:
  * requests are prepared, and of an answer only its end is looked at. It has failed if it is reset, or if its trailers are
@@ -55,9 +62,11 @@ export class GrpcConnection {
   /** Received since the peer was last given more. */
   #received = 0;
 
-  constructor(host: string, port: number, onEnd: (stream: number, ok: boolean) => void) {
+  constructor({ host, port, tls }: Target, onEnd: (stream: number, ok: boolean) => void) {
     this.#onEnd = onEnd;
-    this.#socket = connect({ host, port, noDelay: true });
+    this.#socket =
+      tls === undefined ? connect({ host, port }) : connectTls({ host, port, ALPNProtocols: ["h2"], ...tls });
+    this.#socket.setNoDelay(true);
     this.#socket.on("data", (chunk) => this.#read(chunk));
     this.#socket.on("error", (error) => {
       throw error;

@@ -17,6 +17,15 @@ export interface Load {
   readonly perSecond?: number;
   /** Each call has a `grpc-timeout` of its own, as grpc-go sends them. Only gRPC, by the generator of Node's. */
   readonly ownDeadlines?: boolean;
+  /** Over TLS. Only gRPC, by the generator of Node's. */
+  readonly tls?: ClientTls;
+}
+
+/** PEM texts: whom a client trusts, and the certificate that it shows if it has one. */
+export interface ClientTls {
+  readonly ca: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /** The measurements of the generator. Times are in microseconds. */

@@ -69,8 +69,10 @@ function generatorFor({
   protocol,
   requests,
   ownDeadlines,
+  tls,
 }: Load): (address: string, load: Load) => Promise<Seen> {
-  if (requests.length === 1 && protocol === "grpc" && ownDeadlines !== true && hasH2load) return runH2load;
+  const isSimple = requests.length === 1 && ownDeadlines !== true && tls === undefined;
+  if (isSimple && protocol === "grpc" && hasH2load) return runH2load;
   if (protocol === "http1" && hasWrk) return runWrk;
   return runNodeLoad;
 }

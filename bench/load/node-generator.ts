@@ -41,7 +41,7 @@ function openGrpc(): Send {
   // Up to 32 calls share a connection, as clients do.
   const connections = Array.from({ length: Math.ceil(load.concurrency / 32) }, () => {
     const waiting = new Map<number, (ok: boolean) => void>();
-    const connection = new GrpcConnection(host, Number(port), (stream, ok) => {
+    const connection = new GrpcConnection({ host, port: Number(port), tls: load.tls }, (stream, ok) => {
       waiting.get(stream)?.(ok);
       waiting.delete(stream);
     });

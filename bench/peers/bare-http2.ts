@@ -1,12 +1,18 @@
-/** node:http2 and nothing behind it: answers every call with the same message. Argument: the size of the value. */
-import { createServer } from "node:http2";
+/**
+ * node:http2 and nothing behind it: answers every call with the same message. Arguments: the size of the value; for TLS a file
+ * with a certificate and one with its key; for client certificates a file with their CA.
+ */
+import { readFileSync } from "node:fs";
+import { createSecureServer, createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { GetResponseSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { frameMessage } from "../load/requests.ts";
 import { sayReady } from "./handlers.ts";
 
-const value = "x".repeat(Number(process.argv[2]));
+const [valueBytes, ...files] = process.argv.slice(2);
+const [cert, key, ca] = files.map((file) => readFileSync(file));
+const value = "x".repeat(Number(valueBytes));
 const answer = frameMessage(
   toBinary(
     GetResponseSchema,
@@ -15,7 +21,12 @@ const answer = frameMessage(
 );
 const head = { ":status": 200, "content-type": "application/grpc" };
 const trailers = { "grpc-status": "0" };
-const server = createServer({ settings: { maxConcurrentStreams: 4096 } });
+const settings = { maxConcurrentStreams: 4096 };
+const clientTls = ca === undefined ? {} : { ca, requestCert: true };
+const server =
+  cert === undefined || key === undefined
+    ? createServer({ settings })
+    : createSecureServer({ settings, cert, key, ...clientTls });
 server.on("stream", (stream) => {
   stream.on("data", () => {});
   stream.on("end", () => {
