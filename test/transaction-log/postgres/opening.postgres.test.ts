@@ -43,6 +43,7 @@ describe("opening a log", () => {
       { version: 2 },
       { version: 3 },
       { version: 4 },
+      { version: 5 },
     ]);
     expect(await server.query(url, "SELECT count(*)::int FROM duetkv.log")).toEqual([{ count: 1 }]);
     await expectNothingOpen(server, url);
