@@ -1,9 +1,10 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { keyvStore } from "../../clients/typescript/src/keyv.ts";
 import { DuetLevel } from "../../clients/typescript/src/level.ts";
 import { memory } from "../../clients/typescript/src/memory.ts";
 import { unstorageDriver } from "../../clients/typescript/src/unstorage.ts";
 import { until } from "../support/until.ts";
+import { failure, open } from "./fake-transport.ts";
 
 // What the suites of others, in test/foreign, leave out.
 
@@ -37,6 +38,62 @@ test("a store for Keyv answers for many keys, repeated ones too", async () => {
   expect(await store.deleteMany(["k", "none"])).toBe(false);
   await store.set("k", "3");
   expect(await store.deleteMany(["k", "k"])).toBe(true);
+});
+
+test("stores need no commit for nothing", async () => {
+  const client = open({ unary: async () => Promise.reject(failure("invalid_argument")) });
+  const store = keyvStore(client);
+  expect([await store.setMany([]), await store.deleteMany([])]).toEqual([[], true]);
+  await unstorageDriver(client).setItems([]);
+});
+
+test("keys are deleted in commits that the service takes", async () => {
+  const client = memory();
+  const commit = client.commit.bind(client);
+  const commits: number[] = [];
+  client.commit = (build, options) => {
+    let count = 0;
+    build({ delete: () => void count++ } as never);
+    commits.push(count);
+    if (count > 100) return Promise.reject(failure("invalid_argument", { reason: "TOO_MANY_OPERATIONS" }));
+    return commit(build, options);
+  };
+  const entries = Array.from({ length: 150 }, (_, index) => ({ key: `k${index}`, value: "x" }));
+  await Promise.all(entries.map(({ key, value }) => client.put(key, value)));
+  await keyvStore(client).clear();
+  expect(await client.count()).toBe(0);
+  expect(commits).toEqual([150, 75, 75]);
+});
+
+test("a driver for unstorage reports what ends its watch, and outlives listeners that throw", async () => {
+  const listeners = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  onTestFinished(() => {
+    process.removeAllListeners("uncaughtException");
+    for (const listener of listeners) process.on("uncaughtException", listener);
+  });
+  const thrown: unknown[] = [];
+  process.on("uncaughtException", (error) => thrown.push(error));
+  const client = open({
+    async *stream() {
+      yield { revision: "1", resumeRevision: "1" };
+      for (const at of ["2", "3"]) {
+        const entry = { key: `k${at}`, value: "", revision: at, version: "1" };
+        yield { revision: at, resumeRevision: at, events: [{ type: "PUT", entry }] };
+      }
+      throw failure("permission_denied", { reason: "RIGHT_MISSING" });
+    },
+  });
+  const errors: unknown[] = [];
+  const driver = unstorageDriver(client, { onError: (error) => errors.push(error) });
+  const seen: string[] = [];
+  await driver.watch((_event, key) => {
+    seen.push(key);
+    throw new Error("listener");
+  });
+  await until(() => errors.length === 1 && thrown.length === 2);
+  expect(errors[0]).toMatchObject({ reason: "RIGHT_MISSING" });
+  expect(seen).toEqual(["k2", "k3"]);
 });
 
 test("a driver for unstorage has items, raw bytes, times to live and changes", async () => {

@@ -17,10 +17,13 @@ export function failure(code: string, details: Partial<ErrorDetails> = {}): Duet
 export const entryResponse = { revision: "1", entry: { key: "k", value: "v", revision: "1", version: "1" } };
 
 /** A client, until the test is over, of a transport of which only a part matters. */
-export function open(transport: Partial<Transport>, options: Partial<ConnectOptions> = {}) {
+export function open(
+  transport: Partial<Transport>,
+  { isBatched = false, ...options }: Partial<ConnectOptions> & { readonly isBatched?: boolean } = {},
+) {
   const client = connect({
     url: "test:",
-    batch: false,
+    ...(!isBatched && { batch: false }),
     retry: { baseMs: 1, maxMs: 2 },
     transport: { unary: async () => entryResponse, async *stream() {}, ...transport },
     ...options,

@@ -3,7 +3,9 @@
  *
  * @module
  */
+
 import type { Entry, Kv, Watch } from "./kv.ts";
+import { notify } from "./notify.ts";
 
 export interface CacheOptions {
   /** For how long the cache may be used without a message of the service. Default: 60,000. */
@@ -13,6 +15,8 @@ export interface CacheOptions {
 export interface Cache<T> extends AsyncDisposable {
   /** Resolves when the entries are there; rejects with what ended the watch before. */
   readonly ready: Promise<void>;
+  /** Resolves when the cache is closed; rejects with what ended the watch: the entries will stay as they are. */
+  readonly ended: Promise<void>;
   /** `stale`: nothing has come for `staleMs`; entries may be old. */
   readonly state: "loading" | "fresh" | "stale" | "ended";
   /** The revision that the entries are of; 0 while they are loading. */
@@ -33,6 +37,7 @@ export function cache<T>(kv: Kv<T>, prefix: string, options: CacheOptions = {}):
 
 class WatchedCache<T> implements Cache<T> {
   readonly ready: Promise<void>;
+  readonly ended: Promise<void>;
   asOf = 0;
   readonly #watch: Watch<T>;
   readonly #staleMs: number;
@@ -40,13 +45,17 @@ class WatchedCache<T> implements Cache<T> {
   #entries = new Map<string, Entry<T>>();
   #heardAt = 0;
   #hasEnded = false;
+  #onReady: (() => void) | undefined;
 
   constructor(watch: Watch<T>, staleMs: number) {
     this.#watch = watch;
     this.#staleMs = staleMs;
-    this.ready = new Promise((resolve, reject) => {
-      this.#follow(resolve).then(() => reject(new Error("the cache is closed")), reject);
+    const isReady = new Promise<void>((resolve) => {
+      this.#onReady = resolve;
     });
+    this.ended = this.#follow();
+    const isClosed = this.ended.then(() => Promise.reject(new Error("the cache is closed")));
+    this.ready = Promise.race([isReady, isClosed]);
     // Not everybody waits for it.
     this.ready.catch(() => {});
   }
@@ -82,7 +91,7 @@ class WatchedCache<T> implements Cache<T> {
     return this.close();
   }
 
-  async #follow(onReady: () => void): Promise<void> {
+  async #follow(): Promise<void> {
     try {
       for await (const message of this.#watch) {
         this.#heardAt = performance.now();
@@ -102,8 +111,8 @@ class WatchedCache<T> implements Cache<T> {
             else this.#entries.set(key, entry);
           }
         }
-        onReady();
-        for (const listener of this.#listeners) listener(keys);
+        this.#onReady?.();
+        for (const listener of this.#listeners) notify(listener, keys);
       }
     } finally {
       this.#hasEnded = true;

@@ -1,6 +1,6 @@
 import { isTransient } from "./call-outcome.ts";
 import { Credentials } from "./credentials.ts";
-import { createError, DuetError, type Outcome } from "./errors.ts";
+import { createError, DuetError, type ErrorDetails, type Outcome } from "./errors.ts";
 import type { EntryMessage } from "./messages.ts";
 import { notify } from "./notify.ts";
 import type { ConnectOptions } from "./options.ts";
@@ -18,14 +18,19 @@ export interface CallOptions {
 /** A retry costs one token, and a call earns `budget`: in an outage retries add at most that share to the load. */
 const tokensMax = 10;
 
+/** Options of calls that have the time of one together. */
+export function within<Options extends CallOptions>(options: Options, timeoutMs: number): Options {
+  const end = performance.now() + timeoutMs;
+  return {
+    ...options,
+    get timeoutMs() {
+      return Math.max(end - performance.now(), 1);
+    },
+  };
+}
+
 /** With these the service says that a write did not happen, after it looked for the request id. */
-const judgedReasons = new Set([
-  "KEY_EXISTS",
-  "REVISION_MISMATCH",
-  "NO_SUCH_KEY",
-  "STORE_FULL",
-  "QUOTA_EXCEEDED",
-]);
+const judgedCodes = new Set(["aborted", "already_exists", "not_found"]);
 
 interface CallRequest {
   readonly url: string;
@@ -165,7 +170,7 @@ export class Caller {
         if (isLate || isTransient(error)) this.#leave(url);
         if (error.outcome === "unknown") open = open === undefined || open === url ? url : "";
         // Once a try may have done something, only the server that has it can tell that it did not.
-        const isKnown = open === undefined || (open === url && judgedReasons.has(error.reason));
+        const isKnown = open === undefined || (open === url && judgedCodes.has(error.code));
         const outcome = isKnown ? "nothing" : "unknown";
         const pauseMs = Math.max(error.retryAfterMs ?? 0, this.#pauseMs(failures));
         const isFinal = !mayRetry || !(isTransient(error) || (isLate && share < 1));
@@ -231,12 +236,11 @@ function isWrongTime(error: unknown): error is DuetError {
 }
 
 function canceled(): DuetError {
-  const message = "the call was aborted before it was sent";
-  return createError({ code: "canceled", message, outcome: "nothing" });
+  return createError({ code: "canceled", message: "the call was aborted", outcome: "nothing" });
 }
 
 function withOutcome(error: unknown, outcome: Outcome): unknown {
   if (!(error instanceof DuetError) || error.outcome === outcome) return error;
-  const { code, reason, message, metadata, retryAfterMs } = error;
-  return createError({ code, reason, message, metadata, retryAfterMs, outcome }, error.cause);
+  const details: ErrorDetails = error;
+  return createError({ ...details, message: error.message, outcome }, error.cause);
 }

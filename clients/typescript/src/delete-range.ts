@@ -1,3 +1,4 @@
+import { DuetError } from "./errors.ts";
 import type { Kv, Range } from "./kv.ts";
 
 /** Fewer than a commit may have. */
@@ -15,10 +16,7 @@ export async function deleteRange<T>(
   const flush = async (): Promise<void> => {
     const deleted = keys;
     keys = [];
-    if (deleted.length === 0) return;
-    await kv.commit((batch) => {
-      for (const key of deleted) batch.delete(key);
-    });
+    await deleteKeys(kv, deleted);
   };
   for await (const key of kv.keys(range, { reverse })) {
     if (left-- <= 0) break;
@@ -26,4 +24,19 @@ export async function deleteRange<T>(
     if (keys.length === keysMax) await flush();
   }
   await flush();
+}
+
+async function deleteKeys<T>(kv: Kv<T>, keys: readonly string[]): Promise<void> {
+  if (keys.length === 0) return;
+  try {
+    await kv.commit((batch) => {
+      for (const key of keys) batch.delete(key);
+    });
+  } catch (error) {
+    if (keys.length < 2 || !(error instanceof DuetError) || error.reason !== "TOO_MANY_OPERATIONS")
+      throw error;
+    const half = Math.ceil(keys.length / 2);
+    await deleteKeys(kv, keys.slice(0, half));
+    await deleteKeys(kv, keys.slice(half));
+  }
 }

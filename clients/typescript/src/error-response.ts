@@ -1,4 +1,4 @@
-import { codeOfStatus, outcomeOf } from "./call-outcome.ts";
+import { codeOfStatus, type Outcome, outcomeOf } from "./call-outcome.ts";
 import { createError, type DuetError } from "./errors.ts";
 
 interface Detail {
@@ -11,7 +11,10 @@ interface Detail {
 }
 
 /** An error in Connect's JSON, as it is in the body of a response and in the end of a stream. */
-export function toError(error: { code?: unknown; message?: unknown; details?: unknown }): DuetError {
+export function toError(
+  error: { code?: unknown; message?: unknown; details?: unknown },
+  known: { readonly outcome?: Outcome; readonly retryAfterMs?: number } = {},
+): DuetError {
   const code = String(error.code);
   const details = Array.isArray(error.details) ? (error.details as readonly Detail[]) : [];
   const info = details.find(({ type }) => type === "google.rpc.ErrorInfo")?.debug;
@@ -23,7 +26,8 @@ export function toError(error: { code?: unknown; message?: unknown; details?: un
     message: typeof error.message === "string" ? error.message : code,
     outcome: outcomeOf(code, reason),
     metadata: info?.metadata ?? {},
-    retryAfterMs: delay === undefined ? undefined : Number.parseFloat(delay) * 1000,
+    ...known,
+    ...(delay !== undefined && { retryAfterMs: Number.parseFloat(delay) * 1000 }),
   });
 }
 
@@ -35,7 +39,13 @@ export async function readError(response: Response): Promise<DuetError> {
     const code = codeOfStatus(response.status);
     error = { code, message: `the server responded with HTTP status ${response.status}` };
   }
-  return toError(error);
+  // In seconds; a date is not obeyed.
+  const retryAfterMs = Number(response.headers.get("retry-after")) * 1000;
+  return toError(error, {
+    ...(retryAfterMs > 0 && { retryAfterMs }),
+    // A proxy that has had enough has not passed the request on.
+    ...(response.status === 429 && { outcome: "nothing" }),
+  });
 }
 
 function parse(text: string): Record<string, unknown> | undefined {

@@ -1,12 +1,15 @@
-import type { Caller } from "./caller.ts";
+import { type Caller, type CallOptions, within } from "./caller.ts";
 import { DuetError } from "./errors.ts";
 import type { BatchGetResponse, EntryMessage, EntryResponse } from "./messages.ts";
 
 /** As many as the service takes at once. */
 const keysMax = 1000;
 
+/** Failures of a batch that is too much at once. */
+const sizeReasons = /^(RESPONSE_TOO_LARGE|TOO_MANY_OPERATIONS)$/;
+
 /** Failures of a batch that one of its keys may have caused: they are told apart by asking for fewer. */
-const keyCodes = new Set(["invalid_argument", "permission_denied", "resource_exhausted"]);
+const keyReasons = /^(KEY_|RIGHT_MISSING)/;
 
 interface Waiting {
   readonly key: string;
@@ -41,39 +44,60 @@ export class GetBatch {
   #send(kind: string, read: object): void {
     const all = this.#waiting.get(kind) as Waiting[];
     this.#waiting.delete(kind);
-    const byKey = new Map<string, Waiting[]>();
-    for (const each of all) byKey.set(each.key, [...(byKey.get(each.key) ?? []), each]);
-    const keys = [...byKey];
-    for (let start = 0; start < keys.length; start += keysMax) {
-      void this.#settle(keys.slice(start, start + keysMax), read);
+    const options = within({}, this.#caller.timeoutMs);
+    for (let start = 0; start < all.length; start += keysMax) {
+      void this.#settle(all.slice(start, start + keysMax), read, options);
     }
   }
 
-  async #settle(keys: readonly (readonly [string, readonly Waiting[]])[], read: object): Promise<void> {
+  async #settle(all: readonly Waiting[], read: object, options: CallOptions): Promise<void> {
+    const keys = [...new Set(all.map(({ key }) => key))];
     try {
-      const found = await this.#read(
-        keys.map(([key]) => key),
-        read,
-      );
-      for (const [key, waiting] of keys) for (const { resolve } of waiting) resolve(found.get(key));
+      const entries = await this.#read(keys, read, options);
+      const found = new Map(entries.map((entry) => [entry?.key, entry]));
+      for (const { key, resolve } of all) resolve(found.get(key));
     } catch (error) {
-      if (keys.length > 1 && error instanceof DuetError && keyCodes.has(error.code)) {
-        const half = Math.ceil(keys.length / 2);
-        await Promise.all([this.#settle(keys.slice(0, half), read), this.#settle(keys.slice(half), read)]);
-        return;
-      }
-      for (const [, waiting] of keys) for (const { reject } of waiting) reject(error);
+      if (keys.length > 1 && (isReason(error, keyReasons) || isReason(error, sizeReasons))) {
+        await Promise.all(halves(all).map((half) => this.#settle(half, read, options)));
+      } else for (const { reject } of all) reject(error);
     }
   }
 
-  async #read(keys: readonly string[], read: object): Promise<ReadonlyMap<string, EntryMessage>> {
-    if (keys.length > 1) {
-      const { entries = [] } = await this.#caller.read<BatchGetResponse>("BatchGet", { keys, ...read });
-      return new Map(entries.map((entry) => [entry.key, entry]));
-    }
-    const entry = await readOne(this.#caller, keys[0] as string, read);
-    return new Map(entry === undefined ? [] : [[entry.key, entry]]);
+  async #read(keys: readonly string[], read: object, options: CallOptions) {
+    if (keys.length < 2) return [await readOne(this.#caller, keys[0] as string, read, options)];
+    const response = await this.#caller.read<BatchGetResponse>("BatchGet", { keys, ...read }, options);
+    return response.entries ?? [];
   }
+}
+
+/** Reads keys at one revision, in as many calls as the limits of the service ask for. */
+export async function readMany(
+  caller: Caller,
+  keys: readonly string[],
+  read: object,
+  options: CallOptions,
+): Promise<BatchGetResponse> {
+  if (keys.length <= keysMax) {
+    try {
+      return await caller.read("BatchGet", { keys, ...read }, options);
+    } catch (error) {
+      if (keys.length < 2 || !isReason(error, sizeReasons)) throw error;
+    }
+  }
+  const [left, right] = halves(keys);
+  const first = await readMany(caller, left, read, options);
+  const at = { ...read, atRevision: Number(first.revision) };
+  const { entries = [] } = await readMany(caller, right, at, options);
+  return { ...first, entries: [...(first.entries ?? []), ...entries] };
+}
+
+function isReason(error: unknown, reasons: RegExp): boolean {
+  return error instanceof DuetError && reasons.test(error.reason);
+}
+
+function halves<Key>(keys: readonly Key[]): [Key[], Key[]] {
+  const half = Math.ceil(keys.length / 2);
+  return [keys.slice(0, half), keys.slice(half)];
 }
 
 /** Resolves with undefined if there is no such key. */
@@ -81,7 +105,7 @@ export async function readOne(
   caller: Caller,
   key: string,
   read: object,
-  options: { timeoutMs?: number | undefined; signal?: AbortSignal | undefined } = {},
+  options: CallOptions,
 ): Promise<EntryMessage | undefined> {
   try {
     return (await caller.read<EntryResponse>("Get", { key, ...read }, options)).entry;

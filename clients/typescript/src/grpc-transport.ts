@@ -4,6 +4,7 @@ import {
   type DescMethodUnary,
   fromJson,
   type JsonObject,
+  type Message,
   toJson,
 } from "@bufbuild/protobuf";
 import type { Transport as Sender } from "@connectrpc/connect";
@@ -11,6 +12,7 @@ import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-no
 import { KeyValueService } from "../../../gen/duetkv/v1/key_value_pb.ts";
 import { StatusService } from "../../../gen/duetkv/v1/status_pb.ts";
 import { Deadline } from "./deadline.ts";
+import { createError } from "./errors.ts";
 import { toDuetError } from "./grpc-error.ts";
 import type { Transport, TransportCall } from "./transport.ts";
 
@@ -47,9 +49,9 @@ export class GrpcTransport implements Transport {
 
   async unary(call: TransportCall): Promise<object> {
     const method = methods.get(call.method) as DescMethodUnary;
+    const request = toRequest(method, call);
     const deadline = new Deadline(call);
     try {
-      const request = fromJson(method.input, definedFields(call.message));
       const { sender } = this.#serverOf(call.url);
       const timeoutMs = Math.ceil(call.timeoutMs);
       const response = await sender.unary(method, deadline.signal, timeoutMs, toHeaders(call), request);
@@ -63,12 +65,12 @@ export class GrpcTransport implements Transport {
 
   async *stream(call: TransportCall): AsyncGenerator<object, void, undefined> {
     const method = methods.get(call.method) as DescMethodServerStreaming;
+    const request = toRequest(method, call);
     const deadline = new Deadline(call);
     // Connect's iterator has no return: a stream that its reader leaves would go on.
     const left = new AbortController();
     const signal = AbortSignal.any([deadline.signal, left.signal]);
     try {
-      const request = fromJson(method.input, definedFields(call.message));
       const { sender } = this.#serverOf(call.url);
       const requests = single(request);
       // The time of a stream is only that to its first message.
@@ -102,12 +104,22 @@ export class GrpcTransport implements Transport {
   }
 }
 
+/** Throws DuetError: as with JSON, where the service refuses it. */
+function toRequest(method: DescMethod, { message }: TransportCall): Message {
+  try {
+    return fromJson(method.input, definedFields(message));
+  } catch (error) {
+    const details = { code: "invalid_argument", reason: "REQUEST_MALFORMED", outcome: "nothing" } as const;
+    throw createError({ ...details, message: (error as Error).message }, error);
+  }
+}
+
 /** As JSON.stringify, which leaves out what is undefined. */
 function definedFields(message: object): JsonObject {
   return Object.fromEntries(Object.entries(message).filter(([, value]) => value !== undefined));
 }
 
-async function* single<Message>(message: Message): AsyncGenerator<Message, void, undefined> {
+async function* single<Item>(message: Item): AsyncGenerator<Item, void, undefined> {
   yield message;
 }
 

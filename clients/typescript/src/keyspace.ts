@@ -1,6 +1,6 @@
-import type { Caller, CallOptions } from "./caller.ts";
+import { type Caller, type CallOptions, within } from "./caller.ts";
 import { ConflictError, DuetError, HistoryGoneError } from "./errors.ts";
-import { type GetBatch, readOne } from "./get-batch.ts";
+import { type GetBatch, readMany, readOne } from "./get-batch.ts";
 import { compareUtf8, type ListRange, toListRange } from "./key-bounds.ts";
 import type * as kv from "./kv.ts";
 import type {
@@ -12,14 +12,11 @@ import type {
   HistoryResponse,
   ListResponse,
 } from "./messages.ts";
-import { Mutations } from "./mutations.ts";
+import { Mutations, toPrecondition } from "./mutations.ts";
 import { pause } from "./pause.ts";
 import { Transaction } from "./transaction.ts";
 import { toDuration, Values } from "./values.ts";
 import { ResumingWatch } from "./watch.ts";
-
-/** As many keys as the service takes at once. */
-const keysMax = 1000;
 
 /** The keys below a prefix. */
 export class Keyspace<T> implements kv.Kv<T> {
@@ -46,14 +43,17 @@ export class Keyspace<T> implements kv.Kv<T> {
   }
 
   async getMany(keys: readonly string[], options: kv.Read = {}) {
-    for (;;) {
-      try {
-        return await this.#getManyOnce(keys, options);
-      } catch (error) {
-        // While the later parts were read, the history has left the revision of the first behind.
-        if (!(error instanceof HistoryGoneError) || options.atRevision !== undefined) throw error;
-      }
-    }
+    if (keys.length === 0) return { revision: 0, entries: new Map<string, kv.Entry<T>>() };
+    const whole = keys.map((key) => this.#values.prefix + key);
+    // While later parts are read, the history may leave the revision of the first behind.
+    const { revision, entries = [] } = await this.#again(
+      options,
+      (rest) => readMany(this.caller, whole, toRead(rest), rest),
+      options.atRevision === undefined,
+    );
+    const toPair = (entry: EntryMessage) =>
+      [this.#values.toKey(entry.key), this.#values.toLazyEntry(entry)] as const;
+    return { revision: Number(revision), entries: new Map(entries.map(toPair)) };
   }
 
   async *list(range: kv.Range = {}, options: kv.List = {}): AsyncGenerator<kv.Entry<T>, void, undefined> {
@@ -63,7 +63,7 @@ export class Keyspace<T> implements kv.Kv<T> {
       return;
     }
     for await (const { entries = [] } of this.#pages(this.#toRange(range), options)) {
-      for (const entry of entries) yield this.#values.toEntry(entry);
+      for (const entry of entries) yield this.#values.toLazyEntry(entry);
     }
   }
 
@@ -95,8 +95,7 @@ export class Keyspace<T> implements kv.Kv<T> {
   }
 
   async put(key: string, value: T, options: kv.Put = {}): Promise<kv.Head> {
-    const precondition = toPrecondition(options);
-    const request = { ...this.#values.toPut(key, value, options.ttlMs), ...precondition };
+    const request = { ...this.#values.toPut(key, value, options.ttlMs), ...toCondition(options) };
     return this.#values.toHead((await this.caller.write<EntryResponse>("Put", request, options)).entry);
   }
 
@@ -114,19 +113,19 @@ export class Keyspace<T> implements kv.Kv<T> {
     change: (entry: kv.Entry<T> | undefined) => T | undefined | Promise<T | undefined>,
     options: kv.Put = {},
   ): Promise<kv.Head | undefined> {
-    return this.#untilNoConflict(options, async () => {
-      const seen = await readOne(this.caller, this.#values.prefix + key, {}, options);
+    return this.#again(options, async (rest) => {
+      const seen = await readOne(this.caller, this.#values.prefix + key, {}, rest);
       const entry = seen && this.#values.toEntry(seen);
       const value = await change(entry);
       if (value === undefined) return undefined;
-      return entry === undefined ? this.create(key, value, options) : this.replace(entry, value, options);
+      return entry === undefined ? this.create(key, value, rest) : this.replace(entry, value, rest);
     });
   }
 
   async touch(key: string, options: kv.Put = {}): Promise<kv.Head | undefined> {
     const { ttlMs } = options;
     const ttl = ttlMs === undefined ? {} : { ttl: toDuration(ttlMs) };
-    const request = { key: this.#values.prefix + key, ...ttl, ...toPrecondition(options) };
+    const request = { key: this.#values.prefix + key, ...ttl, ...toCondition(options) };
     try {
       return this.#values.toHead((await this.caller.write<EntryResponse>("Touch", request, options)).entry);
     } catch (error) {
@@ -136,7 +135,7 @@ export class Keyspace<T> implements kv.Kv<T> {
   }
 
   async delete(key: string, options: kv.Write = {}): Promise<boolean> {
-    const request = { key: this.#values.prefix + key, ...toPrecondition(options) };
+    const request = { key: this.#values.prefix + key, ...toCondition(options) };
     return (await this.caller.write<DeleteResponse>("Delete", request, options)).deleted === true;
   }
 
@@ -147,14 +146,14 @@ export class Keyspace<T> implements kv.Kv<T> {
   }
 
   async transact<R>(body: (transaction: kv.Txn<T>) => Promise<R>, options: CallOptions = {}): Promise<R> {
-    return this.#untilNoConflict(options, async () => {
+    return this.#again(options, async (rest) => {
       const transaction = new Transaction(this.#values, (key, atRevision) =>
-        this.caller.read<BatchGetResponse>("BatchGet", { keys: [key], atRevision }, options),
+        this.caller.read<BatchGetResponse>("BatchGet", { keys: [key], atRevision }, rest),
       );
       const result = await body(transaction);
       const mutations = await transaction.finish();
       // A transaction that only reads has read one revision, and needs no commit.
-      if (mutations !== undefined) await this.#commit(mutations, options);
+      if (mutations !== undefined) await this.#commit(mutations, rest);
       return result;
     });
   }
@@ -163,6 +162,8 @@ export class Keyspace<T> implements kv.Kv<T> {
     const whole = (key: string) => this.#values.prefix + key;
     const keys = "key" in target ? [target.key] : "prefix" in target ? [] : (target.keys ?? []);
     const prefixes = "prefix" in target ? [target.prefix] : "key" in target ? [] : (target.prefixes ?? []);
+    // To the service, nothing means everything.
+    if (keys.length + prefixes.length === 0) throw new TypeError("nothing to watch");
     const request = { keys: keys.map(whole), prefixes: prefixes.map(whole) };
     return new ResumingWatch(this.caller, this.#values, request, options);
   }
@@ -181,22 +182,6 @@ export class Keyspace<T> implements kv.Kv<T> {
   scope<U>(prefix: string, codec: kv.Codec<U>): kv.Kv<U>;
   scope(prefix: string, codec: kv.Codec<unknown> = this.#values.codec): kv.Kv<unknown> {
     return new Keyspace(this.caller, this.#batch, new Values(this.#values.prefix + prefix, codec));
-  }
-
-  async #getManyOnce(keys: readonly string[], options: kv.Read) {
-    const read = { ...toRead(options) };
-    const entries = new Map<string, kv.Entry<T>>();
-    let revision = 0;
-    for (let start = 0; start < keys.length; start += keysMax) {
-      const whole = keys.slice(start, start + keysMax).map((key) => this.#values.prefix + key);
-      const request = { keys: whole, ...read };
-      const page = await this.caller.read<BatchGetResponse>("BatchGet", request, options);
-      revision = Number(page.revision);
-      read.atRevision = revision;
-      for (const entry of page.entries ?? [])
-        entries.set(this.#values.toKey(entry.key), this.#values.toEntry(entry));
-    }
-    return { revision, entries };
   }
 
   /** Page after page: one may be empty although more follow. */
@@ -222,16 +207,20 @@ export class Keyspace<T> implements kv.Kv<T> {
     return { revision: Number(revision), results: results.map(toResult) };
   }
 
-  /** Repeats what lost against another writer until the time of the call is over. */
-  async #untilNoConflict<R>(options: CallOptions, attempt: () => Promise<R>): Promise<R> {
-    const end = performance.now() + (options.timeoutMs ?? this.caller.timeoutMs);
+  /** Repeats what lost against another writer until the time of the call is over; `rest` has what is left of it. */
+  async #again<Options extends CallOptions, R>(
+    options: Options,
+    attempt: (rest: Options) => Promise<R>,
+    mayRepeat = true,
+  ): Promise<R> {
+    const rest = within(options, options.timeoutMs ?? this.caller.timeoutMs);
     for (let failures = 1; ; failures++) {
       try {
-        return await attempt();
+        return await attempt(rest);
       } catch (error) {
-        const isLost = error instanceof ConflictError || error instanceof HistoryGoneError;
         const pauseMs = this.caller.backoffMs(failures) * Math.random();
-        if (!isLost || performance.now() + pauseMs >= end) throw error;
+        const isLost = error instanceof ConflictError || error instanceof HistoryGoneError;
+        if (!isLost || !mayRepeat || pauseMs >= (rest.timeoutMs as number) - 1) throw error;
         await pause(pauseMs, options.signal ?? this.caller.signal);
       }
     }
@@ -246,6 +235,6 @@ function toRead({ local, minRevision, atRevision }: kv.Read) {
   return { ...(local === true && { consistency: "LOCAL" }), minRevision, atRevision };
 }
 
-function toPrecondition({ ifRevision: revision }: kv.Write): object {
-  return revision === undefined ? {} : { precondition: { revision } };
+function toCondition({ ifRevision }: kv.Write): object {
+  return ifRevision === undefined ? {} : { precondition: toPrecondition(ifRevision) };
 }

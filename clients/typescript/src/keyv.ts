@@ -41,6 +41,7 @@ export class KeyvStore {
 
   /** Stores all together or none. */
   async setMany(entries: readonly { key: string; value: Stored; ttl?: number }[]): Promise<boolean[]> {
+    if (entries.length === 0) return [];
     const last = new Map(entries.map((entry) => [entry.key, entry]));
     await this.#kv.commit((batch) => {
       for (const { key, value, ttl } of last.values()) batch.put(key, value, toPut(ttl));
@@ -55,6 +56,7 @@ export class KeyvStore {
 
   /** Resolves with whether there were all these keys. */
   async deleteMany(keys: readonly string[]): Promise<boolean> {
+    if (keys.length === 0) return true;
     const { results } = await this.#kv.commit((batch) => {
       for (const key of new Set(keys)) batch.delete(key);
     });

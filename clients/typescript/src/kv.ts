@@ -17,6 +17,10 @@ export interface Head {
 }
 
 export interface Entry<T> extends Head {
+  /**
+   * In what `list`, `getMany`, `history` and watches deliver, the value is decoded when it is first read, which throws
+   * CodecError if it is not one of the codec.
+   */
   readonly value: T;
   /** The revision at which the key came to be. */
   readonly createRevision: number;
@@ -45,7 +49,7 @@ export type Range =
   | { readonly prefix: string }
   | { readonly start?: string; readonly end?: string };
 
-/** What a watch watches. Several keys and prefixes form a union. */
+/** What a watch watches. Several keys and prefixes form a union, which must not be empty. */
 export type Target =
   | { readonly key: string }
   | { readonly prefix: string }
@@ -71,14 +75,14 @@ export interface List extends Read {
 }
 
 export interface Write {
-  /** The write happens only if the entry has this revision; ConflictError otherwise. */
+  /** The write happens only if the entry has this revision, or does not exist (0); ConflictError otherwise. */
   readonly ifRevision?: number;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
 
 export interface Put extends Write {
-  /** The entry is deleted after this time, of at least 1,000 ms. Default: never. */
+  /** The entry is deleted after this time, of at least 1,000 ms; fractions are rounded up. Default: never. */
   readonly ttlMs?: number;
 }
 

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { isTransient } from "./call-outcome.ts";
 import { ConflictError, DuetError } from "./errors.ts";
 import type { Check, Entry, Kv } from "./kv.ts";
-import { pause } from "./pause.ts";
+import { pause, timerMaxMs } from "./pause.ts";
 
 type Locks = Kv<string | Uint8Array>;
 
@@ -42,19 +43,33 @@ export class LockHeldError extends Error {
   }
 }
 
-/** Takes a lock. Rejects with LockHeldError, with DuetError, or with the reason of the signal. */
+/** The longest pause while the service is away. */
+const pauseMaxMs = 2000;
+
+/** Takes a lock; goes on when the service is away meanwhile. Rejects with LockHeldError, with DuetError, or with the reason of the signal. */
 export async function lock(kv: Locks, key: string, options: LockOptions = {}): Promise<Lease> {
   const { ttlMs = 15_000, waitMs = Number.POSITIVE_INFINITY, owner = crypto.randomUUID(), signal } = options;
   const end = performance.now() + waitMs;
-  for (;;) {
+  for (let failures = 0; ; ) {
     signal?.throwIfAborted();
-    const asked = performance.now();
+    const asked = now();
     try {
       const { revision } = await kv.create(key, owner, { ttlMs });
-      return new HeldLease(kv, key, revision, ttlMs, asked);
+      // The response may come when the time is over, and somebody else has the lock.
+      if (leftMs(asked, ttlMs) > 0 && signal?.aborted !== true) {
+        return new HeldLease(kv, key, revision, ttlMs, asked);
+      }
+      await giveUp(kv, key, revision);
     } catch (error) {
-      if (!(error instanceof ConflictError)) throw error;
+      if (!(error instanceof ConflictError)) {
+        const pauseMs = Math.min(50 * 2 ** failures++, pauseMaxMs) * (0.5 + Math.random() / 2);
+        if (!mayPass(error) || performance.now() + pauseMs >= end) throw error;
+        // What such a try may have left expires: nobody renews it.
+        await pause(pauseMs, signal ?? new AbortController().signal);
+        continue;
+      }
     }
+    failures = 0;
     if (performance.now() >= end) throw new LockHeldError(key, waitMs);
     await untilFree(kv, key, end, signal);
   }
@@ -118,8 +133,8 @@ async function untilFree(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const controller = new AbortController();
-  const leftMs = end - performance.now();
-  const timer = Number.isFinite(leftMs) ? setTimeout(() => controller.abort(), leftMs) : undefined;
+  const timeoutMs = Math.min(end - performance.now(), timerMaxMs);
+  const timer = setTimeout(() => controller.abort(), timeoutMs);
   const signals = signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]);
   try {
     for await (const message of kv.watch({ key }, { existing: true, signal: signals })) {
@@ -131,6 +146,39 @@ async function untilFree(
   }
 }
 
+/** Whether the service may take the lock later. */
+function mayPass(error: unknown): boolean {
+  return (
+    error instanceof DuetError &&
+    (isTransient(error) || error.outcome === "unknown" || error.code === "deadline_exceeded")
+  );
+}
+
+/** Deletes the entry of a holder, if it is still there. */
+async function giveUp(kv: Locks, key: string, fence: number): Promise<void> {
+  try {
+    await kv.delete(key, { ifRevision: fence });
+  } catch (error) {
+    // It expires by itself.
+    if (!(error instanceof DuetError)) throw error;
+  }
+}
+
+/** A moment by both clocks: one may stand still while the machine sleeps, the other may be set. */
+interface Moment {
+  readonly monotonic: number;
+  readonly wall: number;
+}
+
+function now(): Moment {
+  return { monotonic: performance.now(), wall: Date.now() };
+}
+
+/** What is left of a time to live that began at most at this moment. */
+function leftMs({ monotonic, wall }: Moment, ttlMs: number): number {
+  return ttlMs - Math.max(performance.now() - monotonic, Date.now() - wall);
+}
+
 class HeldLease implements Lease {
   readonly fence: number;
   readonly #kv: Locks;
@@ -138,18 +186,22 @@ class HeldLease implements Lease {
   readonly #ttlMs: number;
   readonly #controller = new AbortController();
   #expiry: ReturnType<typeof setTimeout> | undefined;
+  /** When the put or the touch was sent, so that this clock runs out before the service's. */
+  #asked: Moment;
 
-  /** `asked`: when the put was sent, so that this clock runs out before the service's. */
-  constructor(kv: Locks, key: string, fence: number, ttlMs: number, asked: number) {
+  constructor(kv: Locks, key: string, fence: number, ttlMs: number, asked: Moment) {
     this.fence = fence;
     this.#kv = kv;
     this.#key = key;
     this.#ttlMs = ttlMs;
-    this.#expireAt(asked + ttlMs);
+    this.#asked = asked;
+    this.#expire();
     void this.#renew();
   }
 
   get signal(): AbortSignal {
+    // The process may have stood still, and its timers with it.
+    if (leftMs(this.#asked, this.#ttlMs) <= 0) this.#expire();
     return this.#controller.signal;
   }
 
@@ -160,12 +212,7 @@ class HeldLease implements Lease {
   async release(): Promise<void> {
     if (this.signal.aborted) return;
     this.#end(new Error("the lease is released"));
-    try {
-      await this.#kv.delete(this.#key, { ifRevision: this.fence });
-    } catch (error) {
-      // It expires by itself.
-      if (!(error instanceof DuetError)) throw error;
-    }
+    await giveUp(this.#kv, this.#key, this.fence);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -178,7 +225,7 @@ class HeldLease implements Lease {
     for (;;) {
       await pause(pauseMs, this.signal);
       if (this.signal.aborted) return;
-      const sent = performance.now();
+      const sent = now();
       try {
         const options = {
           ttlMs: this.#ttlMs,
@@ -189,7 +236,8 @@ class HeldLease implements Lease {
         const head = await this.#kv.touch(this.#key, options);
         if (this.signal.aborted) return;
         if (head === undefined) return this.#end(new Error("the lock is gone"));
-        this.#expireAt(sent + this.#ttlMs);
+        this.#asked = sent;
+        this.#expire();
         pauseMs = this.#ttlMs / 3;
       } catch (error) {
         if (error instanceof ConflictError) return this.#end(error);
@@ -199,10 +247,12 @@ class HeldLease implements Lease {
     }
   }
 
-  #expireAt(time: number): void {
+  /** Ends the lease when its time is over, now or later. */
+  #expire(): void {
     clearTimeout(this.#expiry);
-    const reason = new Error(`the lease was not renewed within ${this.#ttlMs} ms`);
-    this.#expiry = setTimeout(() => this.#end(reason), Math.max(time - performance.now(), 0));
+    const left = leftMs(this.#asked, this.#ttlMs);
+    if (left > 0) this.#expiry = setTimeout(() => this.#expire(), Math.min(left, timerMaxMs));
+    else this.#end(new Error(`the lease was not renewed within ${this.#ttlMs} ms`));
   }
 
   #end(reason: Error): void {

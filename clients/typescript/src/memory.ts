@@ -8,6 +8,7 @@ import { createError, type DuetError } from "./errors.ts";
 import type { Client } from "./kv.ts";
 import type { EntryMessage, EventMessage, PreconditionMessage } from "./messages.ts";
 import type { ConnectOptions } from "./options.ts";
+import { timerMaxMs } from "./pause.ts";
 import type { Transport } from "./transport.ts";
 
 /** A client of a new, empty store. */
@@ -200,7 +201,14 @@ class MemoryStore {
       expireTime ? [Date.parse(expireTime)] : [],
     );
     if (times.length === 0) return;
-    this.#timer = setTimeout(() => this.#expire(), Math.max(Math.min(...times) - Date.now(), 0));
+    const leftMs = Math.min(...times) - Date.now();
+    this.#timer = setTimeout(
+      () => {
+        this.#expire();
+        this.#schedule();
+      },
+      Math.min(Math.max(leftMs, 0), timerMaxMs),
+    );
     // A test need not wait for it.
     (this.#timer as { unref?(): void }).unref?.();
   }

@@ -7,6 +7,11 @@ interface CheckMessage {
   readonly precondition: PreconditionMessage;
 }
 
+/** Revision 0 is how an entry that does not exist is seen. */
+export function toPrecondition(revision: number): PreconditionMessage {
+  return revision === 0 ? { exists: false } : { revision };
+}
+
 /** The checks and mutations of a commit. */
 export class Mutations<T> implements Batch<T> {
   readonly checks: CheckMessage[] = [];
@@ -18,11 +23,8 @@ export class Mutations<T> implements Batch<T> {
   }
 
   check(check: Check): this {
-    const key = this.#values.prefix + check.key;
-    if ("exists" in check) this.checks.push({ key, precondition: { exists: check.exists } });
-    // Revision 0 is how an entry that does not exist is seen.
-    else if (check.revision === 0) this.checks.push({ key, precondition: { exists: false } });
-    else this.checks.push({ key, precondition: { revision: check.revision } });
+    const precondition = "exists" in check ? { exists: check.exists } : toPrecondition(check.revision);
+    this.checks.push({ key: this.#values.prefix + check.key, precondition });
     return this;
   }
 

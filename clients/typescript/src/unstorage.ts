@@ -5,6 +5,7 @@
  */
 import { deleteRange } from "./delete-range.ts";
 import type { Kv } from "./kv.ts";
+import { notify } from "./notify.ts";
 
 type Stored = string | Uint8Array;
 
@@ -12,6 +13,11 @@ type Stored = string | Uint8Array;
 export interface TransactionOptions {
   /** Time to live in seconds, at least 1. */
   readonly ttl?: number;
+}
+
+export interface DriverOptions {
+  /** Called with what ended a watch, such as a right that is missing. Default: writes to the console. */
+  readonly onError?: (error: unknown) => void;
 }
 
 /** What unstorage asks of a driver. Keys have colons between their parts. All methods reject with DuetError. */
@@ -37,7 +43,10 @@ export interface UnstorageDriver {
 }
 
 /** Returns a driver for unstorage with the keys of `kv`. */
-export function unstorageDriver(kv: Kv<Stored>): UnstorageDriver {
+export function unstorageDriver(
+  kv: Kv<Stored>,
+  { onError = (error) => console.error("@duetkv/client/unstorage:", error) }: DriverOptions = {},
+): UnstorageDriver {
   return {
     name: "duetkv",
 
@@ -68,6 +77,7 @@ export function unstorageDriver(kv: Kv<Stored>): UnstorageDriver {
     },
 
     async setItems(items) {
+      if (items.length === 0) return;
       const last = new Map(items.map((item) => [item.key, item]));
       await kv.commit((batch) => {
         for (const { key, value, options } of last.values()) batch.put(key, value, toPut(options));
@@ -100,12 +110,15 @@ export function unstorageDriver(kv: Kv<Stored>): UnstorageDriver {
       const messages = watch[Symbol.asyncIterator]();
       // The first message comes when the watch has begun.
       await messages.next();
-      void (async () => {
+      const follow = async (): Promise<void> => {
         for await (const message of watch) {
           if (message.type !== "changes") continue;
-          for (const { type, key } of message.changes) onChange(type === "put" ? "update" : "remove", key);
+          for (const { type, key } of message.changes) {
+            notify(() => onChange(type === "put" ? "update" : "remove", key), undefined);
+          }
         }
-      })();
+      };
+      follow().catch(onError);
       return () => watch.close();
     },
   };

@@ -1,4 +1,4 @@
-import { CodecError } from "./errors.ts";
+import { CodecError, createError } from "./errors.ts";
 import type { Change, Codec, Entry, Head } from "./kv.ts";
 import type { EntryMessage, EventMessage } from "./messages.ts";
 
@@ -26,24 +26,32 @@ export class Values<T> {
 
   /** Throws CodecError. */
   toEntry(entry: EntryMessage): Entry<T> {
+    return { ...this.toLazyEntry(entry) };
+  }
+
+  /** To read the value may throw CodecError: one that cannot be decoded must not be in the way of the others. */
+  toLazyEntry(entry: EntryMessage): Entry<T> {
+    const decode = (): T => this.#decode(entry);
+    let decoded: { readonly value: T } | undefined;
     return {
       ...this.toHead(entry),
-      value: this.#decode(entry),
+      get value() {
+        return (decoded ??= { value: decode() }).value;
+      },
       createRevision: Number(entry.createRevision),
       updateTime: new Date(entry.updateTime ?? 0),
       expireTime: entry.expireTime === undefined ? undefined : new Date(entry.expireTime),
     };
   }
 
-  /** Throws CodecError. */
   toChange({ type, entry, previous, expired = false }: EventMessage): Change<T> {
     return {
       type: type === "PUT" ? "put" : "delete",
       key: this.toKey(entry.key),
       revision: Number(entry.revision),
       time: new Date(entry.updateTime ?? 0),
-      entry: type === "PUT" ? this.toEntry(entry) : undefined,
-      previous: previous !== undefined && hasValue(previous) ? this.toEntry(previous) : undefined,
+      entry: type === "PUT" ? this.toLazyEntry(entry) : undefined,
+      previous: previous !== undefined && hasValue(previous) ? this.toLazyEntry(previous) : undefined,
       expired,
     };
   }
@@ -61,6 +69,9 @@ export class Values<T> {
     let stored: string | Uint8Array;
     try {
       stored = this.codec.encode(value);
+      // Not instanceof: the array may be of another realm.
+      if (typeof stored !== "string" && stored.BYTES_PER_ELEMENT !== 1)
+        throw new TypeError("not text or bytes");
     } catch (error) {
       throw new CodecError(key, (error as Error).message, error);
     }
@@ -82,9 +93,12 @@ function hasValue({ value, bytesValue }: EntryMessage): boolean {
   return value !== undefined || bytesValue !== undefined;
 }
 
-/** As JSON has a Duration. */
+/** As JSON has a Duration. Throws DuetError. */
 export function toDuration(ms: number): string {
-  return `${ms / 1000}s`;
+  // A Duration has at most nine decimals.
+  if (Number.isFinite(ms)) return `${Math.ceil(ms) / 1000}s`;
+  const message = `ttlMs is ${ms}`;
+  throw createError({ code: "invalid_argument", reason: "TTL_INVALID", message, outcome: "nothing" });
 }
 
 function toBase64(bytes: Uint8Array): string {

@@ -1,4 +1,4 @@
-import { isTransient } from "./call-outcome.ts";
+import { isTransient, outcomeOf } from "./call-outcome.ts";
 import type { Caller } from "./caller.ts";
 import { Deadline } from "./deadline.ts";
 import { createError, DuetError } from "./errors.ts";
@@ -101,7 +101,7 @@ export class ResumingWatch<T> implements Watch<T> {
         silence.clear();
         this.state = "live";
         this.#begunAt ??= performance.now();
-        for (const entry of response.existing ?? []) existing.push(this.#values.toEntry(entry));
+        for (const entry of response.existing ?? []) existing.push(this.#values.toLazyEntry(entry));
         const resume = response.resumeRevision;
         if (response.existingEnd === true) {
           this.#needsReset = false;
@@ -127,10 +127,11 @@ export class ResumingWatch<T> implements Watch<T> {
   }
 
   #mayGoOn(error: DuetError): boolean {
-    const codes = ["deadline_exceeded", "internal", "unknown", "canceled"];
-    if (isTransient(error) || error.reason === "WATCHER_TOO_SLOW" || codes.includes(error.code)) return true;
+    const { code, reason } = error;
+    if (isTransient(error) || reason === "WATCHER_TOO_SLOW" || outcomeOf(code, reason) === "unknown")
+      return true;
     // The token has ended in mid-stream: the next stream has a new one.
-    return error.code === "unauthenticated" && this.#begunAt !== undefined;
+    return code === "unauthenticated" && this.#begunAt !== undefined;
   }
 
   #toMessage({ revision, events = [] }: WatchResponse, resumeRevision: number): WatchMessage<T> {
