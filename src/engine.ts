@@ -45,7 +45,7 @@ export class Engine {
 
   constructor(options: EngineOptions, state: ReplayedState) {
     const { logger, limits, log, tracer } = options;
-    const { store, requests, quotas, history, garbage } = state;
+    const { store, requests, quotas, history, garbage, freshness } = state;
     const clock = logger.clock ? createSharedClock(logger.clock) : createClock(store.time);
     const compactor = new Compactor({
       store,
@@ -69,7 +69,10 @@ export class Engine {
         state.applied(transaction, changes);
         comparison?.applied();
       },
-      onRun: () => compactor.check(),
+      onRun() {
+        freshness.applied(store.revision);
+        compactor.check();
+      },
     });
     const committer = new Committer({ store, requests, quotas, logger, limits, clock, applier, tracer });
     this.state = state;

@@ -90,7 +90,6 @@ export class Committer {
    * SHUTTING_DOWN, LOG_UNAVAILABLE (nothing was written) or OUTCOME_UNKNOWN. `span` is that of the call, if it is traced.
    */
   commit(operation: Operation, span?: CallSpan): Promise<Outcome> {
-    if (this.#closed) return Promise.reject(new DuetError("SHUTTING_DOWN", "the server is shutting down"));
     const bytes = operationBytes(operation);
     if (this.#queueBytes > 0 && this.#queueBytes + bytes > this.#options.limits.queueBytesMax) {
       return Promise.reject(
@@ -100,6 +99,19 @@ export class Committer {
         ),
       );
     }
+    return this.#enqueue(operation, bytes, span);
+  }
+
+  /**
+   * As `commit`, but a full queue does not refuse it: for the deletes of expired entries, of which the caller must keep
+   * only a few under way. Refused like a client's write they would never get through while clients fill the queue.
+   */
+  commitBeyondLimit(operation: Operation): Promise<Outcome> {
+    return this.#enqueue(operation, operationBytes(operation), undefined);
+  }
+
+  #enqueue(operation: Operation, bytes: number, span: CallSpan | undefined): Promise<Outcome> {
+    if (this.#closed) return Promise.reject(new DuetError("SHUTTING_DOWN", "the server is shutting down"));
     return new Promise((resolve, reject) => {
       this.#queue.push({ operation, bytes, since: performance.now(), span, resolve, reject });
       this.#queueBytes += bytes;

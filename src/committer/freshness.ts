@@ -1,3 +1,4 @@
+import BTreeModule from "sorted-btree";
 import { DuetError } from "../errors.ts";
 import { durationBounds, Histogram } from "../histogram.ts";
 import type { ReadonlyStore } from "../store/store.ts";
@@ -30,10 +31,10 @@ export interface FreshnessOptions {
   readonly tracer?: EngineTracer | undefined;
 }
 
-interface Waiting {
-  readonly revision: number;
-  readonly resolve: () => void;
-}
+// The package is CommonJS, but its types declare a default export.
+const BTree = BTreeModule.default;
+
+type Release = () => void;
 
 /** The longest delay of a Node timer. With a longer one the timer fires after a millisecond. */
 const timerMsMax = 2 ** 31 - 1;
@@ -46,7 +47,8 @@ const deadlineShare = 0.9;
 /** Makes reads wait until the store is as fresh as they require. */
 export class Freshness {
   readonly #options: FreshnessOptions;
-  readonly #waiting = new Set<Waiting>();
+  /** What waits for each revision. Ordered, because every run of transactions looks for those that it has reached. */
+  readonly #waiting = new BTree<number, Set<Release>>(undefined, (a, b) => a - b);
   readonly #closed = new AbortController();
   /** Of each question to the log, and of applying its answer. */
   readonly barrierSeconds = new Histogram(durationBounds);
@@ -72,13 +74,26 @@ export class Freshness {
     return asks ? reached.then(() => this.#reachLatest(call, span)) : reached;
   }
 
-  /** Must be called after the store has applied `revision`. */
+  /** Must be called after the store has applied a run of transactions up to `revision`, in the same turn. */
   applied(revision: number): void {
-    for (const waiting of this.#waiting) {
-      if (waiting.revision > revision) continue;
-      this.#waiting.delete(waiting);
-      waiting.resolve();
+    for (;;) {
+      const next = this.#waiting.minKey();
+      if (next === undefined || next > revision) return;
+      const reached = this.#waiting.get(next) ?? [];
+      this.#waiting.delete(next);
+      for (const release of reached) release();
     }
+  }
+
+  #wait(revision: number, release: Release): void {
+    const waiting = this.#waiting.get(revision);
+    if (waiting === undefined) this.#waiting.set(revision, new Set([release]));
+    else waiting.add(release);
+  }
+
+  #leave(revision: number, release: Release): void {
+    const waiting = this.#waiting.get(revision);
+    if (waiting?.delete(release) && waiting.size === 0) this.#waiting.delete(revision);
   }
 
   /** Rejects every read that waits, including later ones, with `reason`. */
@@ -104,19 +119,16 @@ export class Freshness {
     const bounded = AbortSignal.any([this.#closed.signal, call.signal, timeout]);
     await new Promise<void>((resolve, reject) => {
       const fail = () => {
-        this.#waiting.delete(waiting);
+        this.#leave(revision, release);
         const { aborted, reason } = this.#closed.signal;
         const late = new DuetError("REVISION_NOT_REACHED", `revision ${revision} was not reached in time`);
         reject(aborted ? reason : late);
       };
-      const waiting: Waiting = {
-        revision,
-        resolve: () => {
-          bounded.removeEventListener("abort", fail);
-          resolve();
-        },
+      const release = () => {
+        bounded.removeEventListener("abort", fail);
+        resolve();
       };
-      this.#waiting.add(waiting);
+      this.#wait(revision, release);
       bounded.addEventListener("abort", fail, { once: true });
       if (bounded.aborted) fail();
     });

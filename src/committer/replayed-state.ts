@@ -65,7 +65,6 @@ export async function openReplayedState(options: ReplayOptions): Promise<Replaye
         hub.publish(set);
         requests.applied(transaction);
         usage.applied(changes);
-        freshness.applied(transaction.sequence);
       },
       close() {
         hub.close();

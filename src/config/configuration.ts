@@ -110,6 +110,9 @@ function tlsMistakes(given: Partial<Record<string, string>>): readonly string[] 
   ];
 }
 
+/** A larger request might not fit in a frame of the log (`payloadBytesMax`), with room for what its writes add. */
+const requestBytesMost = 128 * 1024 * 1024;
+
 /** Mistakes where one limit makes another unreachable. */
 function limitMistakes(limits: Limits, sources: Readonly<Record<string, string>>): readonly string[] {
   const pairs = [
@@ -117,10 +120,14 @@ function limitMistakes(limits: Limits, sources: Readonly<Record<string, string>>
     ["keyBytesMax", "requestBytesMax"],
     ["valueBytesMax", "storeBytesMax"],
   ] as const;
-  return pairs
+  const tooLarge = (name: keyof Limits, most: string) =>
+    `${sources[name]} is ${sizeToText(limits[name])} and must be at most ${most}`;
+  const mistakes = pairs
     .filter(([inner, outer]) => limits[inner] > limits[outer])
-    .map(([inner, outer]) => {
-      const most = `${sources[outer]}, which is ${sizeToText(limits[outer])}`;
-      return `${sources[inner]} is ${sizeToText(limits[inner])} and must be at most ${most}`;
-    });
+    .map(([inner, outer]) => tooLarge(inner, `${sources[outer]}, which is ${sizeToText(limits[outer])}`));
+  if (limits.requestBytesMax <= requestBytesMost) return mistakes;
+  return [
+    ...mistakes,
+    tooLarge("requestBytesMax", `${sizeToText(requestBytesMost)}, which the log takes at once`),
+  ];
 }

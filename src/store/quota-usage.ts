@@ -120,8 +120,9 @@ export class QuotaUsage {
     if (this.#isCounting) return;
     this.#isCounting = true;
     let left = sliceEntriesMax;
-    for (let counter = this.#incomplete(); counter !== undefined; counter = this.#incomplete()) {
-      left -= counter.count(this.#store, left);
+    for (const counter of this.#incomplete()) {
+      // Thousands of prefixes without entries take time, too.
+      left -= Math.max(1, counter.count(this.#store, left));
       if (left > 0) continue;
       await giveWay();
       left = sliceEntriesMax;
@@ -129,7 +130,14 @@ export class QuotaUsage {
     this.#isCounting = false;
   }
 
-  #incomplete(): QuotaCounter | undefined {
-    return this.#counters.values().find(({ isComplete }) => !isComplete);
+  /** Each counter until it is complete. `set` may replace them meanwhile. */
+  *#incomplete(): Generator<QuotaCounter, void> {
+    let counters: ReadonlyMap<string, QuotaCounter> | undefined;
+    while (counters !== this.#counters) {
+      counters = this.#counters;
+      for (const counter of counters.values()) {
+        while (counters === this.#counters && !counter.isComplete) yield counter;
+      }
+    }
   }
 }

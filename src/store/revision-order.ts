@@ -1,9 +1,9 @@
 import type { Entry } from "./entry.ts";
-import { giveWay } from "./give-way.ts";
+import { Slice } from "./give-way.ts";
 import { prefixRange } from "./key-range.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** The number of entries that are sorted at once, which takes well under a millisecond. */
+/** About the number of entries that are sorted at once, which takes well under a millisecond. */
 const runLength = 500;
 
 /** Sorted entries. Those before `position` have been taken and are no longer kept in memory. */
@@ -32,13 +32,20 @@ export class RevisionOrder {
    */
   static async of(snapshot: Snapshot, signal: AbortSignal): Promise<RevisionOrder> {
     const runs: Run[] = [];
+    const slice = new Slice();
     let entries: Entry[] = [];
-    for (const entry of snapshot.scan(prefixRange(""))) {
-      entries.push(entry);
-      if (entries.length < runLength) continue;
-      runs.push(toRun(entries));
-      entries = [];
-      await giveWay();
+    for (const keys of snapshot.keySlices(prefixRange(""))) {
+      for (const key of keys) {
+        const entry = snapshot.get(key);
+        if (entry !== undefined) entries.push(entry);
+      }
+      if (entries.length >= runLength) {
+        runs.push(toRun(entries));
+        entries = [];
+      }
+      // Also among keys of which none belongs to the snapshot: writers may add more than a slice has time for.
+      if (!slice.isOver) continue;
+      await slice.giveWay();
       signal.throwIfAborted();
     }
     if (entries.length > 0) runs.push(toRun(entries));

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Freshness, type ReadCall } from "../../src/committer/freshness.ts";
 
 const hour = 3_600_000;
@@ -70,9 +70,29 @@ test.for([
 
 test("waits for longer than a timer can", async () => {
   const { freshness, apply } = start();
-  const waiting = freshness.reach(from(1), call(Number.MAX_SAFE_INTEGER));
+  // With more than 2^31 ms a timer of Node fires after 1 ms.
+  const waiting = freshness.reach(from(1), call(Math.ceil((2 ** 31 + 5) / 0.9)));
+  await new Promise((resolve) => setTimeout(resolve, 50));
   apply(1);
   await expect(waiting).resolves.toBeUndefined();
+});
+
+test("looks at no read that waits for a later revision when another one is reached", async () => {
+  const { freshness, apply } = start();
+  const controller = new AbortController();
+  const later = Array.from({ length: 4000 }, () => freshness.reach(from(1e9), call(hour, controller.signal)));
+  const next = vi.spyOn(Set.prototype, Symbol.iterator);
+  for (let revision = 1; revision <= 1000; revision++) apply(revision);
+  const looks = next.mock.calls.length;
+  next.mockRestore();
+  expect(looks).toBe(0);
+  const [soon, gone] = [freshness.reach(from(1001), call()), freshness.reach(from(1002), call(1))];
+  apply(1001);
+  await soon;
+  await expect(gone).rejects.toMatchObject({ reason: "REVISION_NOT_REACHED" });
+  controller.abort();
+  const outcomes = await Promise.allSettled(later.map(async (each) => each));
+  expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(["rejected"]));
 });
 
 test("gives up when the caller goes away, and at shutdown, also later", async () => {

@@ -90,6 +90,13 @@ test.each([
   ]);
 });
 
+test("refuses requests that are too large for the log", () => {
+  const sizes = (text: string) => ({ "value-bytes-max": text, "request-bytes-max": text });
+  expect(mistakesOf(sizes("256MiB"))).toEqual([
+    "--request-bytes-max is 256MiB and must be at most 128MiB, which the log takes at once",
+  ]);
+});
+
 test("refuses limits that contradict each other, with both values", () => {
   expect(mistakesOf({ "value-bytes-max": "8MiB" })).toEqual([
     "--value-bytes-max is 8MiB and must be at most --request-bytes-max, which is 4MiB",

@@ -47,6 +47,17 @@ test(`counts what the entries under each prefix take, whatever changes (seed ${s
   expect(Object.keys(countersOf(usage, "a/b/0")).toSorted()).toEqual(["", "a", "a/", "a/b"]);
 });
 
+test("counts thousands of prefixes without entries in slices, too", async () => {
+  const store = new Store();
+  const names = Array.from({ length: 5000 }, (_, index) => `${index}/`);
+  const usage = new QuotaUsage(store, names.map(quota));
+  expect(countersOf(usage, "4999/x")).toEqual({});
+  // What replaces the quotas meanwhile is counted, too.
+  usage.set(["new/", ...names].map(quota));
+  await until(() => "4999/" in countersOf(usage, "4999/x"));
+  expect(countersOf(usage, "new/x")).toEqual({ "new/": { entries: 0, bytes: 0 } });
+});
+
 test("counts a large store in slices, between which it changes", async () => {
   const store = new Store();
   const count = 50_000;

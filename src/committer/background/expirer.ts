@@ -55,7 +55,10 @@ export class Expirer {
       for (;;) {
         const now = clock();
         const entries = store.expired(now, sliceLength);
-        await Promise.all(entries.map(({ key }) => this.#delete(key, now)));
+        // All have settled before the next tick may queue a key again.
+        const outcomes = await Promise.allSettled(entries.map(({ key }) => this.#delete(key, now)));
+        const failed = outcomes.find(({ status }) => status === "rejected");
+        if (failed?.status === "rejected") throw failed.reason;
         if (entries.length < sliceLength) return;
       }
     } catch (error) {
@@ -68,7 +71,7 @@ export class Expirer {
 
   async #delete(key: string, now: number): Promise<void> {
     try {
-      await this.#options.committer.commit({
+      await this.#options.committer.commitBeyondLimit({
         // The condition is not the revision, which a touch does not change.
         checks: [{ key, condition: { expiredAt: now } }],
         mutations: [{ type: "delete", key, expired: true }],

@@ -21,7 +21,7 @@ export interface UpkeepOptions {
 export class Upkeep {
   readonly #options: UpkeepOptions;
   #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> | undefined;
+  #running: Promise<void> = Promise.resolve();
   #measuring: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -34,7 +34,8 @@ export class Upkeep {
     if (this.#closed) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#running = this.#run();
+      // The one before may still wait for the disk.
+      this.#running = this.#running.then(() => this.#run());
     }, this.#options.delayMs).unref();
   }
 

@@ -20,7 +20,8 @@ export class SharedQuery<T> {
   async #start(): Promise<T> {
     // Callers of the same turn of the event loop share the query.
     await (this.#running?.catch(() => {}) ?? new Promise((resolve) => setImmediate(resolve)));
-    const query = this.#query();
+    // A query that throws at once must not leave its callers' promise for later ones.
+    const query = Promise.try(this.#query);
     this.#running = query;
     this.#next = undefined;
     try {

@@ -1,11 +1,12 @@
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { Expirer } from "../../../src/committer/background/expirer.ts";
 import { DuetError } from "../../../src/errors.ts";
+import type { Limits } from "../../../src/limits.ts";
 import { until } from "../../support/until.ts";
 import { check, operation, outcomeOf, put, startCommitting, touch } from "../committing.ts";
 
-function startExpiring() {
-  const committing = Object.assign(startCommitting(), { trusted: true });
+function startExpiring(limits: Partial<Limits> = {}) {
+  const committing = Object.assign(startCommitting(limits), { trusted: true });
   const errors: unknown[] = [];
   const { store, requests, committer } = committing;
   const expirer = new Expirer({
@@ -90,6 +91,42 @@ test("tries again when the log could not be written", async () => {
   committing.time += 1000;
   await until(() => expect(store.size).toBe(0));
   expect(errors.map((error) => (error as DuetError).reason)).toEqual(["LOG_UNAVAILABLE", "OUTCOME_UNKNOWN"]);
+});
+
+test("deletes entries in time while clients fill the queue", async () => {
+  const committing = startExpiring({ queueBytesMax: 2000 });
+  const { committer, store, logger, errors } = committing;
+  await committer.commit(operation([put("lock", "", 1000)]));
+  const release = logger.hold();
+  const writes = Array.from({ length: 20 }, (_, index) =>
+    outcomeOf(committer.commit(operation([put(`${index}`)]))),
+  );
+  expect(await writes.at(-1)).toBe("OVERLOADED");
+  const { queueBytes } = committer;
+  committing.time += 1000;
+  await until(() => expect(committer.queueBytes).toBeGreaterThan(queueBytes));
+  release();
+  await Promise.all(writes);
+  await until(() => expect(store.get("lock")).toBeUndefined());
+  expect(errors).toEqual([]);
+});
+
+test("queues no delete again while others of its slice wait", async () => {
+  const committing = startExpiring();
+  const { committer, store, logger, errors } = committing;
+  const keys = Array.from({ length: 100 }, (_, index) => `${index}`);
+  await Promise.all(keys.map((key) => committer.commit(operation([put(key, "", 1000)]))));
+  const deleting = vi.spyOn(committer, "commitBeyondLimit");
+  deleting.mockRejectedValueOnce(new DuetError("LOG_UNAVAILABLE", "no"));
+  const release = logger.hold();
+  committing.time += 1000;
+  await until(() => expect(committer.queueBytes).toBeGreaterThan(0));
+  // It looks every 100 ms.
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(deleting).toHaveBeenCalledTimes(100);
+  release();
+  await until(() => expect(store.size).toBe(0));
+  expect([deleting.mock.calls.length, errors.length]).toEqual([101, 1]);
 });
 
 test("ten thousand that expire at once let other writes through between them", async () => {

@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { RevisionOrder } from "../../src/store/revision-order.ts";
+import { Store } from "../../src/store/store.ts";
+import { applyNext, put } from "./store-model.ts";
+
+test("lets others have their turn among keys that came after the snapshot", async () => {
+  const store = new Store();
+  for (const key of ["c", "a", "b"]) applyNext(store, put(key));
+  const snapshot = store.snapshot();
+  for (let index = 0; index < 100_000; index++) applyNext(store, put(`new/${index}`));
+  let turn = 0;
+  let done = false;
+  const count = () => {
+    turn++;
+    if (!done) setImmediate(count);
+  };
+  setImmediate(count);
+  const turnsWithSlices = new Set<number>();
+  const slices = snapshot.keySlices.bind(snapshot);
+  snapshot.keySlices = function* (range) {
+    for (const keys of slices(range)) {
+      turnsWithSlices.add(turn);
+      yield keys;
+    }
+  };
+  const order = await RevisionOrder.of(snapshot, new AbortController().signal);
+  done = true;
+  expect(turnsWithSlices.size).toBeGreaterThan(5);
+  expect([order.take(), order.take(), order.take(), order.take()].map((entry) => entry?.key)).toEqual([
+    "c",
+    "a",
+    "b",
+    undefined,
+  ]);
+});
