@@ -8,7 +8,7 @@ import { openServer } from "../../src/server.ts";
 import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
-test("docs/metrics.md lists every metric, and besides them only those of a policy", async () => {
+test("docs/metrics.md lists every metric, and besides them only those of a policy and of replicas", async () => {
   const directory = await temporaryDirectory();
   const [cert, key] = [join(directory, "tls.crt"), join(directory, "tls.key")];
   const pair = await generate([{ name: "commonName", value: "localhost" }], { algorithm: "sha256" });
@@ -25,7 +25,7 @@ test("docs/metrics.md lists every metric, and besides them only those of a polic
     .split("\n")
     .filter((line) => line.startsWith("| `"))
     .flatMap((line) => [...(line.split(" | ")[0] ?? "").matchAll(/`(duetkv_\w+)/g)].map(([, name]) => name));
-  const withPolicy = /^duetkv_(?:auth|denied|policy)_/;
+  const elsewhere = /^duetkv_(?:auth_|denied_|policy_|forwarded_operations|received_operations)/;
   expect(shown.filter((name) => !listed.includes(name))).toEqual([]);
-  expect(listed.filter((name) => !shown.includes(name) && !withPolicy.test(name ?? ""))).toEqual([]);
+  expect(listed.filter((name) => !shown.includes(name) && !elsewhere.test(name ?? ""))).toEqual([]);
 });

@@ -10,7 +10,10 @@ const codec = new URL("../../src/transaction-log/codec/transaction-decoder.ts", 
 /** Not the bundle, of which nothing can be replaced. */
 const sources = new URL("../../src/main.ts", import.meta.url).pathname;
 
-/** Starts a replica that reads another value of the key "spoilt" than the one that is in the log. */
+/**
+ * Starts a replica that reads another value of the key "spoilt" than the one that is in the log. With an audit it takes no
+ * operations of the others: what it appends for them it would not read.
+ */
 async function startSpoiler(url: string): Promise<ServerProcess> {
   const preload = `
     import { TransactionDecoder } from ${JSON.stringify(codec)};
@@ -21,7 +24,7 @@ async function startSpoiler(url: string): Promise<ServerProcess> {
       return { ...transaction, events: transaction.events.map(spoil) };
     };`;
   const replica = await startServerProcess(
-    ["--log", url],
+    ["--log", url, "--audit", "denied"],
     { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(preload)}` },
     [],
     sources,
