@@ -37,6 +37,11 @@ export async function restoreSnapshot(
     // A damaged file is refused before anything is written.
     await readAll(reader);
     const restoredRevision = Math.max(reader.revision + revisionJumpMin, now * revisionsPerMs);
+    if (restoredRevision > Number.MAX_SAFE_INTEGER) {
+      throw new RangeError(
+        `the restored store would begin at ${restoredRevision}, above the largest revision`,
+      );
+    }
     const tally = new SnapshotTally();
     await restore(restoredRevision, tally.count(reader.transactions()));
     return { ...tally.summary(reader), restoredRevision };

@@ -81,6 +81,13 @@ export function restoreSuite(name: string, createPlace: () => Promise<LogPlace>)
       expect(second.status()).toMatchObject({ revision: next, oldestRevision: restoredRevision });
     });
 
+    test("is refused, and nothing is written, when its revision would be above 2^53 - 1", async () => {
+      const { path } = await snapshotOfSomeStore();
+      const { restore } = await createPlace();
+      await expect(restoreSnapshot(path, restore, 2 ** 53 / 1000 + 1)).rejects.toThrow(RangeError);
+      expect(await restoreSnapshot(path, restore)).toBeDefined();
+    });
+
     test("begins beyond what an earlier restore may have reached, of this snapshot or an older one", async () => {
       const { path } = await snapshotOfSomeStore();
       const now = Date.now();
