@@ -5,6 +5,7 @@
  */
 import { connect } from "./connect.ts";
 import { createError, type DuetError } from "./errors.ts";
+import { compareUtf8 } from "./key-bounds.ts";
 import type { Client } from "./kv.ts";
 import type { EntryMessage, EventMessage, PreconditionMessage } from "./messages.ts";
 import type { ConnectOptions } from "./options.ts";
@@ -21,11 +22,13 @@ export function memoryTransport(): Transport {
   const store = new MemoryStore();
   return {
     async unary({ method, message, signal }) {
-      if (signal.aborted) throw failure("canceled", "", "the call was aborted");
+      if (signal.aborted) throw failure("", "canceled");
       const name = method.slice(method.lastIndexOf("/") + 1);
       // What is sent is a copy, as over a connection.
       const request = JSON.parse(JSON.stringify(message)) as Request;
-      if (!(name in calls)) throw failure("unimplemented", "", `${name} is not part of the memory store`);
+      if (!(name in calls)) throw failure("", "unimplemented");
+      // Throws if it is to come.
+      store.at(request.minRevision);
       return structuredClone(calls[name as keyof typeof calls](store, request));
     },
     stream: ({ message, signal }) => store.watch(message, signal),
@@ -42,6 +45,7 @@ interface Request {
   readonly checks?: readonly { readonly key: string; readonly precondition: PreconditionMessage }[];
   readonly mutations?: readonly { readonly put?: Request; readonly delete?: Request }[];
   readonly atRevision?: number;
+  readonly minRevision?: number;
   readonly prefix?: string;
   readonly start?: string;
   readonly end?: string;
@@ -65,10 +69,10 @@ interface WatchRequest {
 type Transaction = readonly EventMessage[];
 
 class MemoryStore {
-  #entries: ReadonlyMap<string, EntryMessage> = new Map();
-  /** The transaction of revision n is at n - 1, and so are the entries after it. */
+  readonly #entries = new Map<string, EntryMessage>();
+  /** The transaction of revision n is at n - 1, and so are the entries that it replaced. */
   readonly transactions: Transaction[] = [];
-  readonly #states: ReadonlyMap<string, EntryMessage>[] = [];
+  readonly #replaced: ReadonlyMap<string, EntryMessage | undefined>[] = [];
   readonly #wakers = new Set<() => void>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -79,29 +83,29 @@ class MemoryStore {
   /** The entries at a revision; 0: now. */
   at(revision = 0): ReadonlyMap<string, EntryMessage> {
     this.#expire();
-    if (revision < 0) throw failure("invalid_argument", "REVISION_INVALID", "the revision is negative");
-    if (revision > this.revision)
-      throw failure("unavailable", "REVISION_NOT_REACHED", "the revision is to come");
-    return revision === 0 ? this.#entries : (this.#states[revision - 1] as ReadonlyMap<string, EntryMessage>);
+    if (revision < 0) throw failure("REVISION_INVALID");
+    if (revision > this.revision) throw failure("REVISION_NOT_REACHED", "unavailable");
+    if (revision === 0) return this.#entries;
+    const entries = new Map(this.#entries);
+    for (const replaced of this.#replaced.slice(revision).toReversed()) {
+      for (const [key, entry] of replaced) set(entries, key, entry);
+    }
+    return entries;
   }
 
   check(key: string, precondition: PreconditionMessage | undefined): void {
     checkKey(key);
     if (precondition === undefined) return;
     const current_revision = this.at().get(key)?.revision ?? "0";
-    if ("exists" in precondition && !precondition.exists && current_revision !== "0") {
-      throw failure("already_exists", "KEY_EXISTS", `the key exists, at revision ${current_revision}`, {
-        current_revision,
-      });
-    }
+    const exists = current_revision !== "0";
     const holds =
-      "revision" in precondition
-        ? String(precondition.revision) === current_revision
-        : current_revision !== "0";
-    if (holds || ("exists" in precondition && !precondition.exists)) return;
-    throw failure("aborted", "REVISION_MISMATCH", `the revision is ${current_revision}`, {
-      current_revision,
-    });
+      "exists" in precondition
+        ? precondition.exists === exists
+        : String(precondition.revision) === current_revision;
+    if (holds) return;
+    if ("exists" in precondition && exists)
+      throw failure("KEY_EXISTS", "already_exists", { current_revision });
+    throw failure("REVISION_MISMATCH", "aborted", { current_revision });
   }
 
   /** Applies changes as one transaction: `undefined` deletes. `touch` changes entries without events. */
@@ -109,12 +113,13 @@ class MemoryStore {
     changes: ReadonlyMap<string, EntryMessage | undefined>,
     kind: "write" | "touch" | "expiry" = "write",
   ): void {
-    const entries = new Map(this.#entries);
+    const replaced = new Map<string, EntryMessage | undefined>();
     const events: EventMessage[] = [];
     for (const [key, entry] of changes) {
-      const previous = entries.get(key);
-      if (entry !== undefined) entries.set(key, entry);
-      else if (!entries.delete(key)) continue;
+      const previous = this.#entries.get(key);
+      if (entry === previous) continue;
+      replaced.set(key, previous);
+      set(this.#entries, key, entry);
       const deleted = { key, revision: String(this.revision + 1), updateTime: new Date().toISOString() };
       events.push({
         type: entry === undefined ? "DELETE" : "PUT",
@@ -124,9 +129,8 @@ class MemoryStore {
       });
     }
     if (events.length === 0) return;
-    this.#entries = entries;
     this.transactions.push(kind === "touch" ? [] : events);
-    this.#states.push(entries);
+    this.#replaced.push(replaced);
     this.#schedule();
     for (const wake of this.#wakers) wake();
   }
@@ -134,6 +138,7 @@ class MemoryStore {
   /** The entry that a put would make. */
   toEntry({ key, value, bytesValue, ttl }: Request): EntryMessage {
     checkKey(key);
+    if (value?.isWellFormed() === false) throw failure("VALUE_INVALID");
     checkValue(bytesValue === undefined ? new TextEncoder().encode(value).length : atob(bytesValue).length);
     const now = new Date();
     const revision = String(this.revision + 1);
@@ -169,17 +174,21 @@ class MemoryStore {
         if (events.length > 0) yield structuredClone({ revision: at, resumeRevision: at, events });
       }
       await this.#changed(signal);
-      if (signal.aborted) throw failure("canceled", "", "the watch was aborted");
+      if (signal.aborted) throw failure("", "canceled");
+      const at = String(revision);
+      if (revision === this.revision) yield { revision: at, resumeRevision: at };
     }
   }
 
   #changed(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
+        clearTimeout(heartbeat);
         this.#wakers.delete(wake);
         signal.removeEventListener("abort", wake);
         resolve();
       };
+      const heartbeat = unrefTimeout(wake, 15_000);
       this.#wakers.add(wake);
       signal.addEventListener("abort", wake);
       if (signal.aborted) wake();
@@ -202,15 +211,11 @@ class MemoryStore {
     );
     if (times.length === 0) return;
     const leftMs = Math.min(...times) - Date.now();
-    this.#timer = setTimeout(
-      () => {
-        this.#expire();
-        this.#schedule();
-      },
-      Math.min(Math.max(leftMs, 0), timerMaxMs),
-    );
-    // A test need not wait for it.
-    (this.#timer as { unref?(): void }).unref?.();
+    const expire = (): void => {
+      this.#expire();
+      this.#schedule();
+    };
+    this.#timer = unrefTimeout(expire, Math.min(Math.max(leftMs, 0), timerMaxMs));
   }
 }
 
@@ -218,13 +223,17 @@ const calls = {
   Get(store: MemoryStore, { key, atRevision }: Request) {
     checkKey(key);
     const entry = store.at(atRevision).get(key);
-    if (entry === undefined) throw failure("not_found", "NO_SUCH_KEY", "there is no such key");
+    if (entry === undefined) throw failure("NO_SUCH_KEY", "not_found");
     return { revision: String(atRevision || store.revision), entry };
   },
 
   BatchGet(store: MemoryStore, { keys, atRevision }: Request) {
+    checkCount(keys.length);
     for (const key of keys) checkKey(key);
     const entries = keys.flatMap((key) => store.at(atRevision).get(key) ?? []);
+    if (JSON.stringify(entries).length > 4 * 2 ** 20) {
+      throw failure("RESPONSE_TOO_LARGE", "resource_exhausted");
+    }
     return { revision: String(atRevision || store.revision), entries };
   },
 
@@ -245,7 +254,7 @@ const calls = {
   Touch(store: MemoryStore, { key, ttl, precondition }: Request) {
     const seen = store.at().get(key);
     checkKey(key);
-    if (seen === undefined) throw failure("not_found", "NO_SUCH_KEY", "there is no such key");
+    if (seen === undefined) throw failure("NO_SUCH_KEY", "not_found");
     store.check(key, precondition);
     const { expireTime: _, ...rest } = seen;
     const entry = { ...rest, ...toExpireTime(ttl, new Date()) };
@@ -254,13 +263,15 @@ const calls = {
   },
 
   Commit(store: MemoryStore, { checks = [], mutations = [] }: Request) {
+    const count = checks.length + mutations.length;
+    if (count === 0) throw failure("REQUEST_MALFORMED");
+    checkCount(count);
     for (const { key, precondition } of checks) store.check(key, precondition);
     const changes = new Map<string, EntryMessage | undefined>();
     const results = mutations.map(({ put, delete: deletion }) => {
       const key = put?.key ?? deletion?.key ?? "";
       checkKey(key);
-      if (changes.has(key))
-        throw failure("invalid_argument", "KEY_REPEATED", "the commit changes a key twice");
+      if (changes.has(key)) throw failure("KEY_REPEATED");
       const entry = put && store.toEntry(put);
       changes.set(key, entry);
       return entry === undefined ? { deleted: store.at().has(key) } : { entry: withoutValue(entry) };
@@ -275,7 +286,8 @@ const calls = {
     const direction = reverse === true ? -1 : 1;
     const all = [...(revision === 0 ? [] : store.at(revision).values())]
       .filter(
-        ({ key }) => key.startsWith(prefix) && compare(key, start) >= 0 && (!end || compare(key, end) < 0),
+        ({ key }) =>
+          key.startsWith(prefix) && compareUtf8(key, start) >= 0 && (!end || compareUtf8(key, end) < 0),
       )
       .toSorted((one, other) => direction * byKey(one, other));
     if (countOnly === true) return { revision: String(revision), count: String(all.length) };
@@ -313,25 +325,25 @@ const calls = {
 
 function checkKey(key: string): void {
   const bytes = new TextEncoder().encode(key).length;
-  if (bytes === 0) throw failure("invalid_argument", "KEY_EMPTY", "the key is empty");
-  if (bytes > 1024)
-    throw failure("invalid_argument", "KEY_TOO_LONG", `the key is ${bytes} bytes; the limit is 1024`);
-  if (key.includes("\0")) throw failure("invalid_argument", "KEY_INVALID", "the key contains NUL");
+  if (bytes === 0) throw failure("KEY_EMPTY");
+  if (bytes > 1024) throw failure("KEY_TOO_LONG");
+  if (key.includes("\0") || !key.isWellFormed()) throw failure("KEY_INVALID");
+}
+
+function checkCount(count: number): void {
+  if (count > 0 && count <= 1000) return;
+  throw failure("TOO_MANY_OPERATIONS");
 }
 
 function checkValue(bytes: number): void {
   if (bytes <= 2 ** 20) return;
-  throw failure(
-    "resource_exhausted",
-    "VALUE_TOO_LARGE",
-    `the value is ${bytes} bytes; the limit is ${2 ** 20}`,
-  );
+  throw failure("VALUE_TOO_LARGE", "resource_exhausted");
 }
 
 function toExpireTime(ttl: string | undefined, now: Date): { expireTime?: string } {
   if (ttl === undefined) return {};
   const ms = Number.parseFloat(ttl) * 1000;
-  if (!(ms >= 1000)) throw failure("invalid_argument", "TTL_INVALID", `ttl is ${ttl}; the minimum is 1s`);
+  if (!(ms >= 1000)) throw failure("TTL_INVALID");
   return { expireTime: new Date(now.getTime() + ms).toISOString() };
 }
 
@@ -340,21 +352,28 @@ function withoutValue({ value: _value, bytesValue: _bytes, ...entry }: EntryMess
 }
 
 function byKey(one: EntryMessage, other: EntryMessage): number {
-  return compare(one.key, other.key);
+  return compareUtf8(one.key, other.key);
 }
 
-/** The order of UTF-8. */
-function compare(one: string, other: string): number {
-  const [left, right] = [new TextEncoder().encode(one), new TextEncoder().encode(other)];
-  const at = left.findIndex((byte, index) => byte !== right[index]);
-  return at < 0 ? left.length - right.length : (left[at] ?? 0) - (right[at] ?? -1);
+/** Undefined deletes. */
+function set(entries: Map<string, EntryMessage>, key: string, entry: EntryMessage | undefined): void {
+  if (entry === undefined) entries.delete(key);
+  else entries.set(key, entry);
 }
 
+/** A test need not wait for it. */
+function unrefTimeout(act: () => void, ms: number): ReturnType<typeof setTimeout> {
+  const timer = setTimeout(act, ms);
+  (timer as { unref?(): void }).unref?.();
+  return timer;
+}
+
+/** The message is the reason in words, or the code. */
 function failure(
-  code: string,
   reason: string,
-  message: string,
+  code = "invalid_argument",
   metadata: Record<string, string> = {},
 ): DuetError {
+  const message = reason === "" ? code : reason.toLowerCase().replaceAll("_", " ");
   return createError({ code, reason, message, metadata, outcome: "nothing" });
 }
