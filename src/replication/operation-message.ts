@@ -1,7 +1,8 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import type {
-  Operation as OperationMessage,
-  OperationSchema,
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import {
+  ForwardRequestSchema,
+  type Operation as OperationMessage,
+  type OperationSchema,
 } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
 import type { Check, Condition, Mutation, Operation, Value } from "../database.ts";
 import { DuetError } from "../errors.ts";
@@ -11,8 +12,20 @@ import { checkTouch } from "../service/check-touch.ts";
 
 type OperationInit = MessageInitShape<typeof OperationSchema>;
 
-/** Encodes the operation of a client. Those that the engine makes itself are not forwarded. */
-export function toOperationMessage({ checks, mutations, requestId }: Operation): OperationInit {
+/**
+ * Encodes the operation of a client as a ForwardRequest with this operation alone. undefined: it has no encoding, as a
+ * revision of 2^63. Operations that the engine makes itself are not forwarded.
+ */
+export function encodeOperation(operation: Operation): Uint8Array | undefined {
+  try {
+    const request = create(ForwardRequestSchema, { operations: [toOperationMessage(operation)] });
+    return toBinary(ForwardRequestSchema, request);
+  } catch {
+    return undefined;
+  }
+}
+
+function toOperationMessage({ checks, mutations, requestId }: Operation): OperationInit {
   const id = requestId ?? new Uint8Array();
   const [mutation] = mutations;
   if (mutation?.type === "touch") {

@@ -1,14 +1,14 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import type { SecureContextOptions } from "node:tls";
-import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
 import {
   ForwardRequestSchema,
   type ForwardResponse,
   ForwardResponseSchema,
-  type OperationSchema,
 } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { NotForwardedError } from "./not-forwarded-error.ts";
 import type { PeerProof } from "./peer-proof.ts";
 
 const path = "/duetkv.internal.v1.ForwardingService/Forward";
@@ -23,6 +23,12 @@ const responseBytesMax = 4 * 1024 * 1024;
 const pingMs = 1_000;
 const pingsMax = 3;
 
+/**
+ * The outcome of a request is unknown after so long, in milliseconds: a peer that responds to pings may do nothing else. A
+ * log that changes its leader, or loses a response, may need most of it.
+ */
+const requestMs = 10_000;
+
 /** With these reasons a call may have been refused after its operations had begun. */
 const uncertain: ReadonlySet<string> = new Set([
   "SHUTTING_DOWN",
@@ -32,14 +38,6 @@ const uncertain: ReadonlySet<string> = new Set([
   "INTERNAL",
   "OUTCOME_UNKNOWN",
 ]);
-
-/** None of the operations was or will be applied by the peer. */
-export class NotForwardedError extends Error {
-  constructor(message: string, cause?: unknown) {
-    super(message, { cause });
-    this.name = "NotForwardedError";
-  }
-}
 
 export interface PeerOptions {
   /** The id of the replica. */
@@ -52,6 +50,8 @@ export interface PeerOptions {
   readonly tls: SecureContextOptions | undefined;
   /** For tests. Default: 1 s. */
   readonly pingMs?: number;
+  /** For tests. Default: 10 s. */
+  readonly requestMs?: number;
 }
 
 /** A connection to another replica, which has shown that it responds and belongs to the same store. */
@@ -98,23 +98,39 @@ export class Peer {
   }
 
   /**
-   * Resolves when each of the operations is durable there or has failed. Rejects with NotForwardedError, or with another
-   * error when they may or may not have been applied.
+   * Sends operations as `encodeOperation` returns them. Resolves when each of them is durable there or has failed. Rejects
+   * with NotForwardedError, or with another error when they may or may not have been applied.
    */
-  async forward(operations: readonly MessageInitShape<typeof OperationSchema>[]): Promise<ForwardResponse> {
+  async forward(operations: readonly Uint8Array[]): Promise<ForwardResponse> {
+    const stream = this.#request(operations);
+    const timer = setTimeout(() => {
+      stream.destroy(new Error("the replica took too long"));
+    }, this.#options.requestMs ?? requestMs);
+    try {
+      return fromBinary(ForwardResponseSchema, await readMessage(stream));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Throws NotForwardedError. */
+  #request(operations: readonly Uint8Array[]): ClientHttp2Stream {
     const { storeId, proof } = this.#options;
-    const request = create(ForwardRequestSchema, { storeId, operations: [...operations] });
-    const body = encode(toBinary(ForwardRequestSchema, request));
     if (!this.isUsable) throw new NotForwardedError("the replica leaves");
-    const stream = this.#session.request({
-      ":method": "POST",
-      ":path": path,
-      "content-type": "application/grpc+proto",
-      te: "trailers",
-      ...proof.headers,
-    });
-    stream.end(body);
-    return fromBinary(ForwardResponseSchema, await readMessage(stream));
+    try {
+      const stream = this.#session.request({
+        ":method": "POST",
+        ":path": path,
+        "content-type": "application/grpc+proto",
+        te: "trailers",
+        ...proof.headers,
+      });
+      const head = toBinary(ForwardRequestSchema, create(ForwardRequestSchema, { storeId }));
+      stream.end(envelope([head, ...operations]));
+      return stream;
+    } catch (error) {
+      throw new NotForwardedError("nothing was sent", error);
+    }
   }
 
   /** Lets running requests end. */
@@ -139,10 +155,11 @@ export class Peer {
   }
 }
 
-function encode(message: Uint8Array): Buffer {
-  const body = Buffer.alloc(envelopeBytes + message.length);
-  body.writeUInt32BE(message.length, 1);
-  body.set(message, envelopeBytes);
+/** Encoded messages that follow each other are one message: the fields of all of them. */
+function envelope(parts: readonly Uint8Array[]): Buffer {
+  const head = Buffer.alloc(envelopeBytes);
+  const body = Buffer.concat([head, ...parts]);
+  body.writeUInt32BE(body.length - envelopeBytes, 1);
   return body;
 }
 

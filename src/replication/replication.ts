@@ -32,7 +32,7 @@ export class Replication {
     this.#database = database;
     this.#forwarder = new Forwarder({
       database,
-      queueBytesMax: limits.queueBytesMax,
+      limits,
       log,
       async openPeer({ id, address }: Writer) {
         if (!mayReach(address))

@@ -4,9 +4,10 @@ import type { ForwardResponse } from "../../gen/duetkv/internal/v1/forwarding_pb
 import type { Operation, Outcome } from "../../src/database.ts";
 import { DuetError } from "../../src/errors.ts";
 import { silentLogger } from "../../src/logging.ts";
-import { Forwarder } from "../../src/replication/forwarder.ts";
-import { NotForwardedError } from "../../src/replication/peer.ts";
+import { Forwarder, type ForwarderOptions } from "../../src/replication/forwarder.ts";
+import { NotForwardedError } from "../../src/replication/not-forwarded-error.ts";
 import { check, operation, outcomeOf, put, remove, repeatable, touch } from "../committer/committing.ts";
+import { until } from "../support/until.ts";
 import { uuid7 } from "../support/uuid7.ts";
 
 type Reply = Pick<ForwardResponse, "revision" | "outcomes">;
@@ -22,27 +23,37 @@ function reply(...outcomes: readonly object[]): Reply {
   return { revision: 7n, outcomes } as unknown as Reply;
 }
 
+/** What is under test, apart from the forwarder. */
+interface Replica {
+  readonly commit?: (operation: Operation) => Promise<Outcome>;
+  readonly reach?: (revision: number) => Promise<void>;
+  readonly limits?: ForwarderOptions["limits"];
+}
+
 /** A forwarder beside a writer under the control of the test. `respond` is the writer; `commit` is this replica. */
 async function startForwarding(
-  respond: (operations: readonly unknown[]) => Promise<Reply>,
-  commit: (operation: Operation) => Promise<Outcome> = async () => ({ revision: 9, results: [] }),
-  reach: (revision: number) => Promise<void> = async () => {},
+  respond: (operations: readonly Uint8Array[]) => Promise<Reply>,
+  {
+    commit = async () => ({ revision: 9, results: [] }),
+    reach = async () => {},
+    limits = { queueBytesMax: 200_000, requestBytesMax: 4 * 1024 * 1024 },
+  }: Replica = {},
 ) {
   const here: Operation[] = [];
   const requests: number[] = [];
   const state = { usable: true, writer: { id: "w", self: false, address: "127.0.0.1:1" } };
-  const peer = {
-    id: "w",
+  const openPeer = async ({ id }: { readonly id: string }) => ({
+    id,
     get isUsable() {
       return state.usable;
     },
-    async forward(operations: readonly unknown[]) {
+    async forward(operations: readonly Uint8Array[]) {
       requests.push(operations.length);
       return (await respond(operations)) as ForwardResponse;
     },
     leave() {},
     close() {},
-  };
+  });
   const forwarder = new Forwarder({
     database: {
       writer: () => state.writer,
@@ -52,8 +63,8 @@ async function startForwarding(
         return commit(each);
       },
     },
-    openPeer: async () => peer,
-    queueBytesMax: 100_000,
+    openPeer,
+    limits,
     log: silentLogger,
   });
   onTestFinished(() => forwarder.close());
@@ -69,8 +80,7 @@ test("an operation has the outcome that the writer responds with, once this repl
   const reached: number[] = [];
   const { forwarder, here } = await startForwarding(
     async (operations) => reply(...operations.map(() => stored)),
-    undefined,
-    async (revision) => void reached.push(revision),
+    { reach: async (revision) => void reached.push(revision) },
   );
   const outcome = await forwarder.forward(operation([put("a")]));
   expect(outcome).toMatchObject({
@@ -168,19 +178,16 @@ test.each(lies)(
 );
 
 test("the outcome is unknown when the repeat fails: the first may succeed later", async () => {
-  const { send } = await startForwarding(
-    async () => Promise.reject(new Error("connection lost")),
-    async () => Promise.reject(new DuetError("KEY_EXISTS", "")),
-  );
+  const { send } = await startForwarding(async () => Promise.reject(new Error("connection lost")), {
+    commit: async () => Promise.reject(new DuetError("KEY_EXISTS", "")),
+  });
   expect(await send(request)).toBe("OUTCOME_UNKNOWN");
 });
 
 test("the outcome is unknown when the log does not reach the revision of the writer", async () => {
-  const { send } = await startForwarding(
-    async (operations) => reply(...operations.map(() => stored)),
-    undefined,
-    async () => Promise.reject(new DuetError("REVISION_NOT_REACHED", "")),
-  );
+  const { send } = await startForwarding(async (operations) => reply(...operations.map(() => stored)), {
+    reach: async () => Promise.reject(new DuetError("REVISION_NOT_REACHED", "")),
+  });
   expect(await send(operation([put("a")]))).toBe("OUTCOME_UNKNOWN");
 });
 
@@ -194,6 +201,68 @@ test("operations are committed here when this replica is the writer, and when th
 test("large operations are committed here", async () => {
   const { forwarder } = await startForwarding(async () => reply());
   expect(forwarder.forward(operation([put("a", "x".repeat(1024 * 1024))]))).toBeUndefined();
+});
+
+test.each([
+  ["has no encoding", operation([put("a")], check("a", { revision: 2 ** 63 }))],
+  ["is larger than a request", operation([put("a", "x".repeat(3_000))])],
+])("an operation that %s is committed here, and spoils no other", async (_, poison) => {
+  const limits = { queueBytesMax: 200_000, requestBytesMax: 3_000 };
+  const { forwarder, requests } = await startForwarding(
+    async (operations) => reply(...operations.map(() => stored)),
+    { limits },
+  );
+  const other = forwarder.forward(operation([put("b")]));
+  expect(forwarder.forward(poison)).toBeUndefined();
+  expect(await other).toMatchObject({ revision: 7 });
+  expect(requests).toEqual([1]);
+  expect(forwarder.forward(operation([put("b")]))).toBeDefined();
+});
+
+test("requests are no larger than a request may be", async () => {
+  const bytes: number[] = [];
+  const limits = { queueBytesMax: 200_000, requestBytesMax: 3_000 };
+  const { send } = await startForwarding(
+    async (operations) => {
+      bytes.push(operations.reduce((sum, { length }) => sum + length, 0));
+      return reply(...operations.map(() => stored));
+    },
+    { limits },
+  );
+  const outcomes = await Promise.all(
+    Array.from({ length: 10 }, (_, index) => send(operation([put(`${index}`, "x".repeat(1_000))]))),
+  );
+  expect(new Set(outcomes)).toEqual(new Set(["OK"]));
+  expect(bytes).toHaveLength(5);
+  expect(Math.max(...bytes)).toBeLessThanOrEqual(3_000);
+});
+
+test("what waits for a writer that hangs is committed here when another one is the writer", async () => {
+  const { forwarder, state, send, here, requests } = await startForwarding(() => new Promise(() => {}));
+  for (let index = 1; index <= 2; index++) {
+    void send(operation([put("sent")]));
+    await until(() => requests.length === index);
+  }
+  const waiting = [operation([put("a")]), operation([put("b")])];
+  const outcomes = waiting.map(send);
+  state.writer = { ...state.writer, id: "other" };
+  forwarder.look();
+  expect(await Promise.all(outcomes)).toEqual(["OK", "OK"]);
+  expect(here).toEqual(waiting);
+});
+
+test("requests that hang at a former writer do not delay those to the next", async () => {
+  const { forwarder, state, send, requests } = await startForwarding((operations) =>
+    state.writer.id === "w" ? new Promise(() => {}) : Promise.resolve(reply(...operations.map(() => stored))),
+  );
+  for (let index = 1; index <= 2; index++) {
+    void send(operation([put("sent")]));
+    await until(() => requests.length === index);
+  }
+  state.writer = { ...state.writer, id: "other" };
+  forwarder.look();
+  await turn();
+  expect(await forwarder.forward(operation([put("a")]))).toMatchObject({ revision: 7 });
 });
 
 test("operations beyond the limit of the queue are refused", async () => {

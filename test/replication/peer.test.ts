@@ -4,12 +4,13 @@ import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { expect, onTestFinished, test } from "vitest";
 import { ForwardResponseSchema } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
-import { NotForwardedError, Peer } from "../../src/replication/peer.ts";
+import { NotForwardedError } from "../../src/replication/not-forwarded-error.ts";
+import { Peer } from "../../src/replication/peer.ts";
 import { PeerProof } from "../../src/replication/peer-proof.ts";
 
 type Respond = (stream: ServerHttp2Stream, body: Buffer) => void;
 
-const operations = [{ kind: { case: "commit" as const, value: {} } }];
+const operations = [new Uint8Array()];
 
 function succeed(
   stream: ServerHttp2Stream,
@@ -24,7 +25,7 @@ function succeed(
 }
 
 /** Opens a peer that responds to the first request, and then as `respond` does. */
-async function openPeer(respond: Respond): Promise<Peer> {
+async function openPeer(respond: Respond, requestMs = 10_000): Promise<Peer> {
   const server = createServer();
   let requests = 0;
   server.on("stream", (stream) => {
@@ -36,7 +37,7 @@ async function openPeer(respond: Respond): Promise<Peer> {
   server.on("sessionError", () => {});
   await once(server.listen(0, "127.0.0.1"), "listening");
   onTestFinished(() => void server.close());
-  const peer = await Peer.open(optionsOf((server.address() as AddressInfo).port));
+  const peer = await Peer.open({ ...optionsOf((server.address() as AddressInfo).port), requestMs });
   onTestFinished(() => peer.close());
   return peer;
 }
@@ -81,6 +82,10 @@ test("a replica that accepts connections and says nothing cannot be opened", asy
 test("a replica that responds to pings may take its time", async () => {
   const peer = await openPeer((stream) => setTimeout(() => succeed(stream), 300));
   await expect(peer.forward(operations)).resolves.toMatchObject({ outcomes: [] });
+});
+
+test("the outcome is unknown when a replica responds to pings alone", async () => {
+  expect(await failureOf(await openPeer(() => {}, 300))).toBe("unknown");
 });
 
 const unknown: readonly (readonly [string, Respond])[] = [
