@@ -186,6 +186,11 @@ export class Database implements State {
     return this.#engine.logger.id;
   }
 
+  /** Of this process among the replicas of the store. */
+  get replicaId(): string {
+    return this.#engine.replicas.id;
+  }
+
   /** Whether other replicas may have the log open, too. */
   get isShared(): boolean {
     return this.#engine.logger.shared;

@@ -52,12 +52,17 @@ export class Replicas {
     this.#clock = clock;
   }
 
+  /** Of this replica. */
+  get id(): string {
+    return this.#logger.owners?.find(({ self }) => self)?.id ?? this.#id;
+  }
+
   /** This one first. */
   list(): readonly Replica[] {
     const { owners = [], clock } = this.#logger;
     const others = owners.filter(({ self }) => !self);
     const own = owners.find(({ self }) => self);
-    const id = own?.id ?? this.#id;
+    const { id } = this;
     const seenTime = Math.round(clock?.now() ?? Date.now());
     const writer = this.writer();
     const appends = (owner: Pick<LogOwner, "id" | "address"> | undefined) =>

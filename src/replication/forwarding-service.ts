@@ -1,14 +1,17 @@
 import type { ServiceImpl } from "@connectrpc/connect";
-import type { ForwardingService } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
-import type { Database } from "../database.ts";
+import type {
+  ForwardingService,
+  Operation as OperationMessage,
+} from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
+import type { Database, Operation } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import { forwardedOperationsMax, type Limits } from "../limits.ts";
 import { readOperation } from "./operation-message.ts";
-import { toOutcomeMessage } from "./outcome-message.ts";
+import { toOutcomeMessage, toRefusalMessage } from "./outcome-message.ts";
 import type { PeerProof } from "./peer-proof.ts";
 
 export interface ForwardingServiceOptions {
-  readonly database: Pick<Database, "commitHere" | "revision" | "storeId">;
+  readonly database: Pick<Database, "commitHere" | "replicaId" | "revision" | "storeId">;
   readonly limits: Limits;
   readonly proof: PeerProof;
   /** Called with the number of operations of each request. */
@@ -22,12 +25,16 @@ export interface ForwardingServiceOptions {
 export function createForwardingService(
   options: ForwardingServiceOptions,
 ): ServiceImpl<typeof ForwardingService> {
-  const { database, limits, proof, onReceived } = options;
+  const { database, proof, onReceived } = options;
   return {
-    async forward({ storeId, operations }, { requestHeader }) {
+    async forward({ storeId, replicaId, operations }, { requestHeader }) {
       proof.require(requestHeader);
       if (storeId !== database.storeId) {
         throw new DuetError("REQUEST_MALFORMED", "the operations are for another store");
+      }
+      // Otherwise a replica could forward to itself, or in a circle.
+      if (replicaId !== database.replicaId) {
+        throw new DuetError("REQUEST_MALFORMED", "the operations are for another replica");
       }
       if (operations.length > forwardedOperationsMax) {
         throw new DuetError(
@@ -35,11 +42,22 @@ export function createForwardingService(
           `${operations.length} operations were forwarded at once; the limit is ${forwardedOperationsMax}`,
         );
       }
-      // All are checked before the first is begun: an error of the call means that nothing happened.
-      const checked = operations.map((operation) => readOperation(operation, limits));
-      onReceived(checked.length);
-      const settled = await Promise.allSettled(checked.map((operation) => database.commitHere(operation)));
-      return { revision: BigInt(database.revision), outcomes: settled.map(toOutcomeMessage) };
+      onReceived(operations.length);
+      const outcomes = await Promise.all(operations.map((operation) => commit(operation, options)));
+      return { revision: BigInt(database.revision), outcomes };
     },
   };
+}
+
+/** Begins to commit before it returns, so that operations keep their order. */
+async function commit(message: OperationMessage, { database, limits }: ForwardingServiceOptions) {
+  let operation: Operation;
+  try {
+    operation = readOperation(message, limits);
+  } catch (error) {
+    // The limits of replicas may differ. The others of the request do not depend on it.
+    return toRefusalMessage(error);
+  }
+  const [settled] = await Promise.allSettled([database.commitHere(operation)]);
+  return toOutcomeMessage(settled);
 }

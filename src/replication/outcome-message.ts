@@ -6,6 +6,7 @@ import type { EntryHead, Operation, Outcome } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import { type Reason, reasons } from "../reasons.ts";
 import { toEntryInitWithoutValue } from "../service/entry-init.ts";
+import { NotForwardedError } from "./not-forwarded-error.ts";
 
 type OutcomeInit = MessageInitShape<typeof OutcomeSchema>;
 
@@ -28,13 +29,19 @@ export function toOutcomeMessage(settled: PromiseSettledResult<Outcome>): Outcom
   return { kind: { case: "committed", value } };
 }
 
+/** Says that an operation was not begun. */
+export function toRefusalMessage(error: unknown): OutcomeInit {
+  return { kind: { case: "failure", value: { message: String(error), refused: true } } };
+}
+
 /**
  * Decodes what became of `operation` on a replica that has applied everything up to `applied`. Throws the DuetError of a
- * failure, and TypeError when the message makes no sense.
+ * failure, NotForwardedError when nothing was begun, and TypeError when the message makes no sense.
  */
 export function readOutcome({ kind }: OutcomeMessage, { mutations }: Operation, applied: number): Outcome {
   if (kind.case === "failure") {
-    const { reason, message, metadata } = kind.value;
+    const { reason, message, metadata, refused } = kind.value;
+    if (refused) throw new NotForwardedError(`the replica does not take the operation: ${message}`);
     if (!isReason(reason)) throw new TypeError(`unknown reason ${JSON.stringify(reason)}`);
     const fields = Object.fromEntries(metadata.map(({ name, value }) => [name, value]));
     throw new DuetError(reason, message, { metadata: fields });

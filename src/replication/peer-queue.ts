@@ -186,6 +186,7 @@ export class PeerQueue {
       counts.forwarded++;
       return outcome;
     } catch (error) {
+      if (error instanceof NotForwardedError) return this.#commitHere(waiting);
       if (!(error instanceof DuetError)) return this.#repeat(waiting, error);
       if (notApplied.has(error.reason)) return this.#commitHere(waiting);
       if (!judged.has(error.reason)) return this.#repeat(waiting, error);

@@ -115,7 +115,7 @@ export class Peer {
 
   /** Throws NotForwardedError. */
   #request(operations: readonly Uint8Array[]): ClientHttp2Stream {
-    const { storeId, proof } = this.#options;
+    const { id: replicaId, storeId, proof } = this.#options;
     if (!this.isUsable) throw new NotForwardedError("the replica leaves");
     try {
       const stream = this.#session.request({
@@ -125,7 +125,7 @@ export class Peer {
         te: "trailers",
         ...proof.headers,
       });
-      const head = toBinary(ForwardRequestSchema, create(ForwardRequestSchema, { storeId }));
+      const head = toBinary(ForwardRequestSchema, create(ForwardRequestSchema, { storeId, replicaId }));
       stream.end(envelope([head, ...operations]));
       return stream;
     } catch (error) {

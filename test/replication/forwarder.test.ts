@@ -127,6 +127,14 @@ test.each([["LOG_UNAVAILABLE"], ["SHUTTING_DOWN"], ["DATABASE_WENT_BACK_IN_TIME"
   },
 );
 
+test("an operation that the writer refuses is committed here, and later ones are forwarded", async () => {
+  const refused = { kind: { case: "failure", value: { reason: "", message: "", refused: true } } };
+  const { send, here, forwarder } = await startForwarding(async () => reply(refused, stored));
+  expect(await Promise.all([send(operation([put("a")])), send(operation([put("b")]))])).toEqual(["OK", "OK"]);
+  expect(here).toEqual([operation([put("a")])]);
+  expect(forwarder.forward(operation([put("c")]))).toBeDefined();
+});
+
 test("operations are committed here when the writer has refused the request, and later ones, too", async () => {
   const { send, here, forwarder } = await startForwarding(async () => {
     throw new NotForwardedError("refused");

@@ -30,6 +30,7 @@ export function writeForwardRequest(to: Writer, message: MessageInitShape<typeof
     writeOperation(to, each);
     to.endNested(2, start);
   }
+  if (message.replicaId) to.string(3, message.replicaId);
   if ("$unknown" in message) to.unknownFields(message.$unknown);
 }
 
@@ -45,6 +46,9 @@ export function readForwardRequest(from: Reader, end: number, message: ForwardRe
         from.element();
         message.operations.push(readOperation(from, from.nested(end)));
         break;
+      case 0x1a: // replica_id = 3
+        message.replicaId = from.string(end);
+        break;
       default:
         from.skip(tag, end);
     }
@@ -57,6 +61,7 @@ function newForwardRequest(): ForwardRequest {
     $typeName: "duetkv.internal.v1.ForwardRequest",
     storeId: "",
     operations: [],
+    replicaId: "",
   };
 }
 
@@ -187,6 +192,7 @@ export function writeFailure(to: Writer, message: MessageInitShape<typeof Failur
     writeMetadata(to, each);
     to.endNested(3, start);
   }
+  if (message.refused) to.bool(4, message.refused);
   if ("$unknown" in message) to.unknownFields(message.$unknown);
 }
 
@@ -205,6 +211,9 @@ export function readFailure(from: Reader, end: number, message: Failure = newFai
         from.element();
         message.metadata.push(readMetadata(from, from.nested(end)));
         break;
+      case 0x20: // refused = 4
+        message.refused = from.bool(end);
+        break;
       default:
         from.skip(tag, end);
     }
@@ -218,6 +227,7 @@ function newFailure(): Failure {
     reason: "",
     message: "",
     metadata: [],
+    refused: false,
   };
 }
 

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file duetkv/internal/v1/forwarding.proto.
  */
 export const file_duetkv_internal_v1_forwarding: GenFile = /*@__PURE__*/
-  fileDesc("CiNkdWV0a3YvaW50ZXJuYWwvdjEvZm9yd2FyZGluZy5wcm90bxISZHVldGt2LmludGVybmFsLnYxIlUKDkZvcndhcmRSZXF1ZXN0EhAKCHN0b3JlX2lkGAEgASgJEjEKCm9wZXJhdGlvbnMYAiADKAsyHS5kdWV0a3YuaW50ZXJuYWwudjEuT3BlcmF0aW9uImkKCU9wZXJhdGlvbhIqCgZjb21taXQYASABKAsyGC5kdWV0a3YudjEuQ29tbWl0UmVxdWVzdEgAEigKBXRvdWNoGAIgASgLMhcuZHVldGt2LnYxLlRvdWNoUmVxdWVzdEgAQgYKBGtpbmQiUgoPRm9yd2FyZFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDEi0KCG91dGNvbWVzGAIgAygLMhsuZHVldGt2LmludGVybmFsLnYxLk91dGNvbWUicQoHT3V0Y29tZRIuCgljb21taXR0ZWQYASABKAsyGS5kdWV0a3YudjEuQ29tbWl0UmVzcG9uc2VIABIuCgdmYWlsdXJlGAIgASgLMhsuZHVldGt2LmludGVybmFsLnYxLkZhaWx1cmVIAEIGCgRraW5kIloKB0ZhaWx1cmUSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSLgoIbWV0YWRhdGEYAyADKAsyHC5kdWV0a3YuaW50ZXJuYWwudjEuTWV0YWRhdGEiJwoITWV0YWRhdGESDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCTJnChFGb3J3YXJkaW5nU2VydmljZRJSCgdGb3J3YXJkEiIuZHVldGt2LmludGVybmFsLnYxLkZvcndhcmRSZXF1ZXN0GiMuZHVldGt2LmludGVybmFsLnYxLkZvcndhcmRSZXNwb25zZWIGcHJvdG8z", [file_duetkv_v1_key_value]);
+  fileDesc("CiNkdWV0a3YvaW50ZXJuYWwvdjEvZm9yd2FyZGluZy5wcm90bxISZHVldGt2LmludGVybmFsLnYxImkKDkZvcndhcmRSZXF1ZXN0EhAKCHN0b3JlX2lkGAEgASgJEjEKCm9wZXJhdGlvbnMYAiADKAsyHS5kdWV0a3YuaW50ZXJuYWwudjEuT3BlcmF0aW9uEhIKCnJlcGxpY2FfaWQYAyABKAkiaQoJT3BlcmF0aW9uEioKBmNvbW1pdBgBIAEoCzIYLmR1ZXRrdi52MS5Db21taXRSZXF1ZXN0SAASKAoFdG91Y2gYAiABKAsyFy5kdWV0a3YudjEuVG91Y2hSZXF1ZXN0SABCBgoEa2luZCJSCg9Gb3J3YXJkUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSLQoIb3V0Y29tZXMYAiADKAsyGy5kdWV0a3YuaW50ZXJuYWwudjEuT3V0Y29tZSJxCgdPdXRjb21lEi4KCWNvbW1pdHRlZBgBIAEoCzIZLmR1ZXRrdi52MS5Db21taXRSZXNwb25zZUgAEi4KB2ZhaWx1cmUYAiABKAsyGy5kdWV0a3YuaW50ZXJuYWwudjEuRmFpbHVyZUgAQgYKBGtpbmQiawoHRmFpbHVyZRIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRIuCghtZXRhZGF0YRgDIAMoCzIcLmR1ZXRrdi5pbnRlcm5hbC52MS5NZXRhZGF0YRIPCgdyZWZ1c2VkGAQgASgIIicKCE1ldGFkYXRhEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkyZwoRRm9yd2FyZGluZ1NlcnZpY2USUgoHRm9yd2FyZBIiLmR1ZXRrdi5pbnRlcm5hbC52MS5Gb3J3YXJkUmVxdWVzdBojLmR1ZXRrdi5pbnRlcm5hbC52MS5Gb3J3YXJkUmVzcG9uc2ViBnByb3RvMw", [file_duetkv_v1_key_value]);
 
 /**
  * @generated from message duetkv.internal.v1.ForwardRequest
@@ -33,6 +33,13 @@ export type ForwardRequest = Message<"duetkv.internal.v1.ForwardRequest"> & {
    * @generated from field: repeated duetkv.internal.v1.Operation operations = 2;
    */
   operations: Operation[];
+
+  /**
+   * The replica that shall commit them. An address may lead to another one.
+   *
+   * @generated from field: string replica_id = 3;
+   */
+  replicaId: string;
 };
 
 /**
@@ -148,6 +155,13 @@ export type Failure = Message<"duetkv.internal.v1.Failure"> & {
    * @generated from field: repeated duetkv.internal.v1.Metadata metadata = 3;
    */
   metadata: Metadata[];
+
+  /**
+   * Nothing has been begun: the replica does not take this operation.
+   *
+   * @generated from field: bool refused = 4;
+   */
+  refused: boolean;
 };
 
 /**
