@@ -196,9 +196,12 @@ export class Database implements State {
     return this.#engine.logger.shared;
   }
 
-  /** Shows the other replicas HOST:PORT, where this one takes operations; undefined: it takes none. */
+  /**
+   * Shows the other replicas HOST:PORT, where this one takes operations, while it can be trusted with them; undefined: it
+   * takes none.
+   */
   advertise(address: string | undefined): void {
-    this.#engine.logger.advertise?.(address);
+    this.#engine.logger.advertise?.(() => (this.#engine.isSound ? address : undefined));
   }
 
   /** The replica that appends for all; undefined: this one appends by itself. */

@@ -113,6 +113,16 @@ export class Engine {
     return this.#followsLog;
   }
 
+  /**
+   * Whether others may let this replica append: what it evaluates is right, its log takes it, and its clock, by which it
+   * expires entries for all, agrees.
+   */
+  get isSound(): boolean {
+    const { logger, comparison } = this;
+    const isAtFault = logger.fault !== undefined || comparison?.fault !== undefined;
+    return !isAtFault && this.#followsLog && (logger.clock?.agrees ?? true);
+  }
+
   /** Ends watches and waiting reads, including later ones. Writes and other reads continue until `close`. */
   drain(): void {
     this.state.hub.close();

@@ -213,9 +213,9 @@ export interface TransactionLogger {
   applied(sequence: number, hash?: () => string): void;
 
   /**
-   * Shows `address` to the other owners from the next heartbeat on, while the clock of this owner agrees. undefined: none.
+   * Shows the other owners what `address` returns at each heartbeat from the next one on. undefined: none.
    */
-  advertise?(address: string | undefined): void;
+  advertise?(address: () => string | undefined): void;
 
   /** The processes that have the log open and are alive, including this one. Only if several can open it. */
   readonly owners?: readonly LogOwner[];

@@ -211,7 +211,7 @@ export class PostgresTransactionLogger implements TransactionLogger {
     this.#heartbeat.setApplied(sequence, hash);
   }
 
-  advertise(address: string | undefined): void {
+  advertise(address: () => string | undefined): void {
     this.#heartbeat.advertise(address);
   }
 

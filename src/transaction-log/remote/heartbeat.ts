@@ -36,7 +36,7 @@ export class Heartbeat {
   #applied = startingApplied;
   #hash: (() => string) | undefined;
   #compacting = false;
-  #address: string | undefined;
+  #address: () => string | undefined = () => undefined;
   #fault: DuetError | undefined;
   #beats = 0;
   /** Failed beats in a row. */
@@ -90,8 +90,8 @@ export class Heartbeat {
     this.#hash = hash;
   }
 
-  /** Shows the address while the clock agrees: a writer expires entries for all. */
-  advertise(address: string | undefined): void {
+  /** Called for each beat. */
+  advertise(address: () => string | undefined): void {
     this.#address = address;
   }
 
@@ -116,7 +116,7 @@ export class Heartbeat {
       applied: this.#applied,
       hash: this.#hash?.(),
       compacting: this.#compacting,
-      address: clock.agrees ? this.#address : undefined,
+      address: this.#address(),
     };
     const began = performance.now();
     const position = await driver.beat(replica, encodeBeat(state));

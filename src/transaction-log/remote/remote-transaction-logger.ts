@@ -203,7 +203,7 @@ export class RemoteTransactionLogger implements TransactionLogger {
     this.#heartbeat.setApplied(sequence, hash);
   }
 
-  advertise(address: string | undefined): void {
+  advertise(address: () => string | undefined): void {
     this.#heartbeat.advertise(address);
   }
 

@@ -62,7 +62,7 @@ export class Heartbeat {
   readonly #due = new Doorbell();
   #applied = startingApplied;
   #hash: (() => string) | undefined;
-  #address: string | undefined;
+  #address: () => string | undefined = () => undefined;
   #fault: DuetError | undefined;
   /** Failed beats in a row. */
   #failures = 0;
@@ -106,8 +106,8 @@ export class Heartbeat {
     this.#hash = hash;
   }
 
-  /** Shows the address while the clock agrees: a writer expires entries for all. */
-  advertise(address: string | undefined): void {
+  /** Called for each beat. */
+  advertise(address: () => string | undefined): void {
     this.#address = address;
   }
 
@@ -155,7 +155,7 @@ export class Heartbeat {
     const databaseTime = await recordHeartbeat(connection, replica, {
       applied: this.#applied,
       hash: this.#hash?.(),
-      address: clock.agrees ? this.#address : undefined,
+      address: this.#address(),
     });
     clock.learn(databaseTime, began, performance.now());
   }
