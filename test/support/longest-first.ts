@@ -28,6 +28,15 @@ const longest = [
   "transaction-log/file/file-transaction-logger.test.ts",
   "wire/key-value-rest.test.ts",
   "security/matrix.test.ts",
+  "transaction-log/remote/faults.long.test.ts",
+  "end-to-end/memory-bound.long.test.ts",
+  "console/many-keys.long.test.ts",
+  "cli/mirror.long.test.ts",
+  "replicas/repeats.long.test.ts",
+  "replicas/writer-failures.long.test.ts",
+  "replicas/nats-failures.long.test.ts",
+  "client/runtimes/runtimes.long.test.ts",
+  "end-to-end/upgrade.long.test.ts",
 ];
 
 const testFolder = new URL("../", import.meta.url).pathname;
