@@ -10,7 +10,7 @@ import { isLoopback } from "./wire/wire.ts";
 
 /** Forwarding between the replicas; undefined where each appends by itself. Rejects when the peer secret cannot be read. */
 export async function configureReplication(
-  { listen, policy, audit, peerSecretFile, limits }: Configuration,
+  { listen, policy, audit, peerSecretFile, peerTlsName, limits }: Configuration,
   database: Database,
   tls: TlsSource | undefined,
   log: Logger,
@@ -28,7 +28,7 @@ export async function configureReplication(
     limits,
     proof,
     mayReach: (address) => proof.isNeeded || isLoopback(hostOf(address)),
-    tls: () => tls && toClientOptions(tls),
+    tls: () => tls && toClientOptions(tls, peerTlsName),
     log,
   });
 }
@@ -45,7 +45,12 @@ function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(":")).replaceAll(/[[\]]/g, "");
 }
 
-/** The certificate of this replica is that of a client, too. */
-function toClientOptions({ files: { cert, key, clientCa } }: TlsSource) {
-  return { cert, key, ...(clientCa !== undefined && { ca: clientCa }) };
+/** The certificate of this replica is that of a client, too. `servername` is verified in place of the host. */
+function toClientOptions({ files: { cert, key, clientCa } }: TlsSource, servername: string | undefined) {
+  return {
+    cert,
+    key,
+    ...(clientCa !== undefined && { ca: clientCa }),
+    ...(servername !== undefined && { servername }),
+  };
 }

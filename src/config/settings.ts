@@ -35,6 +35,7 @@ const ownSettings = {
   ),
   advertise: v.optional(address),
   peerSecretFile: v.optional(v.string()),
+  peerTlsName: v.optional(v.string()),
   natsCreds: v.optional(v.string()),
   natsReplicas: v.optional(v.picklist(["1", "3", "5"], "1, 3 or 5"), "3"),
   natsMonitor: v.optional(monitorUrls),
@@ -76,6 +77,10 @@ const ownHelp: Readonly<Record<keyof typeof ownSettings, SettingHelp>> = {
   peerSecretFile: {
     value: "FILE",
     text: "secret of all replicas, by which they forward writes to the one that appends for all",
+  },
+  peerTlsName: {
+    value: "NAME",
+    text: "DNS name in the certificates of the other replicas (the host of their address)",
   },
   natsCreds: { value: "FILE", text: "credentials for NATS" },
   natsReplicas: { value: "COUNT", text: "copies of the log in NATS: 1, 3 or 5" },

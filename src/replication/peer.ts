@@ -1,5 +1,5 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
-import type { SecureContextOptions } from "node:tls";
+import type { ConnectionOptions } from "node:tls";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
 import {
@@ -47,7 +47,7 @@ export interface PeerOptions {
   readonly storeId: string;
   readonly proof: PeerProof;
   /** Undefined: the peers do not use TLS. */
-  readonly tls: SecureContextOptions | undefined;
+  readonly tls: ConnectionOptions | undefined;
   /** For tests. Default: 1 s. */
   readonly pingMs?: number;
   /** For tests. Default: 10 s. */

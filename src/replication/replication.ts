@@ -1,4 +1,4 @@
-import type { SecureContextOptions } from "node:tls";
+import type { ConnectionOptions } from "node:tls";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { ForwardingService } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
 import type { Database, Writer } from "../database.ts";
@@ -17,7 +17,7 @@ export interface ReplicationOptions {
   /** Whether this replica may connect to that HOST:PORT. */
   readonly mayReach: (address: string) => boolean;
   /** Undefined: the replicas do not use TLS. */
-  readonly tls: () => SecureContextOptions | undefined;
+  readonly tls: () => ConnectionOptions | undefined;
   readonly log: Logger;
 }
 

@@ -8,6 +8,8 @@ export interface KubernetesObject {
   readonly metadata: { readonly name: string };
   /** Of a Secret. */
   readonly stringData?: Readonly<Record<string, string>>;
+  /** Of a ConfigMap, or of a Secret in base64. */
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 /** The objects of a manifest in YAML, as kubectl reads it. */

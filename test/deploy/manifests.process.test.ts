@@ -6,6 +6,7 @@ import packageJson from "../../package.json" with { type: "json" };
 import { runCli } from "../cli/run-cli.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { type KubernetesObject, manifestErrors, parseManifest } from "./kubernetes.ts";
+import { replicaSettings } from "./replica-settings.ts";
 
 const manifests = ["kubernetes.yaml", "kubernetes-postgres.yaml", "kubernetes-backup.yaml"];
 const read = (name: string) => readFile(new URL(`../../deploy/${name}`, import.meta.url), "utf8");
@@ -41,6 +42,31 @@ test("the policies of the manifests and of the chart are in order", async () => 
     await writeFile(path, text);
     expect(await runCli(["policy", "check", path])).toMatchObject({ code: 0, stderr: "" });
   }
+});
+
+test.each(["10.1.2.3", "fd00::3"])("replicas of the manifest reach each other at %s", async (host) => {
+  const { settings, mountPaths } = replicaSettings(
+    parseManifest(await read("kubernetes-postgres.yaml")),
+    host,
+  );
+  expect(settings).toMatchObject({
+    advertise: { host, port: 8080 },
+    peerSecretFile: "/etc/duetkv/peers/secret",
+    policy: "/etc/duetkv/policy/policy.json",
+  });
+  expect(mountPaths).toEqual(["/etc/duetkv/policy", "/etc/duetkv/peers"]);
+});
+
+test("replicas of the compose file have names and one secret", async () => {
+  const { services, secrets } = parse(await read("compose-nats.yaml"), { merge: true });
+  for (const hostname of ["duetkv1", "duetkv2"]) {
+    expect(services[hostname]).toMatchObject({
+      hostname,
+      secrets: ["peers"],
+      environment: { DUETKV_PEER_SECRET_FILE: "/run/secrets/peers" },
+    });
+  }
+  expect(await read("compose-nats.yaml")).toContain(`> deploy/${secrets.peers.file} `);
 });
 
 test("manifests, chart and documents name the image of this version", async () => {

@@ -2,9 +2,11 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
+import { generate } from "selfsigned";
 import { expect, test } from "vitest";
 import { ForwardingService } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
 import { Consistency } from "../../gen/duetkv/v1/key_value_pb.ts";
+import { Peer } from "../../src/replication/peer.ts";
 import { PeerProof } from "../../src/replication/peer-proof.ts";
 import { reasonOf } from "../service/serving.ts";
 import { MemoryLogEngine } from "../support/memory-log-engine.ts";
@@ -164,6 +166,26 @@ test("a replica takes nothing from a caller that does not prove that it is one",
   // The proof is good; but it belongs to another store.
   expect(await forwardTo(writer.address, headers)).toBe("REQUEST_MALFORMED");
   expect(await writer.count("received_operations_total")).toBe(received);
+});
+
+test("replicas verify the name of --peer-tls-name where certificates lack their addresses", async () => {
+  const directory = await temporaryDirectory();
+  const name = "duetkv.shop.svc";
+  const extensions = [
+    { name: "basicConstraints", cA: true },
+    { name: "subjectAltName", altNames: [{ type: 2, value: name }] },
+  ];
+  const options = { algorithm: "sha256", extensions } as Parameters<typeof generate>[1];
+  const pair = await generate([{ name: "commonName", value: name }], options);
+  const [cert, key] = ["tls.crt", "tls.key"].map((file) => join(directory, file)) as [string, string];
+  await writeFile(cert, pair.cert);
+  await writeFile(key, pair.private);
+  const tls = { "tls-cert": cert, "tls-key": key, "tls-client-ca": cert, "tls-client-auth": "optional" };
+  const [writer] = (await startForwarding(2, { ...tls, "peer-tls-name": name })) as [Replica];
+  const { address } = writer;
+  const peer = { id: "a", address, storeId: "0", proof: PeerProof.none, tls: { ca: pair.cert } };
+  const cause = { cause: { code: "ERR_TLS_CERT_ALTNAME_INVALID" } };
+  await expect(Peer.open(peer)).rejects.toMatchObject({ cause });
 });
 
 test("refuses a secret that is easy to guess", async () => {

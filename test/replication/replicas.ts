@@ -25,7 +25,8 @@ export async function startReplica(engine: MemoryLogEngine, flags: Readonly<Reco
     await close();
   });
   const address = `127.0.0.1:${server.address.port}`;
-  const transport = createGrpcTransport({ baseUrl: `http://${address}` });
+  const baseUrl = `${"tls-cert" in flags ? "https" : "http"}://${address}`;
+  const transport = createGrpcTransport({ baseUrl, nodeOptions: { rejectUnauthorized: false } });
   return {
     address,
     close,

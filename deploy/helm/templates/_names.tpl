@@ -17,3 +17,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "duetkv.policySecret" -}}
 {{ .Values.policy.existingSecret | default (printf "%s-policy" (include "duetkv.name" .)) }}
 {{- end }}
+
+{{- define "duetkv.peerSecret" -}}
+{{ .Values.peers.existingSecret | default (printf "%s-peers" (include "duetkv.name" .)) }}
+{{- end }}

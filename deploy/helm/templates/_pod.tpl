@@ -56,6 +56,16 @@ spec:
         - name: DUETKV_LOG
           valueFrom:
             secretKeyRef: { name: {{ $log.existingSecret }}, key: {{ $log.key }} }
+        - { name: DUETKV_PEER_SECRET_FILE, value: /etc/duetkv/peers/secret }
+        - name: POD_IP
+          valueFrom:
+            fieldRef: { fieldPath: status.podIP }
+        # The name of a pod has no address. The brackets are for IPv6.
+        - { name: DUETKV_ADVERTISE, value: "[$(POD_IP)]:8080" }
+        {{- if .Values.tls.existingSecret }}
+        {{- $service := printf "%s.%s.svc" (include "duetkv.name" .) .Release.Namespace }}
+        - { name: DUETKV_PEER_TLS_NAME, value: {{ .Values.tls.peerName | default $service }} }
+        {{- end }}
         {{- end }}
         {{- if eq .Values.log.type "nats" }}
         {{- with .Values.log.nats.monitors }}
@@ -107,6 +117,8 @@ spec:
       volumeMounts:
         {{- if eq .Values.log.type "file" }}
         - { name: data, mountPath: /data }
+        {{- else }}
+        - { name: peers, mountPath: /etc/duetkv/peers, readOnly: true }
         {{- end }}
         - { name: policy, mountPath: /etc/duetkv/policy, readOnly: true }
         {{- if and (eq .Values.log.type "nats") .Values.log.nats.credentialsSecret }}
@@ -118,6 +130,10 @@ spec:
   volumes:
     - name: policy
       secret: { secretName: {{ include "duetkv.policySecret" . }} }
+    {{- if ne .Values.log.type "file" }}
+    - name: peers
+      secret: { secretName: {{ include "duetkv.peerSecret" . }} }
+    {{- end }}
     {{- if and (eq .Values.log.type "nats") .Values.log.nats.credentialsSecret }}
     - name: nats
       secret: { secretName: {{ .Values.log.nats.credentialsSecret }} }
