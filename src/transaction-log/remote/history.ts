@@ -87,8 +87,8 @@ export class History {
   /** Writes a barrier. Resolves with its position. Rejects also with DATABASE_WENT_BACK_IN_TIME. */
   async barrier(): Promise<number> {
     if (this.#fault) throw this.#fault;
-    const { seen, driver } = this;
-    const position = await driver.barrier(encodeBarrier(this.id, seen.position));
+    const { seen } = this;
+    const position = await this.#writeBarrier();
     if (position <= seen.position) {
       throw this.wentBack(
         `its newest message is ${position}, and this replica has read message ${seen.position}`,
@@ -107,7 +107,7 @@ export class History {
     const { seen } = this;
     const { head } = await this.readHead(barrier);
     const isKept = seen.position > 0 && seen.position >= head.cursor.position;
-    if (isKept && !(await this.#contains(seen))) throw this.#lost(seen);
+    if (isKept && (await this.#isLost(seen))) throw this.#lost(seen);
     this.#verified = doubt;
   }
 
@@ -131,7 +131,8 @@ export class History {
     const { head } = await this.readHead(barrier);
     if (this.hasDropped(cursor)) return outrun(cursor.sequence, head.horizon);
     await this.verify(barrier);
-    return cursor.position > 0 && !(await this.#contains(cursor)) ? this.#lost(cursor) : undefined;
+    if (cursor.position > 0 && (await this.#isLost(cursor))) return this.#lost(cursor);
+    return this.hasDropped(cursor) ? outrun(cursor.sequence, this.horizon) : undefined;
   }
 
   /** Whether a compaction has dropped the batch after `cursor`, as far as it is known. */
@@ -169,7 +170,18 @@ export class History {
     return this.wentBack(`it does not contain the batch of this replica at message ${position}`);
   }
 
-  /** Only what every copy lacks is lost: one may be damaged. */
+  #writeBarrier(): Promise<number> {
+    return this.driver.barrier(encodeBarrier(this.id, this.#seen.position));
+  }
+
+  /** A batch that is not there is not lost when a compaction has dropped it meanwhile. */
+  async #isLost(cursor: Cursor): Promise<boolean> {
+    if (await this.#contains(cursor)) return false;
+    await this.readHead(await this.#writeBarrier());
+    return !this.hasDropped(cursor);
+  }
+
+  /** Only what every copy lacks is missing: one may be damaged. */
   async #contains(cursor: Cursor): Promise<boolean> {
     for (let asks = 0; asks < asksMax; asks++) {
       if (await this.#isIn(asks % 2 === 0 ? "any" : "leader", cursor)) return true;

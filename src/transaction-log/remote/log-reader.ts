@@ -83,14 +83,20 @@ export class LogReader {
 
   async #readOtherCopies(damage: ChainError): Promise<readonly ChainedBatch[]> {
     const history = this.#history;
-    this.#reached = this.#cursor.position;
     const outdated = await history.outdated(this.#cursor);
     if (outdated) throw outdated;
     const copies = await history.reportDamage(damage);
+    const from = this.#cursor;
     try {
-      return await readOtherCopies(history.driver, (copy) => this.#read(copy));
+      return await readOtherCopies(history.driver, (copy) => {
+        this.#reached = this.#cursor.position;
+        return this.#read(copy);
+      });
     } catch (error) {
       throw asCorrupt(error, copies);
+    } finally {
+      // A copy that has nothing after the cursor does not show that there is nothing.
+      if (this.#cursor === from) this.#reached = from.position;
     }
   }
 

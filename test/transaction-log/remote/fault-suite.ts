@@ -28,14 +28,15 @@ export async function surviveFaults(random: Random, seed: number, writes: number
   const engine = new MemoryLogEngine(seed);
   const replicas = ["one", "two", "three"].map((name) => new RestartingReplica(engine, name, random));
   for (const replica of replicas) await replica.start();
-  const chance = () => (random.chance(0.5) ? 0 : random.below(20) / 100);
+  // A start needs many calls that succeed one after another.
+  const chance = () => (random.chance(0.5) ? 0 : random.below(8) / 100);
   Object.assign(engine.faults, {
     lostConfirmation: chance(),
     lostWrite: chance(),
     lateWrite: chance(),
     lateMs: random.below(100),
     wrongRefusal: chance(),
-    oldCopy: 3 * chance(),
+    oldCopy: 6 * chance(),
     lostRead: chance(),
     delayMs: random.below(3),
   });

@@ -107,3 +107,30 @@ it("is no damage for others: what a replica of the old log says in a barrier doe
   };
   expect(await reading.log.latestSequence()).toBe(1);
 });
+
+it("is not suspected because a compaction drops the batch while it is looked for", async () => {
+  const engine = new MemoryLogEngine(seed);
+  const { log } = await open(engine, { replicaTimeoutMs: 1 });
+  await appendEach(log, 1, 10);
+  await log.compact(retaining(3, simples(1, 10)));
+  const late = await open(engine, quiet);
+  const lost = engine.batches[2];
+  const read = late.driver.read.bind(late.driver);
+  late.driver.read = async (after, copy) => {
+    const page = await read(after, copy);
+    return { ...page, batches: page.batches.filter(({ position }) => position !== lost) };
+  };
+  const readHead = late.driver.readHead.bind(late.driver);
+  let heads = 0;
+  late.driver.readHead = async () => {
+    const page = await readHead();
+    // The second time it looks why it cannot read on.
+    if (++heads === 2) await until(() => log.compact(retaining(9, simples(1, 10))));
+    return page;
+  };
+  await expect(readAll(late.log, 3)).rejects.toMatchObject({
+    reason: "LOG_CORRUPT",
+    message: expect.stringContaining("was compacted up to 9"),
+  });
+  expect(late.log.fault).toBeUndefined();
+});
