@@ -1,12 +1,13 @@
 import { expect } from "vitest";
-import { reserveSlabs } from "../../../src/store/memory/slabs.ts";
+import { pageClass } from "../../../src/store/memory/size-classes.ts";
+import { blockBytes, reserveSlabs } from "../../../src/store/memory/slabs.ts";
 import { Tree } from "../../../src/store/tree/tree.ts";
 import { createRandom } from "../../support/random.ts";
 
 /** What the used blocks may take, as a multiple of what is in use in them. */
 const blocksMax = 1.3;
-/** Each size of slots has a block that is partly used. In a small store that is much. */
-const partlyUsedBytes = 2 * 2 ** 20;
+/** Each class of slots may have a block that is partly used. In a small store that is much. */
+const partlyUsedBytes = (pageClass + 1) * blockBytes;
 const batchLength = 64;
 
 const text = "x".repeat(5000);
