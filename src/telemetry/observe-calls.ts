@@ -44,7 +44,7 @@ export function createObserve(
       end(context, begun, milliseconds, code, error) {
         counter.end(context.protocolName, milliseconds, code);
         const reason = error instanceof DuetError ? error.reason : undefined;
-        if (begun !== undefined) trace?.end(begun as Span, milliseconds, code, reason);
+        if (begun !== undefined) trace?.end(begun as Span, code, reason);
         callLog.ended(name, isUnary, context, milliseconds, code, reason);
         if (code !== Code.Internal) return;
         log.error({ err: error, method: name, requestId: requestIdOf(context) }, "call failed unexpectedly");

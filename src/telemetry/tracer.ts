@@ -25,7 +25,7 @@ export interface MethodTracer {
   /** Undefined when the call is not sampled. */
   begin(context: HandlerContext): Span | undefined;
   /** `code` is undefined when the call succeeded. */
-  end(span: Span, milliseconds: number, code: Code | undefined, reason: string | undefined): void;
+  end(span: Span, code: Code | undefined, reason: string | undefined): void;
 }
 
 /** Makes the spans of calls. No key and no value is in them. */
@@ -72,8 +72,9 @@ export class Tracer {
           failed: false,
         };
       },
-      end: (span, milliseconds, code, reason) => {
-        span.endTime = span.startTime + milliseconds;
+      end: (span, code, reason) => {
+        // Not the start and the duration: they are of two readings of the clock, between which the thread may have stood still.
+        span.endTime = timeOf(performance.now());
         span.attributes["rpc.response.status_code"] =
           code === undefined ? "OK" : codeToString(code).toUpperCase();
         if (reason !== undefined) span.attributes["duetkv.reason"] = reason;
