@@ -71,17 +71,11 @@ test.each([true, false])(
     const random = createRandom(seed);
     let number = 1;
     for (let died = true; died; number++) {
-      died = false;
       const requests = steps.map((step) => repeatable(step, uuid7(Date.now())));
       const fileSystem = new MemoryFileSystem({ durableWrites });
-      fileSystem.intercept = (call) => {
-        if (call.number === number) {
-          died = true;
-          fileSystem.kill();
-        }
-        return undefined;
-      };
+      fileSystem.killBefore(number);
       const acknowledged = await live(fileSystem, requests);
+      died = fileSystem.isDead;
       const images = [
         fileSystem.afterKill(),
         fileSystem.afterPowerCut(),

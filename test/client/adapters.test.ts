@@ -1,8 +1,9 @@
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { keyvStore } from "../../clients/typescript/src/keyv.ts";
 import { DuetLevel } from "../../clients/typescript/src/level.ts";
 import { memory } from "../../clients/typescript/src/memory.ts";
 import { unstorageDriver } from "../../clients/typescript/src/unstorage.ts";
+import { collectUncaughtErrors } from "../support/uncaught-errors.ts";
 import { until } from "../support/until.ts";
 import { failure, open } from "./fake-transport.ts";
 
@@ -66,14 +67,7 @@ test("keys are deleted in commits that the service takes", async () => {
 });
 
 test("a driver for unstorage reports what ends its watch, and outlives listeners that throw", async () => {
-  const listeners = process.listeners("uncaughtException");
-  process.removeAllListeners("uncaughtException");
-  onTestFinished(() => {
-    process.removeAllListeners("uncaughtException");
-    for (const listener of listeners) process.on("uncaughtException", listener);
-  });
-  const thrown: unknown[] = [];
-  process.on("uncaughtException", (error) => thrown.push(error));
+  const thrown = collectUncaughtErrors();
   const client = open({
     async *stream() {
       yield { revision: "1", resumeRevision: "1" };

@@ -2,6 +2,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { cache } from "../../clients/typescript/src/cache.ts";
 import { number } from "../../clients/typescript/src/codec.ts";
 import { memory } from "../../clients/typescript/src/memory.ts";
+import { collectUncaughtErrors } from "../support/uncaught-errors.ts";
 import { until } from "../support/until.ts";
 import { failure, open } from "./fake-transport.ts";
 
@@ -16,14 +17,7 @@ test("a cache outlives values that cannot be decoded", async () => {
 });
 
 test("a listener that throws is an uncaught error, and neither ends the cache nor hides changes from others", async () => {
-  const listeners = process.listeners("uncaughtException");
-  process.removeAllListeners("uncaughtException");
-  onTestFinished(() => {
-    process.removeAllListeners("uncaughtException");
-    for (const listener of listeners) process.on("uncaughtException", listener);
-  });
-  const thrown: unknown[] = [];
-  process.on("uncaughtException", (error) => thrown.push(error));
+  const thrown = collectUncaughtErrors();
   const client = memory();
   await using copy = cache(client, "");
   await copy.ready;

@@ -90,10 +90,7 @@ async function crashInOpen(
   number: number,
   power: boolean,
 ): Promise<MemoryFileSystem> {
-  fileSystem.intercept = (call) => {
-    if (call.number === number) fileSystem.kill();
-    return undefined;
-  };
+  fileSystem.killBefore(number);
   const log = await openIn(fileSystem).catch(() => undefined);
   await log?.close();
   return power ? fileSystem.afterPowerCut() : fileSystem.afterKill();
@@ -109,16 +106,10 @@ export function crashSuite(stride: number): void {
         const random = createRandom(seed);
         let number = 1 + (seed % stride);
         for (let died = true; died; number += stride) {
-          died = false;
           const fileSystem = new MemoryFileSystem({ durableWrites });
-          fileSystem.intercept = (call) => {
-            if (call.number === number) {
-              died = true;
-              fileSystem.kill();
-            }
-            return undefined;
-          };
+          fileSystem.killBefore(number);
           const life = await live(fileSystem);
+          died = fileSystem.isDead;
           const images = [
             () => fileSystem.afterKill(),
             () => fileSystem.afterPowerCut(),
@@ -149,17 +140,11 @@ export function crashSuite(stride: number): void {
       const torn = content.subarray(made.lastFrame, content.findLastIndex((byte) => byte !== 0) + 1);
       let number = 1 + (seed % stride);
       for (let died = true; died; number += stride) {
-        died = false;
         const fileSystem = made.fileSystem.copy();
-        fileSystem.intercept = (call) => {
-          if (call.number === number) {
-            died = true;
-            fileSystem.kill();
-          }
-          return undefined;
-        };
+        fileSystem.killBefore(number);
         const log = await openIn(fileSystem).catch(() => undefined);
         await log?.close();
+        died = fileSystem.isDead;
         for (const image of [fileSystem.afterKill(), fileSystem.afterPowerCut()]) {
           expect(image.names().some((one) => image.content(pathOf(one)).includes(torn))).toBe(true);
           await expectOpens(image, simples(1, 4));
@@ -191,16 +176,10 @@ export function crashSuite(stride: number): void {
         const { lastSequence } = await repairLog(directory, { apply: false }, made.fileSystem.copy());
         let number = 1 + (seed % stride);
         for (let died = true; died; number += stride) {
-          died = false;
           const fileSystem = made.fileSystem.copy();
-          fileSystem.intercept = (call) => {
-            if (call.number === number) {
-              died = true;
-              fileSystem.kill();
-            }
-            return undefined;
-          };
+          fileSystem.killBefore(number);
           await repairLog(directory, { apply: true }, fileSystem).catch(() => {});
+          died = fileSystem.isDead;
           for (const image of [fileSystem.afterKill(), fileSystem.afterPowerCut()]) {
             await repairLog(directory, { apply: true }, image);
             await expectOpens(image, simples(1, lastSequence));

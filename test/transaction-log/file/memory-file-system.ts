@@ -75,6 +75,14 @@ export class MemoryFileSystem implements FileSystem {
     this.#dead = true;
   }
 
+  /** Kills the process before the call of this number, if it comes to that. */
+  killBefore(number: number): void {
+    this.intercept = (call) => {
+      if (call.number === number) this.kill();
+      return undefined;
+    };
+  }
+
   /** The next process: it sees all that the dead one wrote, of which not all need be durable. */
   revive(): void {
     this.#dead = false;
