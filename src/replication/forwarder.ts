@@ -38,7 +38,7 @@ export class Forwarder implements Forwarding {
     return this.#queue?.forward(operation, span);
   }
 
-  /** Looks which replica is the writer, and connects to it. */
+  /** Finds the writer, and connects to it. */
   look(): void {
     const writer = this.#options.database.writer();
     const target = writer?.self === false ? writer : undefined;

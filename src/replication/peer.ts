@@ -116,7 +116,7 @@ export class Peer {
   /** Throws NotForwardedError. */
   #request(operations: readonly Uint8Array[]): ClientHttp2Stream {
     const { id: replicaId, storeId, proof } = this.#options;
-    if (!this.isUsable) throw new NotForwardedError("the replica leaves");
+    if (!this.isUsable) throw new NotForwardedError("the replica is leaving");
     try {
       const stream = this.#session.request({
         ":method": "POST",

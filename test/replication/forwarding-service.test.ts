@@ -3,11 +3,11 @@ import type { HandlerContext } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { ForwardRequestSchema } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
 import type { Operation } from "../../src/database.ts";
-import { defaultLimits } from "../../src/limits.ts";
+import { defaultLimits, forwardedOperationsMax } from "../../src/limits.ts";
 import { createForwardingService } from "../../src/replication/forwarding-service.ts";
 import { PeerProof } from "../../src/replication/peer-proof.ts";
 
-function forwardPuts(replicaId: string, keys: readonly string[]) {
+function forwardPuts(keys: readonly string[], to: { storeId?: string; replicaId?: string } = {}) {
   const committed: string[] = [];
   const { forward } = createForwardingService({
     database: {
@@ -27,19 +27,29 @@ function forwardPuts(replicaId: string, keys: readonly string[]) {
     const mutations = [{ kind: { case: "put" as const, value: { key } } }];
     return { kind: { case: "commit" as const, value: { mutations } } };
   });
-  const request = create(ForwardRequestSchema, { storeId: "s", replicaId, operations });
+  const request = create(ForwardRequestSchema, { storeId: "s", replicaId: "me", ...to, operations });
   const response = forward(request, { requestHeader: new Headers() } as HandlerContext);
   return { committed, response };
 }
 
-test("a replica commits nothing that is for another one", async () => {
-  const { committed, response } = forwardPuts("other", ["a"]);
+test.each([
+  ["another replica", { replicaId: "other" }],
+  ["another store", { storeId: "other" }],
+])("a replica commits nothing that is for %s", async (_, to) => {
+  const { committed, response } = forwardPuts(["a"], to);
   await expect(response).rejects.toMatchObject({ reason: "REQUEST_MALFORMED" });
   expect(committed).toEqual([]);
 });
 
+test("a request with more operations than the limit is refused as a whole", async () => {
+  const keys = Array.from({ length: forwardedOperationsMax + 1 }, (_, index) => `k${index}`);
+  const { committed, response } = forwardPuts(keys);
+  await expect(response).rejects.toMatchObject({ reason: "TOO_MANY_OPERATIONS" });
+  expect(committed).toEqual([]);
+});
+
 test("an operation beyond the limits is refused, and spoils no other", async () => {
-  const { committed, response } = forwardPuts("me", ["a", "x".repeat(5_000), "b"]);
+  const { committed, response } = forwardPuts(["a", "x".repeat(5_000), "b"]);
   expect((await response).outcomes).toMatchObject([
     { kind: { case: "committed" } },
     { kind: { case: "failure", value: { refused: true } } },
