@@ -1,6 +1,7 @@
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { type ChangeSet, withoutPreviousValues } from "./change-set.ts";
+import type { Entry } from "./entry.ts";
 import { Fifo } from "./fifo.ts";
 import { HistoryPin } from "./history-pin.ts";
 import { KeyIndex } from "./key-index.ts";
@@ -9,6 +10,12 @@ import type { KeyRange } from "./key-range.ts";
 import type { Change, State } from "./store.ts";
 
 export type HistoryLimits = Pick<Limits, "watchHistoryEventsMax" | "watchHistoryBytesMax">;
+
+/**
+ * The most transactions that are dropped in one turn of the event loop by one that needs their room. With deletes of large
+ * values one transaction may need the room of tens of thousands.
+ */
+const dropsMax = 1000;
 
 /** Bytes of memory that a key with changes takes in the indexes. The text of the key is counted with its changes. */
 const keyOverheadBytes = 300;
@@ -30,6 +37,7 @@ export class History {
   #oldestState: number;
   #events = 0;
   #bytes = 0;
+  #isDropping = false;
 
   /**
    * `oldest`: all transactions after this revision will be added. `onDropped` is called once with each transaction
@@ -56,7 +64,10 @@ export class History {
     return this.#oldestState;
   }
 
-  /** An upper bound of the memory that the history takes in addition to the store. */
+  /**
+   * An upper bound of the memory that the history takes in addition to the store. Beyond the limit only until the next turns
+   * have dropped the oldest transactions.
+   */
   get bytes(): number {
     return this.#bytes;
   }
@@ -74,8 +85,23 @@ export class History {
     this.#events += set.changes.length;
     this.#bytes += set.pastBytes;
     for (const change of set.changes) this.#addToKey(change);
+    this.#dropExcess();
+  }
+
+  get #isOverLimit(): boolean {
     const { watchHistoryEventsMax, watchHistoryBytesMax } = this.#limits;
-    while (this.#events > watchHistoryEventsMax || this.#bytes > watchHistoryBytesMax) this.#dropOldest();
+    return this.#events > watchHistoryEventsMax || this.#bytes > watchHistoryBytesMax;
+  }
+
+  /** What remains for later turns was in memory before as well: it is the values that the store has just dropped. */
+  #dropExcess(): void {
+    for (let drops = 0; this.#isOverLimit && drops < dropsMax; drops++) this.#dropOldest();
+    if (!this.#isOverLimit || this.#isDropping) return;
+    this.#isDropping = true;
+    setImmediate(() => {
+      this.#isDropping = false;
+      this.#dropExcess();
+    });
   }
 
   /** The transaction with this revision; undefined when the history does not hold it. */
@@ -91,12 +117,17 @@ export class History {
     return changes?.at(countUpTo(changes, revision));
   }
 
-  /** The changes of the key before `revision`, the newest first. */
-  *changesBefore(key: string, revision: number): Generator<Change, void> {
+  /** The puts and deletes of the key before `revision`, the newest first. */
+  *versionsBefore(key: string, revision: number): Generator<Change, void> {
     const changes = this.#changes.get(key);
     if (changes === undefined) return;
-    for (let index = countUpTo(changes, revision - 1) - 1; index >= 0; index--)
-      yield changes.at(index) as Change;
+    for (let last = revision - 1; ; ) {
+      const change = changes.at(countUpTo(changes, last) - 1);
+      if (change === undefined) return;
+      if (!change.touched) yield change;
+      // A touch leaves the revision of the put before it. There may be very many touches in between.
+      last = change.touched ? (change.entry as Entry).revision : change.revision - 1;
+    }
   }
 
   /**

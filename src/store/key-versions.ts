@@ -26,10 +26,10 @@ export function* keyVersions(
   before: number,
 ): Generator<KeyVersion, void> {
   const { oldestState } = history;
-  for (const { revision, entry, expired, touched } of history.changesBefore(key, before)) {
+  for (const { revision, entry, expired } of history.versionsBefore(key, before)) {
     if (revision <= oldestState) break;
     const { time } = history.at(revision) as ChangeSet;
-    if (!touched) yield { revision, time, entry, expired };
+    yield { revision, time, entry, expired };
   }
   const entry = new PastState(store, history, oldestState).get(key);
   if (entry === undefined || entry.revision >= before) return;

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { createChangeSet } from "../../src/store/change-set.ts";
 import { entryBytes } from "../../src/store/entry.ts";
@@ -69,6 +70,28 @@ test("keeps nothing of a transaction that is larger than the whole history", () 
   expect(history.oldest).toBe(2);
   write(put("a"));
   expect(history.at(3)?.revision).toBe(3);
+});
+
+test("drops what a large transaction leaves no room for in slices, one in each turn", async () => {
+  const value = "x".repeat(2_000_000);
+  let dropped = 0;
+  const limits = { ...unbounded, watchHistoryBytesMax: 5_000_000 };
+  const history = new History(limits, 0, () => dropped++);
+  const write = createWriter(history);
+  write(put("large", value));
+  for (let count = 0; history.bytes < 4_000_000; count++) write(put(`${count}`, "small"));
+  while (history.bytes < 4_990_000) write(put("0", "small"));
+  expect(dropped).toBe(0);
+  write(remove("large"));
+  expect(dropped).toBe(1000);
+  let most = 0;
+  while (history.bytes > limits.watchHistoryBytesMax) {
+    const before = dropped;
+    await nextTurn();
+    most = Math.max(most, dropped - before);
+  }
+  expect([most, history.oldest]).toEqual([1000, dropped]);
+  expect(history.at(history.oldest + 1)).toBeDefined();
 });
 
 test("finds every kept transaction, however many have been dropped", () => {

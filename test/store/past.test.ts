@@ -1,6 +1,7 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { createChangeSet } from "../../src/store/change-set.ts";
 import type { Entry } from "../../src/store/entry.ts";
+import { Fifo } from "../../src/store/fifo.ts";
 import { History, type HistoryLimits } from "../../src/store/history.ts";
 import { type KeyRange, keyRange, prefixRange } from "../../src/store/key-range.ts";
 import { PastState } from "../../src/store/past.ts";
@@ -129,7 +130,7 @@ test("has the versions of a key, the newest first", () => {
   for (const value of ["1", "2", "3"]) world.write(put("a", value), put(`b${value}`));
   world.write(remove("a"));
   const versions = (before: number) =>
-    [...world.history.changesBefore("a", before)].map(({ revision, entry }) => [revision, entry?.value]);
+    [...world.history.versionsBefore("a", before)].map(({ revision, entry }) => [revision, entry?.value]);
   expect(versions(5)).toEqual([
     [4, undefined],
     [3, "3"],
@@ -140,7 +141,24 @@ test("has the versions of a key, the newest first", () => {
     [2, "2"],
     [1, "1"],
   ]);
-  expect([...world.history.changesBefore("unknown", 5)]).toEqual([]);
+  expect([...world.history.versionsBefore("unknown", 5)]).toEqual([]);
+});
+
+test("has the versions of a key between many touches, and looks at few of those", () => {
+  const world = new World({ ...roomy, watchHistoryEventsMax: 25_000 });
+  for (const event of [put("a", "0"), put("a", "1"), remove("a"), put("a", "2")]) world.write(event);
+  for (let count = 0; count < 10_000; count++) world.write(touch("a", count));
+  world.write(put("a", "3"));
+  for (let count = 0; count < 10_000; count++) world.write(touch("a", count));
+  const looks = vi.spyOn(Fifo.prototype, "at");
+  const versions = () =>
+    [...world.history.versionsBefore("a", world.store.revision + 1)].map(({ entry }) => entry?.value);
+  expect(versions()).toEqual(["3", "2", undefined, "1", "0"]);
+  expect(looks.mock.calls.length).toBeLessThan(200);
+  looks.mockRestore();
+  // The history then begins among the first touches.
+  for (let count = 0; count < 10_000; count++) world.write(touch("b", count), touch("a", count));
+  expect(versions()).toEqual(["3"]);
 });
 
 test("reads begin at a transaction that takes half of the history; watches continue across it", () => {
