@@ -1,9 +1,10 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { DuetError } from "../../../src/errors.ts";
 import { defaultLimits, type Limits } from "../../../src/limits.ts";
 import { createChangeSet } from "../../../src/store/change-set.ts";
 import { History } from "../../../src/store/history.ts";
+import { Snapshot } from "../../../src/store/snapshot.ts";
 import { Store } from "../../../src/store/store.ts";
 import { WatchHub, type WatchOptions } from "../../../src/store/watch/hub.ts";
 import { type Selector, unite } from "../../../src/store/watch/selector.ts";
@@ -351,7 +352,17 @@ test("delivers existing entries among many newer keys", async () => {
   await watcher.next();
   for (let key = 0; key < 1000; key++) write(put(`b${key}`));
   write(remove("z"));
+  let turns = 0;
+  let done = false;
+  const count = () => {
+    turns++;
+    if (!done) setImmediate(count);
+  };
+  setImmediate(count);
   const existing = await watcher.next();
+  done = true;
+  // Others have their turn between the slices of keys.
+  expect(turns).toBeGreaterThan(10);
   expect(existing.existing?.map(({ key, value }) => [key, value])).toEqual([
     ["a", "old"],
     ["z", "old"],
@@ -443,11 +454,15 @@ test("a canceled watch without a reader uses no memory", async () => {
   const controller = new AbortController();
   const watcher = watch(everything, { includeExisting: true }, controller.signal);
   await watcher.next();
+  const keep = vi.spyOn(Snapshot.prototype, "keep");
   write(put("a"));
+  expect(keep).toHaveBeenCalledTimes(1);
   expect(hub.queueBytes).toBeGreaterThan(0);
   controller.abort();
   write(put("a"));
+  expect(keep).toHaveBeenCalledTimes(1);
   expect([hub.watchers, hub.queueBytes]).toEqual([0, 0]);
+  keep.mockRestore();
 });
 
 test("a watch that begins canceled uses no memory", async () => {
@@ -460,8 +475,11 @@ test("a watch that begins canceled uses no memory", async () => {
       ),
     ),
   ).toHaveLength(1);
+  const keep = vi.spyOn(Snapshot.prototype, "keep");
   write(put("a"));
+  expect(keep).not.toHaveBeenCalled();
   expect([hub.watchers, hub.queueBytes]).toEqual([0, 0]);
+  keep.mockRestore();
 });
 
 test("a thousand watchers of one key and a thousand of different prefixes each get exactly theirs", async () => {
