@@ -85,7 +85,6 @@ export class Engine {
     this.comparison = comparison;
     this.expirer = new Expirer({
       store,
-      requests,
       committer,
       clock,
       trusted: () => (logger.clock?.agrees ?? true) && this.replicas.writer()?.self !== false,

@@ -18,6 +18,8 @@ export class BatchRequests {
   readonly #index: RequestIndex;
   readonly #bytesMax: number;
   #time = 0;
+  /** The memory of the earlier requests whose ids may be valid at the time of the batch. */
+  #earlierBytes = 0;
   readonly #own = new RequestTable();
 
   /** `bytesMax` is the memory limit of the index. */
@@ -30,7 +32,7 @@ export class BatchRequests {
   begin(time: number): void {
     this.#time = time;
     this.#own.clear();
-    this.#index.forgetInvalid(time);
+    this.#earlierBytes = this.#index.bytesAt(time);
   }
 
   /**
@@ -77,11 +79,12 @@ export class BatchRequests {
   }
 
   #checkRoom(mutations: number): void {
-    if (this.#index.bytes + this.#own.bytes + requestBytesMax(mutations) <= this.#bytesMax) return;
+    const bytes = this.#earlierBytes + this.#own.bytes;
+    if (bytes + requestBytesMax(mutations) <= this.#bytesMax) return;
     const seconds = Math.ceil(this.#index.roomAfterMs(this.#time) / 1000);
     throw new DuetError(
       "RATE_LIMITED",
-      `${this.#index.size} request ids of the last minutes take ${this.#index.bytes} bytes; the limit is ${this.#bytesMax} (--request-ids-bytes-max). Try again in ${seconds} s, or without request_id`,
+      `the request ids of the last minutes take ${bytes} bytes; the limit is ${this.#bytesMax} (--request-ids-bytes-max). Try again in ${seconds} s, or without request_id`,
       { metadata: { retry_after_ms: String(seconds * 1000) } },
     );
   }

@@ -10,7 +10,7 @@ export const requestIdValidMs = 10 * 60_000;
 const spanMs = 10_000;
 
 /**
- * The successful requests with an id, kept while their ids are valid. All replicas remember the same requests,
+ * The successful requests with an id, kept while their ids are valid by the times of the log. All replicas remember the same requests,
  * because they come from the request records in the log.
  *
  * Each request is kept as the bytes of its record in the log; objects would take three times as much memory.
@@ -24,7 +24,7 @@ export class RequestIndex {
   /** The time of the newest transaction with a request record. */
   #newest = 0;
   /** The earliest time at which a span can be forgotten. */
-  #forgetTime = 0;
+  #forgetTime = Number.POSITIVE_INFINITY;
 
   /** `onForgotten` is called with the size of forgotten requests in bytes. */
   constructor(onForgotten: (bytes: number) => void = () => {}) {
@@ -57,7 +57,7 @@ export class RequestIndex {
 
   /** Must be called once for each transaction, in order, after the store has applied it. */
   applied({ sequence, time, request }: Transaction): void {
-    this.forgetInvalid(time);
+    this.#forgetInvalid(time);
     if (request === undefined) return;
     this.#newest = Math.max(this.#newest, time);
     const number = spanOf(request);
@@ -73,17 +73,33 @@ export class RequestIndex {
     this.#size++;
   }
 
-  /** When the oldest requests are forgotten, in milliseconds from `time`; at least 1 s, at most when an id is forgotten. */
-  roomAfterMs(time: number): number {
-    return Math.min(Math.max(this.#forgetTime - time, 1000), 2 * requestIdValidMs + spanMs);
+  /** The memory of the requests whose ids may be valid at `time`, in bytes. */
+  bytesAt(time: number): number {
+    let bytes = this.#bytes;
+    if (time < this.#forgetTime) return bytes;
+    for (const [number, span] of this.#spans) if (endOf(number) <= time) bytes -= span.bytes;
+    return bytes;
   }
 
   /**
-   * Drops the requests whose ids are invalid at `time`. The log's time must have reached `time`, or never fall behind
-   * it.
+   * When the next ids become invalid, in milliseconds from `time`; at least 1 s, at most the time for which an id can be
+   * valid.
    */
-  forgetInvalid(time: number): void {
-    if (time < this.#forgetTime || this.#spans.size === 0) return;
+  roomAfterMs(time: number): number {
+    let wait = 2 * requestIdValidMs + spanMs;
+    for (const number of this.#spans.keys()) {
+      const end = endOf(number);
+      if (end > time) wait = Math.min(wait, end - time);
+    }
+    return Math.max(wait, 1000);
+  }
+
+  /**
+   * Drops the requests whose ids are invalid at `time`, a time in the log: a clock may be corrected, and then the ids
+   * would be valid again.
+   */
+  #forgetInvalid(time: number): void {
+    if (time < this.#forgetTime) return;
     this.#forgetTime = Number.POSITIVE_INFINITY;
     for (const [number, { size, bytes }] of this.#spans) {
       if (time < endOf(number)) {

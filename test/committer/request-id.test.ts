@@ -272,13 +272,41 @@ test("requests are forgotten when their ids are no longer valid, and not before"
     await world.commit(repeatable(operation([put("a")]), world.uuid()));
   }
   expect(world.requests.size).toBe(100);
-  world.requests.forgetInvalid(start + windowMs);
+  const writeAt = async (time: number) => {
+    world.time = time;
+    await world.commit(operation([put("b")]));
+  };
+  await writeAt(start + windowMs);
   expect(world.requests.size).toBe(100);
-  world.requests.forgetInvalid(start + windowMs + 50_000);
+  await writeAt(start + windowMs + 50_000);
   expect(world.requests.size).toBeGreaterThan(49);
   expect(world.requests.size).toBeLessThan(70);
-  world.requests.forgetInvalid(start + windowMs + 120_000);
+  await writeAt(start + windowMs + 120_000);
   expect([world.requests.size, world.requests.bytes]).toEqual([0, 0]);
+});
+
+test("a clock that was ahead for a moment, without a write, makes no request forgotten", async () => {
+  const world = await World.open();
+  const start = world.time;
+  const repeated = repeatable(operation([put("a")]), world.uuid());
+  const first = await world.commit(repeated);
+  world.time = start + 60 * minute;
+  world.logger.failNext(new DuetError("LOG_UNAVAILABLE", "no"));
+  expect(await outcomeOf(world.commit(operation([put("b")])))).toBe("LOG_UNAVAILABLE");
+  world.time = start;
+  expect(seen(await world.commit(repeated))).toEqual(seen(first));
+});
+
+test("ids that are no longer valid leave room for the first write after them", async () => {
+  const committing = startCommitting({ requestIdsBytesMax: 1500 });
+  const { committer, requests } = committing;
+  const write = () => committer.commit(repeatable(operation([put("a")]), uuid7(committing.time)));
+  while ((await outcomeOf(write())) === "OK");
+  const { size } = requests;
+  committing.time += 2 * windowMs;
+  expect(await outcomeOf(write())).toBe("OK");
+  expect(size).toBeGreaterThan(3);
+  expect(requests.size).toBe(1);
 });
 
 test("ids have a bound: beyond it those with new ids are refused until others are forgotten", async () => {

@@ -1,7 +1,7 @@
 import { uptime } from "node:os";
 import type { LogClock } from "../../transaction-log/transaction-logger.ts";
 
-/** Milliseconds since 1970 UTC, never going back. */
+/** Milliseconds since 1970 UTC. */
 export type Clock = () => number;
 
 /** How often the clock looks whether the machine was suspended, in milliseconds of running. */
@@ -19,7 +19,7 @@ const machineClocks: MachineClocks = { running: () => performance.now(), all: ()
 
 /**
  * A clock that starts at the wall clock's time and then follows the monotonic clock. If the wall clock is changed
- * while the service runs, no entry expires early or late. The time during which the machine is suspended counts. It starts no
+ * while the service runs, no entry expires early or late: this clock never goes back. The time during which the machine is suspended counts. It starts no
  * earlier than `notBefore`, the last time in the log: after a restart with a clock that was set back, time continues from
  * there.
  */
@@ -41,13 +41,9 @@ export function createClock(notBefore: number, { running, all }: MachineClocks =
 }
 
 /**
- * A clock with the time of `logClock`, which all replicas share. It never goes back; it stands still where `logClock`
- * goes back.
+ * A clock with the time of `logClock`, which all replicas share. It goes back where `logClock` is corrected: a clock that stood
+ * still until then would let entries live longer.
  */
 export function createSharedClock(logClock: LogClock): Clock {
-  let latest = 0;
-  return () => {
-    latest = Math.max(latest, Math.floor(logClock.now()));
-    return latest;
-  };
+  return () => Math.floor(logClock.now());
 }

@@ -1,7 +1,6 @@
 import { DuetError } from "../../errors.ts";
 import type { ReadonlyStore } from "../../store/store.ts";
 import type { Committer } from "../committer.ts";
-import type { RequestIndex } from "../request-index.ts";
 import type { Clock } from "./clock.ts";
 
 /** How often the expiry index is checked, in milliseconds. Entries are deleted at most a second late. */
@@ -11,7 +10,6 @@ const sliceLength = 500;
 
 export interface ExpirerOptions {
   readonly store: ReadonlyStore;
-  readonly requests: Pick<RequestIndex, "forgetInvalid">;
   readonly committer: Committer;
   readonly clock: Clock;
   /** Whether the clock is accurate enough to expire entries. */
@@ -21,7 +19,7 @@ export interface ExpirerOptions {
 
 /**
  * Deletes entries whose time to live has passed. Each delete is logged, on the condition that the entry has not been
- * put again or touched. Also forgets request ids that are no longer valid.
+ * put again or touched.
  */
 export class Expirer {
   readonly #options: ExpirerOptions;
@@ -50,8 +48,7 @@ export class Expirer {
     if (this.#running || !this.#options.trusted()) return;
     this.#running = true;
     try {
-      const { store, requests, clock } = this.#options;
-      requests.forgetInvalid(clock());
+      const { store, clock } = this.#options;
       for (;;) {
         const now = clock();
         const entries = store.expired(now, sliceLength);

@@ -8,10 +8,9 @@ import { check, operation, outcomeOf, put, startCommitting, touch } from "../com
 function startExpiring(limits: Partial<Limits> = {}) {
   const committing = Object.assign(startCommitting(limits), { trusted: true });
   const errors: unknown[] = [];
-  const { store, requests, committer } = committing;
+  const { store, committer } = committing;
   const expirer = new Expirer({
     store,
-    requests,
     committer,
     clock: () => committing.time,
     trusted: () => committing.trusted,
