@@ -3,7 +3,7 @@ import type { Engine } from "./engine.ts";
 
 /** The state of the engine at one moment. */
 export interface DatabaseStatus {
-  /** The id of the log, in hexadecimal. */
+  /** `Database.storeId`. */
   readonly storeId: string;
   readonly revision: number;
   /** A watch can start at this revision or later. */
@@ -41,11 +41,12 @@ export function statusOf({
   committer,
   comparison,
   snapshots,
+  storeId,
   followsLog,
 }: Engine): DatabaseStatus {
   const { store, requests, history, hub } = state;
   return {
-    storeId: logger.id,
+    storeId,
     revision: store.revision,
     oldestRevision: history.oldest,
     entries: store.size,

@@ -181,9 +181,9 @@ export class Database implements State {
     return this.#engine.snapshots.read(signal);
   }
 
-  /** The id of the log, in hexadecimal. */
+  /** Of the store, in hexadecimal: another one means another history. */
   get storeId(): string {
-    return this.#engine.logger.id;
+    return this.#engine.storeId;
   }
 
   /** Of this process among the replicas of the store. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Applier } from "./committer/applier.ts";
 import { type Clock, createClock, createSharedClock } from "./committer/background/clock.ts";
 import { Compactor } from "./committer/background/compactor.ts";
@@ -29,6 +30,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 export class Engine {
   readonly state: ReplayedState;
   readonly logger: TransactionLogger;
+  /** As clients and backups know it, in hexadecimal. */
+  readonly storeId: string;
   readonly clock: Clock;
   readonly replicas: Replicas;
   readonly applier: Applier;
@@ -77,6 +80,7 @@ export class Engine {
     const committer = new Committer({ store, requests, quotas, logger, limits, clock, applier, tracer });
     this.state = state;
     this.logger = logger;
+    this.storeId = storeIdOf(logger.id);
     this.clock = clock;
     this.replicas = new Replicas(logger, store, clock);
     this.applier = applier;
@@ -92,7 +96,7 @@ export class Engine {
     });
     this.snapshots = new SnapshotExports({
       store,
-      storeId: logger.id,
+      storeId: this.storeId,
       keptBytesMax: limits.snapshotBytesMax,
       stallMs: options.snapshotStallMs ?? 30_000,
     });
@@ -148,4 +152,12 @@ export class Engine {
     this.state.hub.close(error);
     this.state.freshness.close(error);
   }
+}
+
+/**
+ * Not the id of the log itself, which marks its frames: nobody outside may be able to write a value that looks like frames
+ * that follow a torn one.
+ */
+function storeIdOf(logId: string): string {
+  return createHash("sha256").update("store").update(logId).digest("hex").slice(0, 16);
 }

@@ -7,7 +7,7 @@ export const comments: ReadonlyMap<string, string> = new Map([
   ["duetkv.v1.StatusService.GetIdentity", "Reads who the caller is, and what the caller may do."],
   ["duetkv.v1.StatusService.Snapshot", "Streams a backup of the store at one revision. Writes go on meanwhile. The bytes of all responses, one after the other, are a snapshot file; its end frame has the count of transactions, so that a cut one is noticed. REST sends nothing but these bytes, as application/octet-stream."],
   ["duetkv.v1.GetStatusResponse.version", "Of the server."],
-  ["duetkv.v1.GetStatusResponse.store_id", "The id of the log, made with it: stores with another one have another history."],
+  ["duetkv.v1.GetStatusResponse.store_id", "Derived from the id of the log: stores with another one have another history."],
   ["duetkv.v1.GetStatusResponse.revision", "Of the last transaction that the server has applied."],
   ["duetkv.v1.GetStatusResponse.oldest_revision", "Changes after this revision can be watched."],
   ["duetkv.v1.GetStatusResponse.entries", "How many keys the store has."],

@@ -44,7 +44,7 @@ export type GetStatusResponse = Message<"duetkv.v1.GetStatusResponse"> & {
   version: string;
 
   /**
-   * The id of the log, made with it: stores with another one have another history.
+   * Derived from the id of the log: stores with another one have another history.
    *
    * @generated from field: string store_id = 2;
    */

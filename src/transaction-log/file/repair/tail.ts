@@ -14,7 +14,8 @@ export type Tail =
 /**
  * Tells a torn end from a corrupt one. A frame is written only after the frame before is durable, so no frame of this
  * log with a later sequence can follow a torn one. Values may contain frames of this log, if an old segment was
- * stored as a value; those have earlier sequences or are inside the torn frame.
+ * stored as a value; those have earlier sequences or are inside the torn frame. No client can make other ones:
+ * the log id, from which their marker follows, stays in the files of the log.
  */
 export async function examineTail(
   file: File,
