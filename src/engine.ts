@@ -14,7 +14,7 @@ import type { TransactionLogger } from "./transaction-log/transaction-logger.ts"
 export interface EngineOptions extends ReplayOptions {
   /** Closed with the engine; the caller closes it when `openEngine` rejects. */
   readonly logger: TransactionLogger;
-  /** How long the reader of a snapshot may wait before it takes the next piece, in milliseconds. Default: 30 s. */
+  /** See `SnapshotExportsOptions.stallMs`. Default: 30 s. */
   readonly snapshotStallMs?: number;
 }
 

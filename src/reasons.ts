@@ -168,7 +168,7 @@ export const reasons = {
   SNAPSHOT_TOO_SLOW: {
     code: "resource_exhausted",
     meaning:
-      "The snapshot was read too slowly: nothing was read for 30 s, or more than `--snapshot-bytes-max` was overwritten meanwhile. The part that was read is incomplete.",
+      "The snapshot was read too slowly: less than 64 KiB/s for 30 s, or more than `--snapshot-bytes-max` was overwritten meanwhile. The part that was read is incomplete.",
   },
   SHUTTING_DOWN: {
     code: "unavailable",

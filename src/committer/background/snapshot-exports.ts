@@ -15,13 +15,16 @@ const runningMax = 2;
  */
 const pieceBytes = 256 * 1024;
 
+/** A reader that is slower has taken too long after `stallMs`, in bytes per second. It would keep others from reading. */
+const readRateMin = 64 * 1024;
+
 export interface SnapshotExportsOptions {
   readonly store: Store;
-  /** The id of the log, at least 16 hexadecimal digits. */
+  /** 16 hexadecimal digits. */
   readonly storeId: string;
   /** The most bytes of overwritten entries that one export keeps. */
   readonly keptBytesMax: number;
-  /** How long a reader may wait before it takes the next piece, in milliseconds. */
+  /** How far a reader may fall behind the least rate, in milliseconds: also the longest wait for the next piece. */
   readonly stallMs: number;
 }
 
@@ -87,6 +90,7 @@ export class SnapshotExports {
       this.#tooSlow++;
       release();
     };
+    let patienceMs = stallMs;
     let stall: NodeJS.Timeout | undefined;
     this.#running++;
     pieces = this.#pieces(snapshot, AbortSignal.any([signal, given.signal]));
@@ -96,10 +100,14 @@ export class SnapshotExports {
         const piece: IteratorResult<Uint8Array, void> | undefined = await pieces?.next();
         given.signal.throwIfAborted();
         if (piece?.done !== false) break;
-        stall = setTimeout(giveUp, stallMs, `nothing was read for ${stallMs} ms`).unref();
+        const begin = performance.now();
+        stall = setTimeout(giveUp, patienceMs, `less than 64 KiB/s for ${stallMs} ms`).unref();
         yield piece.value;
         clearTimeout(stall);
-        this.#bytes += piece.value.length;
+        const { length } = piece.value;
+        this.#bytes += length;
+        const earnedMs = (length / readRateMin) * 1000;
+        patienceMs = Math.min(stallMs, patienceMs - (performance.now() - begin) + earnedMs);
       }
       this.#completed++;
       this.#completedTime = Date.now();
@@ -111,7 +119,7 @@ export class SnapshotExports {
   }
 
   async *#pieces(snapshot: Snapshot, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
-    const encoder = new SnapshotEncoder(Buffer.from(this.#options.storeId.slice(0, 16), "hex"));
+    const encoder = new SnapshotEncoder(Buffer.from(this.#options.storeId, "hex"));
     yield* split(encoder.begin(snapshot.revision, 0));
     const order = await RevisionOrder.of(snapshot, signal);
     const slice = new Slice();

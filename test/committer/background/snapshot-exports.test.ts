@@ -86,20 +86,58 @@ test("a snapshot that is cut anywhere, or has a bit too many or a wrong one, is 
 });
 
 test("a snapshot ends when its reader stalls, and then keeps nothing", async () => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   try {
     const store = new Store();
     fill(store, 5000);
+    let kept = 0;
+    const take = store.snapshot.bind(store);
+    vi.spyOn(store, "snapshot").mockImplementation((bounds) => take({ ...bounds, onKept: () => kept++ }));
     const exports = createExports(store, { stallMs: 1000 });
     const reading = exports.read(never);
     await reading.next();
     await reading.next();
     vi.advanceTimersByTime(999);
     expect(exports.counts).toMatchObject({ running: 1, tooSlow: 0 });
+    applyNext(store, put("key 6 4990"));
+    expect(kept).toBe(1);
     vi.advanceTimersByTime(1);
     expect(exports.counts).toMatchObject({ running: 0, tooSlow: 1 });
+    applyNext(store, put("key 6 4997"));
+    expect(kept).toBe(1);
     await expect(reading.next()).rejects.toMatchObject({ reason: "SNAPSHOT_TOO_SLOW" });
     expect(exports.counts).toMatchObject({ running: 0, tooSlow: 1, completed: 0, completedTime: 0 });
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("a snapshot ends when its reader has fallen too far behind the least rate, however regularly it reads", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  try {
+    const store = new Store();
+    fill(store, 3000, "x".repeat(1000));
+    const exports = createExports(store, { stallMs: 10_000 });
+    const [slow, steady] = [exports.read(never), exports.read(never)];
+    let read = 0;
+    const failure = await (async () => {
+      for (;;) {
+        const piece = await slow.next();
+        if (piece.done) return undefined;
+        read++;
+        vi.advanceTimersByTime(4500);
+      }
+    })().catch((error: unknown) => error);
+    expect(failure).toMatchObject({ reason: "SNAPSHOT_TOO_SLOW" });
+    expect(read).toBeGreaterThan(2);
+    // 64 KiB in a second.
+    let bytes = 0;
+    for await (const { length } of steady) {
+      bytes += length;
+      vi.advanceTimersByTime(length / 66);
+    }
+    expect(bytes).toBeGreaterThan(3_000_000);
+    expect(exports.counts).toMatchObject({ running: 0, tooSlow: 1, completed: 1 });
   } finally {
     vi.useRealTimers();
   }
