@@ -2,7 +2,10 @@ import { availableParallelism } from "node:os";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { LongestFirst } from "./test/support/longest-first.ts";
 
-/** The end of a test file's name names its project; a file without one is a unit test. */
+/**
+ * The end of a test file's name names its project; a file without one is a unit test. A proof belongs to two: `unit` does
+ * a part of its work, `proof` all of it.
+ */
 const suffixes = ["heap", "process", "postgres", "long"] as const;
 
 /** Slow proofs do this many times their work. */
@@ -13,7 +16,7 @@ function project(
   include: string,
   exclude: readonly string[] = [],
 ): TestProjectInlineConfiguration {
-  const startsService = name !== "unit" && name !== "heap";
+  const startsService = name === "process" || name === "postgres" || name === "long";
   const usesDatabase = name === "postgres" || name === "long";
   return {
     extends: true,
@@ -24,7 +27,8 @@ function project(
       // Test files leave nothing behind and share processes, which saves a third of the time. What measures the heap
       // has a process of its own: others would fill it with garbage, and each collection would take longer.
       isolate: name === "heap",
-      ...(name === "long" && { testTimeout: 600_000 * rounds }),
+      ...((name === "long" || name === "proof") && { testTimeout: 600_000 * rounds }),
+      ...(name === "proof" && { env: { ROUNDS: String(8 * rounds) } }),
       globalSetup: [
         ...(startsService ? ["test/support/bundled-program.ts"] : []),
         ...(usesDatabase ? ["test/support/postgres-server.ts"] : []),
@@ -52,7 +56,7 @@ export default defineConfig({
         "test/**/*.test.ts",
         suffixes.map((suffix) => `test/**/*.${suffix}.test.ts`),
       ),
-      ...suffixes.map((suffix) => project(suffix, `test/**/*.${suffix}.test.ts`)),
+      ...[...suffixes, "proof"].map((suffix) => project(suffix, `test/**/*.${suffix}.test.ts`)),
     ],
   },
 });

@@ -28,8 +28,8 @@ function result(revision: number): RequestResult {
 }
 
 test.each([
-  ["puts", 50_000, 1],
-  ["commits of 100 puts", 2000, 100],
+  ["puts", 20_000, 1],
+  ["commits of 100 puts", 1000, 100],
 ])("remembered %s occupy no more than they are counted with", (_, count, mutations) => {
   const before = memoryBytes();
   const index = new RequestIndex();

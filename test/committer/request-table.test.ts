@@ -2,6 +2,11 @@ import { expect, test } from "vitest";
 import { hashId, RequestTable } from "../../src/committer/request-table.ts";
 import { createRandom, seed } from "../support/random.ts";
 
+function holds(table: RequestTable, record: Uint8Array): boolean {
+  const found = table.find(record)?.record;
+  return found !== undefined && Buffer.compare(found, record) === 0;
+}
+
 test(`records are found by their ids, in chunks and slots that grow (seed ${seed})`, () => {
   const random = createRandom(seed);
   const table = new RequestTable();
@@ -19,13 +24,12 @@ test(`records are found by their ids, in chunks and slots that grow (seed ${seed
     if (table.find(record)) continue;
     table.add(record, revision);
     records.push(record);
-    expect(table.find(record)).toEqual({ revision, record: Buffer.from(record) });
-    const some = random.pick(records);
-    expect(table.find(some)?.record).toEqual(Buffer.from(some));
+    expect(table.find(record)?.revision).toBe(revision);
+    for (const some of [record, random.pick(records)]) expect(holds(table, some)).toBe(true);
   }
   expect(table.size).toBe(records.length);
   for (const record of records) {
-    expect(table.find(record)?.record).toEqual(Buffer.from(record));
+    expect(holds(table, record)).toBe(true);
     const other = Uint8Array.from(record.subarray(0, 16), (byte) => byte ^ 1);
     expect(table.find(other)).toBeUndefined();
   }
@@ -36,7 +40,7 @@ test(`records are found by their ids, in chunks and slots that grow (seed ${seed
   const reused = new RequestTable();
   for (const some of [[large], records.slice(0, 3000), records.slice(20, 40)]) {
     for (const record of some) reused.add(record, 7);
-    for (const record of some) expect(reused.find(record)?.record).toEqual(Buffer.from(record));
+    for (const record of some) expect(holds(reused, record)).toBe(true);
     expect(reused.find(records[4000] as Uint8Array)).toBeUndefined();
     reused.clear();
   }

@@ -110,14 +110,11 @@ const fillings: readonly Filling[] = [
   },
 ];
 
-/** Kinds of entries that fill a store within few calls. */
-export const quickFillings = fillings.filter(({ name }) => name === "small entries" || name === "bytes");
-
 /**
  * Fills the store with entries of each kind until it is full, beside a watcher that never reads and one that reads
  * everything. Expects deletes and puts that shrink it while it is full, and puts again once there is room.
  */
-export async function expectFullStores(server: ServerProcess, kinds = fillings): Promise<void> {
+export async function expectFullStores(server: ServerProcess): Promise<void> {
   const stalled = watch(open("gRPC by Connect", server), { previous: true });
   await next(stalled);
   const reading = watch(open("gRPC by grpc-js", server), {});
@@ -125,7 +122,7 @@ export async function expectFullStores(server: ServerProcess, kinds = fillings):
     for (;;) await next(reading);
   })().catch(() => {});
 
-  for (const { name, parallel, write } of kinds) {
+  for (const { name, parallel, write } of fillings) {
     const written = await fill((index) => write(server, index), parallel);
     const bytes = await metric(server, "duetkv_store_bytes");
     const { body } = await request(`http://${server.address}`, "GET", "/v1/key?page_size=1");
@@ -141,12 +138,12 @@ export async function expectFullStores(server: ServerProcess, kinds = fillings):
 }
 
 /** The same for a service whose heap is small; it must stop in order afterwards. */
-export async function expectFullStoresInSmallHeap(kinds = fillings): Promise<void> {
+export async function expectFullStoresInSmallHeap(): Promise<void> {
   const log = `file:${await temporaryDirectory()}`;
   // The young generation is small, so that what stays gets into the old space.
   const environment = { NODE_OPTIONS: "--max-old-space-size=72 --max-semi-space-size=4" };
   const server = await startServerProcess(["--log", log], environment);
   onTestFinished(() => void server.stop("SIGKILL"));
-  await expectFullStores(server, kinds);
+  await expectFullStores(server);
   expect(await server.stop()).toBe(0);
 }

@@ -11,8 +11,12 @@ import { connectTo, isReady, startReplica } from "./cluster.ts";
 
 const server = sharedPostgres();
 
-/** Starts a replica behind a proxy, and one with a direct connection to the database. */
-async function startTwo(flags: readonly string[] = []) {
+/**
+ * Starts a replica behind a proxy, and one with a direct connection to the database. They audit, so that each of them
+ * appends: a write must not depend on the other's connection.
+ */
+async function startTwo(extraFlags: readonly string[] = []) {
+  const flags = [...extraFlags, "--audit", "denied"];
   const url = await server.createDatabase();
   const proxy = await startPostgresProxy(server.port);
   const far = await startReplica(url.replace(`:${server.port}/`, `:${proxy.port}/`), flags);

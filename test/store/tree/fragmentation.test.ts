@@ -3,5 +3,5 @@ import { seed } from "../../support/random.ts";
 import { runFragmentation } from "./fragmentation.ts";
 
 test(`memory stays compact under overwrites of shifting sizes (seed ${seed})`, () => {
-  runFragmentation(seed, 15_000);
+  runFragmentation(seed, 5000);
 });

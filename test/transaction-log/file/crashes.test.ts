@@ -1,3 +1,3 @@
 import { crashSuite } from "./crash-suite.ts";
 
-crashSuite(8);
+crashSuite(20);

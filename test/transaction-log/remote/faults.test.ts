@@ -4,8 +4,6 @@ import { surviveFaults } from "./fault-suite.ts";
 
 it(`loses nothing and doubles nothing while the engine fails at random (SEED=${seed})`, async () => {
   const random = createRandom(seed);
-  for (let round = 0; round < 3; round++) {
-    const { acknowledged } = await surviveFaults(random, seed + round, 25);
-    expect(acknowledged).toBeGreaterThan(0);
-  }
+  const { acknowledged } = await surviveFaults(random, seed, 25);
+  expect(acknowledged).toBeGreaterThan(0);
 });

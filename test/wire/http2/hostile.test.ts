@@ -273,10 +273,10 @@ describe("what a client makes the server hold is bounded:", () => {
 });
 
 describe("an honest client is not cut off:", () => {
-  test("10,000 streams on one connection, one after another and many at a time", async () => {
+  test("3,000 streams on one connection, one after another and many at a time", async () => {
     const { port, ends } = await serveHttp2();
     const session = openSession(port);
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 3; round++) {
       const calls = Array.from({ length: 1000 }, () => request(session, {}, Buffer.from("x")));
       for (const { status } of await Promise.all(calls)) expect(status).toBe(200);
     }

@@ -3,7 +3,7 @@ import { type Database, type Operation, openDatabase, prefixRange } from "../src
 import { defaultLimits } from "../src/limits.ts";
 import { silentLogger } from "../src/logging.ts";
 import { check, operation, put, remove, repeatable, seen, touch } from "./committer/committing.ts";
-import { createRandom, seed } from "./support/random.ts";
+import { createRandom, seed, stride } from "./support/random.ts";
 import { uuid7 } from "./support/uuid7.ts";
 import { openIn } from "./transaction-log/file/damaged-log.ts";
 import { MemoryFileSystem } from "./transaction-log/file/memory-file-system.ts";
@@ -69,8 +69,8 @@ test.each([true, false])(
   { timeout: 120_000 },
   async (durableWrites) => {
     const random = createRandom(seed);
-    let number = 1;
-    for (let died = true; died; number++) {
+    let number = 1 + (seed % stride);
+    for (let died = true; died; number += stride) {
       const requests = steps.map((step) => repeatable(step, uuid7(Date.now())));
       const fileSystem = new MemoryFileSystem({ durableWrites });
       fileSystem.killBefore(number);

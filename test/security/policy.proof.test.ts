@@ -7,7 +7,7 @@ import { Policy } from "../../src/security/policy.ts";
 import { policySchema } from "../../src/security/policy-schema.ts";
 import { Rights } from "../../src/security/rights.ts";
 import { createToken, digestToken, tokenIdOf } from "../../src/security/token.ts";
-import { createRandom, seed } from "../support/random.ts";
+import { createRandom, rounds, seed } from "../support/random.ts";
 
 function mistakesOf(policy: unknown): string[] {
   try {
@@ -162,14 +162,14 @@ test(`a set of keys is what its prefixes allow and do not deny (seed ${seed})`, 
   const letters = ["a", "b", "/", "\u{1f600}", "\uffff"];
   const text = (longest: number) =>
     Array.from({ length: random.below(longest + 1) }, () => random.pick(letters)).join("");
-  for (let round = 0; round < 2000; round++) {
+  for (let round = 0; round < 500 * rounds; round++) {
     const allowed = Array.from({ length: random.below(4) }, () => text(3));
     const denied = Array.from({ length: random.below(4) }, () => text(4));
     const set = new KeySet(allowed, denied);
     const isAllowed = (key: string) =>
       allowed.some((prefix) => key.startsWith(prefix)) && !denied.some((prefix) => key.startsWith(prefix));
     const keys = Array.from({ length: 20 }, () => `${text(5)}a`);
-    for (const key of keys) expect([key, set.has(key)]).toEqual([key, isAllowed(key)]);
+    expect(keys.filter((key) => set.has(key))).toEqual(keys.filter(isAllowed));
     const prefix = text(3);
     // What is denied below the prefix and above it decides, and the gaps say where.
     const expected =
@@ -182,8 +182,8 @@ test(`a set of keys is what its prefixes allow and do not deny (seed ${seed})`, 
       const { start } = prefixRange(key);
       return gaps.some((gap) => gap.start <= start && (gap.end === undefined || start < gap.end));
     };
-    for (const key of keys.filter((each) => each.startsWith(prefix)))
-      expect(isInGap(key)).toBe(!isAllowed(key));
+    const below = keys.filter((key) => key.startsWith(prefix));
+    expect(below.filter(isInGap)).toEqual(below.filter((key) => !isAllowed(key)));
   }
 });
 

@@ -3,7 +3,7 @@ import { type Database, type Entry, type Mutation, openDatabase, prefixRange } f
 import { defaultLimits } from "../src/limits.ts";
 import { silentLogger } from "../src/logging.ts";
 import { openFileTransactionLogger } from "../src/transaction-log/file/file-transaction-logger.ts";
-import { createRandom, type Random, seed } from "./support/random.ts";
+import { createRandom, type Random, rounds, seed } from "./support/random.ts";
 import { MemoryFileSystem } from "./transaction-log/file/memory-file-system.ts";
 
 const limits = {
@@ -124,7 +124,7 @@ test(`the past reads as it was, through restarts and compactions (seed ${seed})`
   const model = new Model();
   const horizons = new Set<number>();
   let { logger, database } = await open();
-  for (let restart = 0; restart < 12; restart++) {
+  for (let restart = 0; restart < 2 + rounds; restart++) {
     for (let count = 0; count < 150; count++) {
       await write(database, model, random);
       await expectPast(database, model, random);

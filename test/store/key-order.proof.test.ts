@@ -1,12 +1,12 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { fromOrderKey, prefixEnd, toOrderKey } from "../../src/store/key-order.ts";
-import { rounds, seed } from "../support/random.ts";
+import { rounds, seed, stride } from "../support/random.ts";
 import { compareUtf8, keyPart, unicodeKey } from "./unicode-keys.ts";
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
-const runs = { seed, numRuns: 300 * rounds };
+const runs = { seed, numRuns: 50 * rounds };
 
 test(`orders like the bytes of UTF-8 (seed ${seed})`, () => {
   fc.assert(
@@ -19,13 +19,12 @@ test(`orders like the bytes of UTF-8 (seed ${seed})`, () => {
 
 test("orders every pair of neighbouring code points", () => {
   const outOfOrder: number[] = [];
-  let before = toOrderKey("\u0001");
-  for (let point = 2; point <= 0x10ffff; point++) {
-    if (point >= 0xd800 && point <= 0xdfff) continue;
-    const orderKey = toOrderKey(String.fromCodePoint(point));
-    if (!(before < orderKey)) outOfOrder.push(point);
-    before = orderKey;
+  for (let point = 2 + (seed % stride); point <= 0x10ffff; point += stride) {
+    if (point >= 0xd800 && point <= 0xe000) continue;
+    const [before, orderKey] = [point - 1, point].map((each) => toOrderKey(String.fromCodePoint(each)));
+    if (!((before as string) < (orderKey as string))) outOfOrder.push(point);
   }
+  expect(toOrderKey("\ud7ff") < toOrderKey("\ue000")).toBe(true);
   expect(outOfOrder).toEqual([]);
 });
 

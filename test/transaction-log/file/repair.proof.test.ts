@@ -7,7 +7,7 @@ import { repairLog } from "../../../src/transaction-log/file/repair/repair.ts";
 import { verifyLog } from "../../../src/transaction-log/file/repair/verify.ts";
 import { runLogCommand } from "../../../src/transaction-log/log-command.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
-import { createRandom, seed } from "../../support/random.ts";
+import { createRandom, rounds, seed, stride } from "../../support/random.ts";
 import { put, readAll, simples, transaction } from "../log-model.ts";
 import { cutAt, directory, expectOpens, flipByte, logFiles, makeLog, openIn, pathOf } from "./damaged-log.ts";
 import type { MemoryFileSystem } from "./memory-file-system.ts";
@@ -83,7 +83,7 @@ describe("repairLog", { timeout }, () => {
   it(`cuts at the first damage, keeps a copy and reports how much is lost (SEED=${seed})`, async () => {
     const made = await makeLog(oneEach(60));
     for (const [index, { name, end }] of made.files.entries()) {
-      for (let offset = seed % 37; offset < end; offset += 37) {
+      for (let offset = seed % (37 * stride); offset < end; offset += 37 * stride) {
         if (index === made.files.length - 1 && offset >= made.lastFrame) break;
         const fileSystem = made.fileSystem.copy();
         flipByte(fileSystem, name, offset);
@@ -129,7 +129,7 @@ describe("repairLog", { timeout }, () => {
       const made = await makeLog([...large, [transaction(41, put("after", "1"))]], [39], "close", history);
       const [snapshot] = made.files as [{ name: string; end: number }];
       const random = createRandom(seed);
-      for (let round = 0; round < 30; round++) {
+      for (let round = 0; round < 10 * rounds; round++) {
         const fileSystem = made.fileSystem.copy();
         flipByte(fileSystem, snapshot.name, round < 10 ? round * 4 : 40 + random.below(snapshot.end - 40));
         const before = Buffer.from(fileSystem.content(pathOf(snapshot.name)));

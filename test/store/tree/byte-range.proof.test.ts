@@ -3,18 +3,21 @@ import { expect, test } from "vitest";
 import { toOrderKey } from "../../../src/store/key-order.ts";
 import { afterKey, beforeKey, type KeyRange, keyRange, prefixRange } from "../../../src/store/key-range.ts";
 import { toByteRange } from "../../../src/store/tree/byte-range.ts";
-import { seed } from "../../support/random.ts";
+import { rounds, seed } from "../../support/random.ts";
 import { keyPart, unicodeKey } from "../unicode-keys.ts";
 
 /** Whether the range as bytes has the same keys. */
 function expectSameKeys(range: KeyRange, keys: readonly string[]): void {
   const { start, end } = toByteRange(range);
-  for (const key of keys) {
+  const isInBytes = (key: string) => {
     const bytes = Buffer.from(key);
-    const isIn = Buffer.compare(bytes, start) >= 0 && (end === undefined || Buffer.compare(bytes, end) < 0);
+    return Buffer.compare(bytes, start) >= 0 && (end === undefined || Buffer.compare(bytes, end) < 0);
+  };
+  const isIn = (key: string) => {
     const orderKey = toOrderKey(key);
-    expect(isIn).toBe(orderKey >= range.start && (range.end === undefined || orderKey < range.end));
-  }
+    return orderKey >= range.start && (range.end === undefined || orderKey < range.end);
+  };
+  expect(keys.filter(isInBytes)).toEqual(keys.filter(isIn));
 }
 
 test(`a range as bytes has the same keys (seed ${seed})`, () => {
@@ -31,7 +34,7 @@ test(`a range as bytes has the same keys (seed ${seed})`, () => {
         expectSameKeys(beforeKey(range, first), some);
       }
     }),
-    { seed, numRuns: 2000 },
+    { seed, numRuns: 250 * rounds },
   );
 });
 

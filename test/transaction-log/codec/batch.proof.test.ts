@@ -5,6 +5,7 @@ import { type Batch, decodeBatch, encodeBatch, isBatch } from "../../../src/tran
 import { UnknownFormatError } from "../../../src/transaction-log/codec/fields.ts";
 import { Format1Decoder } from "../../../src/transaction-log/codec/format-1-decoder.ts";
 import { decodePiece } from "../../../src/transaction-log/postgres/follow/piece.ts";
+import { seed, stride } from "../../support/random.ts";
 import { simple, simples } from "../log-model.ts";
 
 const batch: Batch = {
@@ -30,7 +31,7 @@ it("decodes what was encoded, with and without ids and transactions", () => {
   }
 });
 
-it("is refused whichever byte has whichever other value, also by a decoder of format 1", () => {
+it(`is refused whichever byte has whichever other value, also by a decoder of format 1 (seed ${seed})`, () => {
   const bytes = encodeBatch(batch);
   const refuses = (act: () => unknown) =>
     expect(act).toThrow(expect.objectContaining({ reason: "LOG_CORRUPT" }));
@@ -38,7 +39,7 @@ it("is refused whichever byte has whichever other value, also by a decoder of fo
   refuses(() => decodePiece({ last: 45, events: bytes }));
   expect(() => new Format1Decoder(bytes, undefined).decode()).toThrow(RangeError);
   for (let offset = 0; offset < bytes.length; offset++) {
-    for (let change = 1; change < 256; change++) {
+    for (let change = 1 + (seed % stride); change < 256; change += stride) {
       const damaged = Buffer.from(bytes);
       damaged[offset] = (damaged[offset] as number) ^ change;
       let reason = "none";
