@@ -1,5 +1,6 @@
 import { BlockLists } from "./block-lists.ts";
 import { BlockMap } from "./block-map.ts";
+import type { Demand } from "./demand.ts";
 import { pageClass, recordClass, slotBytes, slotBytesMax } from "./size-classes.ts";
 import { blockBytes, blockOf, type Ref, refIn, type Slabs } from "./slabs.ts";
 import { SlotBlocks } from "./slot-blocks.ts";
@@ -46,11 +47,29 @@ export class Allocator {
     return this.#map.used * blockBytes;
   }
 
+  /** The number of blocks that are not in use. */
+  get freeBlocks(): number {
+    return this.#map.free;
+  }
+
+  /**
+   * Whether `blocks` blocks, among them the runs of `demand`, are sure to be found, in whatever order they are taken. Single
+   * blocks and runs take the first place that fits. So a run misses a place only if what was taken before fills all places
+   * up to it, or overlaps two places of its length.
+   */
+  hasRoom(demand: Demand, blocks: number): boolean {
+    if (blocks > this.#map.free) return false;
+    const { runs, longestRun } = demand;
+    if (runs === 0) return true;
+    const places = Math.ceil(blocks / longestRun) + 2 * runs + 1;
+    return this.#map.countRuns(longestRun, places) === places;
+  }
+
   allocatePage(): Ref {
     return this.#allocateSlot(pageClass);
   }
 
-  /** Memory for a record of `bytes`. */
+  /** Memory for a record of `bytes`. Throws MemoryFullError. */
   allocateRecord(bytes: number): Ref {
     return bytes > slotBytesMax ? this.#allocateRun(bytes) : this.#allocateSlot(recordClass(bytes));
   }

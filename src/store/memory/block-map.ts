@@ -3,6 +3,9 @@ import { blocksPerSlab } from "./slabs.ts";
 const free = 0;
 const used = 1;
 
+/** The memory of the store has no room. Nothing was changed. */
+export class MemoryFullError extends Error {}
+
 /**
  * Which blocks are in use. The free block, or run of blocks, with the lowest number is taken first, so that what is in use
  * stays together.
@@ -24,6 +27,24 @@ export class BlockMap {
     return this.#used;
   }
 
+  /** The number of blocks that are not in use. */
+  get free(): number {
+    // The block 0 is not counted as used.
+    return this.#blocks.length - 1 - this.#used;
+  }
+
+  /** How many runs of `count` free blocks of one slab there are side by side. Stops counting at `most`. */
+  countRuns(count: number, most: number): number {
+    let runs = 0;
+    let block = this.#blocks.indexOf(free, this.#firstFree);
+    while (block >= 0 && runs < most) {
+      const obstacle = this.#obstacle(block, count);
+      if (obstacle < 0) runs++;
+      block = this.#blocks.indexOf(free, obstacle < 0 ? block + count : obstacle);
+    }
+    return runs;
+  }
+
   /** Takes `count` consecutive blocks of one slab. Returns the first; throws when there is no such run. */
   take(count: number): number {
     const block = this.#find(count);
@@ -43,12 +64,21 @@ export class BlockMap {
     let block = this.#blocks.indexOf(free, this.#firstFree);
     this.#firstFree = block < 0 ? this.#blocks.length : block;
     while (block >= 0) {
-      const end = block + count;
-      const inUse = this.#blocks.subarray(block, end).lastIndexOf(used);
-      const slabEnd = (Math.floor(block / blocksPerSlab) + 1) * blocksPerSlab;
-      if (inUse < 0 && end <= slabEnd) return block;
-      block = this.#blocks.indexOf(free, inUse < 0 ? slabEnd : block + inUse + 1);
+      const obstacle = this.#obstacle(block, count);
+      if (obstacle < 0) return block;
+      block = this.#blocks.indexOf(free, obstacle);
     }
-    throw new Error(`no ${count} free blocks of 64 KiB in a row: the memory of the store is exhausted`);
+    throw new MemoryFullError(
+      `no ${count} free blocks of 64 KiB in a row: the memory of the store is exhausted`,
+    );
+  }
+
+  /** Where to look on when the `count` blocks from `block` on are not all free or not in one slab; -1 when they are. */
+  #obstacle(block: number, count: number): number {
+    const end = block + count;
+    const inUse = this.#blocks.subarray(block, end).lastIndexOf(used);
+    if (inUse >= 0) return block + inUse + 1;
+    const slabEnd = (Math.floor(block / blocksPerSlab) + 1) * blocksPerSlab;
+    return end <= slabEnd ? -1 : slabEnd;
   }
 }

@@ -28,6 +28,11 @@ export const asciiKeyFlag = 4;
 /** The value has only ASCII characters. */
 export const asciiValueFlag = 8;
 
+/** The bytes of a record with a key and a value of so many bytes. */
+export function recordBytes(keyBytes: number, valueBytes: number, expires: boolean): number {
+  return headerBytes + (expires ? expireTimeBytes : 0) + keyBytes + valueBytes;
+}
+
 /** The high bits of a number of up to 53 bits. */
 export function highBits(value: number): number {
   return Math.floor(value / 2 ** 32);

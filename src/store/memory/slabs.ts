@@ -21,6 +21,9 @@ export const blocksPerSlab = 1024;
 export const slabBytes = blocksPerSlab * blockBytes;
 export const slabsMax = 512;
 
+/** The share that is kept of the slabs that the operating system gave before it refused. */
+const keptShare = 0.75;
+
 const slabUnitBits = 23;
 const blockUnitBits = 13;
 const unitMask = 2 ** slabUnitBits - 1;
@@ -58,6 +61,11 @@ export class Slabs {
     this.#bytes = buffers.map((buffer) => Buffer.from(buffer));
   }
 
+  /** The reserved memory. It may be less than was asked for; see `reserveSlabs`. */
+  get bytes(): number {
+    return this.buffers.length * slabBytes;
+  }
+
   get blocks(): number {
     return this.buffers.length * blocksPerSlab;
   }
@@ -81,14 +89,21 @@ export class Slabs {
   }
 }
 
+export interface Reservation {
+  /** The number of slabs to be content with when the operating system refuses; by default all. */
+  readonly slabsMin?: number;
+  /** Returns a shared buffer of so many bytes, or throws a RangeError. */
+  readonly reserve?: (bytes: number) => SharedArrayBuffer;
+}
+
 /**
- * Reserves `count` slabs. Throws when the operating system refuses, as it does with strict overcommit.
- *
- * `reserve` returns a shared buffer of that many bytes, or throws a RangeError.
+ * Reserves `count` slabs. With strict overcommit the operating system may refuse. Then the result has three quarters of the
+ * slabs that the system gave, so that some of them is left for the rest of the process; see `Slabs.bytes`. Throws when that
+ * is less than `slabsMin`.
  */
 export function reserveSlabs(
   count: number,
-  reserve = (bytes: number) => new SharedArrayBuffer(bytes),
+  { slabsMin = count, reserve = (bytes) => new SharedArrayBuffer(bytes) }: Reservation = {},
 ): Slabs {
   if (count < 1 || count > slabsMax) throw new RangeError(`a store has 1 to ${slabsMax} slabs, not ${count}`);
   const buffers: SharedArrayBuffer[] = [];
@@ -96,11 +111,15 @@ export function reserveSlabs(
     while (buffers.length < count) buffers.push(reserve(slabBytes));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new Error(
-      `cannot reserve ${toMiB(count)} of address space for the store: the operating system gave ${toMiB(buffers.length)}. ` +
-        "Lower the limit of the store's bytes, or let the system overcommit memory (vm.overcommit_memory = 0)",
-      { cause: error },
-    );
+    const given = buffers.length;
+    buffers.length = Math.floor(given * keptShare);
+    if (buffers.length === 0 || buffers.length < slabsMin) {
+      throw new Error(
+        `cannot reserve ${toMiB(count)} of address space for the store: the operating system gave ${toMiB(given)}. ` +
+          "Lower the limit of the store's bytes, or let the system overcommit memory (vm.overcommit_memory = 0)",
+        { cause: error },
+      );
+    }
   }
   return new Slabs(buffers);
 }

@@ -7,6 +7,7 @@ import {
   expireTimeBytes,
   headerBytes,
   highBits,
+  recordBytes,
 } from "./record-format.ts";
 import type { RecordEntry } from "./records.ts";
 import type { SearchKey } from "./search-key.ts";
@@ -23,7 +24,7 @@ export function writeRecord(slabs: Slabs, allocator: Allocator, key: SearchKey, 
   const isAsciiText = isText && valueLength === value.length;
   const expires = expireTime !== 0;
   const keyOffset = headerBytes + (expires ? expireTimeBytes : 0);
-  const ref = allocator.allocateRecord(keyOffset + key.length + valueLength);
+  const ref = allocator.allocateRecord(recordBytes(key.length, valueLength, expires));
 
   const words = slabs.wordsOf(ref);
   const word = wordOf(ref);

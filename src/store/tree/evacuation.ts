@@ -17,10 +17,10 @@ export type Move = (ref: Ref, isPage: boolean) => boolean;
 
 /**
  * Empties sparse blocks: moves what is in use in them to other blocks of the same class, until enough of the memory is
- * used or `movesMax` is reached. The emptied blocks become free when no reader needs the old places. Returns the number of
+ * used, `movesMax` is reached, or `hasRoom` returns false before a move. The emptied blocks become free when no reader needs the old places. Returns the number of
  * moves.
  */
-export function evacuate(allocator: Allocator, move: Move, movesMax: number): number {
+export function evacuate(allocator: Allocator, move: Move, movesMax: number, hasRoom: () => boolean): number {
   allocator.reopen();
   let moves = 0;
   let wasted = allocator.usedBytes - allocator.liveBytes;
@@ -32,7 +32,7 @@ export function evacuate(allocator: Allocator, move: Move, movesMax: number): nu
     const isPage = allocator.holdsPages(block);
     wasted -= allocator.freeBytesOf(block);
     for (const ref of allocator.slotsOf(block)) {
-      if (moves === movesMax) return moves;
+      if (moves === movesMax || !hasRoom()) return moves;
       if (move(ref, isPage)) moves++;
     }
   }

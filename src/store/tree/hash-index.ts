@@ -6,6 +6,7 @@ import { noRef, type Ref } from "../memory/slabs.ts";
 /** The number of slots of a segment; a power of two. */
 const slots = 2048;
 const slotMask = slots - 1;
+const slotBytes = 8;
 
 /** A segment is split when more of its slots are used, */
 const usedMax = slots * 0.8;
@@ -39,10 +40,16 @@ export class HashIndex {
   /** Segments by the `#depth` high bits of the hash. A segment of less depth is there several times. */
   #directory: Segment[] = [createSegment(0)];
   #depth = 0;
+  #segments = 1;
   #size = 0;
 
   constructor(records: Records) {
     this.#records = records;
+  }
+
+  /** The memory of the segments. */
+  get bytes(): number {
+    return this.#segments * slots * slotBytes;
   }
 
   hash(key: SearchKey): number {
@@ -130,6 +137,7 @@ export class HashIndex {
       this.#depth++;
     }
     const halves = [createSegment(depth + 1), createSegment(depth + 1)] as const;
+    this.#segments++;
     for (const half of halves) half.isIncomplete = isIncomplete;
     for (let word = 0; word < words.length; word += 2) {
       const ref = words[word + 1] as Ref;

@@ -1,4 +1,6 @@
 import { Allocator } from "../memory/allocator.ts";
+import { MemoryFullError } from "../memory/block-map.ts";
+import { Demand } from "../memory/demand.ts";
 import { type RecordEntry, Records } from "../memory/records.ts";
 import { noRef, type Ref, type Slabs, wordOf } from "../memory/slabs.ts";
 import { writeRecord } from "../memory/write-record.ts";
@@ -15,6 +17,13 @@ import { TreeWriter } from "./tree-writer.ts";
 import { verifyTree } from "./verify.ts";
 import { Versions } from "./versions.ts";
 
+/** Free blocks that puts leave to removals and to evacuation. */
+const spareBlocks = 64;
+/** A single change takes a block for its record at most, and one for its pages: a block has 64. */
+const changeBlocks = 2;
+
+const nothing = new Demand();
+
 const everything: ByteRange = { start: new Uint8Array(0), end: undefined };
 
 /** A view that stays readable until it is released. */
@@ -25,6 +34,10 @@ export interface TreeSnapshot {
 
 /** What the tree takes, in bytes unless the name says otherwise. */
 export interface TreeUsage {
+  /** What was reserved. */
+  readonly reservedBytes: number;
+  /** The hash index, which is not in the slabs. */
+  readonly indexBytes: number;
   /** Pages and records in use, including those that only an older version reaches. */
   readonly liveBytes: number;
   /** Blocks in use. */
@@ -39,8 +52,7 @@ export interface TreeUsage {
  * A copy-on-write B+tree of entries, in the byte order of their keys. One thread writes; see `SharedReader` for others.
  * Changes belong to a version that nobody else sees until `publish`.
  *
- * If the slabs are exhausted, `put` throws, and the tree must not be used any more. Keep `usedBytes` below what was
- * reserved.
+ * If the slabs are exhausted, a change throws MemoryFullError before it changes anything. `fits` tells it before a batch.
  */
 export class Tree {
   readonly #slabs: Slabs;
@@ -79,7 +91,18 @@ export class Tree {
   get usage(): TreeUsage {
     const { liveBytes, usedBytes } = this.#allocator;
     const { retiredCount, heldVersions } = this.#versions;
-    return { liveBytes, usedBytes, retired: retiredCount, heldVersions };
+    const { bytes: reservedBytes } = this.#slabs;
+    const { bytes: indexBytes } = this.#index;
+    return { reservedBytes, indexBytes, liveBytes, usedBytes, retired: retiredCount, heldVersions };
+  }
+
+  /**
+   * Whether the changes of a demand are sure to fit into the memory, in whatever order. This stays so until they are made, if
+   * no others are, and if `evacuate` gets the demand. Puts leave some memory for removals, which make room.
+   */
+  fits(demand: Demand): boolean {
+    const spare = demand.puts > 0 ? spareBlocks : 0;
+    return this.#allocator.hasRoom(demand, demand.blocks(this.#levels) + spare);
   }
 
   get shared(): SharedTree {
@@ -99,12 +122,19 @@ export class Tree {
     return record === noRef ? undefined : this.#records.entry(record, key);
   }
 
-  /** Returns the record before, which stays readable until the next `publish`; 0 when there was none. */
+  /**
+   * Returns the record before, which stays readable until the next `publish`; 0 when there was none. Throws RangeError for a
+   * key that is too long, and MemoryFullError.
+   */
   put(entry: RecordEntry): Ref {
     const { key } = this.#search;
     key.setText(entry.key);
     this.#changes++;
     const record = writeRecord(this.#slabs, this.#allocator, key, entry);
+    if (this.#allocator.freeBlocks === 0) {
+      this.#allocator.free(record);
+      throw noRoomForPages();
+    }
     this.#root = this.#writer.put(this.#root, record);
     const { replaced } = this.#writer;
     if (replaced === noRef) {
@@ -117,10 +147,13 @@ export class Tree {
     return replaced;
   }
 
-  /** Returns the removed record, which stays readable until the next `publish`; 0 when there was none. */
+  /**
+   * Returns the removed record, which stays readable until the next `publish`; 0 when there was none. Throws MemoryFullError.
+   */
   remove(key: string): Ref {
     const record = this.find(key);
     if (record === noRef) return noRef;
+    if (this.#allocator.freeBlocks === 0) throw noRoomForPages();
     this.#changes++;
     this.#root = this.#writer.remove(this.#root);
     this.#index.remove(this.#index.hash(this.#search.key), record);
@@ -151,14 +184,16 @@ export class Tree {
 
   /**
    * Moves up to `movesMax` records and pages out of sparse blocks, as part of the version under way. Returns the number of
-   * moves.
+   * moves. Leaves room for `pending`, which `fits` has let pass.
    */
-  evacuate(movesMax: number): number {
+  evacuate(movesMax: number, pending: Demand = nothing): number {
     this.#changes++;
+    const blocks = pending.blocks(this.#levels) + changeBlocks;
     return evacuate(
       this.#allocator,
       (ref, isPage) => (isPage ? this.#movePage(ref) : this.#moveRecord(ref)),
       movesMax,
+      () => this.#allocator.hasRoom(pending, blocks),
     );
   }
 
@@ -173,6 +208,11 @@ export class Tree {
       retired: this.#versions.retired(),
     });
     this.#index.verify(this.view().refs(everything, false));
+  }
+
+  get #levels(): number {
+    const root = this.#root;
+    return root === noRef ? 0 : levelOf(this.#slabs.wordsOf(root), wordOf(root)) + 1;
   }
 
   /** False if the version under way does not reach the record, which then waits for readers of an older one. */
@@ -196,4 +236,8 @@ export class Tree {
     this.#root = this.#writer.rewrite(this.#root, level);
     return true;
   }
+}
+
+function noRoomForPages(): MemoryFullError {
+  return new MemoryFullError("no free block for pages: the memory of the store is exhausted");
 }

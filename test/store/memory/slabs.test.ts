@@ -4,6 +4,7 @@ import {
   blockOf,
   blocksPerSlab,
   noRef,
+  type Reservation,
   refIn,
   reserveSlabs,
   slabBytes,
@@ -39,18 +40,31 @@ test("copies within a slab and between slabs", () => {
   }
 });
 
-test("says how much memory the operating system gave when it refuses", () => {
+/** Gives the first `slabs` slabs. */
+function givesOnly(slabs: number): Reservation {
   let reserved = 0;
   const reserve = (bytes: number) => {
     expect(bytes).toBe(slabBytes);
-    if (++reserved > 3) throw new RangeError("Array buffer allocation failed");
+    if (++reserved > slabs) throw new RangeError("Array buffer allocation failed");
     return new SharedArrayBuffer(8);
   };
-  expect(() => reserveSlabs(8, reserve)).toThrow(
+  return { reserve };
+}
+
+test("says how much memory the operating system gave when it refuses", () => {
+  expect(() => reserveSlabs(8, givesOnly(3))).toThrow(
     /^cannot reserve 512 MiB .* gave 192 MiB\. Lower the limit .*overcommit/,
   );
+  expect(() => reserveSlabs(8, { ...givesOnly(8), slabsMin: 7 })).not.toThrow();
   expect(() => reserveSlabs(0)).toThrow("1 to 512 slabs");
   expect(() => reserveSlabs(slabsMax + 1)).toThrow("1 to 512 slabs");
+});
+
+test("is content with fewer slabs, and leaves some to the process", () => {
+  expect(reserveSlabs(8, { ...givesOnly(5), slabsMin: 3 }).bytes).toBe(3 * slabBytes);
+  expect(reserveSlabs(8, { ...givesOnly(8), slabsMin: 3 }).bytes).toBe(8 * slabBytes);
+  expect(() => reserveSlabs(8, { ...givesOnly(5), slabsMin: 4 })).toThrow("gave 320 MiB");
+  expect(() => reserveSlabs(8, { ...givesOnly(1), slabsMin: 0 })).toThrow("gave 64 MiB");
 });
 
 test("a slot is at most an eighth larger than its content", () => {

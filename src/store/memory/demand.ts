@@ -1,0 +1,66 @@
+import { recordBytes } from "./record-format.ts";
+import { pageBytes, pageClass, recordClass, slotBytes, slotBytesMax } from "./size-classes.ts";
+import { blockBytes } from "./slabs.ts";
+
+const pagesPerBlock = blockBytes / pageBytes;
+
+/** A page that is split keeps at least this many children. */
+const childrenMin = 31;
+
+/** The memory that a batch of changes takes at most. It takes no more before it is published, whatever the order. */
+export class Demand {
+  /** The number of records by class of slots. */
+  readonly #slots = new Uint32Array(pageClass);
+  #puts = 0;
+  #removals = 0;
+  #slotBlocks = 0;
+  #runs = 0;
+  #runBlocks = 0;
+  #longestRun = 0;
+
+  get puts(): number {
+    return this.#puts;
+  }
+
+  /** The number of records that are larger than all slots, each of which takes a run of blocks. */
+  get runs(): number {
+    return this.#runs;
+  }
+
+  /** The length of the longest run of blocks; 0 when there is none. */
+  get longestRun(): number {
+    return this.#longestRun;
+  }
+
+  /** Adds a put of a key and a value of so many bytes of UTF-8. `expires`: the entry has an expire time. */
+  put(keyBytes: number, valueBytes: number, expires: boolean): void {
+    this.#puts++;
+    const bytes = recordBytes(keyBytes, valueBytes, expires);
+    if (bytes > slotBytesMax) {
+      const blocks = Math.ceil(bytes / blockBytes);
+      this.#runs++;
+      this.#runBlocks += blocks;
+      this.#longestRun = Math.max(this.#longestRun, blocks);
+      return;
+    }
+    const slotClass = recordClass(bytes);
+    const count = this.#slots[slotClass] as number;
+    // No block with room is counted on.
+    if (count % Math.floor(blockBytes / slotBytes(slotClass)) === 0) this.#slotBlocks++;
+    this.#slots[slotClass] = count + 1;
+  }
+
+  /** Adds a removal, which copies pages. */
+  remove(): void {
+    this.#removals++;
+  }
+
+  /** The number of blocks that the changes take in a tree of `levels` levels. */
+  blocks(levels: number): number {
+    // Each page on the way to a leaf is copied, and split or merged; the tree may get a new root.
+    const changes = this.#puts + this.#removals;
+    const growth = Math.ceil(Math.log(changes + 1) / Math.log(childrenMin));
+    const pages = changes * (2 * (levels + growth) + 1);
+    return Math.ceil(pages / pagesPerBlock) + this.#slotBlocks + this.#runBlocks;
+  }
+}
