@@ -4,6 +4,7 @@
  * A write goes through the committer to the log, and to the store once it is durable; a read comes straight from the
  * store. What is read between two turns of the event loop is of one revision.
  */
+import type { Requirement } from "./committer/committer.ts";
 import type { CallSpan } from "./committer/engine-tracer.ts";
 import type { ReadCall, ReadRequirement } from "./committer/freshness.ts";
 import type { Operation, Outcome } from "./committer/operation.ts";
@@ -150,9 +151,19 @@ export class Database implements State {
     return forwarding?.forward(operation, span) ?? this.commitHere(operation, span);
   }
 
-  /** Commits an operation by an append of this replica. */
-  commitHere(operation: Operation, span?: CallSpan): Promise<Outcome> {
-    return this.#engine.committer.commit(operation, span);
+  /** Commits an operation by an append of this replica; see `Committer.commit`. */
+  commitHere(operation: Operation, span?: CallSpan, requirement?: Requirement): Promise<Outcome> {
+    return this.#engine.committer.commit(operation, span, requirement);
+  }
+
+  /** By the clock of the log, in milliseconds since 1970 UTC. */
+  get time(): number {
+    return this.#engine.clock();
+  }
+
+  /** Whether the key may have changed after `revision`: it has, or the history begins later. */
+  mayHaveChanged(key: string, revision: number): boolean {
+    return revision < this.#history.oldest || this.#history.changeAfter(key, revision) !== undefined;
   }
 
   /**

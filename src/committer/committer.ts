@@ -24,6 +24,12 @@ const batchBounds = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 /** Bytes of memory that a check takes in addition to its key. */
 const checkOverheadBytes = 128;
 
+/**
+ * Called each time that an operation is evaluated, at `now` (milliseconds since 1970) and with everything before the batch
+ * applied. The operation rejects with what it throws, and is not written.
+ */
+export type Requirement = (now: number) => void;
+
 interface Waiting {
   readonly operation: Operation;
   readonly bytes: number;
@@ -31,6 +37,7 @@ interface Waiting {
   readonly since: number;
   /** Of its call, if that is traced. */
   readonly span: CallSpan | undefined;
+  readonly requirement: Requirement | undefined;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -87,9 +94,10 @@ export class Committer {
 
   /**
    * Resolves when the operation is durable and applied. Rejects with the errors of `Batch.evaluate`, OVERLOADED,
-   * SHUTTING_DOWN, LOG_UNAVAILABLE (nothing was written) or OUTCOME_UNKNOWN. `span` is that of the call, if it is traced.
+   * SHUTTING_DOWN, LOG_UNAVAILABLE (nothing was written), OUTCOME_UNKNOWN, or what `requirement` throws. `span` is that of
+   * the call, if it is traced.
    */
-  commit(operation: Operation, span?: CallSpan): Promise<Outcome> {
+  commit(operation: Operation, span?: CallSpan, requirement?: Requirement): Promise<Outcome> {
     const bytes = operationBytes(operation);
     if (this.#queueBytes > 0 && this.#queueBytes + bytes > this.#options.limits.queueBytesMax) {
       return Promise.reject(
@@ -99,7 +107,7 @@ export class Committer {
         ),
       );
     }
-    return this.#enqueue(operation, bytes, span);
+    return this.#enqueue(operation, bytes, span, requirement);
   }
 
   /**
@@ -107,13 +115,18 @@ export class Committer {
    * only a few under way. Refused like a client's write they would never get through while clients fill the queue.
    */
   commitBeyondLimit(operation: Operation): Promise<Outcome> {
-    return this.#enqueue(operation, operationBytes(operation), undefined);
+    return this.#enqueue(operation, operationBytes(operation), undefined, undefined);
   }
 
-  #enqueue(operation: Operation, bytes: number, span: CallSpan | undefined): Promise<Outcome> {
+  #enqueue(
+    operation: Operation,
+    bytes: number,
+    span: CallSpan | undefined,
+    requirement: Requirement | undefined,
+  ): Promise<Outcome> {
     if (this.#closed) return Promise.reject(new DuetError("SHUTTING_DOWN", "the server is shutting down"));
     return new Promise((resolve, reject) => {
-      this.#queue.push({ operation, bytes, since: performance.now(), span, resolve, reject });
+      this.#queue.push({ operation, bytes, since: performance.now(), span, requirement, resolve, reject });
       this.#queueBytes += bytes;
       this.#running ??= this.#run();
     });
@@ -172,11 +185,12 @@ export class Committer {
     let fresh = !logger.shared;
     for (;;) {
       const basis = store.revision;
-      const batch = new Batch(store, this.#requests, limits, clock(), {
+      const now = clock();
+      const batch = new Batch(store, this.#requests, limits, now, {
         putRefusal: logger.deletesOnly ? logger.fault : undefined,
         quotas: quotas === undefined || quotas.isEmpty ? undefined : new BatchQuotas(quotas),
       });
-      const settlements = waiting.map((each) => settlement(batch, each));
+      const settlements = waiting.map((each) => settlement(batch, now, each));
       const { transactions } = batch;
       const newest = await this.#appendAt(basis, transactions, fresh, waiting);
       if (newest <= basis) {
@@ -249,8 +263,13 @@ export class Committer {
   }
 }
 
-function settlement(batch: Batch, { operation, resolve, reject }: Waiting): () => void {
+function settlement(
+  batch: Batch,
+  now: number,
+  { operation, requirement, resolve, reject }: Waiting,
+): () => void {
   try {
+    requirement?.(now);
     const outcome = batch.evaluate(operation);
     return () => resolve(outcome);
   } catch (error) {

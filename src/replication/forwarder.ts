@@ -9,11 +9,13 @@ const lookMs = 100;
 const retryMs = 1_000;
 
 export interface ForwarderOptions {
-  readonly database: Pick<Database, "commitHere" | "reach" | "writer">;
+  readonly database: Pick<Database, "writer"> & PeerQueueOptions["database"];
   /** Opens a connection to the writer. Rejects when that cannot be reached. */
   readonly openPeer: (writer: Writer) => Promise<PeerQueueOptions["peer"]>;
   readonly limits: Pick<Limits, "queueBytesMax" | "requestBytesMax">;
   readonly log: Logger;
+  /** For tests. */
+  readonly termTimes?: PeerQueueOptions["termTimes"];
 }
 
 /** Sends operations to the replica that appends for all; follows that role from one replica to the next. */
@@ -27,7 +29,7 @@ export class Forwarder implements Forwarding {
   #opening = false;
   #retryTime = 0;
   #warned = false;
-  #closed = false;
+  readonly #closed = new AbortController();
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
@@ -45,13 +47,13 @@ export class Forwarder implements Forwarding {
     if (this.#queue !== undefined && (this.#queue.id !== target?.id || !this.#queue.isUsable)) {
       this.#leave(this.#queue);
     }
-    if (target === undefined || this.#queue !== undefined || this.#closed) return;
+    if (target === undefined || this.#queue !== undefined || this.#closed.signal.aborted) return;
     if (!this.#opening && performance.now() >= this.#retryTime) void this.#open(target);
   }
 
   /** Later operations are committed here. */
   close(): void {
-    this.#closed = true;
+    this.#closed.abort();
     clearInterval(this.#timer);
     this.#queue?.close();
     this.#queue = undefined;
@@ -59,14 +61,23 @@ export class Forwarder implements Forwarding {
   }
 
   async #open(writer: Writer): Promise<void> {
-    const { openPeer, database, limits, log } = this.#options;
+    const { openPeer, database, limits, log, termTimes } = this.#options;
+    const { signal: closing } = this.#closed;
     const facts = { writer: writer.id, address: writer.address };
     this.#opening = true;
     try {
       const peer = await openPeer(writer);
-      if (this.#closed) return peer.close();
+      if (closing.aborted) return peer.close();
       const onFailed = (error: unknown) => this.#fail(queue, error);
-      const queue = new PeerQueue({ peer, database, limits, counts: this.counts, onFailed });
+      const queue = new PeerQueue({
+        peer,
+        database,
+        limits,
+        counts: this.counts,
+        onFailed,
+        closing,
+        termTimes,
+      });
       this.#queue = queue;
       this.#warned = false;
       log.info(facts, "writes are forwarded");

@@ -27,7 +27,7 @@ export function createForwardingService(
 ): ServiceImpl<typeof ForwardingService> {
   const { database, proof, onReceived } = options;
   return {
-    async forward({ storeId, replicaId, operations }, { requestHeader }) {
+    async forward({ storeId, replicaId, operations, notAfter }, { requestHeader }) {
       proof.require(requestHeader);
       if (storeId !== database.storeId) {
         throw new DuetError("REQUEST_MALFORMED", "the operations are for another store");
@@ -43,14 +43,21 @@ export function createForwardingService(
         );
       }
       onReceived(operations.length);
-      const outcomes = await Promise.all(operations.map((operation) => commit(operation, options)));
+      const requirement = notAfter === 0n ? undefined : (now: number) => requireInTime(now, Number(notAfter));
+      const outcomes = await Promise.all(
+        operations.map((operation) => commit(operation, requirement, options)),
+      );
       return { revision: BigInt(database.revision), outcomes };
     },
   };
 }
 
 /** Begins to commit before it returns, so that operations keep their order. */
-async function commit(message: OperationMessage, { database, limits }: ForwardingServiceOptions) {
+async function commit(
+  message: OperationMessage,
+  requirement: ((now: number) => void) | undefined,
+  { database, limits }: ForwardingServiceOptions,
+) {
   let operation: Operation;
   try {
     operation = readOperation(message, limits);
@@ -58,6 +65,12 @@ async function commit(message: OperationMessage, { database, limits }: Forwardin
     // The limits of replicas may differ. The others of the request do not depend on it.
     return toRefusalMessage(error);
   }
-  const [settled] = await Promise.allSettled([database.commitHere(operation)]);
+  const [settled] = await Promise.allSettled([database.commitHere(operation, undefined, requirement)]);
   return toOutcomeMessage(settled);
+}
+
+/** The other replica gives an operation up after this time, or commits it itself. Throws DEADLINE_EXCEEDED. */
+function requireInTime(now: number, notAfter: number): void {
+  if (now > notAfter)
+    throw new DuetError("DEADLINE_EXCEEDED", "the operation came too late; it was not begun");
 }

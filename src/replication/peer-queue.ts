@@ -8,6 +8,7 @@ import { NotForwardedError } from "./not-forwarded-error.ts";
 import { encodeOperation } from "./operation-message.ts";
 import { readOutcome } from "./outcome-message.ts";
 import type { Peer } from "./peer.ts";
+import { Term, type TermDatabase, type TermTimes } from "./term.ts";
 
 /** While the log takes the operations of one request, those of the next are on their way. */
 const requestsMax = 2;
@@ -18,8 +19,8 @@ const operationsBytesMax = 1024 * 1024;
 /** The most bytes of a request in addition to its operations. */
 const requestOverheadBytes = 256;
 
-/** Failures that are the response to the client. */
-const judged: ReadonlySet<Reason> = new Set<Reason>([
+/** Failures of operations that were evaluated against a state as new as the call. */
+const evaluated: ReadonlySet<Reason> = new Set<Reason>([
   "REVISION_MISMATCH",
   "KEY_EXISTS",
   "NO_SUCH_KEY",
@@ -29,14 +30,17 @@ const judged: ReadonlySet<Reason> = new Set<Reason>([
   "REQUEST_ID_INVALID",
   "REQUEST_ID_REUSED",
   "RATE_LIMITED",
-  "OVERLOADED",
 ]);
+
+/** Failures that are the response to the client. */
+const judged: ReadonlySet<Reason> = new Set<Reason>([...evaluated, "OVERLOADED"]);
 
 /** Failures after which the operation is in no log and never will be. */
 const notApplied: ReadonlySet<Reason> = new Set<Reason>([
   "LOG_UNAVAILABLE",
   "SHUTTING_DOWN",
   "DATABASE_WENT_BACK_IN_TIME",
+  "DEADLINE_EXCEEDED",
 ]);
 
 interface Waiting {
@@ -50,19 +54,24 @@ interface Waiting {
 
 export interface PeerQueueOptions {
   readonly peer: Pick<Peer, "id" | "isUsable" | "forward" | "leave" | "close">;
-  readonly database: Pick<Database, "commitHere" | "reach">;
+  readonly database: Pick<Database, "commitHere" | "reach"> & TermDatabase;
   readonly limits: Pick<Limits, "queueBytesMax" | "requestBytesMax">;
   readonly counts: ForwardCounts;
   /** Called when a request has failed; the peer should be left. */
   readonly onFailed: (error: unknown) => void;
+  /** Aborts when this replica stops: an outcome that is unknown then stays unknown. */
+  readonly closing: AbortSignal;
+  /** For tests. */
+  readonly termTimes?: TermTimes | undefined;
 }
 
 /**
  * The operations on their way to one peer. They gather while two requests are under way.
  *
  * An operation is committed here instead when the peer certainly has not applied it and never will. When that is not
- * known, it is repeated only if it has a request id: then it happens once, whichever of both comes first. Even then only a
- * success is certain: where the repeat fails, the first may still succeed later. Otherwise the outcome is unknown.
+ * known, one with a request id is repeated at once: it happens once, whichever of both comes first. A success is then
+ * certain, and any other outcome is once the term of the request is over. One without a request id is repeated after the
+ * term, if the log shows that it was not applied. If it may have been, the outcome is unknown.
  */
 export class PeerQueue {
   readonly #options: PeerQueueOptions;
@@ -127,10 +136,7 @@ export class PeerQueue {
   }
 
   #commitWaiting(): void {
-    for (const waiting of this.#waiting.splice(0)) {
-      this.#bytes -= waiting.bytes;
-      waiting.resolve(this.#commitHere(waiting));
-    }
+    for (const waiting of this.#waiting.splice(0)) this.#answer(waiting, this.#commitHere(waiting));
   }
 
   #send(): void {
@@ -138,7 +144,6 @@ export class PeerQueue {
       const batch = this.#take();
       const request = this.#request(batch).finally(() => {
         this.#running.delete(request);
-        for (const { bytes } of batch) this.#bytes -= bytes;
         this.#send();
       });
       this.#running.add(request);
@@ -158,9 +163,11 @@ export class PeerQueue {
 
   /** Never rejects. */
   async #request(batch: readonly Waiting[]): Promise<void> {
-    const { peer, database, onFailed } = this.#options;
+    const { peer, database, onFailed, termTimes } = this.#options;
+    const term = new Term(database, termTimes);
     try {
-      const { revision, outcomes } = await peer.forward(batch.map(({ encoded }) => encoded));
+      const operations = batch.map(({ encoded }) => encoded);
+      const { revision, outcomes } = await peer.forward(operations, term.notAfter);
       if (outcomes.length !== batch.length)
         throw new TypeError(`${outcomes.length} outcomes of ${batch.length}`);
       const applied = Number(revision);
@@ -168,18 +175,28 @@ export class PeerQueue {
       await database.reach(applied);
       batch.forEach((waiting, index) => {
         const outcome = outcomes[index] as (typeof outcomes)[number];
-        waiting.resolve(this.#settle(waiting, () => readOutcome(outcome, waiting.operation, applied)));
+        const read = () => readOutcome(outcome, waiting.operation, applied);
+        this.#answer(waiting, this.#settle(waiting, term, read));
       });
     } catch (error) {
       const isRefused = error instanceof NotForwardedError;
       for (const waiting of batch) {
-        waiting.resolve(isRefused ? this.#commitHere(waiting) : this.#repeat(waiting, error));
+        this.#answer(waiting, isRefused ? this.#commitHere(waiting) : this.#resolve(waiting, term, error));
       }
       onFailed(error);
     }
   }
 
-  async #settle(waiting: Waiting, read: () => Outcome): Promise<Outcome> {
+  /** The operation takes room in the queue until it has its outcome. */
+  #answer({ bytes, resolve }: Waiting, outcome: Promise<Outcome>): void {
+    const free = () => {
+      this.#bytes -= bytes;
+    };
+    outcome.then(free, free);
+    resolve(outcome);
+  }
+
+  async #settle(waiting: Waiting, term: Term, read: () => Outcome): Promise<Outcome> {
     const { counts } = this.#options;
     try {
       const outcome = read();
@@ -187,9 +204,9 @@ export class PeerQueue {
       return outcome;
     } catch (error) {
       if (error instanceof NotForwardedError) return this.#commitHere(waiting);
-      if (!(error instanceof DuetError)) return this.#repeat(waiting, error);
+      if (!(error instanceof DuetError)) return this.#resolve(waiting, term, error);
       if (notApplied.has(error.reason)) return this.#commitHere(waiting);
-      if (!judged.has(error.reason)) return this.#repeat(waiting, error);
+      if (!judged.has(error.reason)) return this.#resolve(waiting, term, error);
       counts.forwarded++;
       throw error;
     }
@@ -201,13 +218,26 @@ export class PeerQueue {
     return database.commitHere(operation, span);
   }
 
-  async #repeat({ operation, span }: Waiting, cause: unknown): Promise<Outcome> {
-    const { counts, database } = this.#options;
+  /** Finds out what became of an operation to which the peer has not responded. */
+  async #resolve({ operation, span }: Waiting, term: Term, cause: unknown): Promise<Outcome> {
+    const { counts, database, closing } = this.#options;
     counts.unknown++;
-    if (operation.requestId === undefined) throw outcomeUnknown(cause);
+    const isRepeatable = operation.requestId !== undefined;
+    if (isRepeatable) {
+      // A failure proves nothing yet: the first may still succeed.
+      const outcome = await database.commitHere(operation, span).catch(() => undefined);
+      if (outcome !== undefined) return outcome;
+    }
+    await term.over(closing).catch(() => {
+      throw outcomeUnknown(cause);
+    });
     try {
-      return await database.commitHere(operation, span);
+      return await database.commitHere(operation, span, () => {
+        if (!isRepeatable && term.mayHaveApplied(operation)) throw outcomeUnknown(cause);
+      });
     } catch (error) {
+      // What fails for any other reason was not evaluated against everything that the writer has appended.
+      if (error instanceof DuetError && evaluated.has(error.reason)) throw error;
       throw outcomeUnknown(error);
     }
   }

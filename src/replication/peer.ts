@@ -84,7 +84,7 @@ export class Peer {
   static async open(options: PeerOptions): Promise<Peer> {
     const peer = new Peer(options);
     try {
-      await peer.forward([]);
+      await peer.forward([], 0);
       return peer;
     } catch (error) {
       peer.close();
@@ -98,11 +98,12 @@ export class Peer {
   }
 
   /**
-   * Sends operations as `encodeOperation` returns them. Resolves when each of them is durable there or has failed. Rejects
-   * with NotForwardedError, or with another error when they may or may not have been applied.
+   * Sends operations as `encodeOperation` returns them. `notAfter` is the latest time at which they may be applied, by the
+   * clock of the log in milliseconds since 1970. Resolves when each of them is durable there or has failed. Rejects with
+   * NotForwardedError, or with another error when they may or may not have been applied.
    */
-  async forward(operations: readonly Uint8Array[]): Promise<ForwardResponse> {
-    const stream = this.#request(operations);
+  async forward(operations: readonly Uint8Array[], notAfter: number): Promise<ForwardResponse> {
+    const stream = this.#request(operations, notAfter);
     const timer = setTimeout(() => {
       stream.destroy(new Error("the replica took too long"));
     }, this.#options.requestMs ?? requestMs);
@@ -114,7 +115,7 @@ export class Peer {
   }
 
   /** Throws NotForwardedError. */
-  #request(operations: readonly Uint8Array[]): ClientHttp2Stream {
+  #request(operations: readonly Uint8Array[], notAfter: number): ClientHttp2Stream {
     const { id: replicaId, storeId, proof } = this.#options;
     if (!this.isUsable) throw new NotForwardedError("the replica is leaving");
     try {
@@ -125,8 +126,8 @@ export class Peer {
         te: "trailers",
         ...proof.headers,
       });
-      const head = toBinary(ForwardRequestSchema, create(ForwardRequestSchema, { storeId, replicaId }));
-      stream.end(envelope([head, ...operations]));
+      const head = create(ForwardRequestSchema, { storeId, replicaId, notAfter: BigInt(notAfter) });
+      stream.end(envelope([toBinary(ForwardRequestSchema, head), ...operations]));
       return stream;
     } catch (error) {
       throw new NotForwardedError("nothing was sent", error);

@@ -414,3 +414,16 @@ test("a queued operation counts the memory of each of its mutations and checks",
   await Promise.all([writing, checking]);
   expect(committer.queueBytes).toBe(0);
 });
+
+test("an operation whose requirement fails when it is evaluated is not written", async () => {
+  const committing = startCommitting();
+  const { time } = committing;
+  const requireBefore = (latest: number) => (now: number) => {
+    if (now > latest) throw new DuetError("DEADLINE_EXCEEDED", "");
+  };
+  const late = committing.committer.commit(operation([put("a")]), undefined, requireBefore(time + 10));
+  const inTime = committing.committer.commit(operation([put("b")]), undefined, requireBefore(time + 11));
+  committing.time += 11;
+  expect(await Promise.all([late, inTime].map(outcomeOf))).toEqual(["DEADLINE_EXCEEDED", "OK"]);
+  expect(contents(committing.store)).toEqual({ b: "" });
+});

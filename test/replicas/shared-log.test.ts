@@ -11,7 +11,7 @@ import { Store } from "../../src/store/store.ts";
 import { check, operation, outcomeOf, put } from "../committer/committing.ts";
 import { SharedFakeLogger } from "./shared-fake-logger.ts";
 
-function startReplica(logger = new SharedFakeLogger()) {
+function startReplica(logger = new SharedFakeLogger(), clock = () => 1000) {
   const store = new Store();
   const requests = new RequestIndex();
   const applied: number[] = [];
@@ -29,7 +29,7 @@ function startReplica(logger = new SharedFakeLogger()) {
     requests,
     logger,
     limits: defaultLimits,
-    clock: () => 1000,
+    clock,
     applier,
   });
   const abort = new AbortController();
@@ -71,6 +71,24 @@ test("a write that lost to another replica is evaluated again", async () => {
   ];
   expect(await Promise.all(outcomes)).toEqual(["KEY_EXISTS", "OK"]);
   expect(applied).toEqual([1, 2]);
+});
+
+test("a write that lost to another replica is not written when its requirement fails by then", async () => {
+  let now = 1000;
+  const { logger, committer, store } = startReplica(new SharedFakeLogger(), () => now);
+  logger.beforeAppend = () => {
+    // The replica is paused, and meanwhile another one appends.
+    logger.beforeAppend = () => {};
+    logger.appendAsOther("c");
+    now = 2001;
+  };
+  const requireInTime = (at: number) => {
+    if (at > 2000) throw new DuetError("DEADLINE_EXCEEDED", "");
+  };
+  const late = outcomeOf(committer.commit(operation([put("a")]), undefined, requireInTime));
+  const other = outcomeOf(committer.commit(operation([put("b")])));
+  expect(await Promise.all([late, other])).toEqual(["DEADLINE_EXCEEDED", "OK"]);
+  expect([store.get("a"), store.get("b")?.revision]).toEqual([undefined, 2]);
 });
 
 test("a write is evaluated again also when a conflict does not name the end of the log", async () => {

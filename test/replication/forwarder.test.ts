@@ -25,9 +25,12 @@ function reply(...outcomes: readonly object[]): Reply {
 
 /** What is under test, apart from the forwarder. */
 interface Replica {
-  readonly commit?: (operation: Operation) => Promise<Outcome>;
+  readonly commit?: (operation: Operation, requirement?: (now: number) => void) => Promise<Outcome>;
   readonly reach?: (revision: number) => Promise<void>;
   readonly limits?: ForwarderOptions["limits"];
+  /** Keys that have changed since. */
+  readonly changed?: ReadonlySet<string>;
+  readonly termTimes?: ForwarderOptions["termTimes"];
 }
 
 /** A forwarder beside a writer under the control of the test. `respond` is the writer; `commit` is this replica. */
@@ -37,6 +40,8 @@ async function startForwarding(
     commit = async () => ({ revision: 9, results: [] }),
     reach = async () => {},
     limits = { queueBytesMax: 200_000, requestBytesMax: 4 * 1024 * 1024 },
+    changed = new Set(["a"]),
+    termTimes = { lengthMs: 10, marginMs: 10 },
   }: Replica = {},
 ) {
   const here: Operation[] = [];
@@ -58,14 +63,19 @@ async function startForwarding(
     database: {
       writer: () => state.writer,
       reach,
-      commitHere: (each) => {
+      mayHaveChanged: (key) => changed.has(key),
+      revision: 6,
+      time: 1_000_000,
+      commitHere: async (each, _span, requirement) => {
+        requirement?.(1_000_020);
         here.push(each);
-        return commit(each);
+        return commit(each, requirement);
       },
     },
     openPeer,
     limits,
     log: silentLogger,
+    termTimes,
   });
   onTestFinished(() => forwarder.close());
   forwarder.look();
@@ -185,11 +195,78 @@ test.each(lies)(
   },
 );
 
-test("the outcome is unknown when the repeat fails: the first may succeed later", async () => {
-  const { send } = await startForwarding(async () => Promise.reject(new Error("connection lost")), {
-    commit: async () => Promise.reject(new DuetError("KEY_EXISTS", "")),
+const lost = async () => Promise.reject(new Error("connection lost"));
+
+test("a repeat that fails is tried again once the first one cannot succeed any more", async () => {
+  const termTimes = { lengthMs: 50, marginMs: 20 };
+  const times: number[] = [];
+  const { send } = await startForwarding(lost, {
+    termTimes,
+    async commit() {
+      times.push(performance.now());
+      throw new DuetError("KEY_EXISTS", "");
+    },
   });
-  expect(await send(request)).toBe("OUTCOME_UNKNOWN");
+  expect(await send(request)).toBe("KEY_EXISTS");
+  expect(times).toHaveLength(2);
+  // Timers may be a millisecond early.
+  expect(times[1]! - times[0]!).toBeGreaterThan(60);
+});
+
+test("an operation that was not applied within its term is committed here", async () => {
+  const { send, here } = await startForwarding(lost);
+  const sent = operation([put("b")]);
+  expect(await send(sent)).toBe("OK");
+  expect(here).toEqual([sent]);
+});
+
+test("whether it was applied is asked at each evaluation", async () => {
+  const changed = new Set<string>();
+  const { send } = await startForwarding(lost, {
+    changed,
+    async commit(_, requirement) {
+      // The append of this replica fails, because that of the writer came before.
+      changed.add("b");
+      requirement?.(1_000_020);
+      return { revision: 9, results: [] };
+    },
+  });
+  expect(await send(operation([put("b")]))).toBe("OUTCOME_UNKNOWN");
+});
+
+test.each([
+  ["LOG_UNAVAILABLE", operation([put("b")])],
+  ["OVERLOADED", operation([put("b")])],
+  ["LOG_UNAVAILABLE", request],
+] as const)("the outcome is unknown when the operation fails here with %s", async (reason, each) => {
+  const { send } = await startForwarding(lost, {
+    commit: async () => Promise.reject(new DuetError(reason, "")),
+  });
+  expect(await send(each)).toBe("OUTCOME_UNKNOWN");
+});
+
+test("the outcome is unknown when this replica stops within the term", async () => {
+  const { send, forwarder, requests, here } = await startForwarding(lost, {
+    termTimes: { lengthMs: 60_000, marginMs: 0 },
+  });
+  const outcome = send(operation([put("b")]));
+  await until(() => requests.length === 1);
+  forwarder.close();
+  expect(await outcome).toBe("OUTCOME_UNKNOWN");
+  expect(here).toEqual([]);
+});
+
+test("operations take room in the queue until their outcome is known", async () => {
+  const outcome = Promise.withResolvers<Outcome>();
+  const { send, forwarder } = await startForwarding(async () => reply(failed("INTERNAL")), {
+    commit: () => outcome.promise,
+  });
+  const large = operation([put("b", "x".repeat(60_000))]);
+  const first = forwarder.forward(large);
+  await until(() => forwarder.counts.unknown === 1);
+  expect(await send(large)).toBe("OVERLOADED");
+  outcome.resolve({ revision: 9, results: [] });
+  expect(await first).toMatchObject({ revision: 9 });
 });
 
 test("the outcome is unknown when the log does not reach the revision of the writer", async () => {

@@ -7,14 +7,18 @@ import { defaultLimits, forwardedOperationsMax } from "../../src/limits.ts";
 import { createForwardingService } from "../../src/replication/forwarding-service.ts";
 import { PeerProof } from "../../src/replication/peer-proof.ts";
 
-function forwardPuts(keys: readonly string[], to: { storeId?: string; replicaId?: string } = {}) {
+function forwardPuts(
+  keys: readonly string[],
+  to: { storeId?: string; replicaId?: string; notAfter?: bigint } = {},
+) {
   const committed: string[] = [];
   const { forward } = createForwardingService({
     database: {
       storeId: "s",
       replicaId: "me",
       revision: 1,
-      commitHere: async ({ mutations }: Operation) => {
+      commitHere: async ({ mutations }: Operation, _span?: unknown, requirement?: (now: number) => void) => {
+        requirement?.(1_000);
         committed.push(...mutations.map(({ key }) => key));
         return { revision: 1, results: [] };
       },
@@ -56,4 +60,14 @@ test("an operation beyond the limits is refused, and spoils no other", async () 
     { kind: { case: "committed" } },
   ]);
   expect(committed).toEqual(["a", "b"]);
+});
+
+test.each([
+  [0n, ["committed", "committed"]],
+  [1_000n, ["committed", "committed"]],
+  [999n, ["failure", "failure"]],
+])("operations with the latest time %d at 1000 are %j", async (notAfter, expected) => {
+  const { response } = forwardPuts(["a", "b"], { notAfter });
+  const { outcomes } = await response;
+  expect(outcomes?.map(({ kind }) => kind?.case)).toEqual(expected);
 });

@@ -54,7 +54,7 @@ function optionsOf(port: number) {
 }
 
 async function failureOf(peer: Peer): Promise<"not forwarded" | "unknown"> {
-  const error = await peer.forward(operations).then(
+  const error = await peer.forward(operations, 0).then(
     () => undefined,
     (failure: unknown) => failure,
   );
@@ -81,11 +81,11 @@ test("a replica that accepts connections and says nothing cannot be opened", asy
 
 test("a replica that responds to pings may take its time", async () => {
   const peer = await openPeer((stream) => setTimeout(() => succeed(stream), 300));
-  await expect(peer.forward(operations)).resolves.toMatchObject({ outcomes: [] });
+  await expect(peer.forward(operations, 0)).resolves.toMatchObject({ outcomes: [] });
 });
 
 test("the outcome is unknown when a replica responds to pings alone", async () => {
-  expect(await failureOf(await openPeer(() => {}, 300))).toBe("unknown");
+  expect(await failureOf(await openPeer(() => {}, 2_000))).toBe("unknown");
 });
 
 const unknown: readonly (readonly [string, Respond])[] = [
@@ -122,7 +122,7 @@ test("a replica that goes away takes no more requests, and ends those under way"
     stream.session?.goaway();
     setTimeout(() => succeed(stream), 50);
   });
-  await expect(peer.forward(operations)).resolves.toMatchObject({ outcomes: [] });
+  await expect(peer.forward(operations, 0)).resolves.toMatchObject({ outcomes: [] });
   expect(peer.isUsable).toBe(false);
   expect(await failureOf(peer)).toBe("not forwarded");
 });

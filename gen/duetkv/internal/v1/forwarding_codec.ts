@@ -31,6 +31,7 @@ export function writeForwardRequest(to: Writer, message: MessageInitShape<typeof
     to.endNested(2, start);
   }
   if (message.replicaId) to.string(3, message.replicaId);
+  if (message.notAfter) to.int64(4, message.notAfter);
   if ("$unknown" in message) to.unknownFields(message.$unknown);
 }
 
@@ -49,6 +50,9 @@ export function readForwardRequest(from: Reader, end: number, message: ForwardRe
       case 0x1a: // replica_id = 3
         message.replicaId = from.string(end);
         break;
+      case 0x20: // not_after = 4
+        message.notAfter = from.int64(end);
+        break;
       default:
         from.skip(tag, end);
     }
@@ -62,6 +66,7 @@ function newForwardRequest(): ForwardRequest {
     storeId: "",
     operations: [],
     replicaId: "",
+    notAfter: 0n,
   };
 }
 
