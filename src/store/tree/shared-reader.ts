@@ -34,7 +34,7 @@ export class SharedReader {
   read<Result>(use: (view: TreeView) => Result): Result {
     const state = this.#enter();
     try {
-      return use(new TreeView(this.#slabs, this.#records, this.#search, state));
+      return use(new TreeView(this.#slabs, this.#records, this.#search, state, () => true));
     } finally {
       Atomics.store(this.#control, this.#pin, 0);
     }

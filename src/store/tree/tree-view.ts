@@ -6,8 +6,8 @@ import { Cursor } from "./cursor.ts";
 import type { Search } from "./search.ts";
 
 /**
- * One state of the tree, to read. It is pinned, or valid until the tree is changed: then scans end early, without an error,
- * and nothing else may be called.
+ * One state of the tree, to read. Either it is pinned, and throws when it is read after the end of the pin; see `Pin.check`.
+ * Or it is valid until the tree is changed: then scans that have begun end early, without an error, and all else throws.
  */
 export class TreeView {
   readonly #slabs: Slabs;
@@ -16,13 +16,7 @@ export class TreeView {
   readonly #state: TreeState;
   readonly #isValid: () => boolean;
 
-  constructor(
-    slabs: Slabs,
-    records: Records,
-    search: Search,
-    state: TreeState,
-    isValid: () => boolean = () => true,
-  ) {
+  constructor(slabs: Slabs, records: Records, search: Search, state: TreeState, isValid: () => boolean) {
     this.#slabs = slabs;
     this.#records = records;
     this.#search = search;
@@ -32,6 +26,11 @@ export class TreeView {
 
   get revision(): number {
     return this.#state.revision;
+  }
+
+  /** Time of the last transaction, in milliseconds since 1970 UTC. */
+  get time(): number {
+    return this.#state.time;
   }
 
   /** The number of entries. */
@@ -46,6 +45,7 @@ export class TreeView {
 
   /** The record of the key; 0 when there is none. */
   find(key: string): Ref {
+    this.#requireValid();
     this.#search.key.setText(key);
     return this.#search.find(this.#state.root);
   }
@@ -74,9 +74,14 @@ export class TreeView {
 
   /** The numbers of keys before the range, and before its end; never a negative range. */
   #ranks({ start, end }: ByteRange): readonly [start: number, end: number] {
+    this.#requireValid();
     const first = start.length === 0 ? 0 : this.#rank(start);
     const last = end === undefined ? this.#state.size : this.#rank(end);
     return [first, Math.max(first, last)];
+  }
+
+  #requireValid(): void {
+    if (!this.#isValid()) throw new Error("the tree has changed since the view was made");
   }
 
   #rank(bound: Uint8Array): number {

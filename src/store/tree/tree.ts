@@ -10,6 +10,7 @@ import { evacuate } from "./evacuation.ts";
 import { HashIndex, unknown } from "./hash-index.ts";
 import { levelOf } from "./page-format.ts";
 import { Pages } from "./pages.ts";
+import type { PinBounds } from "./pin.ts";
 import { Search } from "./search.ts";
 import type { SharedTree } from "./shared-reader.ts";
 import { TreeView } from "./tree-view.ts";
@@ -26,7 +27,7 @@ const nothing = new Demand();
 
 const everything: ByteRange = { start: new Uint8Array(0), end: undefined };
 
-/** A view that stays readable until it is released. */
+/** A view that stays readable until it is released, or exceeds its bounds; see `TreeView`. */
 export interface TreeSnapshot {
   readonly view: TreeView;
   readonly release: () => void;
@@ -44,6 +45,10 @@ export interface TreeUsage {
   readonly usedBytes: number;
   /** The number of pages and records that wait until no reader needs them. */
   readonly retired: number;
+  /** Their bytes. */
+  readonly retiredBytes: number;
+  /** The number of snapshots of the thread that writes. */
+  readonly snapshots: number;
   /** The number of published versions since the oldest one that a reader holds. */
   readonly heldVersions: number;
 }
@@ -68,11 +73,12 @@ export class Tree {
   /** Grows with each change of the tree. */
   #changes = 0;
 
-  constructor(slabs: Slabs) {
+  /** `now` is a clock that never goes back, in milliseconds. It bounds snapshots. */
+  constructor(slabs: Slabs, now: () => number = () => performance.now()) {
     this.#slabs = slabs;
     this.#allocator = new Allocator(slabs);
     this.#records = new Records(slabs);
-    this.#versions = new Versions(createControl(), this.#allocator);
+    this.#versions = new Versions(createControl(), this.#allocator, now);
     this.#search = new Search(slabs, this.#records);
     this.#pages = new Pages(slabs, this.#allocator, this.#records, this.#versions);
     this.#writer = new TreeWriter(slabs, this.#pages, this.#search);
@@ -90,10 +96,19 @@ export class Tree {
 
   get usage(): TreeUsage {
     const { liveBytes, usedBytes } = this.#allocator;
-    const { retiredCount, heldVersions } = this.#versions;
+    const { retiredCount: retired, retiredBytes, pinCount: snapshots, heldVersions } = this.#versions;
     const { bytes: reservedBytes } = this.#slabs;
     const { bytes: indexBytes } = this.#index;
-    return { reservedBytes, indexBytes, liveBytes, usedBytes, retired: retiredCount, heldVersions };
+    return {
+      reservedBytes,
+      usedBytes,
+      liveBytes,
+      indexBytes,
+      retired,
+      retiredBytes,
+      snapshots,
+      heldVersions,
+    };
   }
 
   /**
@@ -175,11 +190,18 @@ export class Tree {
     return new TreeView(this.#slabs, this.#records, this.#search, state, () => this.#changes === changes);
   }
 
-  /** The published state. Memory that is retired later cannot be reused before the snapshot is released. */
-  snapshot(): TreeSnapshot {
-    const release = this.#versions.pin();
-    const view = new TreeView(this.#slabs, this.#records, this.#search, this.#versions.state);
-    return { view, release };
+  /**
+   * The published state. Memory that is retired later cannot be reused before the snapshot is released, or exceeds its bounds
+   * when a version is published.
+   */
+  snapshot(bounds: PinBounds): TreeSnapshot {
+    const pin = this.#versions.pin(bounds);
+    const isValid = () => {
+      pin.check();
+      return true;
+    };
+    const view = new TreeView(this.#slabs, this.#records, this.#search, this.#versions.state, isValid);
+    return { view, release: () => this.#versions.release(pin) };
   }
 
   /**

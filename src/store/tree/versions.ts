@@ -11,6 +11,7 @@ import {
   versionStep,
   versionWord,
 } from "./control.ts";
+import { Pin, type PinBounds } from "./pin.ts";
 
 /** Pages and records that a version no longer reaches, but the one before it does. */
 interface Retired {
@@ -32,15 +33,21 @@ export class Versions {
   readonly control: Int32Array;
   readonly #allocator: Allocator;
   readonly #retired = new Fifo<Retired>();
-  /** Versions that snapshots of this thread hold. */
-  readonly #pins = new Map<object, number>();
+  readonly #now: () => number;
+  /** Pins of this thread. */
+  readonly #pins = new Set<Pin>();
   #published = firstVersion;
   #state = emptyState;
   /** Retired by the version under way. */
   #replaced: Ref[] = [];
   #retiredCount = 0;
+  #retiredBytes = 0;
+  /** Bytes of all pages and records that were ever retired. */
+  #retiredBytesEver = 0;
 
-  constructor(control: Int32Array, allocator: Allocator) {
+  /** `now` is a clock that never goes back, in milliseconds. */
+  constructor(control: Int32Array, allocator: Allocator, now: () => number) {
+    this.#now = now;
     this.control = control;
     this.#allocator = allocator;
     storeState(control, firstVersion, emptyState);
@@ -62,6 +69,16 @@ export class Versions {
     return this.#retiredCount;
   }
 
+  /** The bytes of what waits until no reader needs it. */
+  get retiredBytes(): number {
+    return this.#retiredBytes;
+  }
+
+  /** The number of pins of this thread. */
+  get pinCount(): number {
+    return this.#pins.size;
+  }
+
   /** The number of versions that are pinned or published later than the oldest pinned one. */
   get heldVersions(): number {
     return (this.current - this.#oldestPinned()) / versionStep;
@@ -71,9 +88,15 @@ export class Versions {
   retire(ref: Ref): void {
     this.#replaced.push(ref);
     this.#retiredCount++;
+    const bytes = this.#allocator.sizeOf(ref);
+    this.#retiredBytes += bytes;
+    this.#retiredBytesEver += bytes;
   }
 
-  /** Publishes the version under way with this state, and frees what no reader needs any more. */
+  /**
+   * Publishes the version under way with this state, ends the pins of this thread that exceed their bounds, and frees what no
+   * reader needs any more.
+   */
   publish(state: TreeState): void {
     const version = this.current;
     storeState(this.control, version, state);
@@ -84,28 +107,35 @@ export class Versions {
       this.#retired.push({ version, refs: this.#replaced });
       this.#replaced = [];
     }
+    if (this.#pins.size > 0) this.#endPins();
     this.reclaim();
   }
 
   /** Frees what was retired at or before the oldest version that is pinned. */
   reclaim(): void {
     const oldest = this.#oldestPinned();
+    const { liveBytes } = this.#allocator;
     for (;;) {
       const retired = this.#retired.at(0);
-      if (retired === undefined || retired.version > oldest) return;
+      if (retired === undefined || retired.version > oldest) break;
       for (const ref of retired.refs) this.#allocator.free(ref);
       this.#retiredCount -= retired.refs.length;
       this.#retired.shift();
     }
+    this.#retiredBytes -= liveBytes - this.#allocator.liveBytes;
   }
 
-  /** Keeps the published version readable by this thread until the returned function is called. */
-  pin(): () => void {
-    const pin = {};
-    this.#pins.set(pin, this.#published);
-    return () => {
-      if (this.#pins.delete(pin)) this.reclaim();
-    };
+  /** Keeps the published version readable by this thread until the pin is released, or exceeds its bounds. */
+  pin(bounds: PinBounds): Pin {
+    const pin = new Pin(this.#published, bounds, this.#now(), this.#retiredBytesEver);
+    this.#pins.add(pin);
+    return pin;
+  }
+
+  /** A second call has no effect. */
+  release(pin: Pin): void {
+    pin.release();
+    if (this.#pins.delete(pin)) this.reclaim();
   }
 
   /** All that is retired and not freed. For tests and debugging. */
@@ -116,9 +146,16 @@ export class Versions {
     yield* this.#replaced;
   }
 
+  #endPins(): void {
+    const now = this.#now();
+    for (const pin of this.#pins) {
+      if (pin.endIfExceeded(now, this.#retiredBytesEver)) this.#pins.delete(pin);
+    }
+  }
+
   #oldestPinned(): number {
     let oldest = this.#published;
-    for (const version of this.#pins.values()) oldest = Math.min(oldest, version);
+    for (const { version } of this.#pins) oldest = Math.min(oldest, version);
     for (let reader = 0; reader < readersMax; reader++) {
       const pin = Atomics.load(this.control, pinWord(reader));
       // A pin has the low 32 bits of a version. A reader that saw a version holds it for less than 2^31 versions.

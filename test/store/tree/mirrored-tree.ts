@@ -6,8 +6,14 @@ import { noRef, reserveSlabs, type Slabs } from "../../../src/store/memory/slabs
 import type { Snapshot } from "../../../src/store/snapshot.ts";
 import { Store } from "../../../src/store/store.ts";
 import { toByteRange } from "../../../src/store/tree/byte-range.ts";
+import type { PinBounds } from "../../../src/store/tree/pin.ts";
 import { Tree, type TreeSnapshot } from "../../../src/store/tree/tree.ts";
 import type { TransactionEvent } from "../../../src/transaction-log/transaction-logger.ts";
+
+export const unbounded: PinBounds = {
+  msMax: Number.POSITIVE_INFINITY,
+  retiredBytesMax: Number.POSITIVE_INFINITY,
+};
 
 /** An entry without what the tree does not hold. */
 function recordEntry(entry: Entry): RecordEntry {
@@ -45,7 +51,7 @@ export class MirroredTree {
   }
 
   snapshot(): MirroredSnapshot {
-    return new MirroredSnapshot(this.tree.snapshot(), this.store.snapshot());
+    return new MirroredSnapshot(this.tree.snapshot(unbounded), this.store.snapshot());
   }
 
   /** Both must hold the same in the range, whichever way it is read. */

@@ -5,7 +5,7 @@ import { toByteRange } from "../../../src/store/tree/byte-range.ts";
 import { Tree } from "../../../src/store/tree/tree.ts";
 import { createRandom, seed } from "../../support/random.ts";
 import { put, remove } from "../store-model.ts";
-import { MirroredTree } from "./mirrored-tree.ts";
+import { MirroredTree, unbounded } from "./mirrored-tree.ts";
 import { keyPatterns, runRandomOperations } from "./random-operations.ts";
 
 const everything = prefixRange("");
@@ -39,15 +39,15 @@ test("changes are not seen before they are published", () => {
     expireTime: 0,
   };
   tree.put(entry);
-  expect([tree.get("key")?.value, tree.snapshot().view.get("key")]).toEqual(["1", undefined]);
+  expect([tree.get("key")?.value, tree.snapshot(unbounded).view.get("key")]).toEqual(["1", undefined]);
   tree.publish(1, 1);
-  const { view, release } = tree.snapshot();
+  const { view, release } = tree.snapshot(unbounded);
   tree.put({ ...entry, value: "2" });
   tree.remove("key");
   tree.put({ ...entry, value: "3" });
   expect([tree.get("key")?.value, view.get("key")?.value]).toEqual(["3", "1"]);
   tree.publish(2, 2);
-  expect([tree.snapshot().view.get("key")?.value, view.get("key")?.value]).toEqual(["3", "1"]);
+  expect([tree.snapshot(unbounded).view.get("key")?.value, view.get("key")?.value]).toEqual(["3", "1"]);
   expect([view.revision, view.size]).toEqual([1, 1]);
   tree.verify();
   release();
@@ -60,7 +60,7 @@ test("memory waits for the oldest snapshot, and is freed with it", () => {
   for (const key of keys) mirrored.write(put(key, "before"));
   const { liveBytes } = tree.usage;
   expect(tree.usage).toMatchObject({ retired: 0, heldVersions: 1 });
-  const [older, newer] = [tree.snapshot(), tree.snapshot()];
+  const [older, newer] = [tree.snapshot(unbounded), tree.snapshot(unbounded)];
   for (const key of keys) mirrored.write(put(key, "after"));
   expect(tree.usage.heldVersions).toBe(1001);
   expect(tree.usage.retired).toBeGreaterThan(1000);
@@ -79,7 +79,7 @@ test("a snapshot can be scanned while every entry changes under it", () => {
   const mirrored = new MirroredTree();
   const keys = Array.from({ length: 2000 }, (_, index) => `key ${String(index).padStart(4, "0")}`);
   for (const key of keys) mirrored.write(put(key, "before"));
-  const { view, release } = mirrored.tree.snapshot();
+  const { view, release } = mirrored.tree.snapshot(unbounded);
   const seen: string[] = [];
   for (const { key, value } of view.scan(allBytes, false)) {
     expect(value).toBe("before");

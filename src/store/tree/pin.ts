@@ -1,0 +1,51 @@
+import { DuetError } from "../../errors.ts";
+
+/** When a pin is ended that was not released. */
+export interface PinBounds {
+  /** How long it may be held, in milliseconds. */
+  readonly msMax: number;
+  /** How many bytes of pages and records may be retired meanwhile, all of which it keeps. */
+  readonly retiredBytesMax: number;
+}
+
+/** Keeps a version readable by the thread that writes, until it is released or ended. */
+export class Pin {
+  readonly version: number;
+  /** When it began, in milliseconds of the clock of `Versions`. */
+  readonly #since: number;
+  readonly #retiredBytesBefore: number;
+  readonly #bounds: PinBounds;
+  #isReleased = false;
+  /** Why it was ended; undefined: it was not. */
+  #ended: string | undefined;
+
+  /** `retiredBytes`: all bytes that were retired before. */
+  constructor(version: number, bounds: PinBounds, now: number, retiredBytes: number) {
+    this.version = version;
+    this.#bounds = bounds;
+    this.#since = now;
+    this.#retiredBytesBefore = retiredBytes;
+  }
+
+  /** Throws when the version may be gone: DuetError SNAPSHOT_TOO_SLOW after the pin was ended, Error after its release. */
+  check(): void {
+    if (this.#ended !== undefined) {
+      throw new DuetError("SNAPSHOT_TOO_SLOW", `the snapshot was not read fast enough: ${this.#ended}`);
+    }
+    if (this.#isReleased) throw new Error("the snapshot was read after its release");
+  }
+
+  release(): void {
+    this.#isReleased = true;
+  }
+
+  /** Ends the pin if it exceeds its bounds. Returns whether it did. `retiredBytes`: all bytes that were ever retired. */
+  endIfExceeded(now: number, retiredBytes: number): boolean {
+    const { msMax, retiredBytesMax } = this.#bounds;
+    if (now - this.#since > msMax) this.#ended = `it was held for more than ${msMax} ms`;
+    else if (retiredBytes - this.#retiredBytesBefore > retiredBytesMax) {
+      this.#ended = `more than ${retiredBytesMax} bytes were overwritten meanwhile`;
+    }
+    return this.#ended !== undefined;
+  }
+}
