@@ -1,7 +1,7 @@
 // The tree beside the map: `node bench/store.ts [entries] [rounds]`. CPU per operation; the cases alternate.
 import { prefixRange } from "../src/store/key-range.ts";
+import { MapStore } from "../src/store/map-store.ts";
 import { noRef, reserveSlabs } from "../src/store/memory/slabs.ts";
-import { Store } from "../src/store/store.ts";
 import { toByteRange } from "../src/store/tree/byte-range.ts";
 import { Tree } from "../src/store/tree/tree.ts";
 import type { TransactionEvent } from "../src/transaction-log/transaction-logger.ts";
@@ -34,7 +34,7 @@ function residentBytes(): number {
   return process.memoryUsage.rss();
 }
 
-const store = new Store();
+const store = new MapStore();
 const tree = new Tree(reserveSlabs(Math.ceil((entries * 200) / 2 ** 26) + 2));
 
 /** Microseconds of CPU of this thread. */

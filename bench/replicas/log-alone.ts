@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { replay } from "../../src/committer/replay.ts";
-import { Store } from "../../src/store/store.ts";
+import { MapStore } from "../../src/store/map-store.ts";
 import { silentSink } from "../../src/transaction-log/log-sink.ts";
 import { openPostgresTransactionLogger } from "../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 
@@ -40,7 +40,7 @@ export async function replayAlone(
   try {
     let count = 0;
     const start = performance.now();
-    await replay(log, new Store(), ({ events }) => {
+    await replay(log, new MapStore(), ({ events }) => {
       count += events.length;
     });
     return { count, perSecond: (count * 1000) / (performance.now() - start) };

@@ -1,7 +1,8 @@
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { type Entry, entryAfter } from "../store/entry.ts";
-import { entriesMax, type ReadonlyStore } from "../store/store.ts";
+import { entriesMax } from "../store/map-store.ts";
+import type { ReadonlyStore } from "../store/store.ts";
 import { detachText } from "../store/text.ts";
 import type { Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
 import type { BatchQuotas, Growth } from "./batch-quotas.ts";

@@ -1,6 +1,7 @@
 import { DuetError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
-import { type Change, Store } from "../store/store.ts";
+import { MapStore } from "../store/map-store.ts";
+import type { Change, Store } from "../store/store.ts";
 import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
 
 /**
@@ -29,7 +30,7 @@ export async function openReplayed<Observer extends { readonly applied: OnApplie
   onProgress: (sequence: number) => void = () => {},
 ): Promise<Replayed<Observer>> {
   for (let replays = 0; replays < replaysMax; replays++) {
-    const store = new Store();
+    const store = new MapStore();
     const observer = observe(store);
     const replayed = await replay(logger, store, observer.applied, onProgress).catch((error: unknown) => {
       observer.close();

@@ -105,3 +105,8 @@ export function entryBytes(key: string, value: Value, expireTime: number): numbe
   bytes += typeof value === "string" ? textBytes(value) : value.length + byteArrayBytes;
   return expireTime === 0 ? bytes : bytes + expiryBytes;
 }
+
+/** The same for a key and a text that have only ASCII characters, and `length` of them together. */
+export function asciiEntryBytes(length: number, expireTime: number): number {
+  return entryOverheadBytes + length + (expireTime === 0 ? 0 : expiryBytes);
+}

@@ -24,8 +24,8 @@ export const unbounded: SnapshotBounds = {
 
 export interface SnapshotOptions extends SnapshotBounds {
   readonly revision: number;
-  /** The live index of the store. */
-  readonly index: KeyIndex;
+  /** The keys that the store has now, in key order; see `KeyIndex.scan`. */
+  readonly keys: (range: KeyRange) => Iterator<string>;
   readonly current: (key: string) => Entry | undefined;
   readonly onRelease: () => void;
 }
@@ -71,8 +71,7 @@ export class Snapshot {
    * store may change between slices, and the caller can yield between them even when no key belongs to the snapshot.
    */
   keySlices(range: KeyRange): Generator<readonly string[], void> {
-    const current = (rest: KeyRange) => this.#options.index.scan(rest, false);
-    return keySlices(range, false, current, (rest) => this.#deletedKeys.scan(rest, false));
+    return keySlices(range, false, this.#options.keys, (rest) => this.#deletedKeys.scan(rest, false));
   }
 
   /** The store calls this before it changes `key` from `entry` to `next`. */
@@ -99,11 +98,12 @@ export class Snapshot {
    */
   pass(entry: Entry): void {
     this.#passed = entry.revision;
-    if (this.#overwritten.get(entry.key) !== entry) return;
+    const kept = this.#overwritten.get(entry.key);
+    if (kept === undefined) return;
     this.#overwritten.delete(entry.key);
     this.#deletedKeys.delete(entry.key);
-    this.#keptBytes -= ownBytes(entry, this.#options.current(entry.key));
-    this.#options.onLeft(entry);
+    this.#keptBytes -= ownBytes(kept, this.#options.current(entry.key));
+    this.#options.onLeft(kept);
   }
 
   /** Must be called when the snapshot is no longer needed. The snapshot must not be read afterwards. */

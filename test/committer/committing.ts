@@ -6,8 +6,9 @@ import type { Check, Condition, Mutation, Operation, Outcome } from "../../src/c
 import { RequestIndex } from "../../src/committer/request-index.ts";
 import { defaultLimits, type Limits } from "../../src/limits.ts";
 import { prefixRange } from "../../src/store/key-range.ts";
+import { MapStore } from "../../src/store/map-store.ts";
 import { type Quota, QuotaUsage } from "../../src/store/quota-usage.ts";
-import { Store } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
 import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
 import { FakeLogger } from "./fake-logger.ts";
 
@@ -29,7 +30,7 @@ export function startCommitting(
   quotas: readonly Quota[] = [],
   tracer?: EngineTracer,
 ): Committing {
-  const store = new Store();
+  const store = new MapStore();
   const usage = new QuotaUsage(store, quotas);
   const requests = new RequestIndex();
   const logger = new FakeLogger();

@@ -10,7 +10,7 @@ import { RequestIndex } from "../../src/committer/request-index.ts";
 import { DuetError } from "../../src/errors.ts";
 import { defaultLimits } from "../../src/limits.ts";
 import { History } from "../../src/store/history.ts";
-import { Store } from "../../src/store/store.ts";
+import { MapStore } from "../../src/store/map-store.ts";
 import { requestTime } from "../../src/transaction-log/codec/request-record.ts";
 import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
 import { createRandom, type Random, seed } from "../support/random.ts";
@@ -36,7 +36,7 @@ const windowMs = 10 * minute;
 class World {
   readonly logger = new FakeLogger();
   time = 1_700_000_000_000;
-  store = new Store();
+  store = new MapStore();
   requests = new RequestIndex();
   #committer: Committer | undefined;
 
@@ -49,7 +49,7 @@ class World {
   /** The clock then begins no earlier than the log ends. */
   async restart(): Promise<void> {
     const { logger } = this;
-    const [store, requests] = [new Store(), new RequestIndex()];
+    const [store, requests] = [new MapStore(), new RequestIndex()];
     await replay(logger, store, (transaction) => requests.applied(transaction));
     const onApplied = (transaction: Transaction) => requests.applied(transaction);
     const applier = new Applier({ store, logger, onApplied, onRun: () => {} });

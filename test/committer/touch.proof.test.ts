@@ -4,8 +4,8 @@ import type { Mutation } from "../../src/committer/operation.ts";
 import { replay } from "../../src/committer/replay.ts";
 import type { DuetError } from "../../src/errors.ts";
 import { defaultLimits } from "../../src/limits.ts";
+import { MapStore } from "../../src/store/map-store.ts";
 import type { Snapshot } from "../../src/store/snapshot.ts";
-import { Store } from "../../src/store/store.ts";
 import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
 import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
 import { createRandom, type Random, rounds, seed } from "../support/random.ts";
@@ -34,7 +34,7 @@ interface Known {
 
 /** A store, its log, and a Map that must always hold the same. */
 class World {
-  readonly store = new Store();
+  readonly store = new MapStore();
   readonly log: Transaction[] = [];
   readonly known = new Map<string, Known>();
   /** Milliseconds since 1970; may go back. */
@@ -107,7 +107,7 @@ class World {
       const { revision: horizon } = snapshot;
       await logger.compact({ horizon, live: (key) => snapshot.get(key), requestsSince: 0 });
     }
-    const store = new Store();
+    const store = new MapStore();
     await replay(logger, store, () => {});
     this.check(store);
     expect([store.revision, store.hash, store.bytes]).toEqual([

@@ -7,12 +7,12 @@ import { RequestIndex } from "../../src/committer/request-index.ts";
 import { DuetError } from "../../src/errors.ts";
 import { defaultLimits } from "../../src/limits.ts";
 import { silentLogger } from "../../src/logging.ts";
-import { Store } from "../../src/store/store.ts";
+import { MapStore } from "../../src/store/map-store.ts";
 import { check, operation, outcomeOf, put } from "../committer/committing.ts";
 import { SharedFakeLogger } from "./shared-fake-logger.ts";
 
 function startReplica(logger = new SharedFakeLogger(), clock = () => 1000) {
-  const store = new Store();
+  const store = new MapStore();
   const requests = new RequestIndex();
   const applied: number[] = [];
   const applier = new Applier({
@@ -175,7 +175,7 @@ test("a damaged log ends following, and refused writes may be retried on another
 test("a replay reports the applied sequence to the log", async () => {
   const logger = new SharedFakeLogger();
   logger.appendAsOther("a");
-  await replay(logger, new Store(), () => {});
+  await replay(logger, new MapStore(), () => {});
   expect(logger.appliedSequence).toBe(1);
 });
 

@@ -3,7 +3,8 @@ import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { createChangeSet } from "../../src/store/change-set.ts";
 import { History } from "../../src/store/history.ts";
-import { Store } from "../../src/store/store.ts";
+import { MapStore } from "../../src/store/map-store.ts";
+import type { Store } from "../../src/store/store.ts";
 import type { TransactionEvent } from "../../src/transaction-log/transaction-logger.ts";
 import { applyNext, put, remove } from "./store-model.ts";
 
@@ -59,7 +60,7 @@ function applyAll(events: readonly TransactionEvent[], store: Store, history?: H
 test.each(Object.entries(fillings))(
   "a history of %s occupies no more than it is counted with",
   (_, filling) => {
-    const [store, plain] = [new Store(), new Store()];
+    const [store, plain] = [new MapStore(), new MapStore()];
     applyAll(filling.before(), store);
     applyAll(filling.before(), plain);
     const start = heapBytes();

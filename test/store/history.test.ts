@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { createChangeSet } from "../../src/store/change-set.ts";
 import { entryBytes } from "../../src/store/entry.ts";
 import { History } from "../../src/store/history.ts";
-import { Store } from "../../src/store/store.ts";
+import { MapStore } from "../../src/store/map-store.ts";
 import type { TransactionEvent } from "../../src/transaction-log/transaction-logger.ts";
 import { applyNext, put, remove } from "./store-model.ts";
 
@@ -11,7 +11,7 @@ const unbounded = { watchHistoryEventsMax: 1_000_000, watchHistoryBytesMax: 1_00
 
 /** Writes to a store and tells the history, as the hub does. */
 function createWriter(history: History): (...events: TransactionEvent[]) => void {
-  const store = new Store();
+  const store = new MapStore();
   return (...events) => {
     const changes = applyNext(store, ...events);
     history.add(createChangeSet(store.revision, store.time, changes));

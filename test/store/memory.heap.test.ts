@@ -3,7 +3,7 @@ import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { Batch } from "../../src/committer/batch.ts";
 import { defaultLimits } from "../../src/limits.ts";
-import { Store } from "../../src/store/store.ts";
+import { MapStore } from "../../src/store/map-store.ts";
 import type { Value } from "../../src/transaction-log/transaction-logger.ts";
 import { noRequests } from "../committer/committing.ts";
 
@@ -47,7 +47,7 @@ const fillings: Readonly<Record<string, Filling>> = {
 
 test.each(Object.entries(fillings))("%s occupy no more than they are counted with", (_, filling) => {
   const { count, key, value, ttlMs = 0 } = filling;
-  const store = new Store();
+  const store = new MapStore();
   const before = occupiedBytes();
   for (let index = 0; index < count; index++) {
     const batch = new Batch(store, noRequests(), defaultLimits, 1_700_000_000_000 + index);

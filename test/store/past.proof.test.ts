@@ -4,20 +4,23 @@ import type { Entry } from "../../src/store/entry.ts";
 import { Fifo } from "../../src/store/fifo.ts";
 import { History, type HistoryLimits } from "../../src/store/history.ts";
 import { type KeyRange, keyRange, prefixRange } from "../../src/store/key-range.ts";
+import { MapStore } from "../../src/store/map-store.ts";
 import { PastState } from "../../src/store/past.ts";
-import { type State, Store } from "../../src/store/store.ts";
+import type { State, Store } from "../../src/store/store.ts";
 import type { LiveEntry, TransactionEvent } from "../../src/transaction-log/transaction-logger.ts";
 import { createRandom, type Random, rounds, seed } from "../support/random.ts";
 import { put, remove, touch } from "./store-model.ts";
+import { stores } from "./stores.ts";
 
 const roomy = { watchHistoryEventsMax: 1_000_000, watchHistoryBytesMax: 1_000_000_000 };
 
 /** A store with its history. */
 class World {
-  readonly store = new Store();
+  readonly store: Store;
   readonly history: History;
 
-  constructor(limits: HistoryLimits = roomy) {
+  constructor(limits: HistoryLimits = roomy, store: Store = new MapStore()) {
+    this.store = store;
     this.history = new History(limits, 0);
   }
 
@@ -65,9 +68,9 @@ function scanAll(state: State, range: KeyRange, reverse: boolean): Entry[] {
   return [...state.scan(range, reverse)].filter((entry) => entry !== undefined);
 }
 
-test(`every revision that the history reaches reads as it was (seed ${seed})`, async () => {
+test.each(stores)(`every revision of a %s reads as it was (seed ${seed})`, async (_, createStore) => {
   const random = createRandom(seed);
-  const world = new World({ ...roomy, watchHistoryEventsMax: 15 });
+  const world = new World({ ...roomy, watchHistoryEventsMax: 15 }, createStore());
   const expected = [await readAll(world.store)];
   for (let round = 0; round < 70 * rounds; round++) {
     world.write(...randomEvents(random));
@@ -79,31 +82,34 @@ test(`every revision that the history reaches reads as it was (seed ${seed})`, a
   expect(world.history.oldestState).toBeGreaterThan(50 * rounds);
 });
 
-test(`what is read over several turns is of one revision, whatever is written meanwhile (seed ${seed})`, async () => {
-  const random = createRandom(seed);
-  const world = new World();
-  const key = () => `key ${random.below(1000)}`;
-  const event = () => (random.chance(0.5) ? remove(key()) : put(key(), `${random.below(1000)}`));
-  for (let count = 0; count < 3000; count++) world.write(event());
-  const { revision } = world.store;
-  const expected = scanAll(world.store, prefixRange(""), false);
-  for (let count = 0; count < 10_000; count++) world.write(event());
-  for (const reverse of [false, true]) {
-    const read: Entry[] = [];
-    let turns = 0;
-    for (const entry of world.at(revision).scan(prefixRange(""), reverse)) {
-      if (entry !== undefined) read.push(entry);
-      else for (let count = 0; count < 100; count++) world.write(event());
-      turns += Number(entry === undefined);
+test.each(stores)(
+  `what is read of a %s over several turns is of one revision (seed ${seed})`,
+  async (_, createStore) => {
+    const random = createRandom(seed);
+    const world = new World(roomy, createStore());
+    const key = () => `key ${random.below(1000)}`;
+    const event = () => (random.chance(0.5) ? remove(key()) : put(key(), `${random.below(1000)}`));
+    for (let count = 0; count < 3000; count++) world.write(event());
+    const { revision } = world.store;
+    const expected = scanAll(world.store, prefixRange(""), false);
+    for (let count = 0; count < 10_000; count++) world.write(event());
+    for (const reverse of [false, true]) {
+      const read: Entry[] = [];
+      let turns = 0;
+      for (const entry of world.at(revision).scan(prefixRange(""), reverse)) {
+        if (entry !== undefined) read.push(entry);
+        else for (let count = 0; count < 100; count++) world.write(event());
+        turns += Number(entry === undefined);
+      }
+      expect(read).toEqual(reverse ? expected.toReversed() : expected);
+      expect(turns).toBeGreaterThan(5);
     }
-    expect(read).toEqual(reverse ? expected.toReversed() : expected);
-    expect(turns).toBeGreaterThan(5);
-  }
-  const counting = world.at(revision).count(prefixRange(""));
-  // The first slice was over long before all changes were counted.
-  for (let count = 0; count < 3000; count++) world.write(event());
-  expect(await counting).toBe(expected.length);
-});
+    const counting = world.at(revision).count(prefixRange(""));
+    // The first slice was over long before all changes were counted.
+    for (let count = 0; count < 3000; count++) world.write(event());
+    expect(await counting).toBe(expected.length);
+  },
+);
 
 test("a scan gives way before its first entry, so that one scan for each name of a level does", () => {
   const world = new World();

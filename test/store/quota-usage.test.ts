@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { MapStore } from "../../src/store/map-store.ts";
 import { type Quota, QuotaUsage } from "../../src/store/quota-usage.ts";
-import { Store } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
 import { createRandom, seed } from "../support/random.ts";
 import { until } from "../support/until.ts";
 import { applyNext, put, remove, touch } from "./store-model.ts";
@@ -27,7 +28,7 @@ function countersOf(usage: QuotaUsage, key: string) {
 
 test(`counts what the entries under each prefix take, whatever changes (seed ${seed})`, () => {
   const random = createRandom(seed);
-  const store = new Store();
+  const store = new MapStore();
   const usage = new QuotaUsage(store, prefixes.map(quota));
   const keyOf = () =>
     random.pick(["a", "a/", "a/b/", "b/", "\u{1f600}", "\uffff", "\ue000"]) + random.below(5);
@@ -48,7 +49,7 @@ test(`counts what the entries under each prefix take, whatever changes (seed ${s
 });
 
 test("counts thousands of prefixes without entries in slices, too", async () => {
-  const store = new Store();
+  const store = new MapStore();
   const names = Array.from({ length: 5000 }, (_, index) => `${index}/`);
   const usage = new QuotaUsage(store, names.map(quota));
   expect(countersOf(usage, "4999/x")).toEqual({});
@@ -59,7 +60,7 @@ test("counts thousands of prefixes without entries in slices, too", async () => 
 });
 
 test("counts a large store in slices, between which it changes", async () => {
-  const store = new Store();
+  const store = new MapStore();
   const count = 50_000;
   const keys = Array.from({ length: count }, (_, index) => `k/${index}`);
   applyNext(store, ...keys.map((key) => put(key)));

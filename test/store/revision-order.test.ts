@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
+import { MapStore } from "../../src/store/map-store.ts";
 import { RevisionOrder } from "../../src/store/revision-order.ts";
-import { Store } from "../../src/store/store.ts";
 import { applyNext, put } from "./store-model.ts";
 
 test("lets others have their turn among keys that came after the snapshot", async () => {
-  const store = new Store();
+  const store = new MapStore();
   for (const key of ["c", "a", "b"]) applyNext(store, put(key));
   const snapshot = store.snapshot();
   for (let index = 0; index < 100_000; index++) applyNext(store, put(`new/${index}`));

@@ -2,7 +2,8 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { prefixRange } from "../../src/store/key-range.ts";
-import { Store } from "../../src/store/store.ts";
+import { MapStore } from "../../src/store/map-store.ts";
+import type { Store } from "../../src/store/store.ts";
 import { applyNext, put, remove } from "./store-model.ts";
 
 setFlagsFromString("--expose-gc");
@@ -21,7 +22,7 @@ function churn(store: Store, name: string, count: number): void {
 }
 
 test("a released snapshot keeps no deleted keys", () => {
-  const store = new Store();
+  const store = new MapStore();
   for (let index = 0; index < 5_000; index++) applyNext(store, put(`${"k".repeat(1000)} ${index}`));
   const before = heapBytes();
   const snapshot = store.snapshot();
@@ -33,7 +34,7 @@ test("a released snapshot keeps no deleted keys", () => {
 });
 
 test("a snapshot does not keep deleted keys that it does not select", () => {
-  const store = new Store();
+  const store = new MapStore();
   applyNext(store, put("selected"));
   for (let index = 0; index < 5_000; index++) applyNext(store, put(`${"k".repeat(1000)} ${index}`));
   const before = heapBytes();
@@ -46,7 +47,7 @@ test("a snapshot does not keep deleted keys that it does not select", () => {
 });
 
 test("a snapshot keeps nothing of keys that come and go while it is held", () => {
-  const store = new Store();
+  const store = new MapStore();
   applyNext(store, put("kept"));
   const snapshot = store.snapshot();
   churn(store, "warm", 10);
@@ -59,7 +60,7 @@ test("a snapshot keeps nothing of keys that come and go while it is held", () =>
 });
 
 test("a snapshot returns the entry of its revision, whatever has happened to the key since", () => {
-  const store = new Store();
+  const store = new MapStore();
   applyNext(store, put("overwritten", "old"), put("deleted", "old"), put("same", "old"));
   const snapshot = store.snapshot();
   for (const value of ["1", "2"]) applyNext(store, put("overwritten", value), put("new", value));

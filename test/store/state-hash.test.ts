@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
 import { prefixRange } from "../../src/store/key-range.ts";
+import { MapStore } from "../../src/store/map-store.ts";
 import { StateHash } from "../../src/store/state-hash.ts";
-import { Store } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
 import type { PutEvent, Value } from "../../src/transaction-log/transaction-logger.ts";
 import { createRandom, type Random, rounds, seed } from "../support/random.ts";
 import { applyNext, put, remove } from "./store-model.ts";
+import { stores, verify } from "./stores.ts";
 
 const plainPut = { type: "put", key: "k", value: "v", createRevision: 1, version: 1, expireTime: 0 } as const;
 
@@ -15,7 +17,7 @@ function hashOf(store: Store): string {
 }
 
 function storeOf(event: Partial<PutEvent>, sequence = 1, time = 1): Store {
-  const store = new Store();
+  const store = new MapStore();
   store.apply({ sequence, time, events: [{ ...plainPut, ...event }] });
   return store;
 }
@@ -48,8 +50,8 @@ test("differs with each byte of a long value", () => {
   }
 });
 
-test("is all zeros without entries, also after some were there", () => {
-  const store = new Store();
+test.each(stores)("is all zeros without entries, also after some were in the %s", (_, createStore) => {
+  const store = createStore();
   const { hash } = store;
   expect(hash).toBe("0".repeat(32));
   applyNext(store, put("a", "1"), put("b", new Uint8Array(3)));
@@ -64,9 +66,9 @@ function randomValue(random: Random): Value {
   return random.pick(["x", "é", "漢", "😀"]).repeat(length);
 }
 
-test(`is that of all entries, whatever was done to them (seed ${seed})`, () => {
+test.each(stores)(`is that of all entries, whatever was done to the %s (seed ${seed})`, (_, createStore) => {
   const random = createRandom(seed);
-  const store = new Store();
+  const store = createStore();
   for (let step = 0; step < 2000 * rounds; step++) {
     const keys = [`a${random.below(50)}`, `é${random.below(50)}`];
     const events = keys.map((key) =>
@@ -78,4 +80,5 @@ test(`is that of all entries, whatever was done to them (seed ${seed})`, () => {
     if (step % 50 === 0) expect(store.hash, `step ${step}`).toBe(hashOf(store));
   }
   expect(store.size).toBeGreaterThan(0);
+  verify(store);
 });

@@ -1,10 +1,11 @@
 import * as fc from "fast-check";
-import { expect, test } from "vitest";
-import { entryBytes } from "../../src/store/entry.ts";
+import { describe, expect, test } from "vitest";
+import { type Entry, entryBytes } from "../../src/store/entry.ts";
 import { afterKey, beforeKey, type KeyRange, keyRange, prefixRange } from "../../src/store/key-range.ts";
-import { Store } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
 import { createRandom, type Random, rounds, seed } from "../support/random.ts";
 import { applyNext, put, remove, touch } from "./store-model.ts";
+import { stores, verify } from "./stores.ts";
 import { compareUtf8, keyPart, unicodeKey } from "./unicode-keys.ts";
 
 const everything = prefixRange("");
@@ -19,52 +20,8 @@ function expectRange(store: Store, range: KeyRange, keys: readonly string[]): vo
   expect(keysOf(store, range)).toEqual(ordered);
   expect(keysOf(store, range, true)).toEqual(ordered.toReversed());
   expect(store.count(range)).toBe(ordered.length);
+  verify(store);
 }
-
-test(`lists prefixes and ranges like a sorted array (seed ${seed})`, () => {
-  const keys = fc.uniqueArray(unicodeKey, { maxLength: 80 });
-  fc.assert(
-    fc.property(keys, keyPart, keyPart, keyPart, (all, prefix, start, end) => {
-      const store = new Store();
-      for (const key of all) applyNext(store, put(key));
-      expectRange(
-        store,
-        prefixRange(prefix),
-        all.filter((key) => key.startsWith(prefix)),
-      );
-      const isInRange = (key: string) =>
-        compareUtf8(key, start) >= 0 && (end === "" || compareUtf8(key, end) < 0);
-      expectRange(store, keyRange(start, end), all.filter(isInRange));
-    }),
-    { seed, numRuns: 40 * rounds },
-  );
-});
-
-test(`goes on after and before each key of a range (seed ${seed})`, () => {
-  fc.assert(
-    fc.property(fc.uniqueArray(unicodeKey, { minLength: 1, maxLength: 60 }), keyPart, (all, prefix) => {
-      const store = new Store();
-      for (const key of all) applyNext(store, put(key));
-      const range = prefixRange(prefix);
-      const inRange = all.filter((key) => key.startsWith(prefix)).toSorted(compareUtf8);
-      inRange.forEach((key, index) => {
-        expectRange(store, afterKey(range, key), inRange.slice(index + 1));
-        expectRange(store, beforeKey(range, key), inRange.slice(0, index));
-      });
-    }),
-    { seed, numRuns: 20 * rounds },
-  );
-});
-
-test("scans an empty store in every way", () => {
-  const store = new Store();
-  for (const range of [everything, prefixRange("a"), keyRange("a", "b"), keyRange("b", "a")]) {
-    expectRange(store, range, []);
-  }
-  applyNext(store, put("a"));
-  applyNext(store, remove("a"));
-  for (const range of [everything, prefixRange("a"), keyRange("a", "b")]) expectRange(store, range, []);
-});
 
 /** Puts and deletes of one to three keys at a time. */
 function writeRandomly(store: Store, random: Random, keys: readonly string[], value: string): void {
@@ -73,118 +30,182 @@ function writeRandomly(store: Store, random: Random, keys: readonly string[], va
   applyNext(store, ...events);
 }
 
-test(`keeps snapshots exact while others write (seed ${seed})`, () => {
-  const random = createRandom(seed);
-  // Enough for an index of several levels, and for nodes that split and merge.
-  const keys = Array.from(
-    { length: 6000 },
-    (_, index) => `${random.pick(["a/", "b/", "\u{1f600}/"])}${index}`,
-  );
-  const store = new Store();
-  const kept: { snapshot: ReturnType<Store["snapshot"]>; entries: ReturnType<typeof entriesOf> }[] = [];
-  const entriesOf = (prefix: string) => [...store.scan(prefixRange(prefix), false)];
-  const check = ({ snapshot, entries }: (typeof kept)[number], prefix: string) => {
-    expect([...snapshot.scan(prefixRange(prefix))]).toEqual(entries);
-    for (const entry of entries.slice(0, 100)) expect(snapshot.get(entry.key)).toBe(entry);
-  };
-  for (let round = 0; round < 8 * rounds; round++) {
-    // Phases of growth and of decline, so that the index splits and merges its nodes.
-    for (let write = 0; write < 300; write++) writeRandomly(store, random, keys, `${round}`);
-    if (round % 8 === 7) for (const key of keys) if (random.chance(0.7)) applyNext(store, remove(key));
-    const prefix = random.pick(["", "a/", "\u{1f600}/"]);
-    const snapshot = store.snapshot({ selects: (key) => key.startsWith(prefix) });
-    const taken = { snapshot, entries: entriesOf(prefix), prefix };
-    expect(snapshot.revision).toBe(store.revision);
-    kept.push(taken);
-    for (const each of kept) check(each, (each as typeof taken).prefix);
-    if (kept.length > 5) kept.splice(random.below(kept.length), 1)[0]?.snapshot.release();
-  }
-  const left = keys.filter((key) => store.get(key));
-  expectRange(store, everything, left);
-  expectRange(
-    store,
-    prefixRange("a/1"),
-    left.filter((key) => key.startsWith("a/1")),
-  );
-});
+describe.each(stores)("%s", (_name, createStore) => {
+  test(`lists prefixes and ranges like a sorted array (seed ${seed})`, () => {
+    const keys = fc.uniqueArray(unicodeKey, { maxLength: 80 });
+    fc.assert(
+      fc.property(keys, keyPart, keyPart, keyPart, (all, prefix, start, end) => {
+        const store = createStore();
+        for (const key of all) applyNext(store, put(key));
+        expectRange(
+          store,
+          prefixRange(prefix),
+          all.filter((key) => key.startsWith(prefix)),
+        );
+        const isInRange = (key: string) =>
+          compareUtf8(key, start) >= 0 && (end === "" || compareUtf8(key, end) < 0);
+        expectRange(store, keyRange(start, end), all.filter(isInRange));
+      }),
+      { seed, numRuns: 40 * rounds },
+    );
+  });
 
-test("lets a snapshot be scanned while every entry changes under it", () => {
-  const store = new Store();
-  const keys = Array.from({ length: 2000 }, (_, index) => `key ${index}`);
-  for (const key of keys) applyNext(store, put(key, "before"));
-  const snapshot = store.snapshot();
-  const seen: string[] = [];
-  for (const { key, value } of snapshot.scan(everything)) {
-    expect(value).toBe("before");
-    seen.push(key);
-    const index = seen.length - 1;
-    applyNext(store, remove(keys[index] as string), put(`new ${index}`));
-    applyNext(store, put(keys[keys.length - 1 - index] as string, "after"));
-  }
-  expect(seen).toEqual(keys.toSorted(compareUtf8));
-  snapshot.release();
-});
+  test(`goes on after and before each key of a range (seed ${seed})`, () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(unicodeKey, { minLength: 1, maxLength: 60 }), keyPart, (all, prefix) => {
+        const store = createStore();
+        for (const key of all) applyNext(store, put(key));
+        const range = prefixRange(prefix);
+        const inRange = all.filter((key) => key.startsWith(prefix)).toSorted(compareUtf8);
+        inRange.forEach((key, index) => {
+          expectRange(store, afterKey(range, key), inRange.slice(index + 1));
+          expectRange(store, beforeKey(range, key), inRange.slice(0, index));
+        });
+      }),
+      { seed, numRuns: 20 * rounds },
+    );
+  });
 
-test("returns the changes of a transaction", () => {
-  const store = new Store();
-  const [created] = applyNext(store, put("key", "1"));
-  const entry = store.get("key");
-  const nothing = { previous: undefined, expired: false, touched: false };
-  expect(created).toEqual({ key: "key", entry, ...nothing, revision: 1 });
-  const [replaced] = applyNext(store, put("key", "2"));
-  expect(replaced).toMatchObject({ entry: { value: "2" }, previous: { value: "1" } });
-  const [deleted] = applyNext(store, remove("key", true));
-  expect(deleted).toMatchObject({ entry: undefined, previous: { value: "2" }, expired: true });
-});
-
-test("a touch changes the expire time and no more, and does not show in older snapshots", () => {
-  const store = new Store();
-  applyNext(store, put("key"));
-  const snapshot = store.snapshot();
-  const before = store.get("key");
-  const changes = applyNext(store, touch("key", 50), touch("missing", 50));
-  expect(changes).toMatchObject([{ previous: before, entry: { expireTime: 50 }, touched: true }]);
-  expect(store.get("key")).toEqual({ ...before, expireTime: 50, bytes: entryBytes("key", "", 50) });
-  expect([store.revision, store.size, store.bytes]).toEqual([2, 1, entryBytes("key", "", 50)]);
-  expect(store.expired(50, 10)).toEqual([store.get("key")]);
-  applyNext(store, touch("key", 0));
-  expect(store.expired(50, 10)).toEqual([]);
-  expect(snapshot.get("key")).toEqual(before);
-});
-
-test("refuses a transaction that is not later than the last", () => {
-  const store = new Store();
-  applyNext(store, put("key"));
-  expect(() => store.apply({ sequence: 1, time: 2, events: [put("key")] })).toThrow(
-    "cannot be applied to a store at revision 1",
-  );
-});
-
-test(`counts entries and bytes, and finds what has expired, oldest first (seed ${seed})`, () => {
-  const random = createRandom(seed);
-  const store = new Store();
-  const model = new Map<string, { value: string; expireTime: number }>();
-  for (let write = 0; write < 3000; write++) {
-    const key = `key ${random.below(200)}`;
-    const value = "é".repeat(random.below(20));
-    const expireTime = random.chance(0.4) ? 0 : 1 + random.below(100);
-    if (random.chance(0.3)) {
-      applyNext(store, remove(key));
-      model.delete(key);
-    } else {
-      applyNext(store, put(key, value, expireTime));
-      model.set(key, { value, expireTime });
+  test("scans an empty store in every way", () => {
+    const store = createStore();
+    for (const range of [everything, prefixRange("a"), keyRange("a", "b"), keyRange("b", "a")]) {
+      expectRange(store, range, []);
     }
-    if (write % 100 !== 0) continue;
-    expect(store.size).toBe(model.size);
-    const bytes = [...model].map(([each, { value: text, expireTime: time }]) => entryBytes(each, text, time));
-    expect(store.bytes).toBe(bytes.reduce((sum, each) => sum + each, 0));
-    const now = random.below(100);
-    const expired = store.expired(now, 1000);
-    const due = [...model].filter(([, entry]) => entry.expireTime !== 0 && entry.expireTime <= now);
-    expect(expired.map((entry) => entry.key).toSorted()).toEqual(due.map(([each]) => each).toSorted());
-    const times = expired.map((entry) => entry.expireTime);
-    expect(times).toEqual(times.toSorted((a, b) => a - b));
-    expect(store.expired(now, 3)).toEqual(expired.slice(0, 3));
-  }
+    applyNext(store, put("a"));
+    applyNext(store, remove("a"));
+    for (const range of [everything, prefixRange("a"), keyRange("a", "b")]) expectRange(store, range, []);
+  });
+
+  test(`keeps snapshots exact while others write (seed ${seed})`, () => {
+    const random = createRandom(seed);
+    // Enough for an index of several levels, and for nodes that split and merge.
+    const keys = Array.from(
+      { length: 6000 },
+      (_, index) => `${random.pick(["a/", "b/", "\u{1f600}/"])}${index}`,
+    );
+    const store = createStore();
+    const kept: { snapshot: ReturnType<Store["snapshot"]>; entries: ReturnType<typeof entriesOf> }[] = [];
+    const entriesOf = (prefix: string) => [...store.scan(prefixRange(prefix), false)];
+    const check = ({ snapshot, entries }: (typeof kept)[number], prefix: string) => {
+      expect([...snapshot.scan(prefixRange(prefix))]).toEqual(entries);
+      for (const entry of entries.slice(0, 100)) expect(snapshot.get(entry.key)).toEqual(entry);
+    };
+    for (let round = 0; round < 8 * rounds; round++) {
+      // Phases of growth and of decline, so that the index splits and merges its nodes.
+      for (let write = 0; write < 300; write++) writeRandomly(store, random, keys, `${round}`);
+      if (round % 8 === 7) for (const key of keys) if (random.chance(0.7)) applyNext(store, remove(key));
+      const prefix = random.pick(["", "a/", "\u{1f600}/"]);
+      const snapshot = store.snapshot({ selects: (key) => key.startsWith(prefix) });
+      const taken = { snapshot, entries: entriesOf(prefix), prefix };
+      expect(snapshot.revision).toBe(store.revision);
+      kept.push(taken);
+      for (const each of kept) check(each, (each as typeof taken).prefix);
+      if (kept.length > 5) kept.splice(random.below(kept.length), 1)[0]?.snapshot.release();
+    }
+    const left = keys.filter((key) => store.get(key));
+    expectRange(store, everything, left);
+    expectRange(
+      store,
+      prefixRange("a/1"),
+      left.filter((key) => key.startsWith("a/1")),
+    );
+  });
+
+  test("lets a snapshot be scanned while every entry changes under it", () => {
+    const store = createStore();
+    const keys = Array.from({ length: 2000 }, (_, index) => `key ${index}`);
+    for (const key of keys) applyNext(store, put(key, "before"));
+    const snapshot = store.snapshot();
+    const seen: string[] = [];
+    for (const { key, value } of snapshot.scan(everything)) {
+      expect(value).toBe("before");
+      seen.push(key);
+      const index = seen.length - 1;
+      applyNext(store, remove(keys[index] as string), put(`new ${index}`));
+      applyNext(store, put(keys[keys.length - 1 - index] as string, "after"));
+    }
+    expect(seen).toEqual(keys.toSorted(compareUtf8));
+    snapshot.release();
+  });
+
+  test("a snapshot no longer keeps an entry that its reader has passed", () => {
+    const store = createStore();
+    applyNext(store, put("a"));
+    applyNext(store, put("b"));
+    const left: string[] = [];
+    const snapshot = store.snapshot({ onLeft: ({ key }) => left.push(key) });
+    const entry = snapshot.get("a") as Entry;
+    applyNext(store, put("a", "later"), put("b", "later"));
+    snapshot.pass(entry);
+    expect(left).toEqual(["a"]);
+    snapshot.release();
+    expect(left).toEqual(["a", "b"]);
+  });
+
+  test("returns the changes of a transaction", () => {
+    const store = createStore();
+    const [created] = applyNext(store, put("key", "1"));
+    const entry = store.get("key");
+    const nothing = { previous: undefined, expired: false, touched: false };
+    expect(created).toEqual({ key: "key", entry, ...nothing, revision: 1 });
+    const [replaced] = applyNext(store, put("key", "2"));
+    expect(replaced).toMatchObject({ entry: { value: "2" }, previous: { value: "1" } });
+    const [deleted] = applyNext(store, remove("key", true));
+    expect(deleted).toMatchObject({ entry: undefined, previous: { value: "2" }, expired: true });
+  });
+
+  test("a touch changes the expire time and no more, and does not show in older snapshots", () => {
+    const store = createStore();
+    applyNext(store, put("key"));
+    const snapshot = store.snapshot();
+    const before = store.get("key");
+    const changes = applyNext(store, touch("key", 50), touch("missing", 50));
+    expect(changes).toMatchObject([{ previous: before, entry: { expireTime: 50 }, touched: true }]);
+    expect(store.get("key")).toEqual({ ...before, expireTime: 50, bytes: entryBytes("key", "", 50) });
+    expect([store.revision, store.size, store.bytes]).toEqual([2, 1, entryBytes("key", "", 50)]);
+    expect(store.expired(50, 10)).toEqual([store.get("key")]);
+    applyNext(store, touch("key", 0));
+    expect(store.expired(50, 10)).toEqual([]);
+    expect(snapshot.get("key")).toEqual(before);
+  });
+
+  test("refuses a transaction that is not later than the last", () => {
+    const store = createStore();
+    applyNext(store, put("key"));
+    expect(() => store.apply({ sequence: 1, time: 2, events: [put("key")] })).toThrow(
+      "cannot be applied to a store at revision 1",
+    );
+  });
+
+  test(`counts entries and bytes, and finds what has expired, oldest first (seed ${seed})`, () => {
+    const random = createRandom(seed);
+    const store = createStore();
+    const model = new Map<string, { value: string; expireTime: number }>();
+    for (let write = 0; write < 3000; write++) {
+      const key = `key ${random.below(200)}`;
+      const value = "é".repeat(random.below(20));
+      const expireTime = random.chance(0.4) ? 0 : 1 + random.below(100);
+      if (random.chance(0.3)) {
+        applyNext(store, remove(key));
+        model.delete(key);
+      } else {
+        applyNext(store, put(key, value, expireTime));
+        model.set(key, { value, expireTime });
+      }
+      if (write % 100 !== 0) continue;
+      verify(store);
+      expect(store.size).toBe(model.size);
+      const bytes = [...model].map(([each, { value: text, expireTime: time }]) =>
+        entryBytes(each, text, time),
+      );
+      expect(store.bytes).toBe(bytes.reduce((sum, each) => sum + each, 0));
+      const now = random.below(100);
+      const expired = store.expired(now, 1000);
+      const due = [...model].filter(([, entry]) => entry.expireTime !== 0 && entry.expireTime <= now);
+      expect(expired.map((entry) => entry.key).toSorted()).toEqual(due.map(([each]) => each).toSorted());
+      const times = expired.map((entry) => entry.expireTime);
+      expect(times).toEqual(times.toSorted((a, b) => a - b));
+      expect(store.expired(now, 3)).toEqual(expired.slice(0, 3));
+    }
+  });
 });

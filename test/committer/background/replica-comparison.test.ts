@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { ReplicaComparison } from "../../../src/committer/background/replica-comparison.ts";
 import { silentLogger } from "../../../src/logging.ts";
-import { Store } from "../../../src/store/store.ts";
+import { MapStore } from "../../../src/store/map-store.ts";
 import type { LogOwner } from "../../../src/transaction-log/transaction-logger.ts";
 import { applyNext, put } from "../../store/store-model.ts";
 
 function start() {
-  const store = new Store();
+  const store = new MapStore();
   const logger: { owners: LogOwner[]; onOwners: () => void } = { owners: [], onOwners() {} };
   const errors: object[] = [];
   const log = { ...silentLogger, error: (fields: object) => void errors.push(fields) };

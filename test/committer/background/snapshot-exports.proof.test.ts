@@ -6,8 +6,10 @@ import {
   SnapshotExports,
   type SnapshotExportsOptions,
 } from "../../../src/committer/background/snapshot-exports.ts";
-import { Store } from "../../../src/store/store.ts";
+import { MapStore } from "../../../src/store/map-store.ts";
+import type { Store } from "../../../src/store/store.ts";
 import { applyNext, put, remove } from "../../store/store-model.ts";
+import { stores } from "../../store/stores.ts";
 import { createRandom, rounds, seed, stride } from "../../support/random.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
@@ -34,35 +36,41 @@ async function save(pieces: AsyncIterable<Uint8Array>): Promise<string> {
 }
 
 test("an export of an empty store is a whole snapshot", async () => {
-  const path = await save(createExports(new Store()).read(never));
+  const path = await save(createExports(new MapStore()).read(never));
   expect(await verifySnapshot(path)).toMatchObject({ revision: 0, entries: 0, hash: "0".repeat(32) });
 });
 
-test(`an export under load has the store of one revision (seed ${seed})`, async () => {
-  const random = createRandom(seed);
-  for (let round = 0; round < 5 * rounds; round++) {
-    const store = new Store();
-    fill(store, random.pick([1, 499, 500, 501, 3000]), "é".repeat(random.below(300)));
-    applyNext(store, ...Array.from({ length: 50 }, (_, index) => put(`many ${index}`, new Uint8Array(5000))));
-    applyNext(store, put("expires", "", 7e12));
-    const { revision, size: entries, hash } = store;
-    const reading = createExports(store).read(never);
-    async function* underLoad() {
-      for await (const piece of reading) {
-        yield piece;
-        for (let write = 0; write < 200; write++) {
-          const key = `key ${random.below(7)} ${random.below(3000)}`;
-          applyNext(store, random.chance(0.3) ? remove(key) : put(key, "new"), put("many 7"));
+test.each(stores)(
+  `an export of a %s under load is of one revision (seed ${seed})`,
+  async (_name, createStore) => {
+    const random = createRandom(seed);
+    for (let round = 0; round < 5 * rounds; round++) {
+      const store = createStore();
+      fill(store, random.pick([1, 499, 500, 501, 3000]), "é".repeat(random.below(300)));
+      applyNext(
+        store,
+        ...Array.from({ length: 50 }, (_, index) => put(`many ${index}`, new Uint8Array(5000))),
+      );
+      applyNext(store, put("expires", "", 7e12));
+      const { revision, size: entries, hash } = store;
+      const reading = createExports(store).read(never);
+      async function* underLoad() {
+        for await (const piece of reading) {
+          yield piece;
+          for (let write = 0; write < 200; write++) {
+            const key = `key ${random.below(7)} ${random.below(3000)}`;
+            applyNext(store, random.chance(0.3) ? remove(key) : put(key, "new"), put("many 7"));
+          }
         }
       }
+      expect(await verifySnapshot(await save(underLoad()))).toMatchObject({ revision, entries, hash });
+      expect(store.hash).not.toBe(hash);
     }
-    expect(await verifySnapshot(await save(underLoad()))).toMatchObject({ revision, entries, hash });
-    expect(store.hash).not.toBe(hash);
-  }
-});
+  },
+);
 
 test("a snapshot that is cut anywhere, or has a bit too many or a wrong one, is refused", async () => {
-  const store = new Store();
+  const store = new MapStore();
   fill(store, 2000);
   const path = await save(createExports(store).read(never));
   const { bytes } = await verifySnapshot(path);
@@ -88,7 +96,7 @@ test("a snapshot that is cut anywhere, or has a bit too many or a wrong one, is 
 test("a snapshot ends when its reader stalls, and then keeps nothing", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   try {
-    const store = new Store();
+    const store = new MapStore();
     fill(store, 5000);
     let kept = 0;
     const take = store.snapshot.bind(store);
@@ -115,7 +123,7 @@ test("a snapshot ends when its reader stalls, and then keeps nothing", async () 
 test("a snapshot ends when its reader has fallen too far behind the least rate, however regularly it reads", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   try {
-    const store = new Store();
+    const store = new MapStore();
     fill(store, 3000, "x".repeat(1000));
     const exports = createExports(store, { stallMs: 10_000 });
     const [slow, steady] = [exports.read(never), exports.read(never)];
@@ -144,7 +152,7 @@ test("a snapshot ends when its reader has fallen too far behind the least rate, 
 });
 
 test("a snapshot ends when too many unread entries are overwritten", async () => {
-  const store = new Store();
+  const store = new MapStore();
   fill(store, 3000);
   const each = store.bytes / 3000;
   const exports = createExports(store, { keptBytesMax: 1000 * each });
@@ -160,7 +168,7 @@ test("a snapshot ends when too many unread entries are overwritten", async () =>
 });
 
 test("a third reader is refused until one of two has ended or left", async () => {
-  const store = new Store();
+  const store = new MapStore();
   fill(store, 3000);
   const exports = createExports(store);
   const [first, second] = [exports.read(never), exports.read(never)];
@@ -175,7 +183,7 @@ test("a third reader is refused until one of two has ended or left", async () =>
 test("a reader that leaves is not counted as one that was too slow", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   try {
-    const store = new Store();
+    const store = new MapStore();
     fill(store, 3000);
     const exports = createExports(store, { stallMs: 1000 });
     const reading = exports.read(never);
@@ -189,7 +197,7 @@ test("a reader that leaves is not counted as one that was too slow", async () =>
 });
 
 test("an export ends when its signal aborts", async () => {
-  const store = new Store();
+  const store = new MapStore();
   fill(store, 3000);
   const exports = createExports(store);
   const ending = new AbortController();

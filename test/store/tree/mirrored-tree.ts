@@ -1,10 +1,10 @@
 import { expect } from "vitest";
 import type { Entry } from "../../../src/store/entry.ts";
 import type { KeyRange } from "../../../src/store/key-range.ts";
+import { MapStore } from "../../../src/store/map-store.ts";
 import type { RecordEntry } from "../../../src/store/memory/records.ts";
 import { noRef, reserveSlabs, type Slabs } from "../../../src/store/memory/slabs.ts";
 import type { Snapshot } from "../../../src/store/snapshot.ts";
-import { Store } from "../../../src/store/store.ts";
 import { toByteRange } from "../../../src/store/tree/byte-range.ts";
 import type { PinBounds } from "../../../src/store/tree/pin.ts";
 import { Tree, type TreeSnapshot } from "../../../src/store/tree/tree.ts";
@@ -24,7 +24,7 @@ function recordEntry(entry: Entry): RecordEntry {
 /** A tree, and a store with the same entries that tells what the tree must hold. */
 export class MirroredTree {
   readonly tree: Tree;
-  readonly store = new Store();
+  readonly store = new MapStore();
 
   constructor(slabs: Slabs = reserveSlabs(2)) {
     this.tree = new Tree(slabs);

@@ -4,8 +4,9 @@ import { DuetError } from "../../../src/errors.ts";
 import { defaultLimits, type Limits } from "../../../src/limits.ts";
 import { createChangeSet } from "../../../src/store/change-set.ts";
 import { History } from "../../../src/store/history.ts";
+import { MapStore } from "../../../src/store/map-store.ts";
 import { Snapshot } from "../../../src/store/snapshot.ts";
-import { Store } from "../../../src/store/store.ts";
+import type { Store } from "../../../src/store/store.ts";
 import { WatchHub, type WatchOptions } from "../../../src/store/watch/hub.ts";
 import { type Selector, unite } from "../../../src/store/watch/selector.ts";
 import type { WatchMessage } from "../../../src/store/watch/watch.ts";
@@ -17,7 +18,7 @@ let history: History;
 let hub: WatchHub;
 
 function open(limits: Partial<Limits> = {}, heartbeatMs = 3_600_000): void {
-  store = new Store();
+  store = new MapStore();
   history = new History({ ...defaultLimits, ...limits }, 0);
   hub = new WatchHub(store, history, { ...defaultLimits, ...limits }, heartbeatMs);
 }
