@@ -129,6 +129,14 @@ export class Allocator {
     return this.#class[block] === pageClass;
   }
 
+  /** Whether a record begins at a ref and is in use, reached or not. */
+  holdsRecord(ref: Ref): boolean {
+    const block = blockOf(ref);
+    const slotClass = this.#class[block] as number;
+    if (slotClass === runClass) return this.#runs.has(block) && ref === refIn(block, 0);
+    return slotClass < pageClass && this.#slots.isInUse(ref, slotBytes(slotClass));
+  }
+
   /** The slots in use of a block of slots. */
   slotsOf(block: number): readonly Ref[] {
     return this.#slots.refs(block, slotBytes(this.#class[block] as number));

@@ -66,6 +66,14 @@ export class SlotBlocks {
     this.#live[block] = this.live(block) - 1;
   }
 
+  /** Whether a slot of `size` begins at a ref, and is in use. */
+  isInUse(ref: Ref, size: number): boolean {
+    const block = blockOf(ref);
+    const unit = ref - refIn(block, 0);
+    const isCarved = unit < (this.#carved[block] as number);
+    return isCarved && unit % (size / unitBytes) === 0 && !this.#isFree(ref);
+  }
+
   /** The slots in use. */
   refs(block: number, size: number): Ref[] {
     const refs: Ref[] = [];

@@ -7,6 +7,7 @@ import { writeRecord } from "../memory/write-record.ts";
 import type { ByteRange } from "./byte-range.ts";
 import { createControl } from "./control.ts";
 import { evacuate } from "./evacuation.ts";
+import { ExpiryHeap } from "./expiry-heap.ts";
 import { HashIndex, unknown } from "./hash-index.ts";
 import { levelOf } from "./page-format.ts";
 import { Pages } from "./pages.ts";
@@ -37,12 +38,14 @@ export interface TreeSnapshot {
 export interface TreeUsage {
   /** What was reserved. */
   readonly reservedBytes: number;
-  /** The hash index, which is not in the slabs. */
+  /** The hash index and the expire times, which are not in the slabs. */
   readonly indexBytes: number;
   /** Pages and records in use, including those that only an older version reaches. */
   readonly liveBytes: number;
   /** Blocks in use. */
   readonly usedBytes: number;
+  /** The number of expire times that are kept, also of records that are gone. */
+  readonly expiries: number;
   /** The number of pages and records that wait until no reader needs them. */
   readonly retired: number;
   /** Their bytes. */
@@ -68,6 +71,10 @@ export class Tree {
   readonly #pages: Pages;
   readonly #writer: TreeWriter;
   readonly #index: HashIndex;
+  readonly #expiries = new ExpiryHeap(
+    (ref, expireTime, revision) => this.#isAt(ref, expireTime, revision),
+    (ref, expireTime, revision) => this.#isAt(ref, expireTime, revision) && this.#isCurrent(ref),
+  );
   #root: Ref = noRef;
   #size = 0;
   /** Grows with each change of the tree. */
@@ -98,12 +105,13 @@ export class Tree {
     const { liveBytes, usedBytes } = this.#allocator;
     const { retiredCount: retired, retiredBytes, pinCount: snapshots, heldVersions } = this.#versions;
     const { bytes: reservedBytes } = this.#slabs;
-    const { bytes: indexBytes } = this.#index;
+    const indexBytes = this.#index.bytes + this.#expiries.bytes;
     return {
       reservedBytes,
       usedBytes,
       liveBytes,
       indexBytes,
+      expiries: this.#expiries.size,
       retired,
       retiredBytes,
       snapshots,
@@ -138,6 +146,14 @@ export class Tree {
   }
 
   /**
+   * At most `limit` records that have expired at `now` (milliseconds since 1970 UTC), those with the oldest expire time first,
+   * with the changes of the version under way.
+   */
+  expired(now: number, limit: number): readonly Ref[] {
+    return this.#expiries.expired(now, limit);
+  }
+
+  /**
    * Returns the record before, which stays readable until the next `publish`; 0 when there was none. Throws RangeError for a
    * key that is too long, and MemoryFullError.
    */
@@ -157,8 +173,9 @@ export class Tree {
       this.#index.add(this.#index.hash(key), record);
     } else {
       this.#index.replace(this.#index.hash(key), replaced, record);
-      this.#versions.retire(replaced);
+      this.#retireRecord(replaced);
     }
+    if (entry.expireTime !== 0) this.#expiries.add(entry.expireTime, record, entry.revision);
     return replaced;
   }
 
@@ -173,7 +190,7 @@ export class Tree {
     this.#root = this.#writer.remove(this.#root);
     this.#index.remove(this.#index.hash(this.#search.key), record);
     this.#size--;
-    this.#versions.retire(record);
+    this.#retireRecord(record);
     return record;
   }
 
@@ -232,6 +249,26 @@ export class Tree {
     this.#index.verify(this.view().refs(everything, false));
   }
 
+  #retireRecord(ref: Ref): void {
+    if (this.#records.expireTime(ref) !== 0) this.#expiries.leave();
+    this.#versions.retire(ref);
+  }
+
+  /** Whether the record at a ref, which the tree may no longer reach, is the one with this expire time and revision. */
+  #isAt(ref: Ref, expireTime: number, revision: number): boolean {
+    return (
+      this.#allocator.holdsRecord(ref) &&
+      this.#records.expireTime(ref) === expireTime &&
+      (this.#records.revision(ref) | 0) === revision
+    );
+  }
+
+  /** Whether the version under way reaches a record that is in use. */
+  #isCurrent(ref: Ref): boolean {
+    this.#records.copyKey(ref, this.#search.key);
+    return this.#search.find(this.#root) === ref;
+  }
+
   get #levels(): number {
     const root = this.#root;
     return root === noRef ? 0 : levelOf(this.#slabs.wordsOf(root), wordOf(root)) + 1;
@@ -239,14 +276,15 @@ export class Tree {
 
   /** False if the version under way does not reach the record, which then waits for readers of an older one. */
   #moveRecord(ref: Ref): boolean {
-    this.#records.copyKey(ref, this.#search.key);
-    if (this.#search.find(this.#root) !== ref) return false;
+    if (!this.#isCurrent(ref)) return false;
     const size = this.#allocator.sizeOf(ref);
     const copy = this.#allocator.allocateRecord(size);
     this.#slabs.copy(ref, copy, size);
     this.#root = this.#writer.put(this.#root, copy);
     this.#index.replace(this.#index.hash(this.#search.key), ref, copy);
-    this.#versions.retire(ref);
+    this.#retireRecord(ref);
+    const expireTime = this.#records.expireTime(copy);
+    if (expireTime !== 0) this.#expiries.add(expireTime, copy, this.#records.revision(copy));
     return true;
   }
 
