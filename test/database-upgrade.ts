@@ -1,5 +1,11 @@
 import { onTestFinished } from "vitest";
-import { type Database, openDatabase, prefixRange, type TransactionLogger } from "../src/database.ts";
+import {
+  type Database,
+  openDatabase,
+  prefixRange,
+  type TransactionLogger,
+  toRequestId,
+} from "../src/database.ts";
 import { defaultLimits } from "../src/limits.ts";
 import { silentLogger } from "../src/logging.ts";
 import { uuid7 } from "./support/uuid7.ts";
@@ -27,7 +33,7 @@ export async function write(
     Array.from({ length: 16 }, async (_, writer) => {
       for (let round = 0; round < rounds; round++) {
         const [key, value] = [`${prefix} ${writer} ${round % 3}`, `${round} `.repeat(50)];
-        const requestId = round % 2 === 0 ? uuid7(Date.now()) : undefined;
+        const requestId = round % 2 === 0 ? toRequestId(uuid7(Date.now())) : undefined;
         await database.commit({
           checks: [],
           mutations: [{ type: "put", key, value, ttlMs: 0 }],

@@ -39,7 +39,7 @@ const scalars: Partial<Record<ScalarType, { method: string; wireType: number }>>
 /** The default of a scalar field without presence, where it is not 0. */
 const defaults: Partial<Record<ScalarType, string>> = {
   [ScalarType.STRING]: '""',
-  [ScalarType.BYTES]: "new Uint8Array()",
+  [ScalarType.BYTES]: "noBytes",
   [ScalarType.BOOL]: "false",
   [ScalarType.INT64]: "0n",
   [ScalarType.UINT64]: "0n",
@@ -99,11 +99,14 @@ function renderFile(file: DescFile): string {
     (message) =>
       `  ["${message.typeName}", { read: read${nameOf(message)}, write: write${nameOf(message)} }],`,
   );
+  const hasBytes = messages.some(({ members }) => members.some((member) => defaultOf(member) === "noBytes"));
   return [
     `// @generated from file ${file.proto.name} (package ${file.proto.package}), do not edit`,
     "",
     'import type { MessageInitShape } from "@bufbuild/protobuf";',
     ...renderImports(file, messages),
+    // An array for each message would be a good part of the cost to decode one.
+    ...(hasBytes ? ["", "const noBytes = new Uint8Array();"] : []),
     ...messages.flatMap((message) => [
       "",
       renderWrite(message),

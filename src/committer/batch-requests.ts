@@ -1,12 +1,9 @@
 import { DuetError } from "../errors.ts";
-import {
-  decodeRequestRecord,
-  encodeRequestRecord,
-  requestTime,
-} from "../transaction-log/codec/request-record.ts";
+import { decodeRequestRecord, encodeRequestRecord } from "../transaction-log/codec/request-record.ts";
 import type { RequestRecord, RequestResult } from "../transaction-log/transaction-logger.ts";
 import type { MutationResult, Operation, Outcome } from "./operation.ts";
 import { digestOperation } from "./request-digest.ts";
+import type { RequestId } from "./request-id.ts";
 import { type RequestIndex, requestBytesMax, requestIdValidMs } from "./request-index.ts";
 import { RequestTable } from "./request-table.ts";
 
@@ -39,7 +36,7 @@ export class BatchRequests {
    * Returns the outcome of the earlier successful operation with the same id and content; undefined when there is
    * none. Throws REQUEST_ID_EXPIRED, REQUEST_ID_INVALID, REQUEST_ID_REUSED or RATE_LIMITED.
    */
-  find(id: Uint8Array, { checks, mutations }: Operation): Outcome | undefined {
+  find(id: RequestId, { checks, mutations }: Operation): Outcome | undefined {
     // Checked before the lookup, so that the result does not depend on which ids were already forgotten.
     this.#checkTime(id);
     const earlier = this.#own.find(id) ?? this.#index.find(id);
@@ -56,14 +53,14 @@ export class BatchRequests {
   }
 
   /** Remembers an operation of the batch. Returns the request record to log. */
-  add(id: Uint8Array, { checks, mutations }: Operation, { revision, results }: Outcome): RequestRecord {
-    const record = encodeRequestRecord({ id, digest: digestOperation(checks, mutations), results });
-    this.#own.add(record, revision);
+  add(id: RequestId, { checks, mutations }: Operation, { revision, results }: Outcome): RequestRecord {
+    const record = encodeRequestRecord({ id: id.bytes, digest: digestOperation(checks, mutations), results });
+    this.#own.add(record, id.hash, revision);
     return record;
   }
 
-  #checkTime(id: Uint8Array): void {
-    const ahead = requestTime(id) - this.#time;
+  #checkTime({ time }: RequestId): void {
+    const ahead = time - this.#time;
     if (ahead < -requestIdValidMs) {
       throw new DuetError(
         "REQUEST_ID_EXPIRED",

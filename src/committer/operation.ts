@@ -1,5 +1,6 @@
 import type { EntryHead } from "../store/entry.ts";
 import type { Value } from "../transaction-log/transaction-logger.ts";
+import type { RequestId } from "./request-id.ts";
 
 /**
  * A condition on an entry: it has exactly this revision; it exists, or does not; or it has expired at this time
@@ -40,7 +41,7 @@ export interface Operation {
   readonly checks: readonly Check[];
   readonly mutations: readonly Mutation[];
   /** undefined: the operation is not remembered. */
-  readonly requestId: Uint8Array | undefined;
+  readonly requestId: RequestId | undefined;
 }
 
 /** The result of one mutation. */

@@ -1,6 +1,7 @@
 import { requestRecordBytesMax, requestTime } from "../transaction-log/codec/request-record.ts";
 import type { Transaction } from "../transaction-log/transaction-logger.ts";
 import { digestBytes } from "./request-digest.ts";
+import { hashId, type RequestId } from "./request-id.ts";
 import { type RememberedRequest, RequestTable, recordBytes } from "./request-table.ts";
 
 /** A request id is valid while its time differs by at most this from the log's time, in milliseconds. */
@@ -50,9 +51,8 @@ export class RequestIndex {
     return this.#newest - requestIdValidMs;
   }
 
-  /** `id` is a UUIDv7 of 16 bytes. */
-  find(id: Uint8Array): RememberedRequest | undefined {
-    return this.#spans.get(spanOf(id))?.find(id);
+  find(id: RequestId): RememberedRequest | undefined {
+    return this.#spans.get(spanOf(id.time))?.find(id);
   }
 
   /** Must be called once for each transaction, in order, after the store has applied it. */
@@ -60,7 +60,7 @@ export class RequestIndex {
     this.#forgetInvalid(time);
     if (request === undefined) return;
     this.#newest = Math.max(this.#newest, time);
-    const number = spanOf(request);
+    const number = spanOf(requestTime(request));
     let span = this.#spans.get(number);
     if (span === undefined) {
       span = new RequestTable();
@@ -68,7 +68,7 @@ export class RequestIndex {
       this.#forgetTime = Math.min(this.#forgetTime, endOf(number));
     }
     const before = span.bytes;
-    span.add(request, sequence);
+    span.add(request, hashId(request), sequence);
     this.#bytes += span.bytes - before;
     this.#size++;
   }
@@ -119,8 +119,8 @@ export function requestBytesMax(mutations: number): number {
   return recordBytes(requestRecordBytesMax(digestBytes, mutations));
 }
 
-function spanOf(id: Uint8Array): number {
-  return Math.floor(requestTime(id) / spanMs);
+function spanOf(time: number): number {
+  return Math.floor(time / spanMs);
 }
 
 /** The time from which all ids of the span are invalid. */

@@ -1,6 +1,6 @@
-import { randomFillSync } from "node:crypto";
 import { requestIdBytes } from "../transaction-log/codec/request-record.ts";
 import type { RequestRecord } from "../transaction-log/transaction-logger.ts";
+import type { RequestId } from "./request-id.ts";
 
 /** A request that has succeeded. */
 export interface RememberedRequest {
@@ -17,9 +17,6 @@ const chunkBytesMax = 64 * 1024;
 
 /** The initial number of slots. A slot is a hash, and a position plus 1. At most half of the slots are used. */
 const slotsMin = 16;
-
-/** 256 for each byte of an id. Random for each process, so that clients cannot choose ids with equal hashes. */
-const hashNumbers = randomFillSync(new Uint32Array(requestIdBytes * 256));
 
 /**
  * Request records by id, which is in their first bytes: a hash table with open addressing over bytes. Records are not
@@ -46,11 +43,9 @@ export class RequestTable {
     return this.#size;
   }
 
-  /** `id` may be followed by other bytes. */
-  find(id: Uint8Array): RememberedRequest | undefined {
+  find({ bytes: id, hash }: RequestId): RememberedRequest | undefined {
     if (this.#size === 0) return undefined;
     const slots = this.#slots;
-    const hash = hashId(id);
     const mask = slots.length / 2 - 1;
     for (let number = hash & mask; ; number = (number + 1) & mask) {
       const index = 2 * number;
@@ -66,15 +61,15 @@ export class RequestTable {
     }
   }
 
-  /** The record is copied. Its id is not in the table. */
-  add(record: RequestRecord, revision: number): void {
+  /** The record is copied. Its id, of which `hash` is the hash, is not in the table. */
+  add(record: RequestRecord, hash: number, revision: number): void {
     if (4 * (this.#size + 1) > this.#slots.length) this.#growSlots();
     const chunk = this.#chunkFor(headerBytes + record.length);
     const start = this.#end;
     chunk.writeUInt32LE(record.length, start);
     chunk.writeDoubleLE(revision, start + 4);
     chunk.set(record, start + headerBytes);
-    takeSlot(this.#slots, hashId(record), (this.#chunks.length - 1) * chunkBytesMax + start + 1);
+    takeSlot(this.#slots, hash, (this.#chunks.length - 1) * chunkBytesMax + start + 1);
     this.#end = start + headerBytes + record.length;
     this.#size++;
     this.#bytes += recordBytes(record.length);
@@ -128,18 +123,6 @@ function takeSlot(slots: Uint32Array, hash: number, slot: number): void {
   while (slots[2 * number + 1] !== 0) number = (number + 1) & mask;
   slots[2 * number] = hash;
   slots[2 * number + 1] = slot;
-}
-
-/**
- * Tabulation hashing (Zobrist 1970; Pătraşcu and Thorup 2012): a random number for each byte at each place. Linear probing
- * takes constant expected time with it, whatever ids a client chooses.
- */
-export function hashId(id: Uint8Array): number {
-  let hash = 0;
-  for (let at = 0; at < requestIdBytes; at++) {
-    hash ^= hashNumbers[(at << 8) | (id[at] as number)] as number;
-  }
-  return hash >>> 0;
 }
 
 function hasId(bytes: Uint8Array, start: number, id: Uint8Array): boolean {

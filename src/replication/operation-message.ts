@@ -26,7 +26,7 @@ export function encodeOperation(operation: Operation): Uint8Array | undefined {
 }
 
 function toOperationMessage({ checks, mutations, requestId }: Operation): OperationInit {
-  const id = requestId ?? new Uint8Array();
+  const id = requestId?.bytes ?? new Uint8Array();
   const [mutation] = mutations;
   if (mutation?.type === "touch") {
     const { key, ttlMs } = mutation;

@@ -1,4 +1,4 @@
-import type { Check, Mutation, Operation } from "../database.ts";
+import { type Check, type Mutation, type Operation, toRequestId } from "../database.ts";
 import { DuetError } from "../errors.ts";
 
 /** Builds the operation of a request. `requestId` is empty when the request has none. Throws REQUEST_ID_INVALID. */
@@ -11,7 +11,7 @@ export function toOperation(
   if (!isUuid7(requestId)) {
     throw new DuetError("REQUEST_ID_INVALID", "the request id is not a UUIDv7 of 16 bytes");
   }
-  return { checks, mutations, requestId };
+  return { checks, mutations, requestId: toRequestId(requestId) };
 }
 
 /** RFC 9562, section 5.7: the version is in the high bits of byte 6, the variant in those of byte 8. */

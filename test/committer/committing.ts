@@ -3,6 +3,7 @@ import { BatchRequests } from "../../src/committer/batch-requests.ts";
 import { Committer } from "../../src/committer/committer.ts";
 import type { EngineTracer } from "../../src/committer/engine-tracer.ts";
 import type { Check, Condition, Mutation, Operation, Outcome } from "../../src/committer/operation.ts";
+import { toRequestId } from "../../src/committer/request-id.ts";
 import { RequestIndex } from "../../src/committer/request-index.ts";
 import { defaultLimits, type Limits } from "../../src/limits.ts";
 import { prefixRange } from "../../src/store/key-range.ts";
@@ -93,7 +94,7 @@ export function operation(mutations: readonly Mutation[], ...checks: readonly Ch
 
 /** The same with a request id. */
 export function repeatable({ checks, mutations }: Operation, requestId: Uint8Array): Operation {
-  return { checks, mutations, requestId };
+  return { checks, mutations, requestId: toRequestId(requestId) };
 }
 
 /** An outcome as clients see it. */

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
-import { hashId, RequestTable } from "../../src/committer/request-table.ts";
+import { hashId, toRequestId } from "../../src/committer/request-id.ts";
+import { RequestTable } from "../../src/committer/request-table.ts";
 import { createRandom, seed } from "../support/random.ts";
 
 function holds(table: RequestTable, record: Uint8Array): boolean {
-  const found = table.find(record)?.record;
+  const found = table.find(toRequestId(record))?.record;
   return found !== undefined && Buffer.compare(found, record) === 0;
 }
 
@@ -21,27 +22,31 @@ test(`records are found by their ids, in chunks and slots that grow (seed ${seed
       const at = random.below(16);
       record[at] = (record[at] as number) ^ (1 << random.below(8));
     }
-    if (table.find(record)) continue;
-    table.add(record, revision);
+    if (table.find(toRequestId(record))) continue;
+    table.add(record, hashId(record), revision);
     records.push(record);
-    expect(table.find(record)?.revision).toBe(revision);
+    expect(table.find(toRequestId(record))?.revision).toBe(revision);
     for (const some of [record, random.pick(records)]) expect(holds(table, some)).toBe(true);
   }
   expect(table.size).toBe(records.length);
   for (const record of records) {
     expect(holds(table, record)).toBe(true);
     const other = Uint8Array.from(record.subarray(0, 16), (byte) => byte ^ 1);
-    expect(table.find(other)).toBeUndefined();
+    expect(table.find(toRequestId(other))).toBeUndefined();
   }
   table.clear();
-  expect([table.size, table.bytes, table.find(records[0] as Uint8Array)]).toEqual([0, 0, undefined]);
+  expect([table.size, table.bytes, table.find(toRequestId(records[0] as Uint8Array))]).toEqual([
+    0,
+    0,
+    undefined,
+  ]);
   // A chunk for a large record is longer than others, and is not used again.
   const large = new Uint8Array(200_000).fill(7);
   const reused = new RequestTable();
   for (const some of [[large], records.slice(0, 3000), records.slice(20, 40)]) {
-    for (const record of some) reused.add(record, 7);
+    for (const record of some) reused.add(record, hashId(record), 7);
     for (const record of some) expect(holds(reused, record)).toBe(true);
-    expect(reused.find(records[4000] as Uint8Array)).toBeUndefined();
+    expect(reused.find(toRequestId(records[4000] as Uint8Array))).toBeUndefined();
     reused.clear();
   }
 });

@@ -63,6 +63,8 @@ import type {
   WatchResponseSchema,
 } from "./key_value_pb.ts";
 
+const noBytes = new Uint8Array();
+
 /** Writes a duetkv.v1.PutRequest. */
 export function writePutRequest(to: Writer, message: MessageInitShape<typeof PutRequestSchema>): void {
   if (message.key) to.string(1, message.key);
@@ -120,7 +122,7 @@ function newPutRequest(): PutRequest {
     bytesValue: undefined,
     ttl: undefined,
     precondition: undefined,
-    requestId: new Uint8Array(),
+    requestId: noBytes,
   };
 }
 
@@ -279,7 +281,7 @@ function newDeleteRequest(): DeleteRequest {
     $typeName: "duetkv.v1.DeleteRequest",
     key: "",
     precondition: undefined,
-    requestId: new Uint8Array(),
+    requestId: noBytes,
   };
 }
 
@@ -586,7 +588,7 @@ function newTouchRequest(): TouchRequest {
     key: "",
     ttl: undefined,
     precondition: undefined,
-    requestId: new Uint8Array(),
+    requestId: noBytes,
   };
 }
 
@@ -759,7 +761,7 @@ function newCommitRequest(): CommitRequest {
     $typeName: "duetkv.v1.CommitRequest",
     checks: [],
     mutations: [],
-    requestId: new Uint8Array(),
+    requestId: noBytes,
   };
 }
 

@@ -24,6 +24,8 @@ import type {
   SnapshotResponseSchema,
 } from "./status_pb.ts";
 
+const noBytes = new Uint8Array();
+
 /** Writes a duetkv.v1.GetStatusRequest. */
 export function writeGetStatusRequest(to: Writer, message: MessageInitShape<typeof GetStatusRequestSchema>): void {
   if ("$unknown" in message) to.unknownFields(message.$unknown);
@@ -169,7 +171,7 @@ export function readSnapshotResponse(from: Reader, end: number, message: Snapsho
 function newSnapshotResponse(): SnapshotResponse {
   return {
     $typeName: "duetkv.v1.SnapshotResponse",
-    data: new Uint8Array(),
+    data: noBytes,
   };
 }
 
