@@ -102,6 +102,16 @@ export class Database implements State {
     return this.#store.revision;
   }
 
+  /** Of the entries at `revision`, in hexadecimal. */
+  get stateHash(): string {
+    return this.#store.hash;
+  }
+
+  /** The `stateHash` at an earlier revision; undefined when it is no longer known, and where the log has one owner only. */
+  stateHashAt(revision: number): string | undefined {
+    return this.#engine.comparison?.hashAt(revision);
+  }
+
   /** The entry of a key; undefined when there is none. */
   get(key: string): Entry | undefined {
     return this.#store.get(key);
@@ -155,6 +165,16 @@ export class Database implements State {
   /** Commits an operation by an append of this replica; see `Committer.commit`. */
   commitHere(operation: Operation, span?: CallSpan, requirement?: Requirement): Promise<Outcome> {
     return this.#engine.committer.commit(operation, span, requirement);
+  }
+
+  /** As `commitHere`, of an operation that another queue has admitted: a full queue does not refuse it. */
+  commitAdmitted(operation: Operation, span?: CallSpan, requirement?: Requirement): Promise<Outcome> {
+    return this.#engine.committer.commitBeyondLimit(operation, span, requirement);
+  }
+
+  /** Bytes of the operations that are committed here and have not settled. */
+  get queueBytes(): number {
+    return this.#engine.committer.queueBytes;
   }
 
   /** By the clock of the log, in milliseconds since 1970 UTC. */

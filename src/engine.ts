@@ -82,7 +82,7 @@ export class Engine {
     this.logger = logger;
     this.storeId = storeIdOf(logger.id);
     this.clock = clock;
-    this.replicas = new Replicas(logger, store, clock);
+    this.replicas = new Replicas(logger, store, clock, (id) => comparison?.differs(id) ?? false);
     this.applier = applier;
     this.committer = committer;
     this.compactor = compactor;

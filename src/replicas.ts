@@ -43,13 +43,16 @@ export class Replicas {
   readonly #logger: TransactionLogger;
   readonly #applied: Applied;
   readonly #clock: Clock;
+  readonly #differs: (id: string) => boolean;
   /** Of this process, where the log gives it none. */
   readonly #id = randomUUID();
 
-  constructor(logger: TransactionLogger, applied: Applied, clock: Clock) {
+  /** `differs` tells whether the entries of another replica differ from those of this one. */
+  constructor(logger: TransactionLogger, applied: Applied, clock: Clock, differs: (id: string) => boolean) {
     this.#logger = logger;
     this.#applied = applied;
     this.#clock = clock;
+    this.#differs = differs;
   }
 
   /** Of this replica. */
@@ -74,7 +77,8 @@ export class Replicas {
   }
 
   /**
-   * The replica that appends for the others: of those with an address and a recent heartbeat the one with the lowest id.
+   * The replica that appends for the others: of those with an address, a recent heartbeat and the same entries as this one
+   * the one with the lowest id.
    * undefined when this replica has no address: it appends by itself. Two replicas may disagree for a moment; then both
    * append, which is correct, but slower.
    */
@@ -86,8 +90,8 @@ export class Replicas {
     for (const { id, self, address, seenTime } of owners) {
       if (address === undefined) continue;
       if (self) takesPart = true;
-      if (now - seenTime < leaseMs && (writer === undefined || id < writer.id))
-        writer = { id, self, address };
+      if (now - seenTime >= leaseMs || this.#differs(id)) continue;
+      if (writer === undefined || id < writer.id) writer = { id, self, address };
     }
     return takesPart ? writer : undefined;
   }

@@ -111,11 +111,12 @@ export class Committer {
   }
 
   /**
-   * As `commit`, but a full queue does not refuse it: for the deletes of expired entries, of which the caller must keep
-   * only a few under way. Refused like a client's write they would never get through while clients fill the queue.
+   * As `commit`, but a full queue does not refuse it: for what another queue has admitted, and for the deletes of expired
+   * entries, of which the caller must keep only a few under way. Refused like a client's write they would never get through
+   * while clients fill the queue.
    */
-  commitBeyondLimit(operation: Operation): Promise<Outcome> {
-    return this.#enqueue(operation, operationBytes(operation), undefined, undefined);
+  commitBeyondLimit(operation: Operation, span?: CallSpan, requirement?: Requirement): Promise<Outcome> {
+    return this.#enqueue(operation, operationBytes(operation), span, requirement);
   }
 
   #enqueue(

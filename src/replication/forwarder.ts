@@ -44,7 +44,11 @@ export class Forwarder implements Forwarding {
   look(): void {
     const writer = this.#options.database.writer();
     const target = writer?.self === false ? writer : undefined;
-    if (this.#queue !== undefined && (this.#queue.id !== target?.id || !this.#queue.isUsable)) {
+    if (this.#queue !== undefined && !this.#queue.isUsable) {
+      // It stops, and may be the writer by its last heartbeat for a moment.
+      this.#wait();
+      this.#leave(this.#queue);
+    } else if (this.#queue !== undefined && this.#queue.id !== target?.id) {
       this.#leave(this.#queue);
     }
     if (target === undefined || this.#queue !== undefined || this.#closed.signal.aborted) return;
@@ -57,6 +61,7 @@ export class Forwarder implements Forwarding {
     clearInterval(this.#timer);
     this.#queue?.close();
     this.#queue = undefined;
+    this.counts.isConnected = false;
     for (const queue of this.#left) queue.close();
   }
 
@@ -79,10 +84,11 @@ export class Forwarder implements Forwarding {
         termTimes,
       });
       this.#queue = queue;
+      this.counts.isConnected = true;
       this.#warned = false;
       log.info(facts, "writes are forwarded");
     } catch (error) {
-      this.#retryTime = performance.now() + retryMs;
+      this.#wait();
       if (!this.#warned) log.warn({ ...facts, err: error }, "writer not reached; writes are appended here");
       this.#warned = true;
     } finally {
@@ -92,14 +98,20 @@ export class Forwarder implements Forwarding {
 
   #fail(queue: PeerQueue, error: unknown): void {
     if (this.#queue !== queue) return;
-    this.#retryTime = performance.now() + retryMs;
+    this.#wait();
     this.#leave(queue);
     this.#options.log.warn({ writer: queue.id, err: error }, "forwarding failed; writes are appended here");
     this.#warned = true;
   }
 
+  /** Not all replicas shall come back to it at the same time. */
+  #wait(): void {
+    this.#retryTime = performance.now() + retryMs * (1 + Math.random() / 2);
+  }
+
   #leave(queue: PeerQueue): void {
     this.#queue = undefined;
+    this.counts.isConnected = false;
     this.#left.add(queue);
     void queue.leave().finally(() => this.#left.delete(queue));
   }

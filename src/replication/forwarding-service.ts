@@ -11,7 +11,7 @@ import { toOutcomeMessage, toRefusalMessage } from "./outcome-message.ts";
 import type { PeerProof } from "./peer-proof.ts";
 
 export interface ForwardingServiceOptions {
-  readonly database: Pick<Database, "commitHere" | "replicaId" | "revision" | "storeId">;
+  readonly database: Pick<Database, "commitHere" | "replicaId" | "revision" | "stateHash" | "storeId">;
   readonly limits: Limits;
   readonly proof: PeerProof;
   /** Called with the number of operations of each request. */
@@ -47,7 +47,7 @@ export function createForwardingService(
       const outcomes = await Promise.all(
         operations.map((operation) => commit(operation, requirement, options)),
       );
-      return { revision: BigInt(database.revision), outcomes };
+      return { revision: BigInt(database.revision), stateHash: database.stateHash, outcomes };
     },
   };
 }

@@ -8,6 +8,7 @@ import {
   ForwardResponseSchema,
 } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { DuetError } from "../errors.ts";
 import { NotForwardedError } from "./not-forwarded-error.ts";
 import type { PeerProof } from "./peer-proof.ts";
 
@@ -100,7 +101,8 @@ export class Peer {
   /**
    * Sends operations as `encodeOperation` returns them. `notAfter` is the latest time at which they may be applied, by the
    * clock of the log in milliseconds since 1970. Resolves when each of them is durable there or has failed. Rejects with
-   * NotForwardedError, or with another error when they may or may not have been applied.
+   * NotForwardedError, with OVERLOADED when the peer has no room for any of them, or with another error when they may or may
+   * not have been applied.
    */
   async forward(operations: readonly Uint8Array[], notAfter: number): Promise<ForwardResponse> {
     const stream = this.#request(operations, notAfter);
@@ -189,6 +191,8 @@ async function readMessage(stream: ClientHttp2Stream): Promise<Uint8Array> {
   }
   const error = findTrailerError(status);
   const info = error?.findDetails(ErrorInfoSchema)[0];
+  // It has begun none of them, and needs no competition now.
+  if (info?.reason === "OVERLOADED") throw new DuetError("OVERLOADED", error?.rawMessage ?? "");
   if (error !== undefined && info !== undefined && !uncertain.has(info.reason)) {
     throw new NotForwardedError("the replica refused the request", error);
   }

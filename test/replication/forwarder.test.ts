@@ -10,7 +10,7 @@ import { check, operation, outcomeOf, put, remove, repeatable, touch } from "../
 import { until } from "../support/until.ts";
 import { uuid7 } from "../support/uuid7.ts";
 
-type Reply = Pick<ForwardResponse, "revision" | "outcomes">;
+type Reply = Pick<ForwardResponse, "revision" | "outcomes" | "stateHash">;
 
 const entry = { key: "", revision: 7n, createRevision: 7n, version: 1n };
 const stored = { kind: { case: "committed", value: { revision: 7n, results: [{ entry }] } } };
@@ -20,7 +20,7 @@ function failed(reason: string) {
 }
 
 function reply(...outcomes: readonly object[]): Reply {
-  return { revision: 7n, outcomes } as unknown as Reply;
+  return { revision: 7n, outcomes, stateHash: "hash 7" } as unknown as Reply;
 }
 
 /** What is under test, apart from the forwarder. */
@@ -31,6 +31,8 @@ interface Replica {
   /** Keys that have changed since. */
   readonly changed?: ReadonlySet<string>;
   readonly termTimes?: ForwarderOptions["termTimes"];
+  /** Of the operations that are committed here. */
+  readonly queueBytes?: number;
 }
 
 /** A forwarder beside a writer under the control of the test. `respond` is the writer; `commit` is this replica. */
@@ -42,6 +44,7 @@ async function startForwarding(
     limits = { queueBytesMax: 200_000, requestBytesMax: 4 * 1024 * 1024 },
     changed = new Set(["a"]),
     termTimes = { lengthMs: 10, marginMs: 10 },
+    queueBytes = 0,
   }: Replica = {},
 ) {
   const here: Operation[] = [];
@@ -64,9 +67,11 @@ async function startForwarding(
       writer: () => state.writer,
       reach,
       mayHaveChanged: (key) => changed.has(key),
+      stateHashAt: (revision) => `hash ${revision}`,
+      queueBytes,
       revision: 6,
       time: 1_000_000,
-      commitHere: async (each, _span, requirement) => {
+      commitAdmitted: async (each, _span, requirement) => {
         requirement?.(1_000_020);
         here.push(each);
         return commit(each, requirement);
@@ -163,7 +168,8 @@ const lies: readonly (readonly [string, Reply | Error])[] = [
     "responds to another mutation",
     reply({ kind: { case: "committed", value: { revision: 7n, results: [{ deleted: true }] } } }),
   ],
-  ["responds with a revision that it has not applied", { ...reply(stored), revision: 6n }],
+  ["responds with a revision that it has not applied", { ...reply(stored), revision: 6n, stateHash: "" }],
+  ["has other entries", { ...reply(stored), stateHash: "hash 8" }],
   ["responds with nothing", reply({ kind: { case: undefined } })],
   ["responds with an unknown reason", reply(failed("toString"))],
   ["fails unexpectedly", reply(failed("INTERNAL"))],
@@ -269,11 +275,56 @@ test("operations take room in the queue until their outcome is known", async () 
   expect(await first).toMatchObject({ revision: 9 });
 });
 
-test("the outcome is unknown when the log does not reach the revision of the writer", async () => {
-  const { send } = await startForwarding(async (operations) => reply(...operations.map(() => stored)), {
-    reach: async () => Promise.reject(new DuetError("REVISION_NOT_REACHED", "")),
-  });
+test("a writer with a revision that the log does not reach is left", async () => {
+  const { forwarder, send } = await startForwarding(
+    async (operations) => reply(...operations.map(() => stored)),
+    { reach: async () => Promise.reject(new DuetError("REVISION_NOT_REACHED", "")) },
+  );
   expect(await send(operation([put("a")]))).toBe("OUTCOME_UNKNOWN");
+  expect(forwarder.forward(operation([put("a")]))).toBeUndefined();
+});
+
+test("a replica that cannot read the log for a moment reads it again, and keeps to the writer", async () => {
+  let failures = 2;
+  const { forwarder, send } = await startForwarding(
+    async (operations) => reply(...operations.map(() => stored)),
+    {
+      async reach() {
+        if (failures-- > 0) throw new DuetError("LOG_UNAVAILABLE", "");
+      },
+    },
+  );
+  expect(await send(operation([put("a")]))).toBe("OK");
+  expect(forwarder.counts).toMatchObject({ forwarded: 1, unknown: 0 });
+  expect(forwarder.forward(operation([put("a")]))).toBeDefined();
+});
+
+test("a writer that appends nothing of a request is left", async () => {
+  const { send, forwarder } = await startForwarding(async () =>
+    reply(failed("LOG_UNAVAILABLE"), failed("SHUTTING_DOWN")),
+  );
+  expect(await Promise.all(["a", "b"].map((key) => send(operation([put(key)]))))).toEqual(["OK", "OK"]);
+  expect(forwarder.forward(operation([put("c")]))).toBeUndefined();
+  expect(forwarder.counts.isConnected).toBe(false);
+});
+
+test("a writer with too much to do is not left, and its overload is the response", async () => {
+  const { send, here, forwarder } = await startForwarding(async () =>
+    Promise.reject(new DuetError("OVERLOADED", "")),
+  );
+  expect(await send(request)).toBe("OVERLOADED");
+  expect(here).toEqual([]);
+  expect(forwarder.counts).toMatchObject({ overloaded: 1, unknown: 0, isConnected: true });
+});
+
+test("a writer that stops is left alone for a while", async () => {
+  const { forwarder, state } = await startForwarding(async () => reply(stored));
+  state.usable = false;
+  forwarder.look();
+  state.usable = true;
+  forwarder.look();
+  await turn();
+  expect(forwarder.counts.isConnected).toBe(false);
 });
 
 test("operations are committed here when this replica is the writer, and when there is none", async () => {
@@ -348,6 +399,12 @@ test("requests that hang at a former writer do not delay those to the next", asy
   forwarder.look();
   await turn();
   expect(await forwarder.forward(operation([put("a")]))).toMatchObject({ revision: 7 });
+});
+
+test("what is committed here takes room in the queue, too", async () => {
+  const { send } = await startForwarding(async () => reply(stored), { queueBytes: 150_000 });
+  expect(await send(operation([put("a", "x".repeat(60_000))]))).toBe("OVERLOADED");
+  expect(await send(operation([put("a")]))).toBe("OK");
 });
 
 test("operations beyond the limit of the queue are refused", async () => {

@@ -17,6 +17,7 @@ function forwardPuts(
       storeId: "s",
       replicaId: "me",
       revision: 1,
+      stateHash: "00",
       commitHere: async ({ mutations }: Operation, _span?: unknown, requirement?: (now: number) => void) => {
         requirement?.(1_000);
         committed.push(...mutations.map(({ key }) => key));

@@ -2,8 +2,12 @@ import { once } from "node:events";
 import { createServer, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { create, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { expect, onTestFinished, test } from "vitest";
 import { ForwardResponseSchema } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
+import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { DuetError } from "../../src/errors.ts";
 import { NotForwardedError } from "../../src/replication/not-forwarded-error.ts";
 import { Peer } from "../../src/replication/peer.ts";
 import { PeerProof } from "../../src/replication/peer-proof.ts";
@@ -53,12 +57,14 @@ function optionsOf(port: number) {
   };
 }
 
-async function failureOf(peer: Peer): Promise<"not forwarded" | "unknown"> {
+/** "not forwarded", "unknown", or the reason. */
+async function failureOf(peer: Peer): Promise<string> {
   const error = await peer.forward(operations, 0).then(
     () => undefined,
     (failure: unknown) => failure,
   );
   expect(error).toBeInstanceOf(Error);
+  if (error instanceof DuetError) return error.reason;
   return error instanceof NotForwardedError ? "not forwarded" : "unknown";
 }
 
@@ -115,6 +121,22 @@ test.each(unknown)("the outcome is unknown when %s", async (_, respond) => {
 
 test("nothing was forwarded when the stream was refused", async () => {
   expect(await failureOf(await openPeer((stream) => stream.close(7)))).toBe("not forwarded");
+});
+
+test.each([
+  ["RATE_LIMITED", "not forwarded"],
+  ["OVERLOADED", "OVERLOADED"],
+  ["INTERNAL", "unknown"],
+])("a request that failed as a whole with %s was %s", async (reason, expected) => {
+  const error = new ConnectError("", Code.ResourceExhausted, undefined, [
+    { desc: ErrorInfoSchema, value: { reason, domain: "duetkv" } },
+  ]);
+  const trailers = new Headers();
+  setTrailerStatus(trailers, error);
+  const peer = await openPeer((stream) =>
+    stream.respond({ ":status": 200, ...Object.fromEntries(trailers) }, { endStream: true }),
+  );
+  expect(await failureOf(peer)).toBe(expected);
 });
 
 test("a replica that goes away takes no more requests, and ends those under way", async () => {

@@ -32,6 +32,16 @@ export class ReplicaComparison {
     options.logger.onOwners = () => this.#onOwners(options.logger.owners ?? []);
   }
 
+  /** The hash of the entries that this replica had at a revision; undefined when it is no longer known. */
+  hashAt(revision: number): string | undefined {
+    return this.#hashes.at(revision);
+  }
+
+  /** Whether another replica holds other entries than this one. */
+  differs(id: string): boolean {
+    return this.#comparisons.get(id)?.differs ?? false;
+  }
+
   /** The number of replicas whose entries differ from this one's. */
   get differing(): number {
     let differing = 0;

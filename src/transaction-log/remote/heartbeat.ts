@@ -90,9 +90,10 @@ export class Heartbeat {
     this.#hash = hash;
   }
 
-  /** Called for each beat. */
+  /** `address` is called for each beat. The next one is made at once: the others shall know soon. */
   advertise(address: () => string | undefined): void {
     this.#address = address;
+    this.#due.ring();
   }
 
   /** Tells the other replicas whether this one compacts the log. */

@@ -78,6 +78,7 @@ export function writeForwardResponse(to: Writer, message: MessageInitShape<typeo
     writeOutcome(to, each);
     to.endNested(2, start);
   }
+  if (message.stateHash) to.string(3, message.stateHash);
   if ("$unknown" in message) to.unknownFields(message.$unknown);
 }
 
@@ -93,6 +94,9 @@ export function readForwardResponse(from: Reader, end: number, message: ForwardR
         from.element();
         message.outcomes.push(readOutcome(from, from.nested(end)));
         break;
+      case 0x1a: // state_hash = 3
+        message.stateHash = from.string(end);
+        break;
       default:
         from.skip(tag, end);
     }
@@ -105,6 +109,7 @@ function newForwardResponse(): ForwardResponse {
     $typeName: "duetkv.internal.v1.ForwardResponse",
     revision: 0n,
     outcomes: [],
+    stateHash: "",
   };
 }
 

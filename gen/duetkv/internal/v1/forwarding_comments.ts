@@ -10,6 +10,7 @@ export const comments: ReadonlyMap<string, string> = new Map([
   ["duetkv.internal.v1.Operation.commit", "Puts and deletes, too."],
   ["duetkv.internal.v1.ForwardResponse.revision", "The replica has applied all of the operations at this revision."],
   ["duetkv.internal.v1.ForwardResponse.outcomes", "One for each operation, in the same order."],
+  ["duetkv.internal.v1.ForwardResponse.state_hash", "Of the entries at this revision, as GetStatus shows it. A replica with other ones at the same revision has another log."],
   ["duetkv.internal.v1.Outcome.committed", "Of a touch, too."],
   ["duetkv.internal.v1.Failure.refused", "Nothing has been begun: the replica does not take this operation."],
 ]);

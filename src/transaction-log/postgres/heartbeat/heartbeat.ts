@@ -106,9 +106,10 @@ export class Heartbeat {
     this.#hash = hash;
   }
 
-  /** Called for each beat. */
+  /** `address` is called for each beat. The next one is made at once: the others shall know soon. */
   advertise(address: () => string | undefined): void {
     this.#address = address;
+    this.#due.ring();
   }
 
   /** Whether a beat that began less than `heartbeatValidMs` ago has committed. */
