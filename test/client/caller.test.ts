@@ -1,6 +1,10 @@
+import { getEventListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { ForbiddenError, UnavailableError, UnknownOutcomeError } from "../../clients/typescript/src/index.ts";
+import { lock } from "../../clients/typescript/src/lock.ts";
+import { memory } from "../../clients/typescript/src/memory.ts";
+import { until } from "../support/until.ts";
 import { entryResponse, failure, open } from "./fake-transport.ts";
 
 const unavailable = failure("unavailable");
@@ -71,6 +75,26 @@ describe("the outcome of a write", () => {
     await expect(two.create("k", "1")).rejects.toThrow(UnknownOutcomeError);
   });
 
+  test("is unknown when the first try may still wait in the server that judged the last", async () => {
+    const errors = [
+      failure("deadline_exceeded", { outcome: "unknown" }),
+      failure("unavailable"),
+      failure("already_exists", { reason: "KEY_EXISTS" }),
+    ];
+    const urls: string[] = [];
+    const client = open(
+      {
+        async unary({ url }) {
+          urls.push(url);
+          throw errors.shift() ?? new Error("more tries than expected");
+        },
+      },
+      { url: ["one", "two"] },
+    );
+    await expect(client.create("k", "1")).rejects.toThrow(UnknownOutcomeError);
+    expect(urls).toEqual(["one", "two", "one"]);
+  });
+
   test("of a first try is that of the error", async () => {
     const client = open({ unary: async () => Promise.reject(failure("permission_denied")) });
     await expect(client.put("k", "1")).rejects.toThrow(ForbiddenError);
@@ -128,6 +152,43 @@ describe("credentials", () => {
     await expect(client.get("k")).rejects.toMatchObject({ message: "no credentials: no network" });
     expect((await client.get("k"))?.value).toBe("v");
   });
+});
+
+test("a signal holds nothing of calls, watches and clients that are over", async () => {
+  const { signal } = new AbortController();
+  const client = open(
+    {
+      async *stream() {
+        yield { revision: "1", resumeRevision: "1" };
+      },
+    },
+    { signal },
+  );
+  await client.get("k", { signal });
+  await client.put("k", "v", { signal });
+  for await (const _ of client.watch({ prefix: "" }, { signal })) break;
+  expect(getEventListeners(signal, "abort")).toHaveLength(1);
+  await client.close();
+  expect(getEventListeners(signal, "abort")).toHaveLength(0);
+});
+
+test("signals of calls, watches and locks need no AbortSignal.any, which not all browsers have", async () => {
+  vi.spyOn(AbortSignal, "any").mockImplementation(() => {
+    throw new TypeError("AbortSignal.any is not a function");
+  });
+  onTestFinished(() => void vi.restoreAllMocks());
+  const controller = new AbortController();
+  await using client = memory({ signal: new AbortController().signal });
+  const lease = await lock(client, "l", { signal: controller.signal });
+  const waiting = lock(client, "l", { signal: controller.signal });
+  const watch = client.watch({ prefix: "" }, { signal: controller.signal });
+  const ended = Array.fromAsync(watch);
+  await until(() => watch.state === "live");
+  controller.abort(new Error("enough"));
+  await expect(waiting).rejects.toThrow("enough");
+  expect(await ended).toHaveLength(1);
+  expect(lease.signal.aborted).toBe(false);
+  await lease.release();
 });
 
 test("a time that no timer can hold is not over at once", async () => {

@@ -9,10 +9,10 @@ test("text and bytes convert into each other, and text refuses what is not UTF-8
 });
 
 test("numbers are decimal, and nothing else is one", () => {
-  for (const value of [0, -1.5, 1e21, Number.MAX_SAFE_INTEGER]) {
+  for (const value of [0, -1.5, 1e21, 5e-324, Number.MAX_SAFE_INTEGER]) {
     expect(number.decode(number.encode(value))).toBe(value);
   }
-  for (const stored of ["", " ", "one", "1,5", "Infinity"])
+  for (const stored of ["", " ", "one", "1,5", "Infinity", "0x10", "0b1", "1_0"])
     expect(() => number.decode(stored)).toThrow(TypeError);
   expect(() => number.encode(Number.NaN)).toThrow(TypeError);
 });

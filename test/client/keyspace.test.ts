@@ -1,7 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { number } from "../../clients/typescript/src/codec.ts";
-import { CodecError, DuetError, LimitError, TimeoutError } from "../../clients/typescript/src/index.ts";
+import {
+  type Batch,
+  CodecError,
+  DuetError,
+  LimitError,
+  TimeoutError,
+} from "../../clients/typescript/src/index.ts";
 import { memory } from "../../clients/typescript/src/memory.ts";
 import { connect as connectByGrpc } from "../../clients/typescript/src/node.ts";
 import { failure, open } from "./fake-transport.ts";
@@ -28,6 +34,31 @@ test("a value that cannot be decoded is in the way of no other", async () => {
     expect(c?.entry?.value).toBe(4);
     break;
   }
+});
+
+test("a key is counted, and told, whatever its value is", async () => {
+  const client = memory();
+  const numbers = client.scope("n/", number);
+  await client.put("n/bad", "x");
+  const range = { key: "bad" };
+  expect(await numbers.count(range)).toBe(1);
+  expect(await Array.fromAsync(numbers.keys(range))).toEqual(["bad"]);
+  const [entry] = await Array.fromAsync(numbers.list(range));
+  expect(entry?.version).toBe(1);
+  expect(() => entry?.value).toThrow(CodecError);
+  expect(await numbers.count({ key: "none" })).toBe(0);
+  expect(await Array.fromAsync(numbers.keys({ key: "none" }))).toEqual([]);
+});
+
+test("a commit that is built in an asynchronous function is refused, since it would lose a part", async () => {
+  const client = memory();
+  const build: (batch: Batch<string>) => unknown = async (batch) => {
+    batch.put("a", "1");
+    await Promise.resolve();
+    batch.put("b", "2");
+  };
+  await expect(client.commit(build)).rejects.toThrow(TypeError);
+  expect(await client.count()).toBe(0);
 });
 
 test("a value is decoded once", async () => {

@@ -72,6 +72,34 @@ test("a lock that comes after its waiting was aborted is given up", async () => 
   expect(await direct.get("l")).toBeUndefined();
 });
 
+test("a lock that is asked for is given up at once when its waiting is aborted, also if it comes later", async () => {
+  const controller = new AbortController();
+  let respond: (() => void) | undefined;
+  const { client, direct } = openBoth(async (store, call) => {
+    const response = await store.unary(call);
+    await new Promise<void>((resolve) => {
+      respond = resolve;
+    });
+    return response;
+  });
+  const taken = lock(client, "l", { signal: controller.signal });
+  await until(() => respond !== undefined);
+  controller.abort(new Error("enough"));
+  await expect(taken).rejects.toThrow("enough");
+  expect(await direct.get("l")).toBeDefined();
+  respond?.();
+  await until(async () => (await direct.get("l")) === undefined);
+});
+
+test("a page without TLS can take a lock: it has no crypto.randomUUID", async () => {
+  onTestFinished(() => void vi.restoreAllMocks());
+  vi.spyOn(crypto, "randomUUID").mockImplementation(() => {
+    throw new TypeError("crypto.randomUUID is not a function");
+  });
+  await using client = memory();
+  await (await lock(client, "l")).release();
+});
+
 test("a lease is lost as soon as one of the clocks says so, before any timer has fired", async () => {
   await using client = memory();
   const blocked = await lock(client, "blocked", { ttlMs: 1000 });

@@ -11,6 +11,8 @@ import {
 } from "../../clients/typescript/src/node.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { until } from "../support/until.ts";
+import { patienceMs } from "./patience.ts";
 import { startTcpProxy } from "./tcp-proxy.ts";
 
 interface Pair {
@@ -101,7 +103,14 @@ test("a deadline ends a call, and a stream that does not begin", async () => {
   const proxy = await startTcpProxy(address);
   proxy.hold();
   const client = open({ url: proxy.url, timeoutMs: 300 });
+  const begin = performance.now();
   await expect(client.get("k")).rejects.toMatchObject({ name: "TimeoutError", outcome: "nothing" });
   const put: unknown = await client.put("k", "1").catch((error: unknown) => error);
   expect(put).toMatchObject({ name: "TimeoutError", outcome: "unknown" });
+  const watch = client.watch();
+  const next = watch[Symbol.asyncIterator]().next();
+  await until(() => watch.state === "stale");
+  await watch.close();
+  await next;
+  expect(performance.now() - begin).toBeLessThan(patienceMs / 2);
 });

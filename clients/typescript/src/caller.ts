@@ -1,6 +1,7 @@
 import { isTransient } from "./call-outcome.ts";
 import { Credentials } from "./credentials.ts";
 import { createError, DuetError, type ErrorDetails, type Outcome } from "./errors.ts";
+import { LinkedController } from "./linked-controller.ts";
 import type { EntryMessage } from "./messages.ts";
 import { notify } from "./notify.ts";
 import type { ConnectOptions } from "./options.ts";
@@ -32,14 +33,17 @@ export function within<Options extends CallOptions>(options: Options, timeoutMs:
 /** With these the service says that a write did not happen, after it looked for the request id. */
 const judgedCodes = new Set(["aborted", "already_exists", "not_found"]);
 
-interface CallRequest {
+interface CallLimits {
+  readonly signal: AbortSignal;
+  /** By the monotonic clock. */
+  readonly end: number;
+}
+
+interface CallRequest extends CallLimits {
   readonly url: string;
   readonly method: string;
   readonly message: object;
   readonly token?: Promise<string> | undefined;
-  readonly signal: AbortSignal;
-  /** By the monotonic clock. */
-  readonly end: number;
   /** The part of the time left that this try may take. */
   readonly share?: number;
 }
@@ -74,7 +78,8 @@ export class Caller {
   /** A call that changes nothing. Rejects with DuetError. */
   async read<Response>(method: string, message: object, options: CallOptions = {}): Promise<Response> {
     try {
-      return (await this.#retrying(method, message, options, this.#endOf(options))) as Response;
+      const response = await this.#limited(options, (limits) => this.#retrying(method, message, limits));
+      return response as Response;
     } catch (error) {
       throw withOutcome(error, "nothing");
     }
@@ -83,21 +88,15 @@ export class Caller {
   /** A call that changes something: its request id makes it happen once, however often it is sent. Rejects with DuetError. */
   async write<Response>(method: string, message: object, options: CallOptions = {}): Promise<Response> {
     const exact = { ...message, requestId: this.#requestIds.next() };
-    const end = this.#endOf(options);
-    let response: object;
-    try {
-      response = await this.#retrying(method, exact, options, end);
-    } catch (error) {
-      if (!isWrongTime(error) || error.outcome === "unknown") throw error;
-      // The clock of this process is wrong. Without an id there is one try only; its response tells the time.
-      response = await this.#attempt({
-        url: this.#url,
-        method,
-        message,
-        signal: this.#signalOf(options),
-        end,
-      });
-    }
+    const response = await this.#limited(options, async (limits) => {
+      try {
+        return await this.#retrying(method, exact, limits);
+      } catch (error) {
+        if (!isWrongTime(error) || error.outcome === "unknown") throw error;
+        // The clock of this process is wrong. Without an id there is one try only; its response tells the time.
+        return await this.#attempt({ url: this.#url, method, message, ...limits });
+      }
+    });
     const { entry, results } = response as { entry?: EntryMessage; results?: { entry?: EntryMessage }[] };
     // A touch leaves the time of the entry as it was.
     if (method !== "Touch") this.#requestIds.observe((entry ?? results?.[0]?.entry)?.updateTime);
@@ -151,10 +150,24 @@ export class Caller {
     if (url === this.#url) this.#server = (this.#server + 1) % this.#urls.length;
   }
 
-  async #retrying(method: string, message: object, options: CallOptions, end: number): Promise<object> {
-    const signal = this.#signalOf(options);
+  /** Makes one or several calls that have the time of one, and that end with its signal or with the client. */
+  async #limited(
+    { timeoutMs = this.timeoutMs, signal }: CallOptions,
+    call: (limits: CallLimits) => Promise<object>,
+  ): Promise<object> {
+    const end = performance.now() + timeoutMs;
+    if (signal === undefined) return call({ signal: this.signal, end });
+    const controller = new LinkedController(signal, this.signal);
+    try {
+      return await call({ signal: controller.signal, end });
+    } finally {
+      controller.unlink();
+    }
+  }
+
+  async #retrying(method: string, message: object, { signal, end }: CallLimits): Promise<object> {
     this.#tokens = Math.min(this.#tokens + this.#retry.budget, tokensMax);
-    // The server with a try that may still do something; empty: there are several.
+    // The server that may have carried out a try; empty: there are several, or a try may still wait in one of them.
     let open: string | undefined;
     for (let failures = 1; ; failures++) {
       const url = this.#url;
@@ -168,7 +181,7 @@ export class Caller {
         if (!(error instanceof DuetError)) throw error;
         const isLate = error.code === "deadline_exceeded" && error.outcome === "unknown";
         if (isLate || isTransient(error)) this.#leave(url);
-        if (error.outcome === "unknown") open = open === undefined || open === url ? url : "";
+        if (error.outcome === "unknown") open = !isLate && (open ?? url) === url ? url : "";
         // Once a try may have done something, only the server that has it can tell that it did not.
         const isKnown = open === undefined || (open === url && judgedCodes.has(error.code));
         const outcome = isKnown ? "nothing" : "unknown";
@@ -219,14 +232,6 @@ export class Caller {
       timeoutMs: leftMs(share),
       signal,
     };
-  }
-
-  #endOf({ timeoutMs = this.timeoutMs }: CallOptions): number {
-    return performance.now() + timeoutMs;
-  }
-
-  #signalOf({ signal }: CallOptions): AbortSignal {
-    return signal === undefined ? this.signal : AbortSignal.any([signal, this.signal]);
   }
 }
 

@@ -40,7 +40,8 @@ export const number: Codec<number> = {
   decode: (stored) => {
     const value = text.decode(stored).trim();
     const result = Number(value);
-    if (value === "" || !Number.isFinite(result)) throw new TypeError("not a number");
+    // Number reads 0x10 and the empty text, too.
+    if (!/^[-+.\de]+$/i.test(value) || !Number.isFinite(result)) throw new TypeError("not a number");
     return result;
   },
 };

@@ -3,15 +3,15 @@ import { fetchTransport } from "./fetch-transport.ts";
 import { GetBatch } from "./get-batch.ts";
 import { Keyspace } from "./keyspace.ts";
 import type { Client, Grant, Identity, Read, Status } from "./kv.ts";
+import { LinkedController } from "./linked-controller.ts";
 import type { ConnectOptions } from "./options.ts";
 import { raw, Values } from "./values.ts";
 
 /** A client of the service. It connects with the first call. */
 export function connect(options: ConnectOptions): Client {
   const { transport = fetchTransport, prefix = "", signal } = options;
-  const controller = new AbortController();
-  const signals = signal === undefined ? controller.signal : AbortSignal.any([controller.signal, signal]);
-  const caller = new Caller(transport, signals, options);
+  const controller = new LinkedController(signal);
+  const caller = new Caller(transport, controller.signal, options);
   return new Connection(
     caller,
     controller,
@@ -21,9 +21,9 @@ export function connect(options: ConnectOptions): Client {
 }
 
 class Connection extends Keyspace<string | Uint8Array> implements Client {
-  readonly #controller: AbortController;
+  readonly #controller: LinkedController;
 
-  constructor(caller: Caller, controller: AbortController, batch: GetBatch | undefined, prefix: string) {
+  constructor(caller: Caller, controller: LinkedController, batch: GetBatch | undefined, prefix: string) {
     super(caller, batch, new Values(prefix, raw));
     this.#controller = controller;
   }
@@ -72,6 +72,7 @@ class Connection extends Keyspace<string | Uint8Array> implements Client {
 
   async close(): Promise<void> {
     this.#controller.abort();
+    this.#controller.unlink();
     await this.caller.close();
   }
 

@@ -1,20 +1,18 @@
 import { createError, type DuetError, type Outcome } from "./errors.ts";
+import { LinkedController } from "./linked-controller.ts";
 import type { TransportCall } from "./transport.ts";
 
 /** Ends a try when its time is over or its signal aborts, and tells which error that is. */
 export class Deadline {
   readonly #call: Pick<TransportCall, "url" | "timeoutMs" | "signal">;
-  readonly #controller = new AbortController();
-  readonly #abort = (): void => this.#controller.abort();
+  readonly #controller: LinkedController;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
 
   constructor(call: Pick<TransportCall, "url" | "timeoutMs" | "signal">) {
     this.#call = call;
+    this.#controller = new LinkedController(call.signal);
     this.begin();
-    // AbortSignal.any would keep every call until the client is closed, in some versions of Node.
-    call.signal.addEventListener("abort", this.#abort);
-    if (call.signal.aborted) this.#abort();
   }
 
   get signal(): AbortSignal {
@@ -25,7 +23,7 @@ export class Deadline {
   begin(): void {
     this.#timer = setTimeout(() => {
       this.#isOver = true;
-      this.#abort();
+      this.#controller.abort();
     }, this.#call.timeoutMs);
   }
 
@@ -46,7 +44,7 @@ export class Deadline {
   /** The try is over. */
   end(): void {
     this.clear();
-    this.#call.signal.removeEventListener("abort", this.#abort);
+    this.#controller.unlink();
   }
 
   /** The error of a try that this has ended; undefined: something else did. */

@@ -1,6 +1,12 @@
 import { codeOfStatus, type Outcome, outcomeOf } from "./call-outcome.ts";
 import { createError, type DuetError } from "./errors.ts";
 
+interface ErrorMessage {
+  readonly code?: unknown;
+  readonly message?: unknown;
+  readonly details?: unknown;
+}
+
 interface Detail {
   readonly type?: string;
   readonly debug?: {
@@ -12,7 +18,7 @@ interface Detail {
 
 /** An error in Connect's JSON, as it is in the body of a response and in the end of a stream. */
 export function toError(
-  error: { code?: unknown; message?: unknown; details?: unknown },
+  error: ErrorMessage,
   known: { readonly outcome?: Outcome; readonly retryAfterMs?: number } = {},
 ): DuetError {
   const code = String(error.code);
@@ -33,9 +39,8 @@ export function toError(
 
 /** The error of a response whose status is not 200. What comes from a proxy counts by its status. */
 export async function readError(response: Response): Promise<DuetError> {
-  const text = await response.text();
-  let error = parse(text);
-  if (typeof error?.["code"] !== "string") {
+  let error = (await response.json().catch(() => undefined)) as ErrorMessage | null | undefined;
+  if (typeof error?.code !== "string") {
     const code = codeOfStatus(response.status);
     error = { code, message: `the server responded with HTTP status ${response.status}` };
   }
@@ -46,13 +51,4 @@ export async function readError(response: Response): Promise<DuetError> {
     // A proxy that has had enough has not passed the request on.
     ...(response.status === 429 && { outcome: "nothing" }),
   });
-}
-
-function parse(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }

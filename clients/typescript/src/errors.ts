@@ -16,6 +16,8 @@ export interface ErrorDetails {
 
 /** A call that failed. The classes below are for the failures that programs handle. */
 export class DuetError extends Error {
+  // The name of the class itself is lost in minified programs.
+  override readonly name: string = "DuetError";
   readonly code: string;
   readonly reason: string;
   readonly outcome: Outcome;
@@ -24,7 +26,6 @@ export class DuetError extends Error {
 
   constructor(details: ErrorDetails, cause?: unknown) {
     super(details.message, { cause });
-    this.name = new.target.name;
     this.code = details.code;
     this.reason = details.reason;
     this.outcome = details.outcome;
@@ -35,6 +36,8 @@ export class DuetError extends Error {
 
 /** A precondition or a check failed: somebody else wrote first. Nothing happened. */
 export class ConflictError extends DuetError {
+  override readonly name = "ConflictError";
+
   /** The revision of the entry now; 0 if there is none. */
   get currentRevision(): number {
     return Number(this.metadata["current_revision"] ?? 0);
@@ -42,16 +45,24 @@ export class ConflictError extends DuetError {
 }
 
 /** The write may or may not have happened, and could not be repeated until it was known. */
-export class UnknownOutcomeError extends DuetError {}
+export class UnknownOutcomeError extends DuetError {
+  override readonly name = "UnknownOutcomeError";
+}
 
 /** `timeoutMs` is over. `outcome` tells whether a write may have happened. */
-export class TimeoutError extends DuetError {}
+export class TimeoutError extends DuetError {
+  override readonly name = "TimeoutError";
+}
 
 /** The credentials are missing, wrong or expired. */
-export class UnauthenticatedError extends DuetError {}
+export class UnauthenticatedError extends DuetError {
+  override readonly name = "UnauthenticatedError";
+}
 
 /** The identity lacks a right. */
 export class ForbiddenError extends DuetError {
+  override readonly name = "ForbiddenError";
+
   get right(): string | undefined {
     return this.metadata["right"];
   }
@@ -68,21 +79,27 @@ export class ForbiddenError extends DuetError {
 }
 
 /** Something is too large or too much, or the store is full. */
-export class LimitError extends DuetError {}
+export class LimitError extends DuetError {
+  override readonly name = "LimitError";
+}
 
 /** No server can do it now. Nothing happened. */
-export class UnavailableError extends DuetError {}
+export class UnavailableError extends DuetError {
+  override readonly name = "UnavailableError";
+}
 
 /** The history of the store does not reach back to the revision. */
-export class HistoryGoneError extends DuetError {}
+export class HistoryGoneError extends DuetError {
+  override readonly name = "HistoryGoneError";
+}
 
 /** A value could not be decoded or encoded. */
 export class CodecError extends Error {
+  override readonly name = "CodecError";
   readonly key: string;
 
   constructor(key: string, message: string, cause?: unknown) {
     super(`the value of ${JSON.stringify(key)}: ${message}`, { cause });
-    this.name = "CodecError";
     this.key = key;
   }
 }

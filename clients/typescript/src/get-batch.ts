@@ -31,12 +31,9 @@ export class GetBatch {
   get(key: string, read: object): Promise<EntryMessage | undefined> {
     const kind = JSON.stringify(read);
     return new Promise((resolve, reject) => {
-      const waiting = this.#waiting.get(kind);
-      if (waiting !== undefined) {
-        waiting.push({ key, resolve, reject });
-        return;
-      }
-      this.#waiting.set(kind, [{ key, resolve, reject }]);
+      const waiting = this.#waiting.get(kind) ?? [];
+      if (waiting.push({ key, resolve, reject }) > 1) return;
+      this.#waiting.set(kind, waiting);
       queueMicrotask(() => this.#send(kind, read));
     });
   }
@@ -44,23 +41,25 @@ export class GetBatch {
   #send(kind: string, read: object): void {
     const all = this.#waiting.get(kind) as Waiting[];
     this.#waiting.delete(kind);
-    const options = within({}, this.#caller.timeoutMs);
-    for (let start = 0; start < all.length; start += keysMax) {
-      void this.#settle(all.slice(start, start + keysMax), read, options);
-    }
+    void this.#settle(all, read, within({}, this.#caller.timeoutMs));
   }
 
   async #settle(all: readonly Waiting[], read: object, options: CallOptions): Promise<void> {
     const keys = [...new Set(all.map(({ key }) => key))];
-    try {
-      const entries = await this.#read(keys, read, options);
-      const found = new Map(entries.map((entry) => [entry?.key, entry]));
-      for (const { key, resolve } of all) resolve(found.get(key));
-    } catch (error) {
-      if (keys.length > 1 && (isReason(error, keyReasons) || isReason(error, sizeReasons))) {
-        await Promise.all(halves(all).map((half) => this.#settle(half, read, options)));
-      } else for (const { reject } of all) reject(error);
+    if (keys.length <= keysMax) {
+      try {
+        const entries = await this.#read(keys, read, options);
+        const found = new Map(entries.map((entry) => [entry?.key, entry]));
+        for (const { key, resolve } of all) resolve(found.get(key));
+        return;
+      } catch (error) {
+        if (keys.length < 2 || !(isReason(error, keyReasons) || isReason(error, sizeReasons))) {
+          for (const { reject } of all) reject(error);
+          return;
+        }
+      }
     }
+    await Promise.all(halves(all).map((half) => this.#settle(half, read, options)));
   }
 
   async #read(keys: readonly string[], read: object, options: CallOptions) {
@@ -107,10 +106,15 @@ export async function readOne(
   read: object,
   options: CallOptions,
 ): Promise<EntryMessage | undefined> {
+  return (await ifExists(caller.read<EntryResponse>("Get", { key, ...read }, options)))?.entry;
+}
+
+/** The response; undefined if there is no such key. */
+export async function ifExists<Response>(response: Promise<Response>): Promise<Response | undefined> {
   try {
-    return (await caller.read<EntryResponse>("Get", { key, ...read }, options)).entry;
+    return await response;
   } catch (error) {
-    if (error instanceof DuetError && error.reason === "NO_SUCH_KEY") return undefined;
+    if (isReason(error, /^NO_SUCH_KEY$/)) return undefined;
     throw error;
   }
 }

@@ -14,6 +14,7 @@ import { StatusService } from "../../../gen/duetkv/v1/status_pb.ts";
 import { Deadline } from "./deadline.ts";
 import { createError } from "./errors.ts";
 import { toDuetError } from "./grpc-error.ts";
+import { LinkedController } from "./linked-controller.ts";
 import type { Transport, TransportCall } from "./transport.ts";
 
 /** PEM texts. */
@@ -68,13 +69,12 @@ export class GrpcTransport implements Transport {
     const request = toRequest(method, call);
     const deadline = new Deadline(call);
     // Connect's iterator has no return: a stream that its reader leaves would go on.
-    const left = new AbortController();
-    const signal = AbortSignal.any([deadline.signal, left.signal]);
+    const left = new LinkedController(deadline.signal);
     try {
       const { sender } = this.#serverOf(call.url);
       const requests = single(request);
       // The time of a stream is only that to its first message.
-      const response = await sender.stream(method, signal, undefined, toHeaders(call), requests);
+      const response = await sender.stream(method, left.signal, undefined, toHeaders(call), requests);
       for await (const message of response.message) {
         deadline.clear();
         yield toJson(method.output, message) as object;

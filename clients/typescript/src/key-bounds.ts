@@ -30,8 +30,8 @@ function successor(prefix: string): string | undefined {
 
 /** The order of the service: that of code points, which differs from that of UTF-16 where surrogates meet U+E000 to U+FFFF. */
 export function compareUtf8(one: string, other: string): number {
-  const [left, right] = [Array.from(one), Array.from(other)];
-  const at = left.findIndex((character, index) => character !== right[index]);
-  if (at < 0) return left.length - right.length;
-  return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at++;
+  // Of a pair that differs in its second half, both halves are surrogates.
+  return (one.codePointAt(at) ?? -1) - (other.codePointAt(at) ?? -1);
 }

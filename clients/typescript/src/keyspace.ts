@@ -1,10 +1,9 @@
 import { type Caller, type CallOptions, within } from "./caller.ts";
-import { ConflictError, DuetError, HistoryGoneError } from "./errors.ts";
-import { type GetBatch, readMany, readOne } from "./get-batch.ts";
+import { ConflictError, HistoryGoneError } from "./errors.ts";
+import { type GetBatch, ifExists, readMany, readOne } from "./get-batch.ts";
 import { compareUtf8, type ListRange, toListRange } from "./key-bounds.ts";
 import type * as kv from "./kv.ts";
 import type {
-  BatchGetResponse,
   CommitResponse,
   DeleteResponse,
   EntryMessage,
@@ -32,13 +31,7 @@ export class Keyspace<T> implements kv.Kv<T> {
   }
 
   async get(key: string, options: kv.Read = {}): Promise<kv.Entry<T> | undefined> {
-    const whole = this.#values.prefix + key;
-    const read = toRead(options);
-    const isAlike = options.signal === undefined && options.timeoutMs === undefined;
-    const entry =
-      this.#batch !== undefined && isAlike
-        ? await this.#batch.get(whole, read)
-        : await readOne(this.caller, whole, read, options);
+    const entry = await this.#get(key, options);
     return entry && this.#values.toEntry(entry);
   }
 
@@ -57,36 +50,27 @@ export class Keyspace<T> implements kv.Kv<T> {
   }
 
   async *list(range: kv.Range = {}, options: kv.List = {}): AsyncGenerator<kv.Entry<T>, void, undefined> {
-    if ("key" in range) {
-      const entry = await this.get(range.key, options);
-      if (entry !== undefined) yield entry;
-      return;
-    }
-    for await (const { entries = [] } of this.#pages(this.#toRange(range), options)) {
+    for await (const { entries = [] } of this.#lists(range, options)) {
       for (const entry of entries) yield this.#values.toLazyEntry(entry);
     }
   }
 
   async *keys(range: kv.Range = {}, options: kv.List = {}): AsyncGenerator<string, void, undefined> {
-    if ("key" in range) {
-      if ((await this.get(range.key, options)) !== undefined) yield range.key;
-      return;
-    }
-    for await (const { entries = [] } of this.#pages({ ...this.#toRange(range), keysOnly: true }, options)) {
+    for await (const { entries = [] } of this.#lists(range, options, { keysOnly: true })) {
       for (const { key } of entries) yield this.#values.toKey(key);
     }
   }
 
   async count(range: kv.Range = {}, options: kv.Read = {}): Promise<number> {
-    if ("key" in range) return (await this.get(range.key, options)) === undefined ? 0 : 1;
+    if ("key" in range) return (await this.#get(range.key, options)) === undefined ? 0 : 1;
     const request = { ...this.#toRange(range), ...toRead(options), countOnly: true };
     return Number((await this.caller.read<ListResponse>("List", request, options)).count ?? 0);
   }
 
   async *dirs(prefix = "", options: kv.List = {}): AsyncGenerator<string, void, undefined> {
-    const request = { prefix: this.#values.prefix + prefix, keysOnly: true, delimiter: "/" };
     const direction = options.reverse === true ? -1 : 1;
-    for await (const { entries = [], prefixes = [] } of this.#pages(request, options)) {
+    const level = { keysOnly: true, delimiter: "/" };
+    for await (const { entries = [], prefixes = [] } of this.#lists({ prefix }, options, level)) {
       const names = [...entries.map(({ key }) => key), ...prefixes];
       for (const name of names.toSorted((one, other) => direction * compareUtf8(one, other))) {
         yield this.#values.toKey(name);
@@ -99,13 +83,12 @@ export class Keyspace<T> implements kv.Kv<T> {
     return this.#values.toHead((await this.caller.write<EntryResponse>("Put", request, options)).entry);
   }
 
-  async create(key: string, value: T, options: kv.Put = {}): Promise<kv.Head> {
-    const request = { ...this.#values.toPut(key, value, options.ttlMs), precondition: { exists: false } };
-    return this.#values.toHead((await this.caller.write<EntryResponse>("Put", request, options)).entry);
+  create(key: string, value: T, options: kv.Put = {}): Promise<kv.Head> {
+    return this.put(key, value, { ...options, ifRevision: 0 });
   }
 
-  async replace(seen: kv.Head, value: T, options: kv.Put = {}): Promise<kv.Head> {
-    return this.put(seen.key, value, { ...options, ifRevision: seen.revision });
+  replace({ key, revision }: kv.Head, value: T, options: kv.Put = {}): Promise<kv.Head> {
+    return this.put(key, value, { ...options, ifRevision: revision });
   }
 
   async update(
@@ -118,7 +101,7 @@ export class Keyspace<T> implements kv.Kv<T> {
       const entry = seen && this.#values.toEntry(seen);
       const value = await change(entry);
       if (value === undefined) return undefined;
-      return entry === undefined ? this.create(key, value, rest) : this.replace(entry, value, rest);
+      return this.put(key, value, { ...rest, ifRevision: entry?.revision ?? 0 });
     });
   }
 
@@ -126,12 +109,8 @@ export class Keyspace<T> implements kv.Kv<T> {
     const { ttlMs } = options;
     const ttl = ttlMs === undefined ? {} : { ttl: toDuration(ttlMs) };
     const request = { key: this.#values.prefix + key, ...ttl, ...toCondition(options) };
-    try {
-      return this.#values.toHead((await this.caller.write<EntryResponse>("Touch", request, options)).entry);
-    } catch (error) {
-      if (error instanceof DuetError && error.reason === "NO_SUCH_KEY") return undefined;
-      throw error;
-    }
+    const response = await ifExists(this.caller.write<EntryResponse>("Touch", request, options));
+    return response && this.#values.toHead(response.entry);
   }
 
   async delete(key: string, options: kv.Write = {}): Promise<boolean> {
@@ -141,14 +120,15 @@ export class Keyspace<T> implements kv.Kv<T> {
 
   async commit(build: (batch: kv.Batch<T>) => void, options: CallOptions = {}): Promise<kv.CommitResult> {
     const mutations = new Mutations(this.#values);
-    build(mutations);
+    const built: unknown = build(mutations);
+    if (built instanceof Promise) throw new TypeError("a commit cannot be built by an async function");
     return this.#commit(mutations, options);
   }
 
   async transact<R>(body: (transaction: kv.Txn<T>) => Promise<R>, options: CallOptions = {}): Promise<R> {
     return this.#again(options, async (rest) => {
       const transaction = new Transaction(this.#values, (key, atRevision) =>
-        this.caller.read<BatchGetResponse>("BatchGet", { keys: [key], atRevision }, rest),
+        readMany(this.caller, [key], { atRevision }, rest),
       );
       const result = await body(transaction);
       const mutations = await transaction.finish();
@@ -160,8 +140,7 @@ export class Keyspace<T> implements kv.Kv<T> {
 
   watch(target: kv.Target = { prefix: "" }, options: kv.WatchOptions = {}): kv.Watch<T> {
     const whole = (key: string) => this.#values.prefix + key;
-    const keys = "key" in target ? [target.key] : "prefix" in target ? [] : (target.keys ?? []);
-    const prefixes = "prefix" in target ? [target.prefix] : "key" in target ? [] : (target.prefixes ?? []);
+    const { key, prefix, keys = listOf(key), prefixes = listOf(prefix) }: TargetFields = target;
     // To the service, nothing means everything.
     if (keys.length + prefixes.length === 0) throw new TypeError("nothing to watch");
     const request = { keys: keys.map(whole), prefixes: prefixes.map(whole) };
@@ -170,11 +149,8 @@ export class Keyspace<T> implements kv.Kv<T> {
 
   async *history(key: string, options: CallOptions = {}): AsyncGenerator<kv.Change<T>, void, undefined> {
     const request = { key: this.#values.prefix + key };
-    for (let pageToken = ""; ; ) {
-      const page = await this.caller.read<HistoryResponse>("History", { ...request, pageToken }, options);
-      for (const event of page.events ?? []) yield this.#values.toChange(event);
-      pageToken = page.nextPageToken ?? "";
-      if (pageToken === "") return;
+    for await (const { events = [] } of this.#pages<HistoryResponse>("History", request, options)) {
+      for (const event of events) yield this.#values.toChange(event);
     }
   }
 
@@ -184,19 +160,42 @@ export class Keyspace<T> implements kv.Kv<T> {
     return new Keyspace(this.caller, this.#batch, new Values(this.#values.prefix + prefix, codec));
   }
 
-  /** Page after page: one may be empty although more follow. */
-  async *#pages(request: object, options: kv.List): AsyncGenerator<ListResponse, void, undefined> {
-    const { reverse = false, pageSize = 0 } = options;
-    for (let pageToken = ""; ; ) {
-      const page: ListResponse = await this.caller.read<ListResponse>(
-        "List",
-        { ...request, ...toRead(options), reverse, pageSize, pageToken },
-        options,
-      );
-      yield page;
-      pageToken = page.nextPageToken ?? "";
-      if (pageToken === "") return;
+  async #get(key: string, options: kv.Read): Promise<EntryMessage | undefined> {
+    const whole = this.#values.prefix + key;
+    const read = toRead(options);
+    const isAlike = options.signal === undefined && options.timeoutMs === undefined;
+    return this.#batch !== undefined && isAlike
+      ? this.#batch.get(whole, read)
+      : readOne(this.caller, whole, read, options);
+  }
+
+  async *#lists(
+    range: kv.Range,
+    options: kv.List,
+    more: object = {},
+  ): AsyncGenerator<ListResponse, void, undefined> {
+    if ("key" in range) {
+      const entry = await this.#get(range.key, options);
+      yield { revision: "", entries: entry === undefined ? [] : [entry] };
+      return;
     }
+    const { reverse, pageSize } = options;
+    const request = { ...this.#toRange(range), ...toRead(options), reverse, pageSize, ...more };
+    yield* this.#pages("List", request, options);
+  }
+
+  /** Page after page: one may be empty although more follow. */
+  async *#pages<Page extends { readonly nextPageToken?: string }>(
+    method: string,
+    request: object,
+    options: CallOptions,
+  ): AsyncGenerator<Page, void, undefined> {
+    let pageToken: string | undefined;
+    do {
+      const page: Page = await this.caller.read<Page>(method, { ...request, pageToken }, options);
+      yield page;
+      pageToken = page.nextPageToken;
+    } while (pageToken);
   }
 
   async #commit({ checks, changes }: Mutations<T>, options: CallOptions): Promise<kv.CommitResult> {
@@ -229,6 +228,14 @@ export class Keyspace<T> implements kv.Kv<T> {
   #toRange(range: Exclude<kv.Range, { key: string }>): ListRange {
     return toListRange(this.#values.prefix, range);
   }
+}
+
+type TargetFields = Partial<
+  Record<"key" | "prefix", string> & Record<"keys" | "prefixes", readonly string[]>
+>;
+
+function listOf(value: string | undefined): readonly string[] {
+  return value === undefined ? [] : [value];
 }
 
 function toRead({ local, minRevision, atRevision }: kv.Read) {

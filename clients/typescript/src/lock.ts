@@ -6,6 +6,7 @@
 import { isTransient } from "./call-outcome.ts";
 import { ConflictError, DuetError } from "./errors.ts";
 import type { Check, Entry, Kv } from "./kv.ts";
+import { LinkedController } from "./linked-controller.ts";
 import { pause, timerMaxMs } from "./pause.ts";
 
 type Locks = Kv<string | Uint8Array>;
@@ -48,19 +49,26 @@ const pauseMaxMs = 2000;
 
 /** Takes a lock; goes on when the service is away meanwhile. Rejects with LockHeldError, with DuetError, or with the reason of the signal. */
 export async function lock(kv: Locks, key: string, options: LockOptions = {}): Promise<Lease> {
-  const { ttlMs = 15_000, waitMs = Number.POSITIVE_INFINITY, owner = crypto.randomUUID(), signal } = options;
+  const { ttlMs = 15_000, waitMs = Number.POSITIVE_INFINITY, owner = randomId(), signal } = options;
   const end = performance.now() + waitMs;
   for (let failures = 0; ; ) {
     signal?.throwIfAborted();
     const asked = now();
+    const created = kv.create(key, owner, { ttlMs });
     try {
-      const { revision } = await kv.create(key, owner, { ttlMs });
+      const { revision } = await unlessAborted(created, signal);
       // The response may come when the time is over, and somebody else has the lock.
-      if (leftMs(asked, ttlMs) > 0 && signal?.aborted !== true) {
-        return new HeldLease(kv, key, revision, ttlMs, asked);
-      }
+      if (leftMs(asked, ttlMs) > 0) return new HeldLease(kv, key, revision, ttlMs, asked);
       await giveUp(kv, key, revision);
     } catch (error) {
+      if (signal?.aborted === true) {
+        // The lock may still come.
+        void created.then(
+          ({ revision }) => giveUp(kv, key, revision),
+          () => {},
+        );
+        throw error;
+      }
       if (!(error instanceof ConflictError)) {
         const pauseMs = Math.min(50 * 2 ** failures++, pauseMaxMs) * (0.5 + Math.random() / 2);
         if (!mayPass(error) || performance.now() + pauseMs >= end) throw error;
@@ -125,6 +133,16 @@ export async function* observe<T>(
   }
 }
 
+/** Rejects with the reason of the signal as soon as it aborts. */
+function unlessAborted<Result>(result: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal?.reason as Error);
+    signal?.addEventListener("abort", abort);
+    if (signal?.aborted === true) abort();
+    result.then(resolve, reject).finally(() => signal?.removeEventListener("abort", abort));
+  });
+}
+
 /** Resolves when the key may be free, or `end` has come. */
 async function untilFree(
   kv: Locks,
@@ -132,17 +150,17 @@ async function untilFree(
   end: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const controller = new AbortController();
+  const controller = new LinkedController(signal);
   const timeoutMs = Math.min(end - performance.now(), timerMaxMs);
   const timer = setTimeout(() => controller.abort(), timeoutMs);
-  const signals = signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]);
   try {
-    for await (const message of kv.watch({ key }, { existing: true, signal: signals })) {
+    for await (const message of kv.watch({ key }, { existing: true, signal: controller.signal })) {
       if (message.type === "reset" && message.entries.length === 0) return;
       if (message.type === "changes" && message.changes.at(-1)?.type === "delete") return;
     }
   } finally {
     clearTimeout(timer);
+    controller.unlink();
   }
 }
 
@@ -152,6 +170,11 @@ function mayPass(error: unknown): boolean {
     error instanceof DuetError &&
     (isTransient(error) || error.outcome === "unknown" || error.code === "deadline_exceeded")
   );
+}
+
+/** Of 128 bits. A page without TLS has no crypto.randomUUID. */
+function randomId(): string {
+  return btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16))));
 }
 
 /** Deletes the entry of a holder, if it is still there. */
@@ -261,10 +284,11 @@ class HeldLease implements Lease {
   }
 }
 
-function aborted(...signals: readonly (AbortSignal | undefined)[]): Promise<void> {
-  const all = AbortSignal.any(signals.filter((signal) => signal !== undefined));
-  return new Promise((resolve) => {
-    if (all.aborted) resolve();
-    else all.addEventListener("abort", () => resolve(), { once: true });
+async function aborted(...signals: readonly (AbortSignal | undefined)[]): Promise<void> {
+  const all = new LinkedController(...signals);
+  await new Promise<void>((resolve) => {
+    all.signal.addEventListener("abort", () => resolve());
+    if (all.signal.aborted) resolve();
   });
+  all.unlink();
 }

@@ -3,6 +3,7 @@ import type { Caller } from "./caller.ts";
 import { Deadline } from "./deadline.ts";
 import { createError, DuetError } from "./errors.ts";
 import type { Entry, Watch, WatchMessage, WatchOptions } from "./kv.ts";
+import { LinkedController } from "./linked-controller.ts";
 import type { WatchResponse } from "./messages.ts";
 import { pause } from "./pause.ts";
 import type { Values } from "./values.ts";
@@ -26,26 +27,22 @@ export class ResumingWatch<T> implements Watch<T> {
   readonly #caller: Caller;
   readonly #values: Values<T>;
   readonly #request: WatchRequest;
-  readonly #previous: boolean;
-  readonly #controller = new AbortController();
-  readonly #signal: AbortSignal;
+  readonly #options: WatchOptions;
+  readonly #controller: LinkedController;
   /** The next stream begins with all entries: it was asked for, or the history does not reach back far enough. */
   #needsReset: boolean;
-  readonly #mayReset: boolean;
-  /** When the first message of the stream came; undefined: none has come. */
-  #begunAt: number | undefined;
+  /** When the first message of the stream came; 0: none has come. */
+  #begunAt = 0;
   #messages: AsyncGenerator<WatchMessage<T>, void, undefined> | undefined;
 
   constructor(caller: Caller, values: Values<T>, request: WatchRequest, options: WatchOptions) {
     this.#caller = caller;
     this.#values = values;
     this.#request = request;
-    this.#previous = options.previous === true;
+    this.#options = options;
     this.#needsReset = options.existing === true;
-    this.#mayReset = options.existing !== false;
     this.resumeRevision = options.from;
-    const signals = [this.#controller.signal, caller.signal];
-    this.#signal = AbortSignal.any(options.signal === undefined ? signals : [...signals, options.signal]);
+    this.#controller = new LinkedController(caller.signal, options.signal);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<WatchMessage<T>> {
@@ -55,6 +52,7 @@ export class ResumingWatch<T> implements Watch<T> {
 
   async close(): Promise<void> {
     this.#controller.abort();
+    this.#controller.unlink();
     await this.#messages?.return();
     this.state = "ended";
   }
@@ -65,24 +63,27 @@ export class ResumingWatch<T> implements Watch<T> {
 
   async *#follow(): AsyncGenerator<WatchMessage<T>, void, undefined> {
     let failures = 0;
+    const { signal } = this.#controller;
     try {
-      while (!this.#signal.aborted) {
+      while (!signal.aborted) {
         try {
           yield* this.#receive();
         } catch (error) {
-          if (this.#signal.aborted) return;
+          if (signal.aborted) return;
           if (!(error instanceof DuetError)) throw error;
-          if (error.reason === "REVISION_COMPACTED" && this.#mayReset) this.#needsReset = true;
+          if (error.reason === "REVISION_COMPACTED" && this.#options.existing !== false)
+            this.#needsReset = true;
           else if (!this.#mayGoOn(error)) throw error;
           this.state = "stale";
           this.#caller.onEvent({ type: "watch-interrupted", error, resumeRevision: this.resumeRevision });
           // A server may end each stream after its first message.
-          if (performance.now() - (this.#begunAt ?? Number.POSITIVE_INFINITY) > stableMs) failures = 0;
+          if (this.#begunAt > 0 && performance.now() - this.#begunAt > stableMs) failures = 0;
           const pauseMs = Math.max(error.retryAfterMs ?? 0, this.#caller.backoffMs(++failures));
-          await pause(pauseMs, this.#signal);
+          await pause(pauseMs, signal);
         }
       }
     } finally {
+      this.#controller.unlink();
       this.state = "ended";
     }
   }
@@ -90,17 +91,17 @@ export class ResumingWatch<T> implements Watch<T> {
   /** The messages of one stream. Throws DuetError, also when the server ended it. */
   async *#receive(): AsyncGenerator<WatchMessage<T>, void, undefined> {
     const start = this.#needsReset ? { includeExisting: true } : { startRevision: this.resumeRevision };
-    const request = { ...this.#request, ...start, previous: this.#previous };
+    const request = { ...this.#request, ...start, previous: this.#options.previous };
     // A connection can be dead without an error.
-    const silence = new Deadline({ url: "the watch", timeoutMs: silenceMs, signal: this.#signal });
+    const silence = new Deadline({ url: "the watch", timeoutMs: silenceMs, signal: this.#controller.signal });
     let existing: Entry<T>[] = [];
-    this.#begunAt = undefined;
+    this.#begunAt = 0;
     try {
       const responses = this.#caller.stream<WatchResponse>("Watch", request, silence.signal);
       for await (const response of responses) {
         silence.clear();
         this.state = "live";
-        this.#begunAt ??= performance.now();
+        this.#begunAt ||= performance.now();
         for (const entry of response.existing ?? []) existing.push(this.#values.toLazyEntry(entry));
         const resume = response.resumeRevision;
         if (response.existingEnd === true) {
@@ -131,7 +132,7 @@ export class ResumingWatch<T> implements Watch<T> {
     if (isTransient(error) || reason === "WATCHER_TOO_SLOW" || outcomeOf(code, reason) === "unknown")
       return true;
     // The token has ended in mid-stream: the next stream has a new one.
-    return code === "unauthenticated" && this.#begunAt !== undefined;
+    return code === "unauthenticated" && this.#begunAt > 0;
   }
 
   #toMessage({ revision, events = [] }: WatchResponse, resumeRevision: number): WatchMessage<T> {
