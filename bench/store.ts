@@ -1,10 +1,11 @@
-// The tree beside the map: `node bench/store.ts [entries] [rounds]`. CPU per operation; the cases alternate.
+// The tree, and the store on it, beside the map: `node bench/store.ts [entries] [rounds]`. CPU per operation; the cases alternate.
 import { prefixRange } from "../src/store/key-range.ts";
 import { MapStore } from "../src/store/map-store.ts";
 import { noRef, reserveSlabs } from "../src/store/memory/slabs.ts";
+import type { Store } from "../src/store/store.ts";
 import { toByteRange } from "../src/store/tree/byte-range.ts";
 import { Tree } from "../src/store/tree/tree.ts";
-import type { TransactionEvent } from "../src/transaction-log/transaction-logger.ts";
+import { TreeStore } from "../src/store/tree-store.ts";
 
 const entries = Number(process.argv[2] ?? 1_000_000);
 const rounds = Number(process.argv[3] ?? 7);
@@ -34,8 +35,10 @@ function residentBytes(): number {
   return process.memoryUsage.rss();
 }
 
-const store = new MapStore();
-const tree = new Tree(reserveSlabs(Math.ceil((entries * 200) / 2 ** 26) + 2));
+const slabs = Math.ceil((entries * 200) / 2 ** 26) + 2;
+const map = new MapStore();
+const treeStore = new TreeStore(reserveSlabs(slabs));
+const tree = new Tree(reserveSlabs(slabs));
 
 /** Microseconds of CPU of this thread. */
 function cpu(): number {
@@ -43,12 +46,12 @@ function cpu(): number {
   return user + system;
 }
 
-let revision = 0;
-function putToStore(indexes: readonly number[]): void {
-  const events = indexes.map((index): TransactionEvent => {
-    return { type: "put", key: freshKey(index), value, createRevision: 1, version: 1, expireTime: 0 };
-  });
-  for (const event of events) store.apply({ sequence: ++revision, time: revision, events: [event] });
+function putToStore(store: Store, indexes: readonly number[]): void {
+  for (const index of indexes) {
+    const sequence = store.revision + 1;
+    const put = { type: "put", value, createRevision: 1, version: 1, expireTime: 0 } as const;
+    store.apply({ sequence, time: sequence, events: [{ ...put, key: freshKey(index) }] });
+  }
 }
 
 let treeRevision = 0;
@@ -80,12 +83,16 @@ let sum = 0;
 const response = Buffer.allocUnsafe(4096);
 const cases: Readonly<Record<string, readonly [operations: number, run: () => void]>> = {
   "key alone": [1, () => (sum += freshKey(below(entries)).length)],
-  "get, map": [1, () => (sum += store.get(freshKey(below(entries)))?.revision ?? 0)],
-  "get, tree": [1, () => (sum += tree.view().get(freshKey(below(entries)))?.revision ?? 0)],
-  "get, tree and hash": [1, () => (sum += tree.get(freshKey(below(entries)))?.revision ?? 0)],
+  "get, map": [1, () => (sum += map.get(freshKey(below(entries)))?.revision ?? 0)],
+  "get, store on the tree": [1, () => (sum += treeStore.get(freshKey(below(entries)))?.revision ?? 0)],
+  "get, tree without its hash index": [
+    1,
+    () => (sum += tree.view().get(freshKey(below(entries)))?.revision ?? 0),
+  ],
+  "get, tree": [1, () => (sum += tree.get(freshKey(below(entries)))?.revision ?? 0)],
   "get and write the value, map": [
     1,
-    () => (sum += response.write(store.get(freshKey(below(entries)))?.value as string, 0, "utf8")),
+    () => (sum += response.write(map.get(freshKey(below(entries)))?.value as string, 0, "utf8")),
   ],
   "get and write the value, bytes": [
     1,
@@ -94,18 +101,24 @@ const cases: Readonly<Record<string, readonly [operations: number, run: () => vo
       if (ref !== noRef) sum += tree.records.copyValue(ref, response, 0);
     },
   ],
-  "scan of 100, map": [1, () => (sum += scanStore(100))],
+  "scan of 100, map": [1, () => (sum += scanStore(map, 100))],
+  "scan of 100, store on the tree": [1, () => (sum += scanStore(treeStore, 100))],
   "scan of 100, tree": [1, () => (sum += scanTree(100))],
-  "count of a prefix, map": [1, () => (sum += store.count(prefixRange(keyOf(below(entries)).slice(0, 8))))],
+  "count of a prefix, map": [1, () => (sum += map.count(prefixRange(keyOf(below(entries)).slice(0, 8))))],
   "count of a prefix, tree": [
     1,
     () => (sum += tree.view().count(toByteRange(prefixRange(keyOf(below(entries)).slice(0, 8))))),
   ],
-  "put, map": [batchLength, () => putToStore(Array.from({ length: batchLength }, () => below(entries)))],
-  "put, tree": [batchLength, () => putToTree(Array.from({ length: batchLength }, () => below(entries)))],
+  "put, map": [batchLength, () => putToStore(map, someIndexes())],
+  "put, store on the tree": [batchLength, () => putToStore(treeStore, someIndexes())],
+  "put, tree": [batchLength, () => putToTree(someIndexes())],
 };
 
-function scanStore(limit: number): number {
+function someIndexes(): readonly number[] {
+  return Array.from({ length: batchLength }, () => below(entries));
+}
+
+function scanStore(store: Store, limit: number): number {
   let left = limit;
   for (const { revision: found } of store.scan({ start: freshKey(below(entries)), end: undefined }, false)) {
     sum += found;
@@ -124,18 +137,19 @@ function scanTree(limit: number): number {
   return left;
 }
 
-const empty = residentBytes();
-let start = cpu();
-fill(putToTree);
-console.log(
-  `tree: filled in ${((cpu() - start) / entries).toFixed(2)} µs, ${((residentBytes() - empty) / entries).toFixed(0)} bytes an entry`,
-);
-const filled = residentBytes();
-start = cpu();
-fill(putToStore);
-console.log(
-  `map: filled in ${((cpu() - start) / entries).toFixed(2)} µs, ${((residentBytes() - filled) / entries).toFixed(0)} bytes an entry`,
-);
+function fillAndMeasure(name: string, put: (indexes: readonly number[]) => void): void {
+  const before = residentBytes();
+  const start = cpu();
+  fill(put);
+  const micros = ((cpu() - start) / entries).toFixed(2);
+  console.log(
+    `${name}: filled in ${micros} µs, ${((residentBytes() - before) / entries).toFixed(0)} bytes an entry`,
+  );
+}
+
+fillAndMeasure("tree", putToTree);
+fillAndMeasure("store on the tree", (indexes) => putToStore(treeStore, indexes));
+fillAndMeasure("map", (indexes) => putToStore(map, indexes));
 
 const best = new Map<string, number>();
 for (let round = 0; round < rounds; round++) {

@@ -1,6 +1,5 @@
 import type { Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
 import { asciiEntryBytes, type Entry, entryAfter, entryBytes } from "./entry.ts";
-import { ExpiryIndex } from "./expiry-index.ts";
 import type { KeyRange } from "./key-range.ts";
 import { noRef, type Ref, type Slabs } from "./memory/slabs.ts";
 import { Snapshot, type SnapshotBounds, unbounded } from "./snapshot.ts";
@@ -9,8 +8,8 @@ import type { Change, Store } from "./store.ts";
 import { toByteRange } from "./tree/byte-range.ts";
 import { Tree } from "./tree/tree.ts";
 
-/** The most records and pages that are moved out of sparse blocks with each transaction. */
-const movesMax = 16;
+/** About the number of changes in a version. Each version copies the pages on the way to what it changes. */
+const versionChanges = 64;
 
 /**
  * A tree outside the JavaScript heap. Each read makes a new entry from the bytes of its record, so an entry stays as it is
@@ -18,12 +17,13 @@ const movesMax = 16;
  */
 export class TreeStore implements Store {
   readonly #tree: Tree;
-  readonly #expiries = new ExpiryIndex();
   readonly #snapshots = new Set<Snapshot>();
   readonly #hash = new StateHash();
   #revision = 0;
   #time = 0;
   #bytes = 0;
+  /** Changes of the version under way. */
+  #unpublished = 0;
 
   constructor(slabs: Slabs) {
     this.#tree = new Tree(slabs);
@@ -70,7 +70,7 @@ export class TreeStore implements Store {
   }
 
   expired(now: number, limit: number): readonly Entry[] {
-    return this.#expiries.expired(now, limit).map((key) => this.#entry(this.#tree.find(key)));
+    return this.#tree.expired(now, limit).map((ref) => this.#entry(ref));
   }
 
   snapshot(bounds: Partial<SnapshotBounds> = {}): Snapshot {
@@ -98,24 +98,23 @@ export class TreeStore implements Store {
     for (let index = 0; index < events.length; index++) {
       const event = events[index] as TransactionEvent;
       const { key, type } = event;
-      const previous = this.#entryOf(this.#tree.find(key), key);
       const touched = type === "touch";
-      if (touched && previous === undefined) continue;
-      const entry = entries?.[index] ?? entryAfter(transaction, event, previous);
-      this.#replace(key, previous, entry);
+      const before = touched ? this.get(key) : undefined;
+      if (touched && before === undefined) continue;
+      const entry = entries?.[index] ?? entryAfter(transaction, event, before);
+      const previous = this.#replace(key, entry);
       const expired = type === "delete" && event.expired;
       changes.push({ key, entry, previous, expired, touched, revision: sequence });
     }
-    this.#tree.evacuate(movesMax);
     this.#revision = sequence;
     this.#time = time;
-    this.#tree.publish(sequence, time);
+    this.#unpublished += events.length;
+    if (this.#unpublished >= versionChanges) this.#publish();
     return changes;
   }
 
   advance(revision: number): void {
     this.#revision = Math.max(this.#revision, revision);
-    this.#tree.publish(this.#revision, this.#time);
   }
 
   /** Throws when an invariant of the tree does not hold. Walks everything; for tests and debugging. */
@@ -144,20 +143,26 @@ export class TreeStore implements Store {
     return { key, value, revision, createRevision, version, updateTime, expireTime, bytes };
   }
 
-  #replace(key: string, previous: Entry | undefined, entry: Entry | undefined): void {
+  /** Puts or removes an entry. Returns the one before. */
+  #replace(key: string, entry: Entry | undefined): Entry | undefined {
+    const replaced = entry === undefined ? this.#tree.remove(key) : this.#tree.put(entry);
+    const previous = this.#entryOf(replaced, key);
     for (const snapshot of this.#snapshots) snapshot.keep(key, previous, entry);
     if (previous !== undefined) {
       this.#hash.remove(previous);
       this.#bytes -= previous.bytes;
-      if (previous.expireTime !== 0) this.#expiries.delete(previous.expireTime, key);
     }
     if (entry !== undefined) {
-      this.#tree.put(entry);
       this.#hash.add(entry);
       this.#bytes += entry.bytes;
-      if (entry.expireTime !== 0) this.#expiries.add(entry.expireTime, key);
-    } else if (previous !== undefined) {
-      this.#tree.remove(key);
     }
+    return previous;
+  }
+
+  /** Nobody but this thread reads yet, and it sees the version under way. So this does no more than free memory. */
+  #publish(): void {
+    this.#tree.evacuate(this.#unpublished);
+    this.#tree.publish(this.#revision, this.#time);
+    this.#unpublished = 0;
   }
 }
