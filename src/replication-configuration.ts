@@ -1,10 +1,13 @@
 import { hostname } from "node:os";
+import { ForwardingService } from "../gen/duetkv/internal/v1/forwarding_pb.ts";
 import type { Configuration } from "./config/configuration.ts";
+import { watchFiles } from "./config/file-watch.ts";
 import { type Address, addressToText } from "./config/values.ts";
 import type { Database } from "./database.ts";
 import type { Logger } from "./logging.ts";
 import { PeerProof } from "./replication/peer-proof.ts";
 import { Replication } from "./replication/replication.ts";
+import type { Security } from "./security/security.ts";
 import type { TlsSource } from "./tls-source.ts";
 import { isLoopback } from "./wire/wire.ts";
 
@@ -22,7 +25,8 @@ export async function configureReplication(
     log.info({}, "each replica appends by itself: without --peer-secret-file they cannot trust each other");
     return undefined;
   }
-  const proof = peerSecretFile === undefined ? PeerProof.none : await PeerProof.read(peerSecretFile);
+  const secrets = peerSecretFile === undefined ? undefined : await openSecrets(peerSecretFile, log);
+  const proof = secrets?.proof ?? PeerProof.none;
   return new Replication({
     database,
     limits,
@@ -30,7 +34,42 @@ export async function configureReplication(
     mayReach: (address) => proof.isNeeded || isLoopback(hostOf(address)),
     tls: () => tls && toClientOptions(tls, peerTlsName),
     log,
+    onClose: () => secrets?.close(),
   });
+}
+
+/** Reads the secrets now, and when the file changes. */
+async function openSecrets(file: string, log: Logger) {
+  const proof = await PeerProof.read(file);
+  const reload = async (): Promise<void> => {
+    try {
+      if (await proof.reload(file)) log.info({ file }, "peer secrets reloaded");
+    } catch (error) {
+      log.error({ err: error }, "peer secrets refused; the old ones stay in use");
+    }
+  };
+  const watch = await watchFiles({ paths: [file], onChange: () => void reload() });
+  // The file may have changed before the watch began.
+  await reload();
+  return { proof, close: () => watch.close() };
+}
+
+/** As `security` asks callers who they are; those of the service for replicas must prove that they are replicas. */
+export function authenticateAll(
+  security: Security | undefined,
+  replication: Replication | undefined,
+): Security["authenticate"] | undefined {
+  if (replication === undefined || !replication.needsProof) return security?.authenticate;
+  return (origin, method, protocol) => {
+    if (method.parent !== ForwardingService) return security?.authenticate(origin, method, protocol);
+    try {
+      replication.requireReplica(origin.headers, protocol);
+    } catch (error) {
+      security?.refused(origin, method, protocol, "replica", error);
+      throw error;
+    }
+    return undefined;
+  };
 }
 
 /** Where the others reach this replica, as HOST:PORT. `bound` is the address of its port. */

@@ -7,7 +7,7 @@ import { type Address, addressToText } from "./config/values.ts";
 import { readConsoleFiles } from "./console-files.ts";
 import { type DatabaseStatus, openDatabase, type TransactionLogger } from "./database.ts";
 import type { Logger } from "./logging.ts";
-import { advertisedAddress, configureReplication } from "./replication-configuration.ts";
+import { advertisedAddress, authenticateAll, configureReplication } from "./replication-configuration.ts";
 import { configureSecurity } from "./security-configuration.ts";
 import { createHealth, createServices } from "./service/services.ts";
 import { CallLog } from "./telemetry/call-log.ts";
@@ -134,7 +134,7 @@ export async function openServer(
       protect: security?.protect,
       forwarding: replication?.service,
     }),
-    authenticate: security?.authenticate,
+    authenticate: authenticateAll(security, replication),
     console: consoleFiles,
     log,
     shutdownSignal: shutdown.signal,

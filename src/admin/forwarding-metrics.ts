@@ -8,6 +8,7 @@ export interface ForwardedOperations {
   readonly unknown: number;
   readonly overloaded: number;
   readonly received: number;
+  readonly denied: number;
   readonly queueBytes: number;
   readonly isConnected: boolean;
 }
@@ -24,6 +25,8 @@ export function registerForwardingMetrics(registry: Registry, counts: ForwardedO
   );
   const received = "Writes that other replicas forwarded to this one.";
   registerValue(registry, "duetkv_received_operations_total", "counter", received, () => counts.received);
+  const denied = "Requests to forward writes whose callers did not prove that they are replicas.";
+  registerValue(registry, "duetkv_forwarding_denied_total", "counter", denied, () => counts.denied);
   const waiting = "Bytes of the writes that wait for the replica that appends for all.";
   registerValue(registry, "duetkv_forwarding_queue_bytes", "gauge", waiting, () => counts.queueBytes);
   const connected = "1 while this replica forwards its writes to another one, 0 while it appends them.";

@@ -10,6 +10,8 @@ export class ForwardCounts {
   overloaded = 0;
   /** From other replicas. */
   received = 0;
+  /** Requests of callers that did not prove that they are replicas. */
+  denied = 0;
   /** The bytes of those that wait for the writer, and of those whose outcome is not known yet. */
   queueBytes = 0;
   /** Whether there is a connection to the writer. */

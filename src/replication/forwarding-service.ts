@@ -8,27 +8,24 @@ import { DuetError } from "../errors.ts";
 import { forwardedOperationsMax, type Limits } from "../limits.ts";
 import { readOperation } from "./operation-message.ts";
 import { toOutcomeMessage, toRefusalMessage } from "./outcome-message.ts";
-import type { PeerProof } from "./peer-proof.ts";
 
 export interface ForwardingServiceOptions {
   readonly database: Pick<Database, "commitHere" | "replicaId" | "revision" | "stateHash" | "storeId">;
   readonly limits: Limits;
-  readonly proof: PeerProof;
   /** Called with the number of operations of each request. */
   readonly onReceived: (operations: number) => void;
 }
 
 /**
  * Commits what other replicas forward. Rights and rates were checked by the replica that received the call of the
- * client; so a caller has to prove that it is a replica.
+ * client. That a caller is a replica is checked before its request is read.
  */
 export function createForwardingService(
   options: ForwardingServiceOptions,
 ): ServiceImpl<typeof ForwardingService> {
-  const { database, proof, onReceived } = options;
+  const { database, onReceived } = options;
   return {
-    async forward({ storeId, replicaId, operations, notAfter }, { requestHeader }) {
-      proof.require(requestHeader);
+    async forward({ storeId, replicaId, operations, notAfter }) {
       if (storeId !== database.storeId) {
         throw new DuetError("REQUEST_MALFORMED", "the operations are for another store");
       }

@@ -47,6 +47,8 @@ export interface PeerOptions {
   readonly address: string;
   readonly storeId: string;
   readonly proof: PeerProof;
+  /** By the clock of the log, in milliseconds since 1970 UTC. */
+  readonly now: () => number;
   /** Undefined: the peers do not use TLS. */
   readonly tls: ConnectionOptions | undefined;
   /** For tests. Default: 1 s. */
@@ -118,7 +120,7 @@ export class Peer {
 
   /** Throws NotForwardedError. */
   #request(operations: readonly Uint8Array[], notAfter: number): ClientHttp2Stream {
-    const { id: replicaId, storeId, proof } = this.#options;
+    const { id: replicaId, storeId, proof, now } = this.#options;
     if (!this.isUsable) throw new NotForwardedError("the replica is leaving");
     try {
       const stream = this.#session.request({
@@ -126,7 +128,7 @@ export class Peer {
         ":path": path,
         "content-type": "application/grpc+proto",
         te: "trailers",
-        ...proof.headers,
+        ...proof.headers({ storeId, replicaId, time: now() }),
       });
       const head = create(ForwardRequestSchema, { storeId, replicaId, notAfter: BigInt(notAfter) });
       stream.end(envelope([toBinary(ForwardRequestSchema, head), ...operations]));

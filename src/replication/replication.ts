@@ -1,14 +1,16 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { ConnectionOptions } from "node:tls";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { ForwardingService } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
 import type { Database, Writer } from "../database.ts";
+import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import type { Logger } from "../logging.ts";
 import type { ForwardCounts } from "./forward-counts.ts";
 import { Forwarder } from "./forwarder.ts";
 import { createForwardingService } from "./forwarding-service.ts";
 import { Peer } from "./peer.ts";
-import type { PeerProof } from "./peer-proof.ts";
+import { type PeerProof, proofHeader } from "./peer-proof.ts";
 
 export interface ReplicationOptions {
   readonly database: Database;
@@ -19,17 +21,23 @@ export interface ReplicationOptions {
   /** Undefined: the replicas do not use TLS. */
   readonly tls: () => ConnectionOptions | undefined;
   readonly log: Logger;
+  /** Called once by `close`. */
+  readonly onClose: () => void;
 }
 
 /** This replica among the others: as one that appends for them, and as one that forwards to the one that does. */
 export class Replication {
-  /** For the replicas alone; it proves that its callers are. */
+  /** For the replicas alone, see `requireReplica`. */
   readonly service: ServiceImpl<typeof ForwardingService>;
   readonly #database: Database;
   readonly #forwarder: Forwarder;
+  readonly #proof: PeerProof;
+  readonly #onClose: () => void;
 
-  constructor({ database, limits, proof, mayReach, tls, log }: ReplicationOptions) {
+  constructor({ database, limits, proof, mayReach, tls, log, onClose }: ReplicationOptions) {
     this.#database = database;
+    this.#proof = proof;
+    this.#onClose = onClose;
     this.#forwarder = new Forwarder({
       database,
       limits,
@@ -37,18 +45,36 @@ export class Replication {
       async openPeer({ id, address }: Writer) {
         if (!mayReach(address))
           throw new Error("its address is not a loopback address, and there is no secret");
-        return Peer.open({ id, address, storeId: database.storeId, proof, tls: tls() });
+        const now = () => database.time;
+        return Peer.open({ id, address, storeId: database.storeId, proof, now, tls: tls() });
       },
     });
     const { counts } = this.#forwarder;
     this.service = createForwardingService({
       database,
       limits,
-      proof,
       onReceived: (operations) => {
         counts.received += operations;
       },
     });
+  }
+
+  /** Whether callers of the service can be told from others. */
+  get needsProof(): boolean {
+    return this.#proof.isNeeded;
+  }
+
+  /** Throws when a caller of the service does not prove that it is a replica, or does not use the protocol of replicas. */
+  requireReplica(headers: IncomingHttpHeaders, protocol: string): void {
+    try {
+      if (protocol !== "grpc") throw new DuetError("NO_SUCH_METHOD", "this method is for gRPC alone");
+      const { storeId, replicaId, time } = this.#database;
+      const shown = headers[proofHeader];
+      this.#proof.require(typeof shown === "string" ? shown : undefined, { storeId, replicaId, time });
+    } catch (error) {
+      this.counts.denied++;
+      throw error;
+    }
   }
 
   get counts(): ForwardCounts {
@@ -68,5 +94,6 @@ export class Replication {
 
   close(): void {
     this.#forwarder.close();
+    this.#onClose();
   }
 }

@@ -41,6 +41,8 @@ export interface Security {
     method: DescMethod,
     protocol: string,
   ) => Caller | Promise<Caller> | undefined;
+  /** Counts and writes down a call that something else has refused before its request was read. */
+  refused(origin: CallOrigin, method: DescMethod, protocol: string, via: string, error: unknown): void;
   /** Puts the rules of access before the handlers of a service. Throws for a method without a rule. */
   readonly protect: <Service extends DescService>(
     service: Service,
@@ -116,16 +118,20 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
     return { identity, credential, peer, policy };
   }
 
+  const refused: Security["refused"] = (origin, method, protocol, via, error) => {
+    if (error instanceof DuetError) counts.authenticated(via, error.reason);
+    const traceparent = origin.headers["traceparent"];
+    const call = { method, protocol, peer: origin.peer, traceparent: traceparent as string | undefined };
+    audit?.refused(call, via, error);
+  };
+
   return {
+    refused,
     authenticate(origin, method, protocol) {
       const { asks } = findRule(method);
       if (asks === "nobody") return undefined;
       const fail = (error: unknown): never => {
-        const via = viaOf(origin);
-        if (error instanceof DuetError) counts.authenticated(via, error.reason);
-        const traceparent = origin.headers["traceparent"];
-        const call = { method, protocol, peer: origin.peer, traceparent: traceparent as string | undefined };
-        audit?.refused(call, via, error);
+        refused(origin, method, protocol, viaOf(origin), error);
         throw error;
       };
       try {

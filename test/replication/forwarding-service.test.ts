@@ -5,7 +5,6 @@ import { ForwardRequestSchema } from "../../gen/duetkv/internal/v1/forwarding_pb
 import type { Operation } from "../../src/database.ts";
 import { defaultLimits, forwardedOperationsMax } from "../../src/limits.ts";
 import { createForwardingService } from "../../src/replication/forwarding-service.ts";
-import { PeerProof } from "../../src/replication/peer-proof.ts";
 
 function forwardPuts(
   keys: readonly string[],
@@ -25,7 +24,6 @@ function forwardPuts(
       },
     },
     limits: defaultLimits,
-    proof: PeerProof.none,
     onReceived: () => {},
   });
   const operations = keys.map((key) => {

@@ -1,9 +1,11 @@
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import { connect } from "node:http2";
 import { join } from "node:path";
 import { ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { generate } from "selfsigned";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { ForwardingService } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
 import { Consistency } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { Peer } from "../../src/replication/peer.ts";
@@ -11,6 +13,7 @@ import { PeerProof } from "../../src/replication/peer-proof.ts";
 import { reasonOf } from "../service/serving.ts";
 import { MemoryLogEngine } from "../support/memory-log-engine.ts";
 import { seed } from "../support/random.ts";
+import { request } from "../support/rest-request.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 import { uuid7 } from "../support/uuid7.ts";
@@ -157,15 +160,42 @@ test("a replica takes nothing from a caller that does not prove that it is one",
   const secrets = join(await temporaryDirectory(), "secret");
   await writeFile(secrets, "a secret of the replicas\n");
   const [writer] = (await startForwarding(2, { "peer-secret-file": secrets })) as [Replica];
+  const { address } = writer;
   const received = await writer.count("received_operations_total");
-  expect(await forwardTo(writer.address)).toBe("CREDENTIALS_MISSING");
-  expect(await forwardTo(writer.address, { "duetkv-peer-proof": "0".repeat(64) })).toBe(
-    "CREDENTIALS_MISSING",
-  );
-  const { headers } = await PeerProof.read(secrets);
-  // The proof is good; but it belongs to another store.
-  expect(await forwardTo(writer.address, headers)).toBe("REQUEST_MALFORMED");
+  expect(await forwardTo(address)).toBe("CREDENTIALS_MISSING");
+  const [replicaId = ""] = await writer.writers();
+  const proof = await PeerProof.read(secrets);
+  const subject = { storeId: await writer.storeId(), replicaId, time: Date.now() };
+  for (const wrong of [{ storeId: "0" }, { replicaId: "0" }, { time: subject.time - 40_000 }]) {
+    expect(await forwardTo(address, proof.headers({ ...subject, ...wrong }))).toBe("CREDENTIALS_MISSING");
+  }
+  expect(await writer.count("forwarding_denied_total")).toBe(4);
+  // The proof is good; but the operations are for another store.
+  expect(await forwardTo(address, proof.headers(subject))).toBe("REQUEST_MALFORMED");
   expect(await writer.count("received_operations_total")).toBe(received);
+});
+
+test("a caller without a proof is refused before its request is read, and over other protocols", async () => {
+  const secrets = join(await temporaryDirectory(), "secret");
+  await writeFile(secrets, "a secret of the replicas\n");
+  const { address } = await startReplica(new MemoryLogEngine(seed), { "peer-secret-file": secrets });
+  const path = "/duetkv.internal.v1.ForwardingService/Forward";
+  const session = connect(`http://${address}`);
+  onTestFinished(() => session.destroy());
+  const headers = { ":method": "POST", ":path": path, "content-type": "application/grpc" };
+  const stream = session.request(headers, { endStream: false });
+  // The request does not end.
+  stream.write(Buffer.from([0, 0, 1, 0, 0]));
+  const [response] = await once(stream, "response");
+  expect(response["grpc-status"]).toBe("16");
+  const other = await request(
+    `http://${address}`,
+    "POST",
+    path,
+    { "content-type": "application/json" },
+    "{}",
+  );
+  expect(other.body.toString()).toContain("NO_SUCH_METHOD");
 });
 
 test("replicas verify the name of --peer-tls-name where certificates lack their addresses", async () => {
@@ -183,15 +213,11 @@ test("replicas verify the name of --peer-tls-name where certificates lack their 
   const tls = { "tls-cert": cert, "tls-key": key, "tls-client-ca": cert, "tls-client-auth": "optional" };
   const [writer] = (await startForwarding(2, { ...tls, "peer-tls-name": name })) as [Replica];
   const { address } = writer;
-  const peer = { id: "a", address, storeId: "0", proof: PeerProof.none, tls: { ca: pair.cert } };
+  const tlsOptions = { ca: pair.cert };
+  const now = () => Date.now();
+  const peer = { id: "a", address, storeId: "0", proof: PeerProof.none, now, tls: tlsOptions };
   const cause = { cause: { code: "ERR_TLS_CERT_ALTNAME_INVALID" } };
   await expect(Peer.open(peer)).rejects.toMatchObject({ cause });
-});
-
-test("refuses a secret that is easy to guess", async () => {
-  const secrets = join(await temporaryDirectory(), "secret");
-  await writeFile(secrets, "short\n");
-  await expect(PeerProof.read(secrets)).rejects.toThrow("shorter than 16 bytes");
 });
 
 /** Forwards a put as a client that has found the method. Returns the reason of the error. */

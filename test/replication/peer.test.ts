@@ -52,6 +52,7 @@ function optionsOf(port: number) {
     address: `127.0.0.1:${port}`,
     storeId: "0",
     proof: PeerProof.none,
+    now: () => 0,
     tls: undefined,
     pingMs: 20,
   };

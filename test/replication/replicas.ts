@@ -36,6 +36,9 @@ export async function startReplica(engine: MemoryLogEngine, flags: Readonly<Reco
       const { replicas } = await createClient(StatusService, transport).getStatus({});
       return replicas.filter(({ writer }) => writer).map(({ id }) => id);
     },
+    async storeId(): Promise<string> {
+      return (await createClient(StatusService, transport).getStatus({})).storeId;
+    },
     async replicas(): Promise<number> {
       return (await createClient(StatusService, transport).getStatus({})).replicas.length;
     },
