@@ -7,11 +7,13 @@
 import type { Entry, Kv, Watch } from "./kv.ts";
 import { notify } from "./notify.ts";
 
+/** Options of `cache`. */
 export interface CacheOptions {
-  /** For how long the cache may be used without a message of the service. Default: 60,000. */
+  /** For how long the cache is fresh without a message of the service, in milliseconds. Default: 60,000. */
   readonly staleMs?: number;
 }
 
+/** A copy of entries that a watch keeps up to date. */
 export interface Cache<T> extends AsyncDisposable {
   /** Resolves when the entries are there; rejects with what ended the watch before. */
   readonly ready: Promise<void>;
@@ -21,8 +23,11 @@ export interface Cache<T> extends AsyncDisposable {
   readonly state: "loading" | "fresh" | "stale" | "ended";
   /** The revision that the entries are of; 0 while they are loading. */
   readonly asOf: number;
+  /** How many entries there are. */
   readonly size: number;
+  /** Returns the entry of a key, without waiting; undefined if there is none, or while the entries are loading. */
   get(key: string): Entry<T> | undefined;
+  /** Returns all entries, in no order. */
   entries(): IterableIterator<Entry<T>>;
   /** Calls `listener` after each transaction, with the keys that it changed. Returns what ends that. */
   onChange(listener: (keys: readonly string[]) => void): () => void;
@@ -30,7 +35,14 @@ export interface Cache<T> extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Copies the entries whose keys begin with the prefix. Keys are whole. */
+/**
+ * Copies the entries whose keys begin with the prefix, which the keys of the copy keep.
+ *
+ * @example
+ * await using flags = cache(client, "flags/");
+ * await flags.ready;
+ * flags.get("flags/beta")?.value;
+ */
 export function cache<T>(kv: Kv<T>, prefix: string, options: CacheOptions = {}): Cache<T> {
   return new WatchedCache(kv.watch({ prefix }, { existing: true }), options.staleMs ?? 60_000);
 }

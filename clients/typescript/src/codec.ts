@@ -7,6 +7,7 @@ import type { Codec } from "./kv.ts";
 
 /** What a schema of Zod, Valibot, ArkType and others has: https://standardschema.dev. */
 export interface StandardSchemaV1<T> {
+  /** The interface that such libraries share. */
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
@@ -14,7 +15,8 @@ export interface StandardSchemaV1<T> {
   };
 }
 
-type SchemaResult<T> =
+/** A valid value, or what is wrong with it. */
+export type SchemaResult<T> =
   | { readonly value: T; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string }[] };
 
@@ -31,7 +33,7 @@ export const bytes: Codec<Uint8Array> = {
   decode: (stored) => (typeof stored === "string" ? new TextEncoder().encode(stored) : stored),
 };
 
-/** Numbers in decimal. */
+/** Finite numbers, stored in decimal. */
 export const number: Codec<number> = {
   encode: (value) => {
     if (!Number.isFinite(value)) throw new TypeError(`${value} is not a finite number`);
@@ -47,8 +49,11 @@ export const number: Codec<number> = {
 };
 
 /**
- * JSON. With a schema, values are validated when they are read and when they are written; its validation must be
- * synchronous.
+ * Returns a codec of values as JSON. With a schema, values are validated when they are read and when they are written. Validation
+ * must be synchronous, and must accept what it returns: what a schema changes, such as defaults, is changed each time.
+ *
+ * @example
+ * const ports = client.scope("ports/", json(v.object({ port: v.number() })));
  */
 export function json<T = unknown>(schema?: StandardSchemaV1<T>): Codec<T> {
   return {

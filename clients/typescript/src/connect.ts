@@ -7,7 +7,13 @@ import { LinkedController } from "./linked-controller.ts";
 import type { ConnectOptions } from "./options.ts";
 import { raw, Values } from "./values.ts";
 
-/** A client of the service. It connects with the first call. */
+/**
+ * Returns a client of the service. It connects with the first call. Throws TypeError if there is no URL.
+ *
+ * @example
+ * await using client = connect({ url: "http://127.0.0.1:8080", credentials: readToken });
+ * await client.put("theme", "dark");
+ */
 export function connect(options: ConnectOptions): Client {
   const { transport = fetchTransport, prefix = "", signal } = options;
   const controller = new LinkedController(signal);

@@ -2,15 +2,19 @@ import type { Outcome } from "./call-outcome.ts";
 
 export type { Outcome };
 
+/** What is known of a failed call. */
 export interface ErrorDetails {
   /** The code of gRPC in small letters: `not_found`. */
   readonly code: string;
   /** The reason that the service gave, such as `KEY_EXISTS`; empty if the service did not respond. */
   readonly reason: string;
+  /** For people. */
   readonly message: string;
+  /** Whether the call may have changed something. */
   readonly outcome: Outcome;
+  /** The facts that the service gave with the reason, such as `current_revision`. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** How long the service asks to wait before the next try. */
+  /** How long the service asks to wait before the next try, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
 }
 
@@ -18,10 +22,15 @@ export interface ErrorDetails {
 export class DuetError extends Error {
   // The name of the class itself is lost in minified programs.
   override readonly name: string = "DuetError";
+  /** The code of gRPC in small letters: `not_found`; `canceled` if the signal of the call has aborted. */
   readonly code: string;
+  /** The reason that the service gave, such as `KEY_EXISTS`; empty if the service did not respond. */
   readonly reason: string;
+  /** `nothing`: the call has changed nothing. `unknown`: a write may have happened, or may happen yet. */
   readonly outcome: Outcome;
+  /** The facts that the service gave with the reason, such as `current_revision`. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** How long the service asks to wait before the next try, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
   constructor(details: ErrorDetails, cause?: unknown) {
@@ -54,7 +63,7 @@ export class TimeoutError extends DuetError {
   override readonly name = "TimeoutError";
 }
 
-/** The credentials are missing, wrong or expired. */
+/** The credentials are missing, wrong or expired, also after they were asked for again. */
 export class UnauthenticatedError extends DuetError {
   override readonly name = "UnauthenticatedError";
 }
@@ -63,10 +72,12 @@ export class UnauthenticatedError extends DuetError {
 export class ForbiddenError extends DuetError {
   override readonly name = "ForbiddenError";
 
+  /** The right that is missing, such as `write`. */
   get right(): string | undefined {
     return this.metadata["right"];
   }
 
+  /** The whole key or prefix that the call asked for. */
   get key(): string | undefined {
     return this.metadata["key"];
   }
@@ -78,7 +89,7 @@ export class ForbiddenError extends DuetError {
   }
 }
 
-/** Something is too large or too much, or the store is full. */
+/** Something is too large or too much, or the store is full; `reason` names the limit. Nothing happened. */
 export class LimitError extends DuetError {
   override readonly name = "LimitError";
 }
@@ -93,9 +104,10 @@ export class HistoryGoneError extends DuetError {
   override readonly name = "HistoryGoneError";
 }
 
-/** A value could not be decoded or encoded. */
+/** A value could not be decoded or encoded; `cause` has the error of the codec. Not a DuetError. */
 export class CodecError extends Error {
   override readonly name = "CodecError";
+  /** The key of the entry, relative to the scope. */
   readonly key: string;
 
   constructor(key: string, message: string, cause?: unknown) {

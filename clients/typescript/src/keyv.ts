@@ -6,7 +6,8 @@
 import { deleteRange } from "./delete-range.ts";
 import type { Kv } from "./kv.ts";
 
-type Stored = string | Uint8Array;
+/** A value as Keyv has serialized it. */
+export type Stored = string | Uint8Array;
 
 /** The shortest time to live of the service. Keyv itself checks the exact time. */
 const ttlMinMs = 1000;
@@ -28,6 +29,7 @@ export class KeyvStore {
     return (await this.#kv.get(key))?.value;
   }
 
+  /** Resolves with the serialized values in the order of the keys, all of one revision. */
   async getMany(keys: readonly string[]): Promise<(Stored | undefined)[]> {
     const { entries } = await this.#kv.getMany(keys);
     return keys.map((key) => entries.get(key)?.value);
@@ -63,10 +65,12 @@ export class KeyvStore {
     return results.every((result) => "deleted" in result && result.deleted);
   }
 
+  /** Resolves with whether there is such a key. */
   async has(key: string): Promise<boolean> {
     return (await this.#kv.get(key)) !== undefined;
   }
 
+  /** Resolves with whether there are these keys, in their order. */
   async hasMany(keys: readonly string[]): Promise<boolean[]> {
     return (await this.getMany(keys)).map((value) => value !== undefined);
   }

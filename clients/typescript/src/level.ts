@@ -8,7 +8,8 @@ import { deleteRange } from "./delete-range.ts";
 import { compareUtf8 } from "./key-bounds.ts";
 import type { Kv } from "./kv.ts";
 
-type Stored = string | Uint8Array;
+/** A value as it is stored. */
+export type Stored = string | Uint8Array;
 
 /** A range as abstract-level passes it, with encoded keys. A limit below 0 is none. */
 interface LevelRange {

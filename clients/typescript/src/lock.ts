@@ -9,25 +9,28 @@ import type { Check, Entry, Kv } from "./kv.ts";
 import { LinkedController } from "./linked-controller.ts";
 import { pause, timerMaxMs } from "./pause.ts";
 
-type Locks = Kv<string | Uint8Array>;
+/** Where locks are: a client or a scope of texts or bytes. */
+export type Locks = Kv<string | Uint8Array>;
 
+/** Options of `lock`, `withLock` and `elect`. */
 export interface LockOptions {
-  /** How long the lock stays when its holder is gone; at least 1,000. Default: 15,000. */
+  /** How long the lock stays when its holder is gone, in milliseconds; at least 1,000. Default: 15,000. */
   readonly ttlMs?: number;
-  /** How long to wait for it. Default: for ever. */
+  /** How long to wait while somebody else holds it, in milliseconds; 0: not at all. Default: for ever. */
   readonly waitMs?: number;
-  /** What others see in the entry. Default: a random id. */
+  /** The value of the entry, which others see. Default: a random id. */
   readonly owner?: string;
-  /** Ends the waiting. */
+  /** Ends the waiting, not the lease: `lock` rejects with its reason. */
   readonly signal?: AbortSignal;
 }
 
+/** A lock or a leadership that is held: renewed three times within its time to live, until it is released or lost. */
 export interface Lease extends AsyncDisposable {
-  /** Grows with every holder: what the lock protects refuses a smaller one than it has seen. */
+  /** The revision of the entry. Grows with every holder: what the lock protects refuses a smaller one than it has seen. */
   readonly fence: number;
   /** Aborted when the lease is lost or released: by the clock of this process, before anybody else can have it. */
   readonly signal: AbortSignal;
-  /** For a commit: that the lease is still held. */
+  /** Returns a condition for a commit through the same scope: that the lease is still held. */
   check(): Check;
   /** Gives it up, unless it is lost. */
   release(): Promise<void>;
@@ -35,6 +38,7 @@ export interface Lease extends AsyncDisposable {
 
 /** The lock did not become free within `waitMs`. */
 export class LockHeldError extends Error {
+  /** The key of the lock. */
   readonly key: string;
 
   constructor(key: string, waitMs: number) {
@@ -47,7 +51,14 @@ export class LockHeldError extends Error {
 /** The longest pause while the service is away. */
 const pauseMaxMs = 2000;
 
-/** Takes a lock; goes on when the service is away meanwhile. Rejects with LockHeldError, with DuetError, or with the reason of the signal. */
+/**
+ * Takes the lock that is the entry `key`; goes on when the service is away meanwhile. Rejects with LockHeldError, with
+ * DuetError, or with the reason of the signal.
+ *
+ * @example
+ * await using lease = await lock(client, "locks/nightly", { waitMs: 60_000 });
+ * await client.commit((batch) => batch.check(lease.check()).put("report", "done"));
+ */
 export async function lock(kv: Locks, key: string, options: LockOptions = {}): Promise<Lease> {
   const { ttlMs = 15_000, waitMs = Number.POSITIVE_INFINITY, owner = randomId(), signal } = options;
   const end = performance.now() + waitMs;
@@ -83,7 +94,10 @@ export async function lock(kv: Locks, key: string, options: LockOptions = {}): P
   }
 }
 
-/** Runs `work` while the lock is held, and gives it up. `work` must end when the signal of the lease aborts. */
+/**
+ * Runs `work` while the lock is held, and gives the lock up. Resolves with what `work` returns. `work` must end when the signal
+ * of the lease aborts. Rejects as `lock` and `work` do.
+ */
 export async function withLock<Result>(
   kv: Locks,
   key: string,
@@ -98,7 +112,13 @@ export async function withLock<Result>(
   }
 }
 
-/** Becomes the leader again and again: each lease is lost or released before the next. Ends when the loop is left. */
+/**
+ * Becomes the leader again and again: each lease is lost or released before the next. The next one is waited for when the body of
+ * the loop asks for it, so the body should end with the lease. Ends when the loop is left. Throws as `lock` rejects.
+ *
+ * @example
+ * for await (const lease of elect(client, "leader", { owner: "node-1" })) await lead(lease.signal);
+ */
 export async function* elect(
   kv: Locks,
   key: string,
@@ -116,7 +136,7 @@ export async function* elect(
   }
 }
 
-/** The entry of the leader, now and at each change of leader; undefined while there is none. */
+/** Yields the entry of the leader, now and at each change of leader; undefined while there is none. Throws as a watch does. */
 export async function* observe<T>(
   kv: Kv<T>,
   key: string,

@@ -12,12 +12,19 @@ import type { ConnectOptions } from "./options.ts";
 import { timerMaxMs } from "./pause.ts";
 import type { Transport } from "./transport.ts";
 
-/** A client of a new, empty store. */
+/**
+ * Returns a client of a new, empty store in this process. It has the limits and the errors of the service with its default
+ * settings, except that the whole history is kept.
+ *
+ * @example
+ * const store = memory();
+ * await store.put("k", "v");
+ */
 export function memory(options: Omit<ConnectOptions, "url" | "transport"> = {}): Client {
   return connect({ ...options, url: "memory:", transport: memoryTransport() });
 }
 
-/** A new, empty store; clients that share it see each other's writes. */
+/** Returns a new, empty store as a transport for `connect`; clients that share it see each other's writes. */
 export function memoryTransport(): Transport {
   const store = new MemoryStore();
   return {

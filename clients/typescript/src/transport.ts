@@ -16,6 +16,7 @@ export interface TransportCall {
 
 /** Carries calls to a server. Both methods fail with DuetError, whatever happens. */
 export interface Transport {
+  /** Resolves with the response message as JSON carries it. */
   unary(call: TransportCall): Promise<object>;
   /** Ends when the server ends the stream; to leave it early ends the call. */
   stream(call: TransportCall): AsyncIterable<object>;

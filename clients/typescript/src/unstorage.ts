@@ -7,7 +7,8 @@ import { deleteRange } from "./delete-range.ts";
 import type { Kv } from "./kv.ts";
 import { notify } from "./notify.ts";
 
-type Stored = string | Uint8Array;
+/** A value as it is stored. */
+export type Stored = string | Uint8Array;
 
 /** Options of one call, as unstorage passes them. */
 export interface TransactionOptions {
@@ -15,6 +16,7 @@ export interface TransactionOptions {
   readonly ttl?: number;
 }
 
+/** Options of the driver. */
 export interface DriverOptions {
   /** Called with what ended a watch, such as a right that is missing. Default: writes to the console. */
   readonly onError?: (error: unknown) => void;
@@ -22,21 +24,29 @@ export interface DriverOptions {
 
 /** What unstorage asks of a driver. Keys have colons between their parts. All methods reject with DuetError. */
 export interface UnstorageDriver {
+  /** `duetkv` */
   readonly name: string;
+  /** Resolves with whether there is such a key. */
   hasItem(key: string): Promise<boolean>;
   /** Resolves with null if there is no such key. */
   getItem(key: string): Promise<string | null>;
+  /** Resolves with the bytes; those of a text are its UTF-8. */
   getItemRaw(key: string): Promise<Uint8Array | null>;
   /** Reads all at one revision. */
   getItems(items: readonly { key: string }[]): Promise<{ key: string; value: string | null }[]>;
+  /** Stores a text. */
   setItem(key: string, value: string, options?: TransactionOptions): Promise<void>;
+  /** Stores bytes or a text. */
   setItemRaw(key: string, value: Stored, options?: TransactionOptions): Promise<void>;
   /** Stores all together or none. */
   setItems(items: readonly { key: string; value: string; options?: TransactionOptions }[]): Promise<void>;
+  /** Deletes a key, if there is one. */
   removeItem(key: string): Promise<void>;
-  /** `ttl`: the seconds that are left. */
+  /** Resolves with when the entry was written, the seconds that are left of its time, and its revision. */
   getMeta(key: string): Promise<{ mtime: Date; ttl?: number; revision: number } | null>;
+  /** Resolves with the keys that begin with `base`; by default all. */
   getKeys(base?: string): Promise<string[]>;
+  /** Deletes the keys that begin with `base`; by default all. */
   clear(base?: string): Promise<void>;
   /** Calls back at each change until the returned function is called. */
   watch(onChange: (event: "update" | "remove", key: string) => unknown): Promise<() => Promise<void>>;
