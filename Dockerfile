@@ -3,9 +3,10 @@
 # Not the slim image: that has no strip.
 FROM node:24.21.0-bookworm AS build
 WORKDIR /build
-COPY package.json package-lock.json .npmrc LICENSE README.md ./
+COPY package.json package-lock.json .npmrc tsconfig.json LICENSE README.md ./
 COPY clients/typescript/package.json clients/typescript/
-RUN npm ci --ignore-scripts
+# Without what only tests and checks use.
+RUN npm ci --omit=dev --ignore-scripts
 COPY gen gen
 COPY src src
 COPY clients/typescript/src clients/typescript/src

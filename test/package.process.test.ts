@@ -33,7 +33,7 @@ test("the package serves where nothing else is installed", async () => {
   const parts = components.map(({ purl }) => purl);
   // Of the service and of the console; not of tools and tests.
   expect(parts).toContain(`pkg:npm/pg@${packageJson.dependencies.pg}`);
-  expect(parts).toContain(`pkg:npm/preact@${packageJson.devDependencies.preact}`);
+  expect(parts).toContain(`pkg:npm/preact@${packageJson.dependencies.preact}`);
   expect(parts.join()).not.toContain("vitest");
 
   const data = join(folder, "data");

@@ -32,7 +32,7 @@ interface LockedPackage {
 
 /**
  * Lists the packages whose code is in bundles of esbuild, by the files that each bundle was made of. A package that only
- * tests or tools use is not among them; one of `devDependencies` is, if its code is shipped.
+ * tests or tools use is not among them.
  */
 export function createSbom(bundles: readonly Metafile[]): Sbom {
   const lock = readFileSync(join(import.meta.dirname, "../package-lock.json"), "utf8");
