@@ -168,3 +168,26 @@ test("an interrupted import resumes", async () => {
   expect(await endOf("e/")).toMatchObject({ count, sha256 });
   expect(existsSync(state)).toBe(false);
 });
+
+test("an import stores values that take more in JSON than a request may have", async () => {
+  const zeros = "\0".repeat(1024 * 1024);
+  const keys = ["zeros/a", "zeros/b/../?%#", "zeros/c"];
+  for (const key of keys) {
+    const path = `${encodeURIComponent(key)}${key === "zeros/c" ? "?ttl=900s" : ""}`;
+    const url = `http://${source?.address}/v1/key/${path}`;
+    expect((await fetch(url, { method: "PUT", body: zeros })).status).toBe(201);
+  }
+  const text = await onSource("export", "--prefix", "zeros/");
+  await clearTarget();
+  await commit(target, [{ key: "zeros/a", value: "mine" }]);
+  expect(await onTarget(["import", "--mode", "create"], text)).toMatchObject({
+    code: 0,
+    stderr: "imported 2, skipped 1, deleted 0\n",
+  });
+  expect((await onTarget(["get", "zeros/a"])).stdout.toString()).toBe("mine");
+  const { expireTime, value } = JSON.parse((await onTarget(["get", "zeros/c", "--json"])).stdout.toString());
+  expect([value === zeros, Date.parse(expireTime) - Date.now() > 600_000]).toEqual([true, true]);
+  expect((await onTarget(["import"], text)).code).toBe(0);
+  const { count, sha256 } = endRecord(text);
+  expect(await endOf("zeros/")).toMatchObject({ count, sha256 });
+});

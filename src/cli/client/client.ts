@@ -5,6 +5,7 @@ import type { ClientSettings } from "../settings.ts";
 import { backoffMs } from "./backoff.ts";
 import { CallError, isTransient, readCallError } from "./call-error.ts";
 import { encodeEnvelope, readEnvelopes } from "./envelope.ts";
+import type { WriteResponse } from "./messages.ts";
 import { monotonicMs } from "./monotonic-clock.ts";
 
 const responseBytesMax = 256 * 1024 * 1024;
@@ -42,14 +43,40 @@ export class Client {
    * duetkv.v1.StatusService/GetStatus.
    */
   async read<Response>(method: string, request: object): Promise<Response> {
-    return this.#call("read", method, request);
+    return this.#post("read", method, request);
   }
 
   /** Makes a call with effects; otherwise like `read`. */
   async write<Response>(method: string, request: object): Promise<Response> {
     // Reads do not wait for node:crypto.
     const { createRequestId } = await import("./request-id.ts");
-    return this.#call("write", method, { ...request, requestId: createRequestId() });
+    return this.#post("write", method, { ...request, requestId: createRequestId() });
+  }
+
+  /**
+   * Stores a value by REST, which sends it as it is: in JSON it may take six times its bytes. `ttl` is a duration of
+   * protobuf's JSON; with `isNew` the key must not exist. Otherwise like `write`.
+   */
+  async putRaw(
+    key: string,
+    value: string | Uint8Array,
+    { ttl, isNew }: { readonly ttl: string | undefined; readonly isNew: boolean },
+  ): Promise<WriteResponse> {
+    const { createRequestId } = await import("./request-id.ts");
+    const id = Buffer.from(createRequestId(), "base64").toString("hex");
+    const request: HttpRequest = {
+      method: "PUT",
+      path: `/v1/key/${encodeURIComponent(key)}${ttl === undefined ? "" : `?ttl=${ttl}`}`,
+      headers: {
+        Accept: "application/json",
+        "Content-Type": typeof value === "string" ? "text/plain; charset=utf-8" : "application/octet-stream",
+        "Idempotency-Key": id.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"),
+        ...(isNew && { "If-None-Match": "*" }),
+        ...this.#authorization(),
+      },
+      body: value,
+    };
+    return this.#call("write", () => request);
   }
 
   /**
@@ -100,26 +127,27 @@ export class Client {
     connection.limitSilence(timeoutMs, `no response within ${timeoutMs} ms`);
     const response = await connection.send(request);
     if (response.status !== 200) {
-      throw readCallError(response.status, (await readBody(response)).toString());
+      throw readCallError(response.status, (await readBody(response.body)).toString());
     }
     connection.limitSilence(silenceMs, `nothing received for ${silenceMs / 1000} s`);
     yield* response.body;
   }
 
-  async #call<Response>(kind: CallKind, method: string, request: object): Promise<Response> {
-    const deadline = monotonicMs() + this.#settings.timeoutMs;
+  #post<Response>(kind: CallKind, method: string, request: object): Promise<Response> {
     const body = JSON.stringify(request);
+    return this.#call(kind, (leftMs) => this.#toPost(method, "application/json", body, leftMs));
+  }
+
+  /** `toRequest` takes the time that is left, in milliseconds. */
+  async #call<Response>(kind: CallKind, toRequest: (leftMs: number) => HttpRequest): Promise<Response> {
+    const deadline = monotonicMs() + this.#settings.timeoutMs;
     return this.#retrying(kind, deadline, (leftMs, tryMs) =>
-      this.#exchange(
-        this.#toPost(method, "application/json", body, leftMs),
-        leftMs,
-        tryMs,
-        async (response) => {
-          const text = (await readBody(response)).toString();
-          if (response.status !== 200) throw readCallError(response.status, text);
-          return JSON.parse(text) as Response;
-        },
-      ),
+      this.#exchange(toRequest(leftMs), leftMs, tryMs, async ({ status, body }) => {
+        const text = (await readBody(body)).toString();
+        // 201: a value was stored by REST.
+        if (status !== 200 && status !== 201) throw readCallError(status, text);
+        return JSON.parse(text) as Response;
+      }),
     );
   }
 
@@ -221,7 +249,7 @@ function withOutcome({ details, cause }: CallError, outcome: "nothing" | "unknow
   return new CallError({ ...details, outcome }, cause);
 }
 
-async function readBody({ body }: HttpResponse): Promise<Buffer> {
+async function readBody(body: HttpResponse["body"]): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let length = 0;
   for await (const piece of body) {

@@ -3,7 +3,7 @@ import { ByteReader } from "./byte-reader.ts";
 import { type HttpResponse, readResponse } from "./response.ts";
 
 export interface HttpRequest {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT";
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;

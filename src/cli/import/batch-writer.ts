@@ -3,12 +3,20 @@ import type { Client } from "../client/client.ts";
 import type { CommitResponse } from "../client/messages.ts";
 import type { EntryContent } from "./entry-content.ts";
 
-/** Bytes of a commit in JSON, low enough that one more value stays within the request limit. */
+/** Bytes of a commit in JSON, well below the default limit of a request. */
 const batchBytesMax = 2 * 1024 * 1024;
+
+/** Bytes that a change or its check take in JSON, apart from the mutation and the key of the check. */
+const changeOverheadBytes = 64;
 
 interface Change {
   readonly key: string;
   readonly mutation: object;
+}
+
+/** The JSON of a value may take six times its bytes. */
+function jsonBytes(json: unknown): number {
+  return Buffer.byteLength(JSON.stringify(json)) + changeOverheadBytes;
 }
 
 /** Collects changes and commits them in batches. */
@@ -45,11 +53,13 @@ export class BatchWriter {
     }
     // The service requires at least one second.
     const ttl = leftMs === undefined ? undefined : `${Math.max(leftMs, 1000) / 1000}s`;
-    await this.#add({ key, mutation: { put: { key, value, bytesValue, ttl } } }, value ?? bytesValue ?? "");
+    const change = { key, mutation: { put: { key, value, bytesValue, ttl } } };
+    if (jsonBytes(change.mutation) <= batchBytesMax) await this.#add(change);
+    else await this.#putAlone(key, value ?? Buffer.from(bytesValue ?? "", "base64"), ttl);
   }
 
   async delete(key: string): Promise<void> {
-    await this.#add({ key, mutation: { delete: { key } } }, "");
+    await this.#add({ key, mutation: { delete: { key } } });
   }
 
   /** Resolves when all given changes are stored. */
@@ -58,11 +68,7 @@ export class BatchWriter {
       try {
         await this.#commit();
       } catch (error) {
-        const existing = this.#createOnly ? existingIndex(error) : undefined;
-        if (existing === undefined) throw error;
-        // Another client has created the key meanwhile.
-        this.#batch.splice(existing, 1);
-        this.skipped++;
+        this.#batch.splice(this.#skipExisting(error), 1);
       }
     }
     this.#onCommitted();
@@ -82,17 +88,33 @@ export class BatchWriter {
     this.#bytes = 0;
   }
 
-  async #add(change: Change, value: string): Promise<void> {
+  /** Returns the index of the check that failed because another client has created the key. Throws any other error. */
+  #skipExisting(error: unknown): number {
+    if (!this.#createOnly || !(error instanceof CallError) || error.details.reason !== "KEY_EXISTS")
+      throw error;
+    this.skipped++;
+    return Number(error.details.metadata["check"]);
+  }
+
+  /** For a value that is too large in JSON. */
+  async #putAlone(key: string, value: string | Uint8Array, ttl: string | undefined): Promise<void> {
+    await this.flush();
+    try {
+      await this.#client.putRaw(key, value, { ttl, isNew: this.#createOnly });
+      this.put++;
+    } catch (error) {
+      this.#skipExisting(error);
+    }
+    this.#onCommitted();
+  }
+
+  async #add(change: Change): Promise<void> {
+    const bytes = jsonBytes(change.mutation) + (this.#createOnly ? jsonBytes(change.key) : 0);
+    if (this.#bytes + bytes > batchBytesMax) await this.flush();
     this.#batch.push(change);
-    this.#bytes += 2 * change.key.length + value.length + 200;
+    this.#bytes += bytes;
     // A check counts as an operation of the commit, too.
     const sizeMax = this.#createOnly ? Math.min(this.#sizeMax, 500) : this.#sizeMax;
-    if (this.#batch.length >= sizeMax || this.#bytes >= batchBytesMax) await this.flush();
+    if (this.#batch.length >= sizeMax) await this.flush();
   }
-}
-
-/** The index of the check that failed because its key exists. */
-function existingIndex(error: unknown): number | undefined {
-  if (!(error instanceof CallError) || error.details.reason !== "KEY_EXISTS") return undefined;
-  return Number(error.details.metadata["check"]);
 }
