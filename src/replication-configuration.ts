@@ -9,7 +9,7 @@ import { PeerProof } from "./replication/peer-proof.ts";
 import { Replication } from "./replication/replication.ts";
 import type { Security } from "./security/security.ts";
 import type { TlsSource } from "./tls-source.ts";
-import { isLoopback } from "./wire/wire.ts";
+import { isLoopback, messageCodec } from "./wire/wire.ts";
 
 /** Forwarding between the replicas; undefined where each appends by itself. Rejects when the peer secret cannot be read. */
 export async function configureReplication(
@@ -30,6 +30,7 @@ export async function configureReplication(
   return new Replication({
     database,
     limits,
+    codec: messageCodec,
     proof,
     mayReach: (address) => proof.isNeeded || isLoopback(hostOf(address)),
     tls: () => tls && toClientOptions(tls, peerTlsName),

@@ -2,6 +2,7 @@ import type { CallSpan, Database, Forwarding, Operation, Outcome, Writer } from 
 import type { Limits } from "../limits.ts";
 import type { Logger } from "../logging.ts";
 import { ForwardCounts } from "./forward-counts.ts";
+import type { PeerCodec } from "./peer-codec.ts";
 import { PeerQueue, type PeerQueueOptions } from "./peer-queue.ts";
 
 /** How often the heartbeats are looked at, and how long a writer that cannot be reached is left alone. */
@@ -12,6 +13,7 @@ export interface ForwarderOptions {
   readonly database: Pick<Database, "writer"> & PeerQueueOptions["database"];
   /** Opens a connection to the writer. Rejects when that cannot be reached. */
   readonly openPeer: (writer: Writer) => Promise<PeerQueueOptions["peer"]>;
+  readonly codec: PeerCodec;
   readonly limits: Pick<Limits, "queueBytesMax" | "requestBytesMax">;
   readonly log: Logger;
   /** For tests. */
@@ -66,7 +68,7 @@ export class Forwarder implements Forwarding {
   }
 
   async #open(writer: Writer): Promise<void> {
-    const { openPeer, database, limits, log, termTimes } = this.#options;
+    const { openPeer, codec, database, limits, log, termTimes } = this.#options;
     const { signal: closing } = this.#closed;
     const facts = { writer: writer.id, address: writer.address };
     this.#opening = true;
@@ -76,6 +78,7 @@ export class Forwarder implements Forwarding {
       const onFailed = (error: unknown) => this.#fail(queue, error);
       const queue = new PeerQueue({
         peer,
+        codec,
         database,
         limits,
         counts: this.counts,

@@ -1,4 +1,4 @@
-import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   ForwardRequestSchema,
   type Operation as OperationMessage,
@@ -9,17 +9,17 @@ import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { checkCommit } from "../service/check-commit.ts";
 import { checkTouch } from "../service/check-touch.ts";
+import type { PeerCodec } from "./peer-codec.ts";
 
 type OperationInit = MessageInitShape<typeof OperationSchema>;
 
 /**
  * Encodes the operation of a client as a ForwardRequest with this operation alone. undefined: it has no encoding, as a
- * revision of 2^63. Operations that the engine makes itself are not forwarded.
+ * revision above 2^53 - 1. Operations that the engine makes itself are not forwarded.
  */
-export function encodeOperation(operation: Operation): Uint8Array | undefined {
+export function encodeOperation(operation: Operation, codec: PeerCodec): Uint8Array | undefined {
   try {
-    const request = create(ForwardRequestSchema, { operations: [toOperationMessage(operation)] });
-    return toBinary(ForwardRequestSchema, request);
+    return codec.encode(ForwardRequestSchema, { operations: [toOperationMessage(operation)] });
   } catch {
     return undefined;
   }
@@ -56,6 +56,7 @@ function toCheck({ key, condition }: Check) {
 
 function toPrecondition(condition: Condition) {
   if ("revision" in condition) {
+    if (!Number.isSafeInteger(condition.revision)) throw new RangeError("the revision is not exact");
     return { condition: { case: "revision" as const, value: BigInt(condition.revision) } };
   }
   return { condition: { case: "exists" as const, value: "exists" in condition && condition.exists } };

@@ -3,6 +3,7 @@ import { operationBytes } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import { forwardedOperationsMax, type Limits } from "../limits.ts";
 import { encodeOperation } from "./operation-message.ts";
+import type { PeerCodec } from "./peer-codec.ts";
 import { PeerRequests, type PeerRequestsOptions, type Waiting } from "./peer-requests.ts";
 
 /** While the log takes the operations of one request, those of the next are on their way. */
@@ -15,6 +16,7 @@ const operationsBytesMax = 1024 * 1024;
 const requestOverheadBytes = 256;
 
 export interface PeerQueueOptions extends PeerRequestsOptions {
+  readonly codec: PeerCodec;
   readonly limits: Pick<Limits, "queueBytesMax" | "requestBytesMax">;
 }
 
@@ -49,10 +51,10 @@ export class PeerQueue {
     if (!this.isUsable) return undefined;
     const memoryBytes = operationBytes(operation);
     if (memoryBytes > operationsBytesMax) return undefined;
-    const encoded = encodeOperation(operation);
+    const { codec, counts, database, limits } = this.#options;
+    const encoded = encodeOperation(operation, codec);
     if (encoded === undefined || encoded.length > this.#requestBytesMax) return undefined;
     const bytes = memoryBytes + encoded.length;
-    const { counts, database, limits } = this.#options;
     // One budget for what waits here and what is committed here, to which all of it may fall back.
     const queueBytes = counts.queueBytes + database.queueBytes;
     if (queueBytes > 0 && queueBytes + bytes > limits.queueBytesMax) {

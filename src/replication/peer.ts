@@ -1,6 +1,5 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import type { ConnectionOptions } from "node:tls";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
 import {
   ForwardRequestSchema,
@@ -10,6 +9,7 @@ import {
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { DuetError } from "../errors.ts";
 import { NotForwardedError } from "./not-forwarded-error.ts";
+import type { PeerCodec } from "./peer-codec.ts";
 import type { PeerProof } from "./peer-proof.ts";
 
 const path = "/duetkv.internal.v1.ForwardingService/Forward";
@@ -46,6 +46,7 @@ export interface PeerOptions {
   /** HOST:PORT. */
   readonly address: string;
   readonly storeId: string;
+  readonly codec: PeerCodec;
   readonly proof: PeerProof;
   /** By the clock of the log, in milliseconds since 1970 UTC. */
   readonly now: () => number;
@@ -112,7 +113,8 @@ export class Peer {
       stream.destroy(new Error("the replica took too long"));
     }, this.#options.requestMs ?? requestMs);
     try {
-      return fromBinary(ForwardResponseSchema, await readMessage(stream));
+      const response = await readMessage(stream);
+      return this.#options.codec.decode(ForwardResponseSchema, response) as ForwardResponse;
     } finally {
       clearTimeout(timer);
     }
@@ -120,7 +122,7 @@ export class Peer {
 
   /** Throws NotForwardedError. */
   #request(operations: readonly Uint8Array[], notAfter: number): ClientHttp2Stream {
-    const { id: replicaId, storeId, proof, now } = this.#options;
+    const { id: replicaId, storeId, proof, now, codec } = this.#options;
     if (!this.isUsable) throw new NotForwardedError("the replica is leaving");
     try {
       const stream = this.#session.request({
@@ -130,8 +132,8 @@ export class Peer {
         te: "trailers",
         ...proof.headers({ storeId, replicaId, time: now() }),
       });
-      const head = create(ForwardRequestSchema, { storeId, replicaId, notAfter: BigInt(notAfter) });
-      stream.end(envelope([toBinary(ForwardRequestSchema, head), ...operations]));
+      const head = codec.encode(ForwardRequestSchema, { storeId, replicaId, notAfter: BigInt(notAfter) });
+      stream.end(envelope([head, ...operations]));
       return stream;
     } catch (error) {
       throw new NotForwardedError("nothing was sent", error);
@@ -169,7 +171,7 @@ function envelope(parts: readonly Uint8Array[]): Buffer {
 }
 
 /** Resolves with the one message of a response. Rejects as `Peer.forward` does. */
-async function readMessage(stream: ClientHttp2Stream): Promise<Uint8Array> {
+async function readMessage(stream: ClientHttp2Stream): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   let status = new Headers();

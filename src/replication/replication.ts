@@ -10,11 +10,13 @@ import type { ForwardCounts } from "./forward-counts.ts";
 import { Forwarder } from "./forwarder.ts";
 import { createForwardingService } from "./forwarding-service.ts";
 import { Peer } from "./peer.ts";
+import type { PeerCodec } from "./peer-codec.ts";
 import { type PeerProof, proofHeader } from "./peer-proof.ts";
 
 export interface ReplicationOptions {
   readonly database: Database;
   readonly limits: Limits;
+  readonly codec: PeerCodec;
   readonly proof: PeerProof;
   /** Whether this replica may connect to that HOST:PORT. */
   readonly mayReach: (address: string) => boolean;
@@ -34,19 +36,20 @@ export class Replication {
   readonly #proof: PeerProof;
   readonly #onClose: () => void;
 
-  constructor({ database, limits, proof, mayReach, tls, log, onClose }: ReplicationOptions) {
+  constructor({ database, limits, codec, proof, mayReach, tls, log, onClose }: ReplicationOptions) {
     this.#database = database;
     this.#proof = proof;
     this.#onClose = onClose;
     this.#forwarder = new Forwarder({
       database,
       limits,
+      codec,
       log,
       async openPeer({ id, address }: Writer) {
         if (!mayReach(address))
           throw new Error("its address is not a loopback address, and there is no secret");
         const now = () => database.time;
-        return Peer.open({ id, address, storeId: database.storeId, proof, now, tls: tls() });
+        return Peer.open({ id, address, storeId: database.storeId, codec, proof, now, tls: tls() });
       },
     });
     const { counts } = this.#forwarder;

@@ -2,10 +2,15 @@ import { ByteBudget } from "./http2/byte-budget.ts";
 import type { ListenerLimits } from "./listener/limits.ts";
 import { type Listener, openListener } from "./listener/listener.ts";
 import { type TlsFiles, toSecureContextOptions } from "./listener/tls-files.ts";
+import { createBinaryCodec } from "./protobuf/binary-codec.ts";
+import type { MessageCodec } from "./protobuf/codecs.ts";
 import { createRouter, type RouterOptions } from "./router.ts";
 
 export { isLoopback } from "./allowed-hosts.ts";
 export { type TlsFiles, toSecureContextOptions };
+
+/** The codec of messages to other servers. It limits no lists. */
+export const messageCodec: MessageCodec = createBinaryCodec(new Map());
 
 export interface WireOptions extends Omit<RouterOptions, "budget"> {
   /** Port 0 picks a free one. */

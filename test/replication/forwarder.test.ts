@@ -6,6 +6,7 @@ import { DuetError } from "../../src/errors.ts";
 import { silentLogger } from "../../src/logging.ts";
 import { Forwarder, type ForwarderOptions } from "../../src/replication/forwarder.ts";
 import { NotForwardedError } from "../../src/replication/not-forwarded-error.ts";
+import { messageCodec } from "../../src/wire/wire.ts";
 import { check, operation, outcomeOf, put, remove, repeatable, touch } from "../committer/committing.ts";
 import { until } from "../support/until.ts";
 import { uuid7 } from "../support/uuid7.ts";
@@ -78,6 +79,7 @@ async function startForwarding(
       },
     },
     openPeer,
+    codec: messageCodec,
     limits,
     log: silentLogger,
     termTimes,

@@ -10,6 +10,7 @@ import { ForwardingService } from "../../gen/duetkv/internal/v1/forwarding_pb.ts
 import { Consistency } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { Peer } from "../../src/replication/peer.ts";
 import { PeerProof } from "../../src/replication/peer-proof.ts";
+import { messageCodec } from "../../src/wire/wire.ts";
 import { reasonOf } from "../service/serving.ts";
 import { MemoryLogEngine } from "../support/memory-log-engine.ts";
 import { seed } from "../support/random.ts";
@@ -215,7 +216,15 @@ test("replicas verify the name of --peer-tls-name where certificates lack their 
   const { address } = writer;
   const tlsOptions = { ca: pair.cert };
   const now = () => Date.now();
-  const peer = { id: "a", address, storeId: "0", proof: PeerProof.none, now, tls: tlsOptions };
+  const peer = {
+    id: "a",
+    address,
+    storeId: "0",
+    codec: messageCodec,
+    proof: PeerProof.none,
+    now,
+    tls: tlsOptions,
+  };
   const cause = { cause: { code: "ERR_TLS_CERT_ALTNAME_INVALID" } };
   await expect(Peer.open(peer)).rejects.toMatchObject({ cause });
 });

@@ -11,6 +11,7 @@ import { DuetError } from "../../src/errors.ts";
 import { NotForwardedError } from "../../src/replication/not-forwarded-error.ts";
 import { Peer } from "../../src/replication/peer.ts";
 import { PeerProof } from "../../src/replication/peer-proof.ts";
+import { messageCodec } from "../../src/wire/wire.ts";
 
 type Respond = (stream: ServerHttp2Stream, body: Buffer) => void;
 
@@ -51,6 +52,7 @@ function optionsOf(port: number) {
     id: "w",
     address: `127.0.0.1:${port}`,
     storeId: "0",
+    codec: messageCodec,
     proof: PeerProof.none,
     now: () => 0,
     tls: undefined,
