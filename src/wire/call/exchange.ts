@@ -43,6 +43,11 @@ export interface Exchange {
   readBody(bytesMax: number, reader: BodyReader): void;
   /** The body part by part. Whoever leaves early lets the rest be thrown away. Rejects when the client leaves. */
   body(): AsyncIterable<Uint8Array>;
+  /**
+   * Counts `bytes` more that are held for the exchange until it is over. Returns false, with nothing counted, when a budget
+   * has no room for them: of the connection, or of all.
+   */
+  hold(bytes: number): boolean;
   /** Adds a header to the response that will be sent; headers of the response itself win, and `vary` is joined. */
   addHeader(name: string, value: string): void;
   /** Sends a whole response with its length. HEAD, 204 and 304 get no body. */

@@ -58,12 +58,4 @@ export class HandlerCalls {
       this.#onThrown(stream, error);
     }
   }
-
-  overload(stream: Stream, reason: "connection_bytes" | "total_bytes"): void {
-    try {
-      stream.handler?.onOverload?.(reason);
-    } catch (error) {
-      this.#onThrown(stream, error);
-    }
-  }
 }

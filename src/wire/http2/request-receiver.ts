@@ -171,24 +171,25 @@ export class RequestReceiver {
       stream.receiveProgressAt = clock.now;
       if (stream.handler === undefined) this.consume(stream, length);
       else calls.data(stream, bytes, start, end);
-      if (stream.closed) return;
-      if (stream.unread + stream.retained > stream.charged) this.#charge(stream);
     }
     if (endStream && !stream.closed) calls.end(stream);
   }
 
   consume(stream: Stream, bytes: number): void {
     if (stream.closed) return;
-    this.#release(stream, bytes);
-    const held = stream.unread + stream.retained;
-    if (held >= stream.charged) return;
-    this.#options.budget.give(stream.charged - held);
-    stream.charged = held;
+    const consumed = Math.min(bytes, stream.unread);
+    stream.unread -= consumed;
+    this.#addCredit(consumed);
+    if (!stream.requestEnded) this.#addStreamCredit(stream, consumed);
   }
 
-  retain(stream: Stream, bytes: number): void {
-    if (stream.closed) return;
-    stream.retained += this.#release(stream, bytes);
+  hold(stream: Stream, bytes: number): boolean {
+    if (stream.closed) return true;
+    const { budget, connection } = this.#options;
+    const reason = budget.take(bytes);
+    if (reason === undefined) stream.held += bytes;
+    else connection.count(reason);
+    return reason === undefined;
   }
 
   /** The stream is closed: what was not consumed is dropped. */
@@ -227,28 +228,6 @@ export class RequestReceiver {
     connection.count("header_list_too_large");
     floods.count();
     connection.sender.respond(stream, ResponseHeaders.status(431), [], true);
-  }
-
-  /** Window credit for bytes that were unread. Returns how many they were. */
-  #release(stream: Stream, bytes: number): number {
-    const released = Math.min(bytes, stream.unread);
-    stream.unread -= released;
-    this.#addCredit(released);
-    if (!stream.requestEnded) this.#addStreamCredit(stream, released);
-    return released;
-  }
-
-  #charge(stream: Stream): void {
-    const { budget, calls, connection, streams } = this.#options;
-    const bytes = stream.unread + stream.retained - stream.charged;
-    const reason = budget.take(bytes);
-    if (reason === undefined) {
-      stream.charged += bytes;
-      return;
-    }
-    calls.overload(stream, reason);
-    if (stream.closed) connection.count(reason);
-    else streams.reset(stream, errorCodes.enhanceYourCalm, reason);
   }
 
   /** Announced in halves of the window, so that a large body costs few frames. */

@@ -4,7 +4,7 @@ import type { EndReason } from "./end-reasons.ts";
 export interface StreamHandler {
   /**
    * A part of the request body. `bytes[start, end)` is valid only during the call: decode it in place, or copy it. See
-   * `Stream.consume` and `Stream.retain`. `stream.requestEnded` is true when this is the last part.
+   * `Stream.consume` and `Stream.hold`. `stream.requestEnded` is true when this is the last part.
    */
   onData(bytes: Buffer, start: number, end: number): void;
   /** The request is complete. */
@@ -15,9 +15,4 @@ export interface StreamHandler {
   onDrain(): void;
   /** The connection will be closed soon, for its age: the handler should end the response. Called at most once. */
   onEnding?(): void;
-  /**
-   * The bytes that this stream needs are over a budget. A handler that sends its own error response here ends the stream
-   * with it; otherwise the stream is reset with ENHANCE_YOUR_CALM.
-   */
-  onOverload?(reason: "connection_bytes" | "total_bytes"): void;
 }

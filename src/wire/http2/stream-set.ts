@@ -111,9 +111,9 @@ export class StreamSet {
     stream.closed = true;
     this.#table.remove(stream);
     this.#options.onClosed(stream);
-    const held = stream.charged + stream.queuedBytes;
+    const held = stream.held + stream.queuedBytes;
     if (held > 0) this.#options.budget.give(held);
-    stream.charged = 0;
+    stream.held = 0;
     stream.queuedBytes = 0;
     stream.queue = undefined;
     stream.ending = undefined;

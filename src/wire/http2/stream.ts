@@ -12,7 +12,7 @@ export interface StreamConnection {
   readonly socket: Socket;
   readonly receiver: {
     consume(stream: Stream, bytes: number): void;
-    retain(stream: Stream, bytes: number): void;
+    hold(stream: Stream, bytes: number): boolean;
   };
   readonly sender: {
     respond(stream: Stream, headers: ResponseHeaders, more: FlatHeaders, isEnd: boolean): void;
@@ -50,13 +50,12 @@ export class Stream {
   /** Whether the stream is over, by its response or before it. */
   closed = false;
 
-  // What follows is kept by RequestReceiver: window, credit not yet announced, bytes not yet consumed, bytes retained,
-  // bytes of both that are in the budget, body bytes received, when the request began, when bytes came last.
+  // What follows is kept by RequestReceiver: window, credit not yet announced, bytes not yet consumed, bytes held, body
+  // bytes received, when the request began, when bytes came last.
   receiveWindow: number;
   receiveCredit = 0;
   unread = 0;
-  retained = 0;
-  charged = 0;
+  held = 0;
   received = 0;
   readonly openedAt: number;
   receiveProgressAt: number;
@@ -90,17 +89,17 @@ export class Stream {
     this.receiveProgressAt = now;
   }
 
-  /** `bytes` more bytes of the request body are done with: they count no longer, and the client may send as many more. */
+  /** `bytes` more bytes of the request body are done with, or copied: the client may send as many more. */
   consume(bytes: number): void {
     this.connection.receiver.consume(this, bytes);
   }
 
   /**
-   * `bytes` more bytes of the request body are kept by the handler until the stream is closed, in a copy: the client may
-   * send as many more, and they count against the budgets.
+   * Counts `bytes` more that the handler holds until the stream is closed. Returns false, with nothing counted, when a budget
+   * has no room for them: the handler should refuse the request. True once the stream is closed.
    */
-  retain(bytes: number): void {
-    this.connection.receiver.retain(this, bytes);
+  hold(bytes: number): boolean {
+    return this.connection.receiver.hold(this, bytes);
   }
 
   /**

@@ -9,11 +9,15 @@ import type { HeaderList } from "../http2/header-list.ts";
 import { type FlatHeaders, noTrailers, ResponseHeaders } from "../http2/response-headers.ts";
 import type { Stream } from "../http2/stream.ts";
 import type { StreamHandler } from "../http2/stream-handler.ts";
+import { BodyBuffer } from "./body-buffer.ts";
 import { httpDate } from "./http-date.ts";
 import { peerOf } from "./peer-of.ts";
 
 /** The header whose value differs from call to call; see `varyingHeader` of the HTTP/2 server. */
 export const varyingHeader = "grpc-timeout";
+
+/** A body of one part up to this length is not counted: reads are served even while larger requests are refused. */
+const uncountedBytesMax = 1024;
 
 /** Larger texts are encoded into a buffer of their own. */
 const scratchBytesMax = 4 * 1024 * 1024;
@@ -21,6 +25,8 @@ const unitBytesMax = 3;
 
 /** Texts are encoded here, and copied from here into frames or queues at once: responses over a budget leave no garbage. */
 let scratch = Buffer.allocUnsafeSlow(64 * 1024);
+
+const noBytes = Buffer.alloc(0);
 
 /** The text in UTF-8, valid until the next call. */
 function encodeText(text: string): Uint8Array {
@@ -40,10 +46,11 @@ export class Http2Exchange implements Exchange, StreamHandler {
   #added: Record<string, string> | undefined = undefined;
   #reader: BodyReader | undefined = undefined;
   #bytesMax = 0;
-  #bytes = 0;
-  /** Copies of what has come: of a whole body in parts, or for `body`. */
-  #chunks: Buffer[] | undefined = undefined;
+  /** What has come of a body in parts. */
+  #body: BodyBuffer | undefined = undefined;
+  /** Whether `body` passes the parts on. */
   #iterates = false;
+  #isOverloaded = false;
   #wake: (() => void) | undefined = undefined;
   #onGone: (() => void)[] | undefined = undefined;
   #onEnding: (() => void)[] | undefined = undefined;
@@ -92,39 +99,54 @@ export class Http2Exchange implements Exchange, StreamHandler {
     (this.#onEnding ??= []).push(callback);
   }
 
+  hold(bytes: number): boolean {
+    return this.stream.hold(bytes);
+  }
+
   readBody(bytesMax: number, reader: BodyReader): void {
-    if (this.stream.headers.contentLength > bytesMax) return reader.fail(bodyTooLarge(bytesMax));
+    const { contentLength } = this.stream.headers;
+    if (contentLength > bytesMax) return reader.fail(bodyTooLarge(bytesMax));
     this.#bytesMax = bytesMax;
     this.#reader = reader;
   }
 
   onData(bytes: Buffer, start: number, end: number): void {
-    const length = end - start;
-    const { stream } = this;
     if (this.#iterates) {
-      (this.#chunks ??= []).push(Buffer.from(bytes.subarray(start, end)));
+      // Consumed when they are read.
+      const body = (this.#body ??= this.#newBody(Number.POSITIVE_INFINITY));
+      if (!this.#isOverloaded) this.#isOverloaded = !body.append(bytes, start, end);
       this.#wake?.();
       return;
     }
-    if (this.#reader === undefined) {
-      stream.consume(length);
+    // Decoded at once, copied or dropped.
+    this.stream.consume(end - start);
+    if (this.#reader !== undefined) this.#receive(bytes, start, end);
+  }
+
+  #receive(bytes: Buffer, start: number, end: number): void {
+    const length = end - start;
+    const bytesMax = this.#bytesMax;
+    if (this.stream.requestEnded && this.#body === undefined) {
+      if (length > bytesMax) this.#takeReader()?.fail(bodyTooLarge(bytesMax));
+      // Before the handler is called: a write that is refused must not be done.
+      else if (length > uncountedBytesMax && !this.hold(length)) this.#takeReader()?.fail(overloaded());
+      else this.#takeReader()?.receive(bytes, start, end);
       return;
     }
-    this.#bytes += length;
-    if (this.#bytes > this.#bytesMax) this.#takeReader()?.fail(bodyTooLarge(this.#bytesMax));
-    else if (stream.requestEnded && this.#chunks === undefined)
-      this.#takeReader()?.receive(bytes, start, end);
-    else {
-      (this.#chunks ??= []).push(Buffer.from(bytes.subarray(start, end)));
-      stream.retain(length);
-    }
+    const body = (this.#body ??= this.#newBody(bytesMax));
+    if (body.length + length > bytesMax) this.#takeReader()?.fail(bodyTooLarge(bytesMax));
+    else if (!body.append(bytes, start, end)) this.#takeReader()?.fail(overloaded());
+  }
+
+  #newBody(bytesMax: number): BodyBuffer {
+    const { contentLength } = this.stream.headers;
+    return new BodyBuffer(this, contentLength < 0 ? bytesMax : contentLength);
   }
 
   onEnd(): void {
     this.#wake?.();
     if (this.#reader === undefined) return;
-    const chunks = this.#chunks ?? [];
-    const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, this.#bytes);
+    const body = this.#body?.take() ?? noBytes;
     this.#takeReader()?.receive(body, 0, body.length);
   }
 
@@ -147,14 +169,10 @@ export class Http2Exchange implements Exchange, StreamHandler {
     resolve?.();
   }
 
-  onOverload(): void {
-    this.#takeReader()?.fail(overloaded());
-  }
-
   #takeReader(): BodyReader | undefined {
     const reader = this.#reader;
     this.#reader = undefined;
-    if (!this.#iterates) this.#chunks = undefined;
+    this.#body = undefined;
     return reader;
   }
 
@@ -164,14 +182,15 @@ export class Http2Exchange implements Exchange, StreamHandler {
   }
 
   async *#readParts(): AsyncGenerator<Uint8Array, void, undefined> {
+    const { stream } = this;
     try {
       for (;;) {
-        const part = this.#chunks?.shift();
-        if (part !== undefined) {
-          // Connect's library collects them; nothing tells when it drops them.
-          this.stream.retain(part.length);
+        if (this.#isOverloaded) throw overloaded();
+        const part = this.#body?.take();
+        if (part !== undefined && part.length > 0) {
+          stream.consume(part.length);
           yield part;
-        } else if (this.stream.requestEnded) return;
+        } else if (stream.requestEnded) return;
         else if (this.gone) throw new ConnectError("the client went away", Code.Canceled);
         else
           await new Promise<void>((resolve) => {
@@ -180,8 +199,8 @@ export class Http2Exchange implements Exchange, StreamHandler {
       }
     } finally {
       this.#iterates = false;
-      for (const part of this.#chunks ?? []) this.stream.consume(part.length);
-      this.#chunks = undefined;
+      stream.consume(stream.unread);
+      this.#body = undefined;
     }
   }
 

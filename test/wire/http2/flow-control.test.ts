@@ -108,7 +108,7 @@ describe("requests", () => {
     stream?.consume(60 * 16_000);
     const { payload } = await client.frameOf(frameTypes.windowUpdate, 1);
     expect(payload.readUInt32BE(0)).toBe(60 * 16_000);
-    expect(stream?.charged).toBe(0);
+    expect(stream?.unread).toBe(0);
   });
 
   test("in pieces of one byte arrive whole", async () => {

@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { onTestFinished } from "vitest";
 import type { ByteBudget } from "../../../src/wire/http2/byte-budget.ts";
+import { errorCodes } from "../../../src/wire/http2/connection-error.ts";
 import type { EndReason } from "../../../src/wire/http2/end-reasons.ts";
 import { createHttp2Server, type Http2Server } from "../../../src/wire/http2/http2-server.ts";
 import type { Http2Limits } from "../../../src/wire/http2/limits.ts";
@@ -20,6 +21,8 @@ export class BodyHandler implements StreamHandler {
   readonly #chunks: Buffer[] = [];
   aborted: EndReason | undefined = undefined;
   onDrain: () => void = () => {};
+  /** The body is over a budget. */
+  onOverload: () => void = () => this.#stream.reset(errorCodes.enhanceYourCalm);
 
   constructor(stream: Stream, respond: (body: Buffer, stream: Stream) => void) {
     this.#stream = stream;
@@ -28,7 +31,8 @@ export class BodyHandler implements StreamHandler {
 
   onData(bytes: Buffer, start: number, end: number): void {
     this.#chunks.push(Buffer.from(bytes.subarray(start, end)));
-    this.#stream.retain(end - start);
+    this.#stream.consume(end - start);
+    if (!this.#stream.hold(end - start)) this.onOverload();
   }
 
   onEnd(): void {

@@ -3,6 +3,7 @@ import type { Peer } from "../../../security/peer.ts";
 import { bodyTooLarge } from "../../call/body-too-large.ts";
 import { type BodyReader, type Exchange, withAddedHeaders } from "../../call/exchange.ts";
 import { overloaded } from "../../call/overloaded.ts";
+import { BodyBuffer } from "../body-buffer.ts";
 import { peerOf } from "../peer-of.ts";
 import type { Http1Connection } from "./http1-connection.ts";
 
@@ -15,6 +16,9 @@ const pieceBytes = 64 * 1024;
 /** What one response may have waiting for the socket without being counted. */
 const uncountedBytesMax = 16 * 1024;
 
+/** The least that a part of a body counts which is passed on by itself: what Node's objects for it cost. */
+const partBytesMin = 512;
+
 const empty = Buffer.alloc(0);
 
 /** A request of Node's HTTP/1.1 server and its response. */
@@ -25,8 +29,10 @@ export class Http1Exchange implements Exchange {
   readonly #connection: Http1Connection;
   #added: Record<string, string> | undefined = undefined;
   #reader: BodyReader | undefined = undefined;
-  #first: Buffer | undefined = undefined;
-  #chunks: Buffer[] | undefined = undefined;
+  /** The only part of a body. */
+  #whole: Buffer | undefined = undefined;
+  /** What has come of a body in parts. */
+  #body: BodyBuffer | undefined = undefined;
   #bytes = 0;
   #wantsBody = false;
   /** Bytes that are in the budget until the response is over, and the most that has waited for the socket. */
@@ -80,30 +86,38 @@ export class Http1Exchange implements Exchange {
     const request = this.#request;
     this.#wantsBody = true;
     this.#reader = reader;
+    const contentLength = Number(request.headers["content-length"] ?? bytesMax);
     request.on("data", (chunk: Buffer) => {
       if (this.#reader === undefined) return;
       this.#bytes += chunk.length;
-      if (this.#first === undefined) this.#first = chunk;
-      else (this.#chunks ??= [this.#first]).push(chunk);
       if (this.#bytes > bytesMax) this.#dropBody()?.fail(bodyTooLarge(bytesMax));
-      // What is complete is passed on at once.
-      else if (!request.complete && !this.#holdBody(chunk.length)) this.#dropBody()?.fail(overloaded());
+      // Passed on at once, uncopied.
+      else if (request.complete && this.#bytes === chunk.length) this.#whole = chunk;
+      else if (!this.#append(chunk, contentLength)) this.#dropBody()?.fail(overloaded());
     });
     request.on("end", () => {
-      const body =
-        this.#chunks === undefined ? (this.#first ?? empty) : Buffer.concat(this.#chunks, this.#bytes);
+      const body = this.#whole ?? this.#body?.take() ?? empty;
       this.#dropBody()?.receive(body, 0, body.length);
     });
     // Node throws the errors of a stream that nobody listens to.
     request.on("error", () => this.#dropBody()?.abandon());
-    if (Number(request.headers["content-length"]) > bytesMax) this.#dropBody()?.fail(bodyTooLarge(bytesMax));
+    if (contentLength > bytesMax) this.#dropBody()?.fail(bodyTooLarge(bytesMax));
+  }
+
+  /** False: there is no room. */
+  #append(chunk: Buffer, bytesMax: number): boolean {
+    const body = (this.#body ??= new BodyBuffer(this, bytesMax));
+    const first = this.#whole;
+    this.#whole = undefined;
+    if (first !== undefined && !body.append(first, 0, first.length)) return false;
+    return body.append(chunk, 0, chunk.length);
   }
 
   /** Node keeps a request, and with it its listeners, longer than the call. */
   #dropBody(): BodyReader | undefined {
     const reader = this.#reader;
     this.#reader = undefined;
-    this.#first = this.#chunks = undefined;
+    this.#whole = this.#body = undefined;
     return reader;
   }
 
@@ -113,7 +127,7 @@ export class Http1Exchange implements Exchange {
       // Leaving a stream destroys it, as a rule. Node then never reads on, but keeps the connection: the next request on
       // it would wait for ever.
       for await (const part of this.#request.iterator({ destroyOnReturn: false })) {
-        if (!this.#holdBody((part as Uint8Array).length)) throw overloaded();
+        if (!this.hold(Math.max((part as Uint8Array).length, partBytesMin))) throw overloaded();
         yield part as Uint8Array;
       }
     } finally {
@@ -161,8 +175,7 @@ export class Http1Exchange implements Exchange {
     if (!response.writableEnded) this.#holdUnsent(left.length);
   }
 
-  /** False: there is no room. */
-  #holdBody(bytes: number): boolean {
+  hold(bytes: number): boolean {
     const reason = this.#hold(bytes);
     if (reason !== undefined) this.#connection.count(reason);
     return reason === undefined;
