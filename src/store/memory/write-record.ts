@@ -9,7 +9,7 @@ import {
   highBits,
   recordBytes,
 } from "./record-format.ts";
-import type { RecordEntry } from "./records.ts";
+import type { RecordEntry, Records } from "./records.ts";
 import type { SearchKey } from "./search-key.ts";
 import { type Ref, type Slabs, wordOf } from "./slabs.ts";
 
@@ -55,4 +55,34 @@ export function writeRecord(slabs: Slabs, allocator: Allocator, key: SearchKey, 
     for (let index = 0; index < valueLength; index++) bytes[valueStart + index] = value.charCodeAt(index);
   } else bytes.write(value, valueStart, isAsciiText ? "latin1" : "utf8");
   return ref;
+}
+
+/** Writes a copy of a record with another expire time, in milliseconds since 1970 UTC; 0: never. */
+export function copyWithExpireTime(
+  slabs: Slabs,
+  allocator: Allocator,
+  records: Records,
+  ref: Ref,
+  expireTime: number,
+): Ref {
+  const expires = expireTime !== 0;
+  const start = wordOf(ref) * 4;
+  const words = slabs.wordsOf(ref);
+  const word = wordOf(ref);
+  const keyBytes = records.keyLength(ref);
+  const valueBytes = words[word] as number;
+  const end = start + recordBytes(keyBytes, valueBytes, records.expireTime(ref) !== 0);
+  const copy = allocator.allocateRecord(recordBytes(keyBytes, valueBytes, expires));
+  const copyWords = slabs.wordsOf(copy);
+  const copyWord = wordOf(copy);
+  copyWords.set(words.subarray(word, word + headerBytes / 4), copyWord);
+  const sizes = words[word + 1] as number;
+  copyWords[copyWord + 1] = expires ? sizes | (expiresFlag << 16) : sizes & ~(expiresFlag << 16);
+  if (expires) {
+    copyWords[copyWord + 8] = expireTime;
+    copyWords[copyWord + 9] = highBits(expireTime);
+  }
+  const contentStart = copyWord * 4 + headerBytes + (expires ? expireTimeBytes : 0);
+  slabs.bytesOf(copy).set(slabs.bytesOf(ref).subarray(end - keyBytes - valueBytes, end), contentStart);
+  return copy;
 }

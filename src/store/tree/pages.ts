@@ -49,6 +49,32 @@ export class Pages {
     return ref;
   }
 
+  /** A leaf with these records, which are in the order of their keys, and have room in it. */
+  createLeaf(records: Int32Array): Ref {
+    const ref = this.create(0);
+    const words = this.#slabs.wordsOf(ref);
+    const page = wordOf(ref);
+    words.set(records, page + recordWord);
+    setItems(words, page, records.length);
+    words[page + countWord] = records.length;
+    this.#headAll(words, page);
+    return ref;
+  }
+
+  /** An inner page with these children, which are in the order of their keys, and have room in it. */
+  createInner(level: number, children: Int32Array): Ref {
+    const ref = this.create(level);
+    const words = this.#slabs.wordsOf(ref);
+    const page = wordOf(ref);
+    setItems(words, page, children.length);
+    for (const [index, child] of children.entries()) {
+      words[page + childCountWord + index] = 0;
+      this.#fillChild(words, page, index, child);
+    }
+    this.#headAll(words, page);
+    return ref;
+  }
+
   /** A page with the same content that may be changed: the page itself if the version under way made it, or a copy. */
   own(ref: Ref): Ref {
     if (this.#isOwn(ref)) return ref;

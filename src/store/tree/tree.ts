@@ -1,3 +1,4 @@
+import type { RequestRecord } from "../../transaction-log/transaction-logger.ts";
 import { Allocator } from "../memory/allocator.ts";
 import { MemoryFullError } from "../memory/block-map.ts";
 import { Demand } from "../memory/demand.ts";
@@ -9,6 +10,8 @@ import { createControl } from "./control.ts";
 import { evacuate } from "./evacuation.ts";
 import { ExpiryHeap } from "./expiry-heap.ts";
 import { HashIndex, unknown } from "./hash-index.ts";
+import { buildPages } from "./load/build-pages.ts";
+import { BulkLoader } from "./load/bulk-loader.ts";
 import { levelOf } from "./page-format.ts";
 import { Pages } from "./pages.ts";
 import type { PinBounds } from "./pin.ts";
@@ -199,6 +202,19 @@ export class Tree {
     this.#versions.publish({ root: this.#root, size: this.#size, revision, time });
   }
 
+  /** A loader for this tree, which must be empty and is not read meanwhile. `request` gets each request record. */
+  loader(request: (sequence: number, record: RequestRecord) => void, eventsMax?: number): BulkLoader {
+    const tree = {
+      isEmpty: () => this.#root === noRef,
+      find: (ref: Ref) => this.#findKeyOf(ref),
+      build: (records: Int32Array) => this.#build(records),
+      put: (record: Ref) => this.#loadRecord(record),
+      remove: (ref: Ref) => this.#unloadRecord(ref),
+      publish: (revision: number, time: number) => this.publish(revision, time),
+    };
+    return new BulkLoader(this.#slabs, this.#allocator, this.#records, tree, request, eventsMax);
+  }
+
   /** The state with the changes of the version under way. Valid until the next change. */
   view(): TreeView {
     const { revision, time } = this.#versions.state;
@@ -249,6 +265,48 @@ export class Tree {
     this.#index.verify(this.view().refs(everything, false));
   }
 
+  /** Makes pages from below for records in the order of their keys. The tree must be empty. */
+  #build(records: Int32Array): void {
+    this.#changes++;
+    this.#root = buildPages(this.#pages, records, (record) => this.#registerRecord(record));
+    this.#size = records.length;
+  }
+
+  /** Puts a record, and frees the one before, which nobody reads. */
+  #loadRecord(record: Ref): void {
+    this.#unloadRecord(record);
+    this.#root = this.#writer.put(this.#root, record);
+    this.#size++;
+    this.#registerRecord(record);
+  }
+
+  /** Removes and frees the record of the key of a record, if there is one. */
+  #unloadRecord(ref: Ref): void {
+    this.#changes++;
+    const record = this.#findKeyOf(ref);
+    if (record === noRef) return;
+    this.#root = this.#writer.remove(this.#root);
+    this.#size--;
+    this.#index.remove(this.#index.hash(this.#search.key), record);
+    if (this.#records.expireTime(record) !== 0) this.#expiries.leave();
+    this.#allocator.free(record);
+  }
+
+  /** Adds a new record to what is beside the tree. */
+  #registerRecord(record: Ref): void {
+    const { key } = this.#search;
+    this.#records.copyKey(record, key);
+    this.#index.add(this.#index.hash(key), record);
+    const expireTime = this.#records.expireTime(record);
+    if (expireTime !== 0) this.#expiries.add(expireTime, record, this.#records.revision(record));
+  }
+
+  /** The record of the key of a record, which becomes the search key. */
+  #findKeyOf(ref: Ref): Ref {
+    this.#records.copyKey(ref, this.#search.key);
+    return this.#search.find(this.#root);
+  }
+
   #retireRecord(ref: Ref): void {
     if (this.#records.expireTime(ref) !== 0) this.#expiries.leave();
     this.#versions.retire(ref);
@@ -265,8 +323,7 @@ export class Tree {
 
   /** Whether the version under way reaches a record that is in use. */
   #isCurrent(ref: Ref): boolean {
-    this.#records.copyKey(ref, this.#search.key);
-    return this.#search.find(this.#root) === ref;
+    return this.#findKeyOf(ref) === ref;
   }
 
   get #levels(): number {

@@ -16,7 +16,7 @@ export const unbounded: PinBounds = {
 };
 
 /** An entry without what the tree does not hold. */
-function recordEntry(entry: Entry): RecordEntry {
+export function recordEntry(entry: Entry): RecordEntry {
   const { key, value, revision, createRevision, version, updateTime, expireTime } = entry;
   return { key, value, revision, createRevision, version, updateTime, expireTime };
 }

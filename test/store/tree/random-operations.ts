@@ -60,7 +60,7 @@ export const keyPatterns: readonly KeyPattern[] = [
 
 const valueBytesMax = 1024 * 1024;
 
-function randomValue(random: Random): Value {
+export function randomValue(random: Random): Value {
   if (random.chance(0.002)) return "v".repeat(random.pick([valueBytesMax, 32 * 1024, 70_000]));
   const length = random.chance(0.1) ? 0 : random.below(random.pick([20, 200, 2000]));
   if (random.chance(0.1)) return new Uint8Array(length).fill(random.below(256));
