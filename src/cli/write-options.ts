@@ -1,9 +1,10 @@
 import { CallError } from "./client/call-error.ts";
+import type { Precondition } from "./client/messages.ts";
 import { describeCallError } from "./describe-call-error.ts";
 import { usageFailure } from "./failure.ts";
 
 /** Builds the precondition of a write in the contract's JSON. Throws CommandFailure. */
-export function toPrecondition(ifRevision: string | undefined, ifNew = false): object | undefined {
+export function toPrecondition(ifRevision: string | undefined, ifNew = false): Precondition | undefined {
   if (ifRevision !== undefined && ifNew) throw usageFailure("--if-new and --if-revision exclude each other");
   if (ifRevision === "0") {
     throw usageFailure("0 is not the revision of an entry", "To write only a new key: duetkv put --if-new.");

@@ -191,3 +191,20 @@ test("an import stores values that take more in JSON than a request may have", a
   const { count, sha256 } = endRecord(text);
   expect(await endOf("zeros/")).toMatchObject({ count, sha256 });
 });
+
+test("a put of a value that takes more in JSON than a request may have keeps its conditions", async () => {
+  const zeros = "\0".repeat(1024 * 1024);
+  const put = (...flags: string[]) => onTarget(["put", "zeros/put", ...flags], zeros);
+  await clearTarget();
+  const { code, stderr } = await put("--if-new");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^revision \d+\n$/) });
+  const revision = stderr.trim().slice("revision ".length);
+  expect((await put("--if-new")).code).toBe(4);
+  expect((await put("--if-revision", "123456")).code).toBe(4);
+  const { stdout } = await put("--if-revision", revision, "--ttl", "90s", "--json");
+  expect(JSON.parse(stdout.toString())).toMatchObject({
+    entry: { key: "zeros/put", version: "2", expireTime: expect.any(String) },
+  });
+  const { value } = JSON.parse((await onTarget(["get", "zeros/put", "--json"])).stdout.toString());
+  expect(value === zeros).toBe(true);
+});

@@ -5,8 +5,11 @@ import type { ClientSettings } from "../settings.ts";
 import { backoffMs } from "./backoff.ts";
 import { CallError, isTransient, readCallError } from "./call-error.ts";
 import { encodeEnvelope, readEnvelopes } from "./envelope.ts";
-import type { WriteResponse } from "./messages.ts";
+import type { PutRequest, WriteResponse } from "./messages.ts";
 import { monotonicMs } from "./monotonic-clock.ts";
+
+/** A put that is larger in JSON is sent as it is. A server takes requests of 4 MiB by default. */
+const jsonBytesMax = 2 * 1024 * 1024;
 
 const responseBytesMax = 256 * 1024 * 1024;
 
@@ -53,30 +56,15 @@ export class Client {
     return this.#post("write", method, { ...request, requestId: createRequestId() });
   }
 
-  /**
-   * Stores a value by REST, which sends it as it is: in JSON it may take six times its bytes. `ttl` is a duration of
-   * protobuf's JSON; with `isNew` the key must not exist. Otherwise like `write`.
-   */
-  async putRaw(
-    key: string,
-    value: string | Uint8Array,
-    { ttl, isNew }: { readonly ttl: string | undefined; readonly isNew: boolean },
-  ): Promise<WriteResponse> {
-    const { createRequestId } = await import("./request-id.ts");
-    const id = Buffer.from(createRequestId(), "base64").toString("hex");
-    const request: HttpRequest = {
-      method: "PUT",
-      path: `/v1/key/${encodeURIComponent(key)}${ttl === undefined ? "" : `?ttl=${ttl}`}`,
-      headers: {
-        Accept: "application/json",
-        "Content-Type": typeof value === "string" ? "text/plain; charset=utf-8" : "application/octet-stream",
-        "Idempotency-Key": id.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"),
-        ...(isNew && { "If-None-Match": "*" }),
-        ...this.#authorization(),
-      },
-      body: value,
-    };
-    return this.#call("write", () => request);
+  /** Stores a value, as it is if it would be too large in JSON. Otherwise like `write`. */
+  async put(request: PutRequest): Promise<WriteResponse> {
+    if (Buffer.byteLength(JSON.stringify(request)) <= jsonBytesMax) return this.write("Put", request);
+    const [{ toRawPut }, { createRequestId }] = await Promise.all([
+      import("./raw-put.ts"),
+      import("./request-id.ts"),
+    ]);
+    const raw = toRawPut(request, createRequestId());
+    return this.#call("write", () => ({ ...raw, headers: { ...raw.headers, ...this.#authorization() } }));
   }
 
   /**

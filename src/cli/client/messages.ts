@@ -18,6 +18,17 @@ export interface GetResponse {
   readonly entry: Entry;
 }
 
+export interface PutRequest {
+  readonly key: string;
+  /** Either this or `bytesValue`. */
+  readonly value?: string | undefined;
+  readonly bytesValue?: string | undefined;
+  readonly ttl?: string | undefined;
+  readonly precondition?: Precondition | undefined;
+}
+
+export type Precondition = { readonly exists: boolean } | { readonly revision: string };
+
 export interface WriteResponse {
   readonly revision: string;
 }

@@ -1,6 +1,6 @@
 import { CallError } from "../client/call-error.ts";
 import type { Client } from "../client/client.ts";
-import type { CommitResponse } from "../client/messages.ts";
+import type { CommitResponse, PutRequest } from "../client/messages.ts";
 import type { EntryContent } from "./entry-content.ts";
 
 /** Bytes of a commit in JSON, well below the default limit of a request. */
@@ -53,9 +53,9 @@ export class BatchWriter {
     }
     // The service requires at least one second.
     const ttl = leftMs === undefined ? undefined : `${Math.max(leftMs, 1000) / 1000}s`;
-    const change = { key, mutation: { put: { key, value, bytesValue, ttl } } };
-    if (jsonBytes(change.mutation) <= batchBytesMax) await this.#add(change);
-    else await this.#putAlone(key, value ?? Buffer.from(bytesValue ?? "", "base64"), ttl);
+    const put = { key, value, bytesValue, ttl };
+    if (jsonBytes(put) <= batchBytesMax) await this.#add({ key, mutation: { put } });
+    else await this.#putAlone(put);
   }
 
   async delete(key: string): Promise<void> {
@@ -96,11 +96,11 @@ export class BatchWriter {
     return Number(error.details.metadata["check"]);
   }
 
-  /** For a value that is too large in JSON. */
-  async #putAlone(key: string, value: string | Uint8Array, ttl: string | undefined): Promise<void> {
+  /** For a value that alone takes too much in JSON. */
+  async #putAlone(put: PutRequest): Promise<void> {
     await this.flush();
     try {
-      await this.#client.putRaw(key, value, { ttl, isNew: this.#createOnly });
+      await this.#client.put(this.#createOnly ? { ...put, precondition: { exists: false } } : put);
       this.put++;
     } catch (error) {
       this.#skipExisting(error);
