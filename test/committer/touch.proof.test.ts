@@ -6,8 +6,10 @@ import type { DuetError } from "../../src/errors.ts";
 import { defaultLimits } from "../../src/limits.ts";
 import { MapStore } from "../../src/store/map-store.ts";
 import type { Snapshot } from "../../src/store/snapshot.ts";
+import type { Store } from "../../src/store/store.ts";
 import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory-transaction-logger.ts";
 import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
+import { stores } from "../store/stores.ts";
 import { createRandom, type Random, rounds, seed } from "../support/random.ts";
 import {
   check,
@@ -34,11 +36,15 @@ interface Known {
 
 /** A store, its log, and a Map that must always hold the same. */
 class World {
-  readonly store = new MapStore();
+  readonly store: Store;
   readonly log: Transaction[] = [];
   readonly known = new Map<string, Known>();
   /** Milliseconds since 1970; may go back. */
   time = 1_000_000;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
 
   take(key: string, step: Step): void {
     if (step === "expire") return this.#expire();
@@ -137,7 +143,7 @@ function* sequences(length: number): Generator<readonly Step[]> {
 test("touch, put, delete and expiry in every order leave the right entry, also after restarts and compactions", async () => {
   let count = 0;
   for (const sequence of sequences(3)) {
-    const world = new World();
+    const world = new World(new MapStore());
     const snapshots: Snapshot[] = [];
     world.take("key", { put: 1000 });
     for (const step of sequence) {
@@ -152,23 +158,26 @@ test("touch, put, delete and expiry in every order leave the right entry, also a
   expect(count).toBe(steps.length ** 3);
 });
 
-test(`many keys are touched, put, deleted and expire while clocks are moved (seed ${seed})`, async () => {
-  const random = createRandom(seed);
-  for (let round = 0; round < rounds; round++) {
-    const world = new World();
-    const keys = Array.from({ length: 1 + random.below(20) }, (_, index) => `key ${index}`);
-    let snapshot = world.store.snapshot();
-    for (let step = 0; step < 200; step++) {
-      moveClock(world, random);
-      world.take(random.pick(keys), random.pick(steps));
-      if (!random.chance(0.05)) continue;
+test.each(stores)(
+  `many keys of a %s are touched, put, deleted and expire while clocks are moved (seed ${seed})`,
+  async (_name, createStore) => {
+    const random = createRandom(seed);
+    for (let round = 0; round < rounds; round++) {
+      const world = new World(createStore());
+      const keys = Array.from({ length: 1 + random.below(20) }, (_, index) => `key ${index}`);
+      let snapshot = world.store.snapshot();
+      for (let step = 0; step < 200; step++) {
+        moveClock(world, random);
+        world.take(random.pick(keys), random.pick(steps));
+        if (!random.chance(0.05)) continue;
+        await world.expectSameAfterRestart(snapshot);
+        snapshot.release();
+        snapshot = world.store.snapshot();
+      }
       await world.expectSameAfterRestart(snapshot);
-      snapshot.release();
-      snapshot = world.store.snapshot();
     }
-    await world.expectSameAfterRestart(snapshot);
-  }
-});
+  },
+);
 
 /** Mostly a little forth; now and then far, either way. */
 function moveClock(world: World, random: Random): void {
