@@ -15,12 +15,12 @@ import type { Exchange } from "./call/exchange.ts";
 import { type RequestTarget, splitRequestTarget } from "./call/request-target.ts";
 import type { RpcRoute } from "./call/rpc-route.ts";
 import { createConnectMount } from "./connect/connect-mount.ts";
+import { createConnectGetRoute } from "./connect/get-route.ts";
 import { createConnectRoute } from "./connect/route.ts";
 import { type ConsoleFiles, createConsoleHandler, isConsolePath } from "./console-handler.ts";
 import { type CorsOrigins, createCrossOriginPolicy } from "./cross-origin.ts";
 import { createGrpcRoute } from "./grpc/route.ts";
 import { createGrpcWebRoute } from "./grpc-web/route.ts";
-import { ByteBudget } from "./http2/byte-budget.ts";
 import type { Stream } from "./http2/stream.ts";
 import { sendIndexPage } from "./index-page.ts";
 import { isValidAuthority } from "./listener/authority.ts";
@@ -42,8 +42,6 @@ export interface RouterOptions {
   readonly services: readonly ServiceRegistration[];
   readonly limits: Limits;
   readonly log: WireLog;
-  /** Bytes of requests and responses under way, of all connections. Default: no bound. */
-  readonly budget?: ByteBudget;
   /** Aborts the signal of every running call, with its own reason: a ConnectError reaches the client. */
   readonly shutdownSignal: AbortSignal;
   /** What REST does otherwise than the HTTP rules say. Default: those of our services. */
@@ -90,7 +88,7 @@ function hasUnknownExpectation({ headers: { expect } }: Exchange): boolean {
 export function createRouter(routerOptions: RouterOptions): Router {
   const onError: OnError = (path, error) => routerOptions.onCallFailed?.(methods.get(path), reasonOf(error));
   const { requestBytesMax } = routerOptions.limits;
-  const compression = new Compression(routerOptions.budget ?? new ByteBudget(Number.POSITIVE_INFINITY));
+  const compression = new Compression();
   const options = { ...routerOptions, onError, requestBytesMax, compression };
   const { services, shutdownSignal } = options;
   // Each running call listens; their number is bounded by the connections, and more than ten are no leak.
@@ -99,7 +97,7 @@ export function createRouter(routerOptions: RouterOptions): Router {
   const methods = createMethodTable(services);
   const listLimits = createListLimits(options.limits);
   const codecs = createCodecs(registry, listLimits);
-  const connect = createConnectMount({ ...options, registry, codecs });
+  const connect = createConnectMount({ ...options, registry });
   const conventions = options.conventions ?? new Map([...keyValueConventions, ...statusConventions]);
   const restOptions = { ...options, conventions, methods: methods.values(), registry, listLimits };
   const rest = createRestRoute(restOptions);
@@ -125,6 +123,7 @@ export function createRouter(routerOptions: RouterOptions): Router {
   const rpcRoutes: readonly RpcRoute[] = [
     (exchange) => grpc.serveExchange(exchange),
     createConnectRoute(methods, codecs, registry, options),
+    createConnectGetRoute(methods, codecs, registry, options),
     createGrpcWebRoute(methods, codecs, options),
   ];
 
@@ -173,7 +172,7 @@ export function createRouter(routerOptions: RouterOptions): Router {
       onError(target.path, error);
       respondWithError(exchange, error);
     } else if (methods.has(target.path)) {
-      if (hasFastPath && rpcRoutes.some((route) => route(exchange, target.path))) return;
+      if (hasFastPath && rpcRoutes.some((route) => route(exchange, target))) return;
       connect(exchange, target.path, target.query);
     } else if (options.pages !== undefined && !isForRpc(exchange, target.path)) {
       options.pages(exchange, target);

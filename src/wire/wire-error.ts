@@ -16,6 +16,11 @@ export function connectionAged(): DuetError {
   return new DuetError("CONNECTION_AGED", "the connection has reached its age (--connection-age-max)");
 }
 
+/** Nobody waits for the response to a call any more. */
+export function clientGone(): ConnectError {
+  return wireError(Code.Canceled, "CLIENT_GONE", "the client went away");
+}
+
 /** The reason and metadata of an error; undefined when it has none. */
 export function findErrorInfo(error: ConnectError): ErrorInfo | undefined {
   return error.findDetails(ErrorInfoSchema)[0];

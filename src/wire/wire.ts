@@ -12,7 +12,7 @@ export { type TlsFiles, toSecureContextOptions };
 /** The codec of messages to other servers. It limits no lists. */
 export const messageCodec: MessageCodec = createBinaryCodec(new Map());
 
-export interface WireOptions extends Omit<RouterOptions, "budget"> {
+export interface WireOptions extends RouterOptions {
   /** Port 0 picks a free one. */
   readonly address: { readonly host: string; readonly port: number };
   readonly tls?: TlsFiles;
@@ -26,7 +26,7 @@ export interface WireOptions extends Omit<RouterOptions, "budget"> {
 /** Serves the services in every protocol on one port. Resolves when it accepts connections; rejects when it cannot listen. */
 export async function openWire(options: WireOptions): Promise<Listener> {
   const budget = new ByteBudget(options.inflightBytesMax);
-  const router = createRouter({ ...options, budget });
+  const router = createRouter(options);
   return openListener({
     address: options.address,
     ...(options.tls && { tls: options.tls }),
@@ -41,7 +41,10 @@ export async function openWire(options: WireOptions): Promise<Listener> {
 
 const MiB = 1024 * 1024;
 
-/** One connection must not hold all of it: the others would be refused. The least takes a request and a response of 4 MiB. */
+/**
+ * One connection must not hold all of it: the others would be refused. The least takes a compressed request, its content and
+ * a response, each of 4 MiB.
+ */
 function connectionBytes(inflightBytesMax: number): number {
-  return Math.min(64 * MiB, Math.max(8 * MiB, Math.floor(inflightBytesMax / 4)));
+  return Math.min(64 * MiB, Math.max(16 * MiB, Math.floor(inflightBytesMax / 4)));
 }

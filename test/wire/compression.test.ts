@@ -121,7 +121,7 @@ describe("responses", () => {
 
   test("many at a time all arrive, and the budget is free afterwards", async () => {
     const budget = new ByteBudget(1_000_000);
-    const server = await serve({ wire: { budget }, listener: { budget } });
+    const server = await serve({ listener: { budget } });
     await ask(server.port, "PUT", "/v1/key/large", { body: large });
     const headers = { "accept-encoding": "gzip" };
     const answers = await Promise.all(
@@ -199,7 +199,7 @@ describe("compressed requests", () => {
 
   test("count until their call is over", async () => {
     const budget = new ByteBudget(1_000_000);
-    const server = await serve({ wire: { budget }, listener: { budget } });
+    const server = await serve({ listener: { budget } });
     const message = toBinary(
       WatchRequestSchema,
       create(WatchRequestSchema, { keys: Array(500).fill("k".repeat(100)) }),

@@ -159,7 +159,7 @@ test("the reason of a shutdown reaches those who watch", async () => {
 
 test("what open streams occupy is bounded, and free again when they end", async () => {
   const budget = new ByteBudget(100 * 1024);
-  const { port, memory, failed } = await serve({ wire: { budget } });
+  const { port, memory, failed } = await serve({ listener: { budget } });
   memory.watch = async function* (signal) {
     yield { revision: 1n };
     await aborted(signal);

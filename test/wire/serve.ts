@@ -29,7 +29,7 @@ export interface ServeOptions {
   readonly listener?: Partial<ListenerOptions>;
   readonly heartbeat?: Heartbeat;
   readonly services?: readonly ServiceRegistration[];
-  readonly wire?: Pick<RouterOptions, "allowedHosts" | "console" | "corsOrigins" | "budget">;
+  readonly wire?: Pick<RouterOptions, "allowedHosts" | "console" | "corsOrigins">;
 }
 
 /** Opens the whole wire over a Map, until the test is over. */

@@ -4,7 +4,7 @@ import type { Caller, ContextWithCaller } from "../../security/caller.ts";
 import type { ContextWithSpan } from "../../telemetry/call-span.ts";
 import type { Span } from "../../telemetry/span.ts";
 import type { MethodEntry } from "../method-table.ts";
-import { connectionAged, wireError } from "../wire-error.ts";
+import { clientGone, connectionAged, wireError } from "../wire-error.ts";
 import { type Deadline, DeadlineWheel } from "./deadline-wheel.ts";
 import type { Exchange } from "./exchange.ts";
 import { toHeaders } from "./headers.ts";
@@ -98,9 +98,7 @@ export class CallContext implements ContextWithCaller, ContextWithSpan, Deadline
     if (this.#controller !== undefined) return this.#controller.signal;
     this.#controller = new AbortController();
     if (this.#abortReason === undefined) {
-      this.exchange.whenGone(() =>
-        this.#abort(wireError(Code.Canceled, "CLIENT_GONE", "the client went away")),
-      );
+      this.exchange.whenGone(() => this.#abort(clientGone()));
       this.exchange.whenEnding(() => this.#abort(connectionAged()));
       this.#onShutdown = () => this.#abort(this.#shutdownSignal.reason);
       if (this.#shutdownSignal.aborted) this.#onShutdown();

@@ -61,7 +61,6 @@ export class Call extends CallContext implements BodyReader {
   readonly #protocol: Protocol;
   readonly #options: CallOptions;
   #settled = false;
-  #heldBytes = 0;
   #authenticates = false;
   /** A request that has come while it is not yet known who the caller is. */
   #waiting: Message | undefined = undefined;
@@ -145,7 +144,7 @@ export class Call extends CallContext implements BodyReader {
     else this.#callStreaming(request);
   }
 
-  /** Decompresses a copy of `bytes` and decodes it. What it holds is counted until the call is over. */
+  /** Decompresses `bytes` and decodes them. The content counts until the exchange is over: a watch keeps its keys. */
   async decompress(
     encoding: string | undefined,
     bytes: Uint8Array,
@@ -156,24 +155,15 @@ export class Call extends CallContext implements BodyReader {
       const message = "the request is compressed, but no encoding is named";
       throw wireError(Code.Internal, "REQUEST_MALFORMED", message);
     }
-    const content = await compression.decompress(encoding, Buffer.from(bytes), requestBytesMax);
-    if (this.#settled) throw overloaded();
+    const content = await compression.decompress(encoding, bytes, requestBytesMax, this.exchange);
+    this.signal.throwIfAborted();
     this.#hold(content.length);
     return decode(content);
   }
 
-  /** Counts bytes that are held until the call is over. Throws OVERLOADED when there is no room. */
+  /** Counts bytes until the exchange is over. Throws OVERLOADED when there is no room. */
   #hold(bytes: number): void {
-    if (!this.#options.compression.budget.take(bytes)) throw overloaded();
-    this.#heldBytes += bytes;
-  }
-
-  override finish(): void {
-    if (this.#heldBytes > 0) {
-      this.#options.compression.budget.give(this.#heldBytes);
-      this.#heldBytes = 0;
-    }
-    super.finish();
+    if (!this.exchange.hold(bytes)) throw overloaded();
   }
 
   abandon(): void {

@@ -33,7 +33,7 @@ async function respondCompressed(
   body: string | Uint8Array,
 ): Promise<void> {
   const bytes = typeof body === "string" ? Buffer.from(body) : body;
-  const compressed = await compression.compress(encoding, bytes);
+  const compressed = await compression.compress(encoding, bytes, exchange);
   if (compressed !== undefined) headers["content-encoding"] = encoding;
   exchange.respond(status, headers, compressed ?? bytes);
 }

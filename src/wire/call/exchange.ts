@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import type { Peer } from "../../security/peer.ts";
+import type { ConnectionBudget } from "../http2/byte-budget.ts";
 
 /** Receives the body of a request, or the reason why it cannot be used. One of the three is called, once. */
 export interface BodyReader {
@@ -18,6 +19,8 @@ export interface Exchange {
   readonly httpVersion: 1 | 2;
   readonly encrypted: boolean;
   readonly peer: Peer;
+  /** Of the connection. What a call holds beside the body and the response counts here, too. */
+  readonly budget: ConnectionBudget;
   readonly method: string;
   /** As it was sent: path and query, or the absolute or asterisk form. */
   readonly target: string;
@@ -28,7 +31,7 @@ export interface Exchange {
   readonly headersSent: boolean;
   /** Whether nobody can receive the response any more. */
   readonly gone: boolean;
-  /** Calls back once the response is over or the client has gone; at once if that is so already. */
+  /** Calls back when the client has gone, at once if it has. HTTP/1.1 also calls back after the response. */
   whenGone(callback: () => void): void;
   /**
    * Calls back when the connection will be closed soon, for its age: the call should end. At most once, and never after the

@@ -1,11 +1,12 @@
 import type { MethodEntry } from "../method-table.ts";
 import { Call, type CallOptions } from "./call.ts";
 import type { Exchange } from "./exchange.ts";
+import type { RequestTarget } from "./request-target.ts";
 import type { RpcProtocol } from "./rpc-protocol.ts";
 import { toTimeoutMs } from "./timeouts.ts";
 
 /** Serves a request to the path of a method. False, with nothing consumed: the request is for another route. */
-export type RpcRoute = (exchange: Exchange, path: string) => boolean;
+export type RpcRoute = (exchange: Exchange, target: RequestTarget) => boolean;
 
 /** JSON is always UTF-8, whether a client says so or not. */
 const charsetOfJson = /(?<=\bjson); ?charset=utf-?8$/i;
@@ -20,7 +21,7 @@ export function createRpcRoute(
   options: CallOptions,
 ): RpcRoute {
   const byContentType = new Map(Object.entries(protocols));
-  return (exchange, path) => {
+  return (exchange, { path }) => {
     const { headers } = exchange;
     const type = headers["content-type"] ?? "";
     const candidates =

@@ -1,33 +1,27 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
 import type {
-  Compression,
   UniversalHandler,
   UniversalServerRequest,
   UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
-import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import type { Reason } from "../../reasons.ts";
-import { readRequestId } from "../../telemetry/request-id.ts";
-import { bodyTooLarge } from "../call/body-too-large.ts";
 import type { CallOptions } from "../call/call.ts";
 import type { Exchange } from "../call/exchange.ts";
 import { toHeaders } from "../call/headers.ts";
 import { toNodeHeaders } from "../call/node-headers.ts";
 import { parseConnectTimeout, parseGrpcTimeout } from "../call/timeouts.ts";
 import type { ServiceRegistration } from "../method-table.ts";
-import type { Codecs } from "../protobuf/codecs.ts";
 import { refuseRpc } from "../refused-rpc.ts";
 import { respondWithError } from "../rest/error-response.ts";
-import { connectionAged, toReportedError, wireError } from "../wire-error.ts";
+import { clientGone, connectionAged, wireError } from "../wire-error.ts";
 import { authenticateCalls, exchangeKey } from "./authenticate-calls.ts";
+import { createCompressions, withCompressions } from "./compressions.ts";
 import { createCallValues, noteHandlerFailure, withReasons } from "./error-reasons.ts";
-import { checkGetMessage } from "./get-message.ts";
 
 export interface ConnectMountOptions extends CallOptions {
   readonly services: readonly ServiceRegistration[];
   readonly registry: Registry;
-  readonly codecs: Codecs;
 }
 
 /** Serves gRPC, gRPC-Web and Connect by Connect's own pipeline. `path` is one of the paths of the method table. */
@@ -40,12 +34,12 @@ const writeBytesMax = 64 * 1024 * 1024;
  * Mounts the services on Connect: its universal handlers on our exchanges, whichever version of HTTP they speak.
  */
 export function createConnectMount(options: ConnectMountOptions): ConnectMount {
-  const { log, onError, codecs, requestBytesMax, authenticate } = options;
-  const compressions = [compressionGzip, compressionBrotli].map(blameClient);
+  const { log, onError, requestBytesMax, authenticate } = options;
   const router = createConnectRouter({
     readMaxBytes: requestBytesMax,
     writeMaxBytes: writeBytesMax,
-    acceptCompression: compressions,
+    acceptCompression: createCompressions(options.compression, ["gzip", "br"]),
+    compressMinBytes: Number.POSITIVE_INFINITY,
     jsonOptions: { registry: options.registry, alwaysEmitImplicit: true, ignoreUnknownFields: false },
     shutdownSignal: options.shutdownSignal,
     interceptors: [noteHandlerFailure, ...(authenticate ? [authenticateCalls(authenticate, log)] : [])],
@@ -54,17 +48,6 @@ export function createConnectMount(options: ConnectMountOptions): ConnectMount {
   const handlers = new Map<string, UniversalHandler>(router.handlers.map((h) => [h.requestPath, h]));
 
   async function serve(exchange: Exchange, handler: UniversalHandler, path: string, query: string) {
-    if (exchange.method === "GET" && handler.allowedMethods.includes("GET")) {
-      const { input } = handler.method;
-      try {
-        await checkGetMessage(input, query, codecs, compressions, requestBytesMax);
-      } catch (thrown) {
-        return refuseRpc(
-          exchange,
-          toReportedError(thrown, options, path, () => requestIdFrom(exchange)),
-        );
-      }
-    }
     const contextValues = createCallValues().set(exchangeKey, exchange);
     const request = toUniversalRequest(exchange, path, query);
     if (request === undefined) {
@@ -90,17 +73,13 @@ export function createConnectMount(options: ConnectMountOptions): ConnectMount {
   return (exchange, path, query) => {
     const handler = handlers.get(path);
     if (handler === undefined) throw new Error(`${path} is not mounted`);
-    serve(exchange, handler, path, query).catch((error: unknown) => {
+    withCompressions(exchange, () => serve(exchange, handler, path, query)).catch((error: unknown) => {
       // The client has left or has reset the stream: nobody is there to be told, and it is no fault of ours.
       if (exchange.gone || ConnectError.from(error).code === Code.Aborted) return;
       log.error({ err: error, path }, "response could not be written");
       exchange.abort();
     });
   };
-}
-
-function requestIdFrom({ headers }: Exchange): string {
-  return readRequestId((name) => headers[name]?.toString());
 }
 
 /** Undefined when the host cannot be part of a URL. */
@@ -115,7 +94,7 @@ function toUniversalRequest(
   const header = toHeaders(headers);
   dropEndlessTimeouts(header);
   const left = new AbortController();
-  exchange.whenGone(() => left.abort(wireError(Code.Canceled, "CLIENT_GONE", "the client went away")));
+  exchange.whenGone(() => left.abort(clientGone()));
   exchange.whenEnding(() => left.abort(connectionAged()));
   return {
     httpVersion: httpVersion === 1 ? "1.1" : "2.0",
@@ -142,23 +121,6 @@ async function send(exchange: Exchange, response: UniversalServerResponse): Prom
   } finally {
     parts?.return?.().then(undefined, () => {});
   }
-}
-
-/** Data that cannot be decompressed are an error of the client. */
-function blameClient(compression: Compression): Compression {
-  const { name } = compression;
-  return {
-    name,
-    compress: (bytes) => compression.compress(bytes),
-    async decompress(bytes, readMaxBytes) {
-      try {
-        return await compression.decompress(bytes, readMaxBytes);
-      } catch (error) {
-        if (ConnectError.from(error).code === Code.ResourceExhausted) throw bodyTooLarge(readMaxBytes);
-        throw wireError(Code.InvalidArgument, "REQUEST_MALFORMED", `the request is not valid ${name}`, error);
-      }
-    },
-  };
 }
 
 /** What Connect refuses with a status alone. */

@@ -42,8 +42,18 @@ export class ConnectProtocol implements RpcProtocol {
   }
 
   decode(call: Call, bytes: Buffer, start: number, end: number): Message | Promise<Message> {
+    return this.decodeMessage(call, call.exchange.headers["content-encoding"], bytes, start, end);
+  }
+
+  /** The request in `bytes[start, end)`, which `encoding` says how to decompress; a GET has it elsewhere. */
+  decodeMessage(
+    call: Call,
+    encoding: string | undefined,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): Message | Promise<Message> {
     const { input } = call.entry.spec.method;
-    const encoding = call.exchange.headers["content-encoding"];
     if (!isEncoding(encoding) || start === end) return this.#codec.decode(input, bytes, start, end);
     return call.decompress(encoding, bytes.subarray(start, end), (message) =>
       this.#codec.decode(input, message),

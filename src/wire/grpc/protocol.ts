@@ -62,7 +62,7 @@ export class GrpcProtocol implements Protocol, StreamEnds {
     const message = this.#codec.encode(call.entry.spec.method.output, response);
     const compressed =
       message.length > compressedBytesMin && acceptsEncoding(call, encoding)
-        ? await call.options.compression.compress(encoding, message)
+        ? await call.options.compression.compress(encoding, message, call.exchange)
         : undefined;
     const stream = streamOf(call);
     if (compressed === undefined) {

@@ -36,6 +36,7 @@ const keepAlivePayload = Buffer.alloc(8);
 /** One HTTP/2 connection on a socket (RFC 9113, sections 3 to 5): puts its parts together, and ends. */
 export class Connection {
   readonly socket: Socket;
+  readonly budget: ConnectionBudget;
   readonly streams: StreamSet;
   readonly receiver: RequestReceiver;
   readonly sender: ResponseSender;
@@ -57,6 +58,7 @@ export class Connection {
     this.#options = options;
     this.#times = new ConnectionTimes(limits, clock.now);
     const budget = new ConnectionBudget(options.budget, limits.connectionBytesMax);
+    this.budget = budget;
     const floods = new FloodLimit(limits.floodBurst, limits.floodPerSecond);
     const calls = new HandlerCalls(options.onStream, (stream, error) => this.#handlerThrew(stream, error));
     const output = new Output({

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { ConnectionBudget } from "./byte-budget.ts";
 import { errorCodes } from "./connection-error.ts";
 import type { EndReason } from "./end-reasons.ts";
 import type { HeaderList } from "./header-list.ts";
@@ -10,6 +11,7 @@ const noHeaders: FlatHeaders = [];
 /** The parts of a connection that do what a stream is told. See the methods of Stream. */
 export interface StreamConnection {
   readonly socket: Socket;
+  readonly budget: ConnectionBudget;
   readonly receiver: {
     consume(stream: Stream, bytes: number): void;
     hold(stream: Stream, bytes: number): boolean;

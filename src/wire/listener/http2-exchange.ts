@@ -4,6 +4,7 @@ import type { Peer } from "../../security/peer.ts";
 import { bodyTooLarge } from "../call/body-too-large.ts";
 import { type BodyReader, type Exchange, withAddedHeaders } from "../call/exchange.ts";
 import { overloaded } from "../call/overloaded.ts";
+import type { ConnectionBudget } from "../http2/byte-budget.ts";
 import { errorCodes } from "../http2/connection-error.ts";
 import type { HeaderList } from "../http2/header-list.ts";
 import { type FlatHeaders, noTrailers, ResponseHeaders } from "../http2/response-headers.ts";
@@ -66,6 +67,9 @@ export class Http2Exchange implements Exchange, StreamHandler {
   }
   get peer(): Peer {
     return peerOf(this.stream.connection.socket);
+  }
+  get budget(): ConnectionBudget {
+    return this.stream.connection.budget;
   }
   get method(): string {
     return this.stream.headers.method as string;

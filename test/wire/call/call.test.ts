@@ -6,7 +6,6 @@ import { toConnectError } from "../../../src/service/connect-error.ts";
 import { Call } from "../../../src/wire/call/call.ts";
 import { Compression } from "../../../src/wire/call/compression.ts";
 import type { Exchange } from "../../../src/wire/call/exchange.ts";
-import { ByteBudget } from "../../../src/wire/http2/byte-budget.ts";
 import { createMethodTable, type MethodEntry, registerService } from "../../../src/wire/method-table.ts";
 import { findErrorInfo } from "../../../src/wire/wire-error.ts";
 
@@ -75,7 +74,7 @@ function start(
   };
   const lines: object[] = [];
   const log = { debug() {}, warn() {}, error: (fields: object) => void lines.push(fields) };
-  const compression = new Compression(new ByteBudget(1000));
+  const compression = new Compression();
   const options = { requestBytesMax: 1000, compression, shutdownSignal, log, onError() {} };
   const call = new Call(entry, from, protocol, options, timeoutMs);
   promise.catch(() => {});

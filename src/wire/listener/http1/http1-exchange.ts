@@ -3,6 +3,7 @@ import type { Peer } from "../../../security/peer.ts";
 import { bodyTooLarge } from "../../call/body-too-large.ts";
 import { type BodyReader, type Exchange, withAddedHeaders } from "../../call/exchange.ts";
 import { overloaded } from "../../call/overloaded.ts";
+import type { ConnectionBudget } from "../../http2/byte-budget.ts";
 import { BodyBuffer } from "../body-buffer.ts";
 import { peerOf } from "../peer-of.ts";
 import type { Http1Connection } from "./http1-connection.ts";
@@ -50,6 +51,9 @@ export class Http1Exchange implements Exchange {
   }
   get peer(): Peer {
     return peerOf(this.#request.socket);
+  }
+  get budget(): ConnectionBudget {
+    return this.#connection.budget;
   }
   get method(): string {
     return this.#request.method ?? "";
