@@ -139,6 +139,25 @@ export class CallContext implements ContextWithCaller, ContextWithSpan, Deadline
     });
   }
 
+  /**
+   * Resolves when the client can take more of the response, or has left. Rejects when the call must end before that: at its
+   * deadline, for the age of its connection, or at shutdown.
+   */
+  async drained(): Promise<void> {
+    const { signal, exchange } = this;
+    const aborted = Promise.withResolvers<void>();
+    const onAbort = (): void => {
+      if (!exchange.gone) aborted.reject(signal.reason);
+    };
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort);
+    try {
+      await Promise.race([exchange.drained(), aborted.promise]);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
   /** Ends the call: frees deadline and listeners and aborts the signal, as Connect does. May be called again. */
   finish(): void {
     if (this.#waits) {

@@ -51,7 +51,7 @@ export async function streamMessages(
     const envelope = envelopes.encode(call, message);
     if (!begun) ends.begin(call);
     begun = true;
-    if (!exchange.write(envelope)) await exchange.drained();
+    if (!exchange.write(envelope)) await call.drained();
     if (exchange.gone) return;
   }
   messages.end();

@@ -27,7 +27,7 @@ export async function sendByteStream(
   });
   try {
     for (; message !== undefined && !exchange.gone; message = await messages.next()) {
-      if (!exchange.write(toBytes(message))) await exchange.drained();
+      if (!exchange.write(toBytes(message))) await call.drained();
     }
     if (!exchange.gone) exchange.end();
   } catch (error) {

@@ -54,7 +54,7 @@ export async function streamEvents(options: EventStreamOptions): Promise<void> {
     for (; message !== undefined; message = messages.ready() ?? (await messages.next())) {
       if (!exchange.write(encodeEvent(message, options))) {
         waiting = true;
-        await exchange.drained();
+        await call.drained();
         waiting = false;
       }
       if (exchange.gone) break;
