@@ -8,35 +8,30 @@ export const redisVersion = /v=(\S+)/.exec(String(spawnSync("redis-server", ["--
 // It knows no --version: with any argument it starts.
 export const hasWebdis = spawnSync("which", ["webdis"]).status === 0;
 
+/** Redis alone, with these flags beside its address. */
+export async function startRedisServer(flags: readonly string[]): Promise<ServerProcess> {
+  const port = await freePort();
+  const command = ["redis-server", "--bind", "127.0.0.1", "--port", String(port), "--save", "", ...flags];
+  return startForeignServer(command, {}, `127.0.0.1:${port}`, () => accepts(port));
+}
+
 /** Redis that syncs its append-only file for each write, and webdis, which speaks HTTP for it. CPU is that of both. */
 export async function startRedis(directory: string): Promise<ServerProcess> {
-  const [redisPort, httpPort] = [await freePort(), await freePort()];
-  const redis = await startForeignServer(
-    [
-      "redis-server",
-      "--bind",
-      "127.0.0.1",
-      "--port",
-      String(redisPort),
-      "--dir",
-      directory,
-      "--appendonly",
-      "yes",
-      "--appendfsync",
-      "always",
-      "--save",
-      "",
-    ],
-    {},
-    `127.0.0.1:${redisPort}`,
-    () => accepts(redisPort),
-  );
+  const redis = await startRedisServer([
+    "--dir",
+    directory,
+    "--appendonly",
+    "yes",
+    "--appendfsync",
+    "always",
+  ]);
+  const httpPort = await freePort();
   const configuration = join(directory, "webdis.json");
   await writeFile(
     configuration,
     JSON.stringify({
       redis_host: "127.0.0.1",
-      redis_port: redisPort,
+      redis_port: Number(redis.address.split(":")[1]),
       http_host: "127.0.0.1",
       http_port: httpPort,
       threads: 1,

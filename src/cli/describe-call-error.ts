@@ -29,11 +29,19 @@ const adviceOfReason: Readonly<Record<string, string>> = {
   STORE_FULL: "Delete entries, or give the service more memory (--store-bytes-max).",
   UNREACHABLE: "Start the service with duetkv, or name its address with --server.",
   DEADLINE_EXCEEDED: "Allow more time with --timeout.",
-  CONNECTION_LOST: "Check the log of the service and try again.",
+  CONNECTION_LOST:
+    "If the service uses TLS, begin its address with https://. Otherwise check its log and try again.",
   REQUEST_ID_EXPIRED:
     "Set the clock of this machine: it differs from that of the service by more than 10 minutes.",
   REQUEST_ID_INVALID:
     "Set the clock of this machine: it differs from that of the service by more than 10 minutes.",
+  CREDENTIALS_MISSING:
+    "Name the file of your token with --token-file, or a certificate with --cert and --key.",
+  TOKEN_INVALID: "Check the file of --token-file, or of the context: duetkv context ls.",
+  TOKEN_EXPIRED: "Write a new token to the file of --token-file, or of the context.",
+  RIGHT_MISSING: "Show your rights: duetkv whoami.",
+  // No reason: the response is not of the service.
+  UNIMPLEMENTED: "Check --server: this is not the address of the API of Duet KV.",
   HOST_NOT_ALLOWED: "Add the host name to --allowed-hosts of the service.",
 };
 
@@ -41,6 +49,7 @@ const adviceOfReason: Readonly<Record<string, string>> = {
 export function describeCallError(error: CallError, expectedRevision?: string): CommandFailure {
   const { details } = error;
   const { reason, code, metadata } = details;
+  const shownReason = reason || code.toUpperCase();
   const outcome =
     details.outcome === "unknown"
       ? "outcomeUnknown"
@@ -50,11 +59,11 @@ export function describeCallError(error: CallError, expectedRevision?: string): 
       ? "The write may or may not have happened. Read the entry before you repeat it."
       : reason === "REVISION_MISMATCH"
         ? "Read the entry again before you retry."
-        : adviceOfReason[reason];
+        : adviceOfReason[shownReason];
   return new CommandFailure(
     {
       outcome,
-      reason: reason || code.toUpperCase(),
+      reason: shownReason,
       message: toMessage(details, expectedRevision),
       advice,
       metadata,

@@ -106,7 +106,8 @@ function pick(values: Readonly<Record<string, unknown>>, flags: Flags): Record<s
 function assertCount(name: string, count: number, [min, max]: readonly [number, number]): void {
   if (count >= min && count <= max) return;
   const usage = `duetkv ${name} ${findCommand(name)?.usage}`.trimEnd();
-  throw usageFailure(`${name} got too ${count < min ? "few" : "many"} arguments`, `Usage: ${usage}`);
+  if (count < min) throw usageFailure(`${name} got too few arguments`, `Usage: ${usage}`);
+  throw usageFailure(`${name} got too many arguments`, `Usage: ${usage}. Quote an argument that has spaces.`);
 }
 
 function assertOneOf(values: readonly string[], given: string, what: string): void {

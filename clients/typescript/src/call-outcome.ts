@@ -15,6 +15,9 @@ const transientReasons = new Set([
 
 const openCodes = new Set(["unavailable", "deadline_exceeded", "canceled", "internal", "unknown"]);
 
+/** With these the service says that a write did not happen, after it looked for the request id. */
+export const judgedCodes: ReadonlySet<string> = new Set(["aborted", "already_exists", "not_found"]);
+
 /** Whether another try may succeed. A write may be repeated only if nothing happened, or with its request id. */
 export function isTransient({ code, reason }: { readonly code: string; readonly reason: string }): boolean {
   return code === "unavailable" || transientReasons.has(reason);

@@ -1,4 +1,4 @@
-import { isTransient } from "./call-outcome.ts";
+import { isTransient, judgedCodes } from "./call-outcome.ts";
 import { Credentials } from "./credentials.ts";
 import { createError, DuetError, type ErrorDetails, type Outcome } from "./errors.ts";
 import { LinkedController } from "./linked-controller.ts";
@@ -29,9 +29,6 @@ export function within<Options extends CallOptions>(options: Options, timeoutMs:
     },
   };
 }
-
-/** With these the service says that a write did not happen, after it looked for the request id. */
-const judgedCodes = new Set(["aborted", "already_exists", "not_found"]);
 
 interface CallLimits {
   readonly signal: AbortSignal;

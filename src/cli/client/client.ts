@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { judgedCodes } from "../../../clients/typescript/src/call-outcome.ts";
 import { HttpConnection, type HttpRequest } from "../http/connection.ts";
 import type { HttpResponse } from "../http/response.ts";
 import type { ClientSettings } from "../settings.ts";
@@ -144,8 +145,8 @@ export class Client {
     deadline: number,
     attempt: (leftMs: number, tryMs: number) => Promise<Result>,
   ): Promise<Result> {
-    // Once one try may have done something, a later one that did nothing does not tell whether it happened.
-    let open = false;
+    // The server that may have carried out a try; undefined: none. "several": or a try may still wait in one of them.
+    let open: URL | "several" | undefined;
     for (let failures = 1; ; failures++) {
       try {
         const leftMs = Math.max(deadline - monotonicMs(), 1);
@@ -154,11 +155,16 @@ export class Client {
         return await attempt(leftMs, tryMs);
       } catch (error) {
         if (!(error instanceof CallError)) throw error;
-        open ||= kind === "write" && error.details.outcome === "unknown";
+        const { outcome, code } = error.details;
+        if (kind === "write" && outcome === "unknown") {
+          const isKnownServer = (open ?? this.server) === this.server;
+          open = isKnownServer && !(error.cause instanceof SilentServerError) ? this.server : "several";
+        }
+        // Once a try may have done something, only the server that has it can tell that it did not.
+        const isKnown = open === undefined || (open === this.server && judgedCodes.has(code));
+        const failure = withOutcome(error, isKnown ? "nothing" : "unknown");
         const pauseMs = this.#pauseMs(failures);
-        // A repeat of a successful write returns its result. So any other error means that no try has succeeded.
-        if (!isTransient(error)) throw kind === "read" ? withOutcome(error, "nothing") : error;
-        if (monotonicMs() + pauseMs >= deadline) throw withOutcome(error, open ? "unknown" : "nothing");
+        if (!isTransient(error) || monotonicMs() + pauseMs >= deadline) throw failure;
         this.#onRetry(error);
         this.useNextServer();
         await delay(pauseMs);
@@ -181,7 +187,7 @@ export class Client {
     const connection = await this.#connect(tryMs);
     const silence =
       tryMs < leftMs
-        ? new Error(`no response within ${Math.ceil(tryMs)} ms`)
+        ? new SilentServerError(`no response within ${Math.ceil(tryMs)} ms`)
         : new DeadlineError(`no response within the remaining ${Math.ceil(leftMs)} ms`);
     const timer = setTimeout(() => connection.close(silence), tryMs);
     try {
@@ -232,6 +238,8 @@ export class Client {
 }
 
 class DeadlineError extends Error {}
+
+class SilentServerError extends Error {}
 
 function withOutcome({ details, cause }: CallError, outcome: "nothing" | "unknown"): CallError {
   return new CallError({ ...details, outcome }, cause);

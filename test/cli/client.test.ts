@@ -1,0 +1,59 @@
+import { createServer, type ServerResponse } from "node:http";
+import { expect, onTestFinished, test } from "vitest";
+import { CallError } from "../../src/cli/client/call-error.ts";
+import { Client } from "../../src/cli/client/client.ts";
+import { describeCallError } from "../../src/cli/describe-call-error.ts";
+
+/** Starts a server whose responses are made by these functions, one after the other. Returns its address. */
+async function start(...responders: ((response: ServerResponse) => void)[]): Promise<URL> {
+  const server = createServer((request, response) => {
+    request.resume().once("end", () => responders.shift()?.(response));
+  });
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return new URL(`http://127.0.0.1:${(server.address() as { port: number }).port}`);
+}
+
+function fail(status: number, code: string, reason: string) {
+  const details = [{ type: "google.rpc.ErrorInfo", debug: { reason } }];
+  return (response: ServerResponse) =>
+    void response.writeHead(status).end(JSON.stringify({ code, message: reason, details }));
+}
+
+const cut = (response: ServerResponse) => void response.destroy();
+const exists = fail(409, "already_exists", "KEY_EXISTS");
+
+async function write(timeoutMs: number, ...servers: [URL, ...URL[]]): Promise<CallError> {
+  const client = new Client({ servers, token: undefined, tls: {}, timeoutMs });
+  onTestFinished(() => client.close());
+  const error: unknown = await client.write("Put", { key: "k" }).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(CallError);
+  return error as CallError;
+}
+
+test.each([
+  fail(403, "permission_denied", "RIGHT_MISSING"),
+  fail(401, "unauthenticated", "TOKEN_EXPIRED"),
+  (response: ServerResponse) => void response.writeHead(404).end("<h1>not found</h1>"),
+])("a write that may have happened is not undone by a repeat that is refused unseen", async (refuse) => {
+  const { details } = await write(60_000, await start(cut, refuse));
+  expect(details.outcome).toBe("unknown");
+});
+
+test("a write did not happen if the server that may have carried it out says so", async () => {
+  expect((await write(60_000, await start(cut, exists))).details).toMatchObject({
+    reason: "KEY_EXISTS",
+    outcome: "nothing",
+  });
+  expect((await write(60_000, await start(cut), await start(exists))).details.outcome).toBe("unknown");
+});
+
+test("a server that is not of the service is named as the mistake", async () => {
+  const error = await write(60_000, await start((response) => void response.writeHead(404).end("<h1>")));
+  const { reason, advice, outcome } = describeCallError(error).details;
+  expect({ reason, outcome }).toEqual({ reason: "UNIMPLEMENTED", outcome: "failed" });
+  expect(advice).toContain("--server");
+});
