@@ -65,8 +65,8 @@ export class History {
   }
 
   /**
-   * An upper bound of the memory that the history takes in addition to the store. Beyond the limit only until the next turns
-   * have dropped the oldest transactions.
+   * An upper bound of the memory that the history takes in addition to the store. At most twice the limit, and beyond the limit
+   * only until the next turns have dropped the oldest transactions.
    */
   get bytes(): number {
     return this.#bytes;
@@ -93,9 +93,11 @@ export class History {
     return this.#events > watchHistoryEventsMax || this.#bytes > watchHistoryBytesMax;
   }
 
-  /** What remains for later turns was in memory before as well: it is the values that the store has just dropped. */
   #dropExcess(): void {
-    for (let drops = 0; this.#isOverLimit && drops < dropsMax; drops++) this.#dropOldest();
+    const bytesMax = 2 * this.#limits.watchHistoryBytesMax;
+    for (let drops = 0; this.#isOverLimit && (drops < dropsMax || this.#bytes > bytesMax); drops++) {
+      this.#dropOldest();
+    }
     if (!this.#isOverLimit || this.#isDropping) return;
     this.#isDropping = true;
     setImmediate(() => {

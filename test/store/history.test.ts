@@ -94,6 +94,22 @@ test("drops what a large transaction leaves no room for in slices, one in each t
   expect(history.at(history.oldest + 1)).toBeDefined();
 });
 
+test("never takes twice its bytes, however many large transactions come in one turn", () => {
+  const value = "x".repeat(2_000_000);
+  const limits = { ...unbounded, watchHistoryBytesMax: 5_000_000 };
+  const history = new History(limits, 0);
+  const write = createWriter(history);
+  for (let count = 0; count < 20; count++) write(put(`large ${count}`, value));
+  for (let count = 0; history.bytes < 4_990_000; count++) write(put(`${count}`, "small"));
+  let most = 0;
+  for (let count = 0; count < 20; count++) {
+    write(remove(`large ${count}`));
+    most = Math.max(most, history.bytes);
+  }
+  expect(most).toBeGreaterThan(1.5 * limits.watchHistoryBytesMax);
+  expect(most).toBeLessThanOrEqual(2 * limits.watchHistoryBytesMax);
+});
+
 test("finds every kept transaction, however many have been dropped", () => {
   const history = new History({ ...unbounded, watchHistoryEventsMax: 700 }, 0);
   const write = createWriter(history);
