@@ -1,7 +1,12 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
-import { GetRequestSchema, GetResponseSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
+import {
+  GetRequestSchema,
+  GetResponseSchema,
+  WatchResponseSchema,
+} from "../../gen/duetkv/v1/key_value_pb.ts";
 import { textForm } from "../../src/wire/grpc-web/body-form.ts";
+import { createRandom, seed } from "../support/random.ts";
 import { ask, askHttp2, serve } from "./serve.ts";
 
 const path = "/duetkv.v1.KeyValueService";
@@ -54,13 +59,16 @@ describe.each([
     expect(failed).toEqual([["get", "NO_SUCH_KEY"]]);
   });
 
-  test.each(["!", "AAAA=", "AAAAAAA", "AAA"])("a body of %s is refused", async (body) => {
-    const { port, failed } = await serve();
-    await send(port, "POST", `${path}/Get`, { headers, body });
-    expect(failed).toEqual([["get", "REQUEST_MALFORMED"]]);
-  });
+  test.each(["!", "AAAA=", "AAAAAAA", "AAA", "A===", "====", "AA=A", "=AAA", "AAA-", "AAA\n", "A\u00ffAA"])(
+    "a body of %s is refused",
+    async (body) => {
+      const { port, failed } = await serve();
+      await send(port, "POST", `${path}/Get`, { headers, body });
+      expect(failed).toEqual([["get", "REQUEST_MALFORMED"]]);
+    },
+  );
 
-  test("server streams are served, each message as soon as it is there", async () => {
+  test("server streams are served", async () => {
     const { port, memory } = await serve();
     memory.watch = async function* () {
       yield { revision: 1n };
@@ -79,4 +87,50 @@ describe.each([
     });
     expect(failed).toEqual([["get", "REQUEST_TOO_LARGE"]]);
   });
+});
+
+test("each message of a server stream is sent as soon as it is there", async () => {
+  const { port, memory } = await serve();
+  const received = Promise.withResolvers<void>();
+  const first = envelope(
+    toBinary(WatchResponseSchema, create(WatchResponseSchema, { revision: 1n })),
+  ).toString("base64");
+  memory.watch = async function* () {
+    yield { revision: 1n };
+    await received.promise;
+    yield { revision: 2n };
+  };
+  const response = await fetch(`http://127.0.0.1:${port}${path}/Watch`, {
+    method: "POST",
+    headers,
+    body: envelope(Buffer.alloc(0)).toString("base64"),
+  });
+  let text = "";
+  for await (const part of response.body ?? []) {
+    text += Buffer.from(part).toString();
+    // The second message waits until the first has come.
+    if (text === first) received.resolve();
+  }
+  expect(readText(text).map(([flags]) => flags)).toEqual([0, 0, 0x80]);
+});
+
+test("text is decoded as Buffer does, in parts of any number and length", () => {
+  console.log(`SEED=${seed}`);
+  const random = createRandom(seed);
+  for (let round = 0; round < 200; round++) {
+    const parts = Array.from({ length: random.below(20) }, () =>
+      Buffer.from(Array.from({ length: random.below(50) }, () => random.below(256))),
+    );
+    const text = parts.map((part) => part.toString("base64")).join("");
+    expect(textForm.decode(Buffer.from(text))).toEqual(Buffer.concat(parts));
+  }
+});
+
+test("a body of a million parts takes no more memory than its bytes", () => {
+  const body = Buffer.from("QQ==".repeat(1_000_000));
+  const before = process.memoryUsage();
+  const decoded = textForm.decode(body);
+  const { heapUsed, external } = process.memoryUsage();
+  expect([decoded.length, decoded[0], decoded.at(-1)]).toEqual([1_000_000, 0x41, 0x41]);
+  expect(heapUsed + external - before.heapUsed - before.external).toBeLessThan(2 * body.length);
 });
