@@ -7,6 +7,7 @@ import type { Database } from "./database.ts";
 import type { Logger } from "./logging.ts";
 import { PeerProof } from "./replication/peer-proof.ts";
 import { Replication } from "./replication/replication.ts";
+import type { RequestTracer } from "./replication/request-tracer.ts";
 import type { Security } from "./security/security.ts";
 import type { TlsSource } from "./tls-source.ts";
 import { isLoopback, messageCodec } from "./wire/wire.ts";
@@ -17,6 +18,7 @@ export async function configureReplication(
   database: Database,
   tls: TlsSource | undefined,
   log: Logger,
+  tracer: RequestTracer | undefined,
 ): Promise<Replication | undefined> {
   if (!database.isShared) return undefined;
   // A caller without a secret may be any local process, which must not get around the policy and the audit.
@@ -35,6 +37,7 @@ export async function configureReplication(
     mayReach: (address) => proof.isNeeded || isLoopback(hostOf(address)),
     tls: () => tls && toClientOptions(tls, peerTlsName),
     log,
+    tracer,
     onClose: () => secrets?.close(),
   });
 }

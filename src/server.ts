@@ -14,6 +14,7 @@ import { CallLog } from "./telemetry/call-log.ts";
 import { EngineSpans } from "./telemetry/engine-spans.ts";
 import { createObserve } from "./telemetry/observe-calls.ts";
 import type { OtelConfiguration } from "./telemetry/otel-configuration.ts";
+import { RequestSpans } from "./telemetry/request-spans.ts";
 import type { Span } from "./telemetry/span.ts";
 import { SpanExporter } from "./telemetry/span-exporter.ts";
 import { Tracer } from "./telemetry/tracer.ts";
@@ -110,7 +111,8 @@ export async function openServer(
   const status = () => database.status();
   state = status;
   metrics.showDatabase(database, limits.storeBytesMax);
-  const replication = await configureReplication(configuration, database, tls, log);
+  const requestSpans = exportSpan && new RequestSpans(exportSpan);
+  const replication = await configureReplication(configuration, database, tls, log, requestSpans);
   if (replication !== undefined) {
     opened.defer(() => replication.close());
     metrics.showForwarding(replication.counts);

@@ -12,7 +12,7 @@ test("without a secret a replica connects to loopback addresses alone", async ()
   const writer = () => ({ id: "other", self: false, address: "192.0.2.1:9" });
   const database = { isShared: true, storeId: "s", writer } as unknown as Database;
   const configuration = createConfiguration({ listen: "127.0.0.1:0" }, {});
-  const replication = await configureReplication(configuration, database, undefined, log);
+  const replication = await configureReplication(configuration, database, undefined, log, undefined);
   onTestFinished(() => replication?.close());
   await until(() => warnings.length > 0);
   expect(warnings[0]?.err.message).toMatch("not a loopback address");

@@ -4,6 +4,7 @@ import type { Logger } from "../logging.ts";
 import { ForwardCounts } from "./forward-counts.ts";
 import type { PeerCodec } from "./peer-codec.ts";
 import { PeerQueue, type PeerQueueOptions } from "./peer-queue.ts";
+import type { RequestTracer } from "./request-tracer.ts";
 
 /** How often the heartbeats are looked at, and how long a writer that cannot be reached is left alone. */
 const lookMs = 100;
@@ -16,6 +17,8 @@ export interface ForwarderOptions {
   readonly codec: PeerCodec;
   readonly limits: Pick<Limits, "queueBytesMax" | "requestBytesMax">;
   readonly log: Logger;
+  /** Default: nothing is traced. */
+  readonly tracer?: RequestTracer | undefined;
   /** For tests. */
   readonly termTimes?: PeerQueueOptions["termTimes"];
 }
@@ -68,7 +71,7 @@ export class Forwarder implements Forwarding {
   }
 
   async #open(writer: Writer): Promise<void> {
-    const { openPeer, codec, database, limits, log, termTimes } = this.#options;
+    const { openPeer, codec, database, limits, log, tracer, termTimes } = this.#options;
     const { signal: closing } = this.#closed;
     const facts = { writer: writer.id, address: writer.address };
     this.#opening = true;
@@ -84,6 +87,7 @@ export class Forwarder implements Forwarding {
         counts: this.counts,
         onFailed,
         closing,
+        tracer,
         termTimes,
       });
       this.#queue = queue;

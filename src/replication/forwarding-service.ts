@@ -3,9 +3,10 @@ import type {
   ForwardingService,
   Operation as OperationMessage,
 } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
-import type { Database, Operation } from "../database.ts";
+import type { CallSpan, Database, Operation } from "../database.ts";
 import { DuetError } from "../errors.ts";
 import { forwardedOperationsMax, type Limits } from "../limits.ts";
+import { spanOf } from "../telemetry/call-span.ts";
 import { readOperation } from "./operation-message.ts";
 import { toOutcomeMessage, toRefusalMessage } from "./outcome-message.ts";
 
@@ -25,7 +26,7 @@ export function createForwardingService(
 ): ServiceImpl<typeof ForwardingService> {
   const { database, onReceived } = options;
   return {
-    async forward({ storeId, replicaId, operations, notAfter }) {
+    async forward({ storeId, replicaId, operations, notAfter }, context) {
       if (storeId !== database.storeId) {
         throw new DuetError("REQUEST_MALFORMED", "the operations are for another store");
       }
@@ -41,8 +42,12 @@ export function createForwardingService(
       }
       onReceived(operations.length);
       const requirement = notAfter === 0n ? undefined : (now: number) => requireInTime(now, Number(notAfter));
+      const span = spanOf(context);
       const outcomes = await Promise.all(
-        operations.map((operation) => commit(operation, requirement, options)),
+        // One of them waits as long as all do.
+        operations.map((operation, index) =>
+          commit(operation, index === 0 ? span : undefined, requirement, options),
+        ),
       );
       return { revision: BigInt(database.revision), stateHash: database.stateHash, outcomes };
     },
@@ -52,6 +57,7 @@ export function createForwardingService(
 /** Begins to commit before it returns, so that operations keep their order. */
 async function commit(
   message: OperationMessage,
+  span: CallSpan | undefined,
   requirement: ((now: number) => void) | undefined,
   { database, limits }: ForwardingServiceOptions,
 ) {
@@ -62,7 +68,7 @@ async function commit(
     // The limits of replicas may differ. The others of the request do not depend on it.
     return toRefusalMessage(error);
   }
-  const [settled] = await Promise.allSettled([database.commitHere(operation, undefined, requirement)]);
+  const [settled] = await Promise.allSettled([database.commitHere(operation, span, requirement)]);
   return toOutcomeMessage(settled);
 }
 

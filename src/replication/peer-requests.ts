@@ -10,6 +10,7 @@ import type { ForwardCounts } from "./forward-counts.ts";
 import { NotForwardedError } from "./not-forwarded-error.ts";
 import { readOutcome } from "./outcome-message.ts";
 import type { Peer } from "./peer.ts";
+import type { RequestTracer } from "./request-tracer.ts";
 import { Term, type TermDatabase, type TermTimes } from "./term.ts";
 
 /** How long this replica tries to apply what the writer has appended, and how often, in milliseconds. */
@@ -55,6 +56,7 @@ export interface PeerRequestsOptions {
   readonly onFailed: (error: unknown) => void;
   /** Aborts when this replica stops: an outcome that is unknown then stays unknown. */
   readonly closing: AbortSignal;
+  readonly tracer: RequestTracer | undefined;
   /** For tests. */
   readonly termTimes?: TermTimes | undefined;
 }
@@ -81,14 +83,11 @@ export class PeerRequests {
 
   /** Sends the operations, and answers each of them. Never rejects. */
   async send(batch: readonly Waiting[]): Promise<void> {
-    const { peer, database, onFailed, termTimes } = this.#options;
+    const { database, onFailed, termTimes } = this.#options;
     const term = new Term(database, termTimes);
     let response: ForwardResponse;
     try {
-      response = await peer.forward(
-        batch.map(({ encoded }) => encoded),
-        term.notAfter,
-      );
+      response = await this.#forward(batch, term);
       requireOutcomes(response, batch.length);
     } catch (error) {
       if (isOverloaded(error)) return this.#answerAll(batch, () => this.#refuse(error));
@@ -113,6 +112,21 @@ export class PeerRequests {
       const outcome = outcomes[index] as OutcomeMessage;
       return this.#settle(waiting, term, () => readOutcome(outcome, waiting.operation, applied));
     });
+  }
+
+  async #forward(batch: readonly Waiting[], { notAfter }: Term): Promise<ForwardResponse> {
+    const { peer, tracer } = this.#options;
+    const calls = batch.flatMap(({ span }) => (span === undefined ? [] : [span]));
+    const span = calls.length === 0 ? undefined : tracer?.begin(calls);
+    const operations = batch.map(({ encoded }) => encoded);
+    try {
+      const response = await peer.forward(operations, notAfter, span);
+      span?.end(false);
+      return response;
+    } catch (error) {
+      span?.end(true);
+      throw error;
+    }
   }
 
   /**

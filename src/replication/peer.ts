@@ -7,7 +7,9 @@ import {
   ForwardResponseSchema,
 } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import type { CallSpan } from "../database.ts";
 import { DuetError } from "../errors.ts";
+import { formatTraceparent } from "../telemetry/trace-context.ts";
 import { NotForwardedError } from "./not-forwarded-error.ts";
 import type { PeerCodec } from "./peer-codec.ts";
 import type { PeerProof } from "./peer-proof.ts";
@@ -103,12 +105,16 @@ export class Peer {
 
   /**
    * Sends operations as `encodeOperation` returns them. `notAfter` is the latest time at which they may be applied, by the
-   * clock of the log in milliseconds since 1970. Resolves when each of them is durable there or has failed. Rejects with
+   * clock of the log in milliseconds since 1970; `span` is the parent of what happens there. Resolves when each of them is durable there or has failed. Rejects with
    * NotForwardedError, with OVERLOADED when the peer has no room for any of them, or with another error when they may or may
    * not have been applied.
    */
-  async forward(operations: readonly Uint8Array[], notAfter: number): Promise<ForwardResponse> {
-    const stream = this.#request(operations, notAfter);
+  async forward(
+    operations: readonly Uint8Array[],
+    notAfter: number,
+    span?: CallSpan,
+  ): Promise<ForwardResponse> {
+    const stream = this.#request(operations, notAfter, span);
     const timer = setTimeout(() => {
       stream.destroy(new Error("the replica took too long"));
     }, this.#options.requestMs ?? requestMs);
@@ -121,7 +127,11 @@ export class Peer {
   }
 
   /** Throws NotForwardedError. */
-  #request(operations: readonly Uint8Array[], notAfter: number): ClientHttp2Stream {
+  #request(
+    operations: readonly Uint8Array[],
+    notAfter: number,
+    span: CallSpan | undefined,
+  ): ClientHttp2Stream {
     const { id: replicaId, storeId, proof, now, codec } = this.#options;
     if (!this.isUsable) throw new NotForwardedError("the replica is leaving");
     try {
@@ -131,6 +141,7 @@ export class Peer {
         "content-type": "application/grpc+proto",
         te: "trailers",
         ...proof.headers({ storeId, replicaId, time: now() }),
+        ...(span && traceHeaders(span)),
       });
       const head = codec.encode(ForwardRequestSchema, { storeId, replicaId, notAfter: BigInt(notAfter) });
       stream.end(envelope([head, ...operations]));
@@ -160,6 +171,11 @@ export class Peer {
       if (error === null) this.#unanswered = 0;
     });
   }
+}
+
+function traceHeaders(span: CallSpan): Readonly<Record<string, string>> {
+  const { traceState } = span;
+  return { traceparent: formatTraceparent(span), ...(traceState !== "" && { tracestate: traceState }) };
 }
 
 /** Encoded messages that follow each other are one message: the fields of all of them. */

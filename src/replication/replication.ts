@@ -12,6 +12,7 @@ import { createForwardingService } from "./forwarding-service.ts";
 import { Peer } from "./peer.ts";
 import type { PeerCodec } from "./peer-codec.ts";
 import { type PeerProof, proofHeader } from "./peer-proof.ts";
+import type { RequestTracer } from "./request-tracer.ts";
 
 export interface ReplicationOptions {
   readonly database: Database;
@@ -23,6 +24,7 @@ export interface ReplicationOptions {
   /** Undefined: the replicas do not use TLS. */
   readonly tls: () => ConnectionOptions | undefined;
   readonly log: Logger;
+  readonly tracer: RequestTracer | undefined;
   /** Called once by `close`. */
   readonly onClose: () => void;
 }
@@ -36,7 +38,7 @@ export class Replication {
   readonly #proof: PeerProof;
   readonly #onClose: () => void;
 
-  constructor({ database, limits, codec, proof, mayReach, tls, log, onClose }: ReplicationOptions) {
+  constructor({ database, limits, codec, proof, mayReach, tls, log, tracer, onClose }: ReplicationOptions) {
     this.#database = database;
     this.#proof = proof;
     this.#onClose = onClose;
@@ -45,6 +47,7 @@ export class Replication {
       limits,
       codec,
       log,
+      tracer,
       async openPeer({ id, address }: Writer) {
         if (!mayReach(address))
           throw new Error("its address is not a loopback address, and there is no secret");

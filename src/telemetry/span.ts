@@ -1,3 +1,5 @@
+import { createSpanId } from "./trace-context.ts";
+
 /** A call, or a part of it, as it is exported. Times are milliseconds since 1970 UTC, with fractions. */
 export interface Span {
   readonly traceId: string;
@@ -17,12 +19,36 @@ export interface Span {
   failed: boolean;
 }
 
-const kinds = { internal: 1, server: 2 } as const;
+const kinds = { internal: 1, server: 2, client: 3 } as const;
 const statusError = 2;
 
 /** The time of a span, from that of `performance.now()`. */
 export function timeOf(milliseconds: number): number {
   return performance.timeOrigin + milliseconds;
+}
+
+/** A span below that of a call. `begin` is a time of `performance.now()`; it ends at once, until its end is set. */
+export function childSpan(
+  { traceId, spanId, traceState }: Pick<Span, "traceId" | "spanId" | "traceState">,
+  name: string,
+  kind: Span["kind"],
+  begin: number,
+  links: Span["links"],
+): Span {
+  const startTime = timeOf(begin);
+  return {
+    traceId,
+    spanId: createSpanId(),
+    parentSpanId: spanId,
+    traceState,
+    name,
+    kind,
+    startTime,
+    endTime: startTime,
+    attributes: {},
+    links,
+    failed: false,
+  };
 }
 
 /** The spans as an ExportTraceServiceRequest of OTLP in JSON. */

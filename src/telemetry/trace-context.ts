@@ -20,6 +20,11 @@ export function parseTraceparent(header: string): TraceContext | undefined {
   return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
+/** The `traceparent` header of a request that belongs to a sampled trace. */
+export function formatTraceparent({ traceId, spanId }: Pick<TraceContext, "traceId" | "spanId">): string {
+  return `00-${traceId}-${spanId}-01`;
+}
+
 const pool = Buffer.alloc(4096);
 let used = pool.length;
 

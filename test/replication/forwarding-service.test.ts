@@ -31,7 +31,7 @@ function forwardPuts(
     return { kind: { case: "commit" as const, value: { mutations } } };
   });
   const request = create(ForwardRequestSchema, { storeId: "s", replicaId: "me", ...to, operations });
-  const response = forward(request, { requestHeader: new Headers() } as HandlerContext);
+  const response = forward(request, { span: undefined } as unknown as HandlerContext);
   return { committed, response };
 }
 

@@ -10,6 +10,7 @@ import { ForwardingService } from "../../gen/duetkv/internal/v1/forwarding_pb.ts
 import { Consistency } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { Peer } from "../../src/replication/peer.ts";
 import { PeerProof } from "../../src/replication/peer-proof.ts";
+import { type OtelConfiguration, readOtelConfiguration } from "../../src/telemetry/otel-configuration.ts";
 import { messageCodec } from "../../src/wire/wire.ts";
 import { reasonOf } from "../service/serving.ts";
 import { MemoryLogEngine } from "../support/memory-log-engine.ts";
@@ -18,6 +19,7 @@ import { request } from "../support/rest-request.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 import { uuid7 } from "../support/uuid7.ts";
+import { startCollector } from "../telemetry/collector.ts";
 import { startReplica } from "./replicas.ts";
 
 type Replica = Awaited<ReturnType<typeof startReplica>>;
@@ -25,10 +27,14 @@ type Replica = Awaited<ReturnType<typeof startReplica>>;
 const forwarded = "forwarded_operations_total";
 
 /** Starts replicas, and waits until all but one of them forward. The writer comes first. */
-async function startForwarding(count: number, flags?: Readonly<Record<string, string>>): Promise<Replica[]> {
+async function startForwarding(
+  count: number,
+  flags?: Readonly<Record<string, string>>,
+  otel?: OtelConfiguration,
+): Promise<Replica[]> {
   const engine = new MemoryLogEngine(seed);
   const replicas: Replica[] = [];
-  for (let index = 0; index < count; index++) replicas.push(await startReplica(engine, flags));
+  for (let index = 0; index < count; index++) replicas.push(await startReplica(engine, flags, otel));
   const writer = await untilOneWriter(replicas);
   return [writer, ...replicas.filter((replica) => replica !== writer)];
 }
@@ -126,6 +132,35 @@ test("a request that is repeated through other replicas happens once", async () 
   }
   expect(new Set(responses.map(({ revision }) => revision)).size).toBe(1);
   expect(responses.map(({ entry }) => entry?.version)).toEqual([1n, 1n, 1n, 1n, 1n, 1n]);
+});
+
+test("a call that is forwarded is one trace of both replicas", async () => {
+  const { url, spans } = await startCollector();
+  const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_BSP_SCHEDULE_DELAY: "10" };
+  const [, follower] = (await startForwarding(2, {}, readOtelConfiguration(environment, "0"))) as [
+    Replica,
+    Replica,
+  ];
+  const traceId = "0af7651916cd43dd8448eb211c80319c";
+  const headers = { traceparent: `00-${traceId}-b7ad6b7169203331-01`, tracestate: "vendor=1" };
+  await follower.client.put({ key: "a" }, { headers });
+  const path = [
+    "duetkv.v1.KeyValueService/Put",
+    "forward",
+    "duetkv.internal.v1.ForwardingService/Forward",
+    "append",
+  ];
+  const found = () =>
+    path.map((name) => spans.find((span) => span.traceId === traceId && span.name === name));
+  await until(() => found().every((span) => span !== undefined));
+  const [put, forward, received, append] = found();
+  expect([forward?.parentSpanId, received?.parentSpanId, append?.parentSpanId]).toEqual([
+    put?.spanId,
+    forward?.spanId,
+    received?.spanId,
+  ]);
+  expect(found().map((span) => span?.traceState)).toEqual(path.map(() => "vendor=1"));
+  expect(forward).toMatchObject({ kind: 3, links: [{ traceId, spanId: put?.spanId }] });
 });
 
 test("when the writer stops, another replica appends, and no write fails", async () => {

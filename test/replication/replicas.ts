@@ -6,17 +6,24 @@ import { StatusService } from "../../gen/duetkv/v1/status_pb.ts";
 import { createConfiguration } from "../../src/config/configuration.ts";
 import { silentLogger } from "../../src/logging.ts";
 import { openServer } from "../../src/server.ts";
+import type { OtelConfiguration } from "../../src/telemetry/otel-configuration.ts";
 import type { MemoryLogEngine } from "../support/memory-log-engine.ts";
 import { closeIdleConnections, request } from "../support/rest-request.ts";
 import { openLogger } from "../transaction-log/remote/loggers.ts";
 
 /** Starts a replica in this process, on a log in memory, until the test is over. */
-export async function startReplica(engine: MemoryLogEngine, flags: Readonly<Record<string, string>> = {}) {
+export async function startReplica(
+  engine: MemoryLogEngine,
+  flags: Readonly<Record<string, string>> = {},
+  otel?: OtelConfiguration,
+) {
   const free = { listen: "127.0.0.1:0", "admin-listen": "127.0.0.1:0" };
   const server = await openServer(
     createConfiguration({ ...free, ...flags }, {}),
     () => openLogger(engine),
     silentLogger,
+    undefined,
+    otel,
   );
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= server.close());
