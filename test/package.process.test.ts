@@ -28,13 +28,15 @@ test("the package serves where nothing else is installed", async () => {
   expect(await readdir(join(folder, "node_modules"))).toEqual([".bin", ".package-lock.json", "duetkv"]);
 
   const sbom = await readFile(join(folder, "node_modules/duetkv/sbom.cdx.json"), "utf8");
-  const { metadata, components } = JSON.parse(sbom) as Sbom;
+  const { metadata, components, dependencies } = JSON.parse(sbom) as Sbom;
   expect(metadata.component.purl).toBe(`pkg:npm/duetkv@${packageJson.version}`);
   const parts = components.map(({ purl }) => purl);
   // Of the service and of the console; not of tools and tests.
   expect(parts).toContain(`pkg:npm/pg@${packageJson.dependencies.pg}`);
   expect(parts).toContain(`pkg:npm/preact@${packageJson.dependencies.preact}`);
   expect(parts.join()).not.toContain("vitest");
+  expect(dependencies.map(({ ref }) => ref)).toEqual([metadata.component.purl, ...parts]);
+  expect(new Set(dependencies.flatMap(({ dependsOn }) => dependsOn))).toEqual(new Set(parts));
 
   const data = join(folder, "data");
   const flags = ["--log", `file:${data}`, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];

@@ -10,8 +10,20 @@ if (image === undefined) throw new Error("usage: node tools/image-sbom.ts IMAGE"
 
 const run = (program: string, ...args: string[]) => execFileSync(program, args, { encoding: "utf8" });
 const sbom: Sbom = JSON.parse(readFileSync("dist/sbom.cdx.json", "utf8"));
-const components = [...sbom.components, node(join(image, "app/node")), ...debianPackages(image)];
-writeFileSync(join(image, "app/sbom.cdx.json"), JSON.stringify({ ...sbom, components }));
+const [nodeProgram, debian] = [node(join(image, "app/node")), debianPackages(image)];
+const [product, ...packages] = sbom.dependencies;
+const refs = debian.map(({ "bom-ref": ref }) => ref);
+const imageSbom: Sbom = {
+  ...sbom,
+  components: [...sbom.components, nodeProgram, ...debian],
+  dependencies: [
+    { ...product, dependsOn: [...product.dependsOn, nodeProgram["bom-ref"]] },
+    ...packages,
+    { ref: nodeProgram["bom-ref"], dependsOn: refs },
+    ...refs.map((ref) => ({ ref, dependsOn: [] })),
+  ],
+};
+writeFileSync(join(image, "app/sbom.cdx.json"), JSON.stringify(imageSbom));
 
 function node(program: string): Component {
   const version = run(program, "--version").trim().slice(1);

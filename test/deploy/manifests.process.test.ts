@@ -54,7 +54,7 @@ test.each(["10.1.2.3", "fd00::3"])("replicas of the manifest reach each other at
     peerSecretFile: "/etc/duetkv/peers/secret",
     policy: "/etc/duetkv/policy/policy.json",
   });
-  expect(mountPaths).toEqual(["/etc/duetkv/policy", "/etc/duetkv/peers"]);
+  expect(mountPaths).toEqual(["/etc/duetkv/policy", "/etc/duetkv/log", "/etc/duetkv/peers"]);
 });
 
 test("replicas of the compose file have names and one secret", async () => {

@@ -102,6 +102,18 @@ describe.skipIf(!installed).each(exampleProxies)("the example of %s", (name: Exa
     expect(calls.filter(({ requestId: id }) => idOfProxy[name].test(id)).length).toBeGreaterThan(5);
   });
 
+  test.each(["1.1", "2"] as const)("lets pages of its own origin call over HTTP/%s", async (httpVersion) => {
+    const server = await startServer();
+    const port = await startedProxy(name, [server, server]);
+    const transport = createConnectTransport({ baseUrl: baseUrl(port), nodeOptions, httpVersion });
+    const client = createClient(KeyValueService, transport);
+    const putFrom = (origin: string) => client.put({ key: "a" }, { headers: { origin } });
+    expect(await putFrom(baseUrl(port))).toMatchObject({ revision: 1n });
+    await expect(putFrom("https://other.example")).rejects.toThrow("--cors-origin");
+    expect(await put(port, "b", { origin: baseUrl(port) })).toBe(201);
+    expect(await put(port, "b", { origin: "https://other.example" })).toBe(403);
+  });
+
   test("sends a call to another replica only when that does no harm", async () => {
     const server = await startServer();
     const breaking = await startBreakingServer();
