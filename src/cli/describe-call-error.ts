@@ -28,6 +28,8 @@ const adviceOfReason: Readonly<Record<string, string>> = {
   QUOTA_EXCEEDED: "Delete entries under the prefix, or ask the operator for a larger quota.",
   STORE_FULL: "Delete entries, or give the service more memory (--store-bytes-max).",
   UNREACHABLE: "Start the service with duetkv, or name its address with --server.",
+  TLS_FAILED:
+    "Name the CA of the server with --cacert, or begin the address with http:// if the server does not use TLS.",
   DEADLINE_EXCEEDED: "Allow more time with --timeout.",
   CONNECTION_LOST:
     "If the service uses TLS, begin its address with https://. Otherwise check its log and try again.",

@@ -1,4 +1,6 @@
 import { createServer, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:tls";
+import { generate } from "selfsigned";
 import { expect, onTestFinished, test } from "vitest";
 import { CallError } from "../../src/cli/client/call-error.ts";
 import { Client } from "../../src/cli/client/client.ts";
@@ -26,8 +28,8 @@ function fail(status: number, code: string, reason: string) {
 const cut = (response: ServerResponse) => void response.destroy();
 const exists = fail(409, "already_exists", "KEY_EXISTS");
 
-async function write(timeoutMs: number, ...servers: [URL, ...URL[]]): Promise<CallError> {
-  const client = new Client({ servers, token: undefined, tls: {}, timeoutMs });
+async function write(...servers: [URL, ...URL[]]): Promise<CallError> {
+  const client = new Client({ servers, token: undefined, tls: {}, timeoutMs: 60_000 });
   onTestFinished(() => client.close());
   const error: unknown = await client.write("Put", { key: "k" }).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(CallError);
@@ -39,20 +41,53 @@ test.each([
   fail(401, "unauthenticated", "TOKEN_EXPIRED"),
   (response: ServerResponse) => void response.writeHead(404).end("<h1>not found</h1>"),
 ])("a write that may have happened is not undone by a repeat that is refused unseen", async (refuse) => {
-  const { details } = await write(60_000, await start(cut, refuse));
+  const { details } = await write(await start(cut, refuse));
   expect(details.outcome).toBe("unknown");
 });
 
 test("a write did not happen if the server that may have carried it out says so", async () => {
-  expect((await write(60_000, await start(cut, exists))).details).toMatchObject({
+  expect((await write(await start(cut, exists))).details).toMatchObject({
     reason: "KEY_EXISTS",
     outcome: "nothing",
   });
-  expect((await write(60_000, await start(cut), await start(exists))).details.outcome).toBe("unknown");
+  expect((await write(await start(cut), await start(exists))).details.outcome).toBe("unknown");
+});
+
+test("a failure of TLS says what to change", async () => {
+  /** Why the first server is left for another one. */
+  async function leave(server: URL) {
+    const errors: CallError[] = [];
+    const servers = [server, await start(exists)] as const;
+    const client = new Client(
+      { servers: [...servers], token: undefined, tls: {}, timeoutMs: 60_000 },
+      (error) => errors.push(error),
+    );
+    onTestFinished(() => client.close());
+    await expect(client.write("Put", { key: "k" })).rejects.toMatchObject({
+      details: { reason: "KEY_EXISTS" },
+    });
+    return describeCallError(errors[0] as CallError).details;
+  }
+
+  const plain = await start();
+  plain.protocol = "https:";
+  const notTls = await leave(plain);
+  expect(notTls).toMatchObject({ reason: "TLS_FAILED", outcome: "unavailable" });
+  expect(notTls.message).toBe(`cannot use TLS with ${plain.origin}: the server does not use it`);
+  const { cert, private: key } = await generate([{ name: "commonName", value: "localhost" }], {
+    algorithm: "sha256",
+  });
+  const tls = createTlsServer({ cert, key });
+  onTestFinished(() => void tls.close());
+  await new Promise<void>((resolve) => tls.listen(0, "127.0.0.1", resolve));
+  const { port } = tls.address() as { port: number };
+  const unknown = await leave(new URL(`https://127.0.0.1:${port}`));
+  expect(unknown.message).toBe(`cannot use TLS with https://127.0.0.1:${port}: self-signed certificate`);
+  expect(unknown.advice).toContain("--cacert");
 });
 
 test("a server that is not of the service is named as the mistake", async () => {
-  const error = await write(60_000, await start((response) => void response.writeHead(404).end("<h1>")));
+  const error = await write(await start((response) => void response.writeHead(404).end("<h1>")));
   const { reason, advice, outcome } = describeCallError(error).details;
   expect({ reason, outcome }).toEqual({ reason: "UNIMPLEMENTED", outcome: "failed" });
   expect(advice).toContain("--server");

@@ -89,6 +89,7 @@ test.each([
   ["log", "log needs one of: log verify, log repair, log cat"],
   ["get", "get got too few arguments"],
   ["get a b", "get got too many arguments"],
+  ["gte a", 'unknown command "gte"; did you mean get?'],
   ["get a --locl", "unknown flag --locl; did you mean --local?"],
   ["put a -5", "unknown flag -5. Put an argument that begins with - after --"],
   ["get a --min-revision x", '--min-revision must be a revision, a whole number, not "x"'],

@@ -209,11 +209,8 @@ export class Client {
       this.#connection = await HttpConnection.open(this.server, this.#settings.tls, timeoutMs);
       return this.#connection;
     } catch (error) {
-      const message = `cannot reach ${this.server.origin}: ${(error as Error).message || (error as NodeJS.ErrnoException).code}`;
-      throw new CallError(
-        { code: "unavailable", reason: "UNREACHABLE", message, metadata: {}, outcome: "nothing" },
-        error,
-      );
+      const failure = describeConnectError(error as NodeJS.ErrnoException, this.server);
+      throw new CallError({ code: "unavailable", ...failure, metadata: {}, outcome: "nothing" }, error);
     }
   }
 
@@ -235,6 +232,17 @@ export class Client {
     const { token } = this.#settings;
     return token === undefined ? {} : { Authorization: `Bearer ${token}` };
   }
+}
+
+/** Why there is no connection. Errors of TLS have a code, but no system call. */
+function describeConnectError({ code, syscall, message }: NodeJS.ErrnoException, { origin }: URL) {
+  if (code === undefined || syscall !== undefined || !origin.startsWith("https:")) {
+    return { reason: "UNREACHABLE", message: `cannot reach ${origin}: ${message || code}` };
+  }
+  const isPlain = code === "ERR_SSL_WRONG_VERSION_NUMBER";
+  // Node adds advice of its own after a semicolon.
+  const why = isPlain ? "the server does not use it" : message.replace(/;.*/s, "");
+  return { reason: "TLS_FAILED", message: `cannot use TLS with ${origin}: ${why}` };
 }
 
 class DeadlineError extends Error {}
