@@ -33,7 +33,7 @@ export type {
   Operation,
   Outcome,
 } from "./committer/operation.ts";
-export { toRequestId } from "./committer/request-id.ts";
+export { idBytesOf, toRequestId } from "./committer/request-id.ts";
 export type { DatabaseMeasurements } from "./database-measurements.ts";
 export type { DatabaseStatus } from "./database-status.ts";
 export type { Replica, Writer } from "./replicas.ts";

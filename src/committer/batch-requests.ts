@@ -3,7 +3,7 @@ import { decodeRequestRecord, encodeRequestRecord } from "../transaction-log/cod
 import type { RequestRecord, RequestResult } from "../transaction-log/transaction-logger.ts";
 import type { MutationResult, Operation, Outcome } from "./operation.ts";
 import { digestOperation } from "./request-digest.ts";
-import type { RequestId } from "./request-id.ts";
+import { idBytesOf, type RequestId } from "./request-id.ts";
 import { type RequestIndex, requestBytesMax, requestIdValidMs } from "./request-index.ts";
 import { RequestTable } from "./request-table.ts";
 
@@ -54,7 +54,11 @@ export class BatchRequests {
 
   /** Remembers an operation of the batch. Returns the request record to log. */
   add(id: RequestId, { checks, mutations }: Operation, { revision, results }: Outcome): RequestRecord {
-    const record = encodeRequestRecord({ id: id.bytes, digest: digestOperation(checks, mutations), results });
+    const record = encodeRequestRecord({
+      id: idBytesOf(id),
+      digest: digestOperation(checks, mutations),
+      results,
+    });
     this.#own.add(record, id.hash, revision);
     return record;
   }

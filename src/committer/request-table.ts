@@ -1,6 +1,6 @@
 import { requestIdBytes } from "../transaction-log/codec/request-record.ts";
 import type { RequestRecord } from "../transaction-log/transaction-logger.ts";
-import type { RequestId } from "./request-id.ts";
+import { idBytesOf, type RequestId } from "./request-id.ts";
 
 /** A request that has succeeded. */
 export interface RememberedRequest {
@@ -43,8 +43,9 @@ export class RequestTable {
     return this.#size;
   }
 
-  find({ bytes: id, hash }: RequestId): RememberedRequest | undefined {
+  find(id: RequestId): RememberedRequest | undefined {
     if (this.#size === 0) return undefined;
+    const { hash } = id;
     const slots = this.#slots;
     const mask = slots.length / 2 - 1;
     for (let number = hash & mask; ; number = (number + 1) & mask) {
@@ -54,7 +55,7 @@ export class RequestTable {
       if (slots[index] !== hash) continue;
       const chunk = this.#chunks[Math.floor((slot - 1) / chunkBytesMax)] as Buffer;
       const start = ((slot - 1) % chunkBytesMax) + headerBytes;
-      if (!hasId(chunk, start, id)) continue;
+      if (!hasId(chunk, start, idBytesOf(id))) continue;
       const length = chunk.readUInt32LE(start - headerBytes);
       const revision = chunk.readDoubleLE(start - 8);
       return { revision, record: chunk.subarray(start, start + length) };

@@ -4,7 +4,14 @@ import {
   type Operation as OperationMessage,
   type OperationSchema,
 } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
-import type { Check, Condition, Mutation, Operation, Value } from "../database.ts";
+import {
+  type Check,
+  type Condition,
+  idBytesOf,
+  type Mutation,
+  type Operation,
+  type Value,
+} from "../database.ts";
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { checkCommit } from "../service/check-commit.ts";
@@ -26,7 +33,7 @@ export function encodeOperation(operation: Operation, codec: PeerCodec): Uint8Ar
 }
 
 function toOperationMessage({ checks, mutations, requestId }: Operation): OperationInit {
-  const id = requestId?.bytes ?? new Uint8Array();
+  const id = new Uint8Array(requestId === undefined ? [] : idBytesOf(requestId));
   const [mutation] = mutations;
   if (mutation?.type === "touch") {
     const { key, ttlMs } = mutation;

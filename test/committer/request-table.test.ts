@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hashId, toRequestId } from "../../src/committer/request-id.ts";
+import { hashId, idBytesOf, toRequestId } from "../../src/committer/request-id.ts";
 import { RequestTable } from "../../src/committer/request-table.ts";
 import { createRandom, seed } from "../support/random.ts";
 
@@ -59,4 +59,11 @@ test("ids that differ in the high bits of a few bytes have different hashes", ()
     hashes.add(hashId(id));
   }
   expect(hashes.size).toBeGreaterThan(4000);
+});
+
+test("an id has the time, the bytes and the hash of its bytes", () => {
+  const bytes = Buffer.from("0193a0fe0102f7008000ffffffff7f80", "hex");
+  const id = toRequestId(bytes);
+  expect([id.time, id.hash]).toEqual([0x0193a0fe0102, hashId(bytes)]);
+  expect(Buffer.from(idBytesOf(id))).toEqual(bytes);
 });
