@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { frameFlags, frameTypes } from "../../src/wire/http2/frame-format.ts";
@@ -230,8 +230,14 @@ describe("what is held is bounded:", () => {
 
   test("10,000 streams on one connection", async () => {
     const client = open();
-    await client.sendAll(Buffer.concat(odd(10_000).map((id) => get(id, "/v1/key:watch"))));
+    await client.sendAll(Buffer.concat(odd(10_000).map(put)));
     await client.frame(({ type }) => type === frameTypes.resetStream);
+  });
+
+  test("10,000 watches on one connection", async () => {
+    const client = open();
+    await client.sendAll(Buffer.concat(odd(10_000).map((id) => get(id, "/v1/key:watch"))));
+    await client.frame(({ streamId }) => streamId === 19_999);
   });
 
   test("header bombs of references to the table", async () => {
@@ -282,6 +288,16 @@ describe("requests that break rules are refused:", () => {
       Array.from({ length: 20 }, () => post(path, "application/proto", bomb, { "content-encoding": "gzip" })),
     );
     for (const { status } of answers) expect(status).toBe(429);
+  });
+
+  test("compressed bombs by GET, on one connection", async () => {
+    const message = brotliCompressSync(Buffer.alloc(4 * MiB - KiB)).toString("base64url");
+    const query = `connect=v1&encoding=proto&base64=1&compression=br&message=${message}`;
+    const ids = odd(100);
+    const client = open();
+    client.send(windowUpdate(0, 0x7fff_0000));
+    await client.sendAll(Buffer.concat(ids.map((id) => get(id, `/duetkv.v1.KeyValueService/Get?${query}`))));
+    await Promise.all(ids.map((id) => client.response(id)));
   });
 
   test("deep and hostile JSON", async () => {
