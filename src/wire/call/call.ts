@@ -3,7 +3,7 @@ import { Code, type ConnectError } from "@connectrpc/connect";
 import type { Caller } from "../../security/caller.ts";
 import { requestIdOf } from "../../telemetry/request-id.ts";
 import type { MethodEntry } from "../method-table.ts";
-import { type ErrorListeners, toReportedError, wireError } from "../wire-error.ts";
+import { type ErrorListeners, toLoggedError, wireError } from "../wire-error.ts";
 import { CallContext } from "./call-context.ts";
 import { type Compression, isEncoding } from "./compression.ts";
 import type { BodyReader, Exchange } from "./exchange.ts";
@@ -175,13 +175,15 @@ export class Call extends CallContext implements BodyReader {
     if (this.#settled) return;
     this.#settled = true;
     this.finish();
+    const { log, onError } = this.#options;
     const { path } = this.entry;
-    const error = toReportedError(thrown, this.#options, path, () => requestIdOf(this));
+    const error = toLoggedError(thrown, log, path, () => requestIdOf(this));
     if (this.exchange.gone) return;
+    onError(path, error);
     try {
       this.#protocol.fail(this, error);
     } catch (unwritable) {
-      this.#options.log.error({ err: unwritable, path }, "response could not be written");
+      log.error({ err: unwritable, path }, "response could not be written");
       this.exchange.abort();
     }
   }

@@ -55,6 +55,8 @@ interface Started {
   readonly outcome: Promise<object>;
   /** What is logged as an error. */
   readonly lines: readonly object[];
+  /** Errors that are counted. */
+  readonly reported: readonly ConnectError[];
 }
 
 function start(
@@ -75,10 +77,12 @@ function start(
   const lines: object[] = [];
   const log = { debug() {}, warn() {}, error: (fields: object) => void lines.push(fields) };
   const compression = new Compression();
-  const options = { requestBytesMax: 1000, compression, shutdownSignal, log, onError() {} };
+  const reported: ConnectError[] = [];
+  const onError = (_path: string, error: ConnectError): void => void reported.push(error);
+  const options = { requestBytesMax: 1000, compression, shutdownSignal, log, onError };
   const call = new Call(entry, from, protocol, options, timeoutMs);
   promise.catch(() => {});
-  return { call, outcome: promise, lines };
+  return { call, outcome: promise, lines, reported };
 }
 
 function begin(entry: MethodEntry, from?: Exchange, timeoutMs?: number): Promise<object> {
@@ -172,6 +176,21 @@ test("an unexpected error has the id under which the log has its cause", async (
     metadata: { request_id: "abc-1" },
   });
   expect(lines).toEqual([{ err: cause, path: "/duetkv.v1.KeyValueService/Get", requestId: "abc-1" }]);
+});
+
+test("an error that no client gets is logged if it is unexpected, and not reported", async () => {
+  const failing = Promise.withResolvers<object>();
+  const from = exchange();
+  const { call, lines, reported } = start(
+    entryOf(() => failing.promise),
+    from,
+  );
+  call.begin();
+  Object.assign(from, { gone: true });
+  const cause = new Error("secret");
+  failing.reject(cause);
+  await expect.poll(() => lines).toMatchObject([{ err: cause }]);
+  expect(reported).toEqual([]);
 });
 
 test("a service cannot be registered twice", () => {
