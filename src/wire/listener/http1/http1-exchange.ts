@@ -11,6 +11,8 @@ import type { Http1Connection } from "./http1-connection.ts";
 // How much of a refused body is read and thrown away, and for how long, so that the client gets to read the response.
 const lingerBytesMax = 16 * 1024 * 1024;
 const lingerMs = 5000;
+/** The rest of a refused body that was announced with up to this length is read for the sake of the next request. */
+const shortBodyBytesMax = 64 * 1024;
 
 /** A larger body is written in pieces, so that a client that takes some of it is seen to make progress. */
 const pieceBytes = 64 * 1024;
@@ -35,7 +37,6 @@ export class Http1Exchange implements Exchange {
   /** What has come of a body in parts. */
   #body: BodyBuffer | undefined = undefined;
   #bytes = 0;
-  #wantsBody = false;
   /** Bytes that are in the budget until the response is over, and the most that has waited for the socket. */
   #held = 0;
   #unsent = 0;
@@ -88,7 +89,6 @@ export class Http1Exchange implements Exchange {
 
   readBody(bytesMax: number, reader: BodyReader): void {
     const request = this.#request;
-    this.#wantsBody = true;
     this.#reader = reader;
     const contentLength = Number(request.headers["content-length"] ?? bytesMax);
     request.on("data", (chunk: Buffer) => {
@@ -126,7 +126,6 @@ export class Http1Exchange implements Exchange {
   }
 
   async *body(): AsyncGenerator<Uint8Array, void, undefined> {
-    this.#wantsBody = true;
     try {
       // Leaving a stream destroys it, as a rule. Node then never reads on, but keeps the connection: the next request on
       // it would wait for ever.
@@ -151,7 +150,7 @@ export class Http1Exchange implements Exchange {
     // The headers of 304 describe a response that is not sent: a length would be wrong.
     if (status !== 304 && status !== 204)
       all["content-length"] = typeof body === "string" ? Buffer.byteLength(body) : body.length;
-    const isUnread = this.#wantsBody && !this.#request.complete;
+    const isUnread = this.#hasLongRest;
     if (isUnread) all["connection"] = "close";
     response.writeHead(status, all);
     const isBare = this.method === "HEAD" || status === 304 || status === 204;
@@ -160,6 +159,16 @@ export class Http1Exchange implements Exchange {
     else if (body.length <= pieceBytes) response.end(body);
     else this.#endInPieces(typeof body === "string" ? Buffer.from(body) : body);
     this.#countUnsent();
+  }
+
+  /** Whether more of the body may come than is worth reading. */
+  get #hasLongRest(): boolean {
+    const { complete, headers } = this.#request;
+    if (complete || !this.hasBody) return false;
+    // A client that was told nothing may send the body or the next request.
+    if (headers.expect !== undefined) return true;
+    const length = headers["content-length"];
+    return length === undefined || Number(length) > shortBodyBytesMax;
   }
 
   #endInPieces(body: Uint8Array): void {
@@ -234,7 +243,8 @@ export class Http1Exchange implements Exchange {
       if (left < 0) finish();
     };
     const timer = setTimeout(finish, lingerMs);
-    this.#response.write(body);
+    this.#response.flushHeaders();
+    if (body.length > 0) this.#response.write(body);
     request.on("data", count);
     request.once("end", finish);
     request.once("close", finish);

@@ -175,6 +175,42 @@ describe("what a client makes the server hold is bounded:", () => {
   });
 });
 
+describe("the rest of a body that is refused by its headers", () => {
+  const chunked = "Host: x\r\nTransfer-Encoding: chunked\r\n";
+  test.each([
+    ["an unknown route", `POST /nope HTTP/1.1\r\n${chunked}`, 404],
+    ["a wrong method", `POST /v1/openapi.json HTTP/1.1\r\n${chunked}`, 405],
+    ["an expectation", `PUT /v1/key/a HTTP/1.1\r\n${chunked}Expect: 200-ok\r\n`, 417],
+    ["no body in the response", `HEAD /nope HTTP/1.1\r\n${chunked}`, 404],
+  ])("is read up to 16 MiB, then the connection ends: %s", async (_name, head, status) => {
+    const { port } = await serveHttp1({});
+    const socket = await openSocket(port);
+    let response = "";
+    socket.on("data", (data: Buffer) => (response += data));
+    // The end may come as a reset.
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.write(`${head}\r\n`);
+    const chunk = Buffer.from(`10000\r\n${"x".repeat(64 * KiB)}\r\n`);
+    let sent = 0;
+    for (; !socket.destroyed && sent < 64 * MiB; sent += chunk.length) {
+      if (!socket.write(chunk)) await Promise.race([new Promise((r) => socket.once("drain", r)), closed]);
+    }
+    expect(sent).toBeLessThan(40 * MiB);
+    expect(response).toMatch(new RegExp(`^HTTP/1.1 ${status} [^]*connection: close`, "i"));
+    await closed;
+  });
+
+  test("is read for the sake of the next request when it is short", async () => {
+    const { port } = await serveHttp1({});
+    const socket = await openSocket(port);
+    socket.write("POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n");
+    const [first] = (await once(socket, "data")) as [Buffer];
+    expect(String(first)).toMatch(/^HTTP\/1.1 404 /);
+    socket.write("helloGET /v1/key HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    expect(await readAll(socket)).toMatch(/HTTP\/1.1 200 /);
+  });
+});
+
 describe("what Node refuses by itself is counted:", () => {
   test.each([
     ["garbage", "NONSENSE\r\n\r\n", 400, "malformed_request"],
