@@ -4,10 +4,11 @@ import type { Demand } from "./demand.ts";
 import { pageClass, recordClass, slotBytes, slotBytesMax } from "./size-classes.ts";
 import { blockBytes, blockOf, type Ref, refIn, type Slabs } from "./slabs.ts";
 import { SlotBlocks } from "./slot-blocks.ts";
+import { SlotSet } from "./slot-set.ts";
 
 /** The classes of blocks without slots. */
 const runClass = 254;
-const unusedClass = 255;
+export const unusedClass = 255;
 
 /**
  * Gives memory of the slabs to pages and records. A block has slots of one class; a block without a slot in use is free for
@@ -63,6 +64,30 @@ export class Allocator {
     if (runs === 0) return true;
     const places = Math.ceil(blocks / longestRun) + 2 * runs + 1;
     return this.#map.countRuns(longestRun, places) === places;
+  }
+
+  /** The class of each block. It gives a meaning to the content of blocks; see `restore`. */
+  get table(): Uint8Array {
+    return this.#class.slice();
+  }
+
+  /**
+   * Takes over blocks with their content, in an allocator of which nothing is in use. `table` is that of the allocator before; all
+   * later blocks are unused. `visitAll` calls its argument with each slot or run in use and the bytes that are used of it. All
+   * others become free. Throws Error when the slots do not fit the table; the allocator must not be used then.
+   */
+  restore(table: Uint8Array, visitAll: (visit: (ref: Ref, bytes: number) => void) => void): void {
+    this.#class.set(table);
+    const inUse = new SlotSet(table.length);
+    visitAll((ref, bytes) => {
+      inUse.add(ref);
+      const block = blockOf(ref);
+      const slotClass = this.#class[block] as number;
+      if (slotClass === runClass) this.#runs.set(block, Math.ceil(bytes / blockBytes));
+      if (slotClass === unusedClass || bytes > this.sizeOf(ref))
+        throw new Error(`slot ${ref >>> 0} is not in a block of its size`);
+    });
+    for (let block = 0; block < table.length; ) block += this.#restoreBlock(block, inUse);
   }
 
   allocatePage(): Ref {
@@ -168,6 +193,27 @@ export class Allocator {
     if (blocks * blockBytes !== this.usedBytes || live !== this.#liveBytes) {
       throw new Error(`${blocks} blocks with ${live} bytes in use, ${this.#liveBytes} counted`);
     }
+  }
+
+  /** Returns the number of blocks that were restored: those of a run, or 1. */
+  #restoreBlock(block: number, inUse: SlotSet): number {
+    const slotClass = this.#class[block] as number;
+    let count = 1;
+    let live = 0;
+    if (slotClass === runClass) {
+      live = this.#runs.get(block) ?? 0;
+      count = Math.max(1, live);
+      this.#liveBytes += live * blockBytes;
+    } else if (slotClass !== unusedClass) {
+      const size = slotBytes(slotClass);
+      this.#slots.restore(block, size, inUse);
+      live = this.#slots.live(block);
+      this.#liveBytes += live * size;
+      if (live > 0 && this.#slots.hasRoom(block, size)) this.#open.add(slotClass, block);
+    }
+    if (live > 0) this.#map.claim(block, count);
+    else this.#class[block] = unusedClass;
+    return count;
   }
 
   #allocateSlot(slotClass: number): Ref {

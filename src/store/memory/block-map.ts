@@ -48,10 +48,15 @@ export class BlockMap {
   /** Takes `count` consecutive blocks of one slab. Returns the first; throws when there is no such run. */
   take(count: number): number {
     const block = this.#find(count);
-    this.#blocks.fill(used, block, block + count);
-    this.#used += count;
+    this.claim(block, count);
     if (block === this.#firstFree) this.#firstFree += count;
     return block;
+  }
+
+  /** Takes these blocks, which are free. */
+  claim(block: number, count: number): void {
+    this.#blocks.fill(used, block, block + count);
+    this.#used += count;
   }
 
   release(block: number, count: number): void {

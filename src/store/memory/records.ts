@@ -1,5 +1,12 @@
 import type { Entry } from "../entry.ts";
-import { asciiKeyFlag, asciiValueFlag, binaryFlag, expiresFlag, headerBytes } from "./record-format.ts";
+import {
+  asciiKeyFlag,
+  asciiValueFlag,
+  binaryFlag,
+  expiresFlag,
+  headerBytes,
+  recordBytes,
+} from "./record-format.ts";
 import { headAt, type SearchKey } from "./search-key.ts";
 import { type Ref, type Slabs, wordOf } from "./slabs.ts";
 
@@ -60,6 +67,14 @@ export class Records {
     const sizes = this.#sizes(ref);
     const start = keyStart(ref, sizes);
     return headAt(this.#slabs.bytesOf(ref), start + skip, start + (sizes & 0xffff));
+  }
+
+  /** The bytes that the record takes of its slot. */
+  bytes(ref: Ref): number {
+    const words = this.#slabs.wordsOf(ref);
+    const sizes = this.#sizes(ref);
+    const expires = ((sizes >>> 16) & expiresFlag) !== 0;
+    return recordBytes(sizes & 0xffff, words[wordOf(ref)] as number, expires);
   }
 
   keyLength(ref: Ref): number {

@@ -1,4 +1,5 @@
 import { blockBytes, blockOf, noRef, type Ref, refIn, type Slabs, unitBytes, wordOf } from "./slabs.ts";
+import type { SlotSet } from "./slot-set.ts";
 
 /** The first word of a free slot. No record and no page begins with it. */
 const freeMark = -1;
@@ -31,6 +32,25 @@ export class SlotBlocks {
     this.#carved[block] = 0;
   }
 
+  /** Makes the slots of a set those in use. The block must not be in use. */
+  restore(block: number, size: number, inUse: SlotSet): void {
+    this.clear(block);
+    const step = size / unitBytes;
+    // Those before the next slot in use; what follows the last one counts as never used.
+    let free: Ref[] = [];
+    for (let unit = 0; (unit + step) * unitBytes <= blockBytes; unit += step) {
+      const ref = refIn(block, unit);
+      if (!inUse.has(ref)) {
+        free.push(ref);
+        continue;
+      }
+      for (const each of free) this.#addFree(block, each);
+      free = [];
+      this.#live[block] = this.live(block) + 1;
+      this.#carved[block] = unit + step;
+    }
+  }
+
   /** The number of slots in use. */
   live(block: number): number {
     return this.#live[block] as number;
@@ -59,10 +79,7 @@ export class SlotBlocks {
   free(ref: Ref): void {
     if (this.#isFree(ref)) throw new Error(`slot ${ref >>> 0} is already free`);
     const block = blockOf(ref);
-    const words = this.#slabs.wordsOf(ref);
-    words[wordOf(ref)] = freeMark;
-    words[wordOf(ref) + 1] = this.#firstFree[block] as Ref;
-    this.#firstFree[block] = ref;
+    this.#addFree(block, ref);
     this.#live[block] = this.live(block) - 1;
   }
 
@@ -99,6 +116,13 @@ export class SlotBlocks {
         `block ${block}: ${used} slots in use, ${free} free, ${carved} carved, ${this.live(block)} counted`,
       );
     }
+  }
+
+  #addFree(block: number, ref: Ref): void {
+    const words = this.#slabs.wordsOf(ref);
+    words[wordOf(ref)] = freeMark;
+    words[wordOf(ref) + 1] = this.#firstFree[block] as Ref;
+    this.#firstFree[block] = ref;
   }
 
   #nextFree(ref: Ref): Ref {

@@ -3,6 +3,7 @@ import { Allocator } from "../memory/allocator.ts";
 import { MemoryFullError } from "../memory/block-map.ts";
 import { Demand } from "../memory/demand.ts";
 import { type RecordEntry, Records } from "../memory/records.ts";
+import { pageBytes } from "../memory/size-classes.ts";
 import { noRef, type Ref, type Slabs, wordOf } from "../memory/slabs.ts";
 import { writeRecord } from "../memory/write-record.ts";
 import type { ByteRange } from "./byte-range.ts";
@@ -10,6 +11,7 @@ import { createControl } from "./control.ts";
 import { evacuate } from "./evacuation.ts";
 import { ExpiryHeap } from "./expiry-heap.ts";
 import { HashIndex, unknown } from "./hash-index.ts";
+import type { ImageSource, ImageState } from "./image/image-state.ts";
 import { buildPages } from "./load/build-pages.ts";
 import { BulkLoader } from "./load/bulk-loader.ts";
 import { levelOf } from "./page-format.ts";
@@ -21,6 +23,7 @@ import { TreeView } from "./tree-view.ts";
 import { TreeWriter } from "./tree-writer.ts";
 import { verifyTree } from "./verify.ts";
 import { Versions } from "./versions.ts";
+import { walkTree } from "./walk.ts";
 
 /** Free blocks that puts leave to removals and to evacuation. */
 const spareBlocks = 64;
@@ -200,6 +203,39 @@ export class Tree {
   /** Publishes the version under way: all its changes are seen at once by readers that begin later. */
   publish(revision: number, time: number): void {
     this.#versions.publish({ root: this.#root, size: this.#size, revision, time });
+  }
+
+  /** The published version for an image, with a pin; see `snapshot`. */
+  imageSource(bounds: PinBounds): ImageSource {
+    const pin = this.#versions.pin(bounds);
+    const { state, published: version } = this.#versions;
+    const { table } = this.#allocator;
+    const release = () => this.#versions.release(pin);
+    return { slabs: this.#slabs, state, version, table, check: () => pin.check(), release };
+  }
+
+  /**
+   * Makes this tree, which must be empty, that of an image whose blocks are in the slabs. Throws Error when the blocks do not fit
+   * what the image says; the tree must not be used then.
+   */
+  restore({ state, version, table }: ImageState): void {
+    const { root, size, revision, time } = state;
+    this.#versions.restore(version, { root, size, revision, time });
+    this.#root = root;
+    this.#allocator.restore(table, (visit) => {
+      if (root === noRef) return;
+      walkTree(
+        this.#slabs,
+        root,
+        (page) => visit(page, pageBytes),
+        (record) => {
+          visit(record, this.#records.bytes(record));
+          this.#registerRecord(record);
+          this.#size++;
+        },
+      );
+    });
+    if (this.#size !== size) throw new Error(`the tree has ${this.#size} entries instead of ${size}`);
   }
 
   /** A loader for this tree, which must be empty and is not read meanwhile. `request` gets each request record. */

@@ -59,6 +59,11 @@ export class Versions {
     return this.#state;
   }
 
+  /** The number of the published version. */
+  get published(): number {
+    return this.#published;
+  }
+
   /** The number of the version under way. */
   get current(): number {
     return this.#published + versionStep;
@@ -91,6 +96,15 @@ export class Versions {
     const bytes = this.#allocator.sizeOf(ref);
     this.#retiredBytes += bytes;
     this.#retiredBytesEver += bytes;
+  }
+
+  /** Makes a version with this state the published one. Nothing may be pinned or retired. */
+  restore(version: number, state: TreeState): void {
+    if (version % versionStep !== firstVersion) throw new Error(`${version} is not the number of a version`);
+    this.#published = version;
+    this.#state = state;
+    storeState(this.control, version, state);
+    Atomics.store(this.control, versionWord, version | 0);
   }
 
   /**
