@@ -9,6 +9,9 @@ import { overloaded } from "./overloaded.ts";
 
 export type Encoding = "gzip" | "br";
 
+/** Smaller responses are sent as they are: they fit into a packet or two. */
+export const compressedBytesMin = 1024;
+
 /** Jobs at a time. zlib shares Node's few threads with the log, whose syncs must not wait for it. */
 const jobsMax = 2;
 /** A response that would wait for more jobs of its connection than this is sent as it is. */

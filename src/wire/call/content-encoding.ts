@@ -1,9 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http";
-import { type Compression, type Encoding, isEncoding } from "./compression.ts";
+import { type Compression, compressedBytesMin, type Encoding, isEncoding } from "./compression.ts";
 import type { Exchange } from "./exchange.ts";
-
-/** Smaller bodies are sent as they are: they fit into a packet or two. */
-const compressedBytesMin = 1024;
 
 /**
  * Sends a whole response, compressed when the client accepts it and the body has more than 1 KiB. Resolves when it is sent,

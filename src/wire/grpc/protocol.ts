@@ -1,7 +1,7 @@
 import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import type { Call, Protocol } from "../call/call.ts";
-import type { Encoding } from "../call/compression.ts";
+import { compressedBytesMin, type Encoding } from "../call/compression.ts";
 import type { MessageStream } from "../call/message-stream.ts";
 import { type FlatHeaders, ResponseHeaders } from "../http2/response-headers.ts";
 import type { Stream } from "../http2/stream.ts";
@@ -19,9 +19,6 @@ const trailersOk = ResponseHeaders.trailers({ "grpc-status": "0" });
  * of 64 KiB at three bytes a unit: the writer would have to measure it, which takes three times as long as writing it.
  */
 const scratch = Buffer.allocUnsafeSlow(256 * 1024);
-
-/** Smaller responses are not compressed. */
-const compressedBytesMin = 1024;
 
 /** gRPC on a stream of our own HTTP/2: unary and server-streaming calls. */
 export class GrpcProtocol implements Protocol, StreamEnds {
