@@ -52,7 +52,7 @@ mount --bind /proc/sys /proc/sys
 mount -o remount,bind,ro /proc/sys
 mkdir -p /run/units /opt/duetkv
 cp "$1" /run/units/
-cp -r "$2"/. /opt/duetkv/
+cp --archive "$2"/* /opt/duetkv/
 for target in sysinit basic shutdown multi-user network-online test; do
   printf "[Unit]\\nDefaultDependencies=no\\n" > /run/units/$target.target
 done

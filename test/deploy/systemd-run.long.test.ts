@@ -1,7 +1,8 @@
-import { cp } from "node:fs/promises";
+import { chmod, chown, cp, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { generate } from "selfsigned";
 import { expect, test } from "vitest";
-import { hasPrograms } from "../support/programs.ts";
+import { hasPrograms, isRoot } from "../support/programs.ts";
 import { serverProgram } from "../support/server-program.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
@@ -22,14 +23,8 @@ async function property({ run }: OwnSystemd, name: string): Promise<string> {
   return run("systemctl", "show", "duetkv", "--property", name, "--value");
 }
 
-function canRunSystemd(): boolean {
-  if (!hasPrograms("systemctl", "unshare", "nsenter", "curl")) return false;
-  if (process.getuid?.() === 0) return true;
-  console.warn("SKIPPED: only root can start a systemd");
-  return false;
-}
-
-test.skipIf(!canRunSystemd())("systemd runs the unit confined, restarts it, and stops it", async () => {
+const canRun = hasPrograms("systemctl", "unshare", "nsenter", "curl") && isRoot();
+test.skipIf(!canRun)("systemd runs the unit confined, restarts it, and stops it", async () => {
   const systemd = await startSystemd(unit, await programDirectory());
   const curl = (...args: string[]) => systemd.run("curl", "--silent", "--show-error", "--fail", ...args);
   await until(() => curl("--request", "PUT", "--data", "value", key).then(() => true));
@@ -49,4 +44,22 @@ test.skipIf(!canRunSystemd())("systemd runs the unit confined, restarts it, and 
   await systemd.run("systemctl", "stop", "duetkv");
   expect(await property(systemd, "Result")).toBe("success");
   expect(await property(systemd, "ExecMainStatus")).toBe("0");
+});
+
+test.skipIf(!canRun)("the unit reads a key that only a group may read", async () => {
+  const directory = await programDirectory();
+  const pair = await generate([{ name: "commonName", value: "localhost" }], { algorithm: "sha256" });
+  const keyFile = join(directory, "tls.key");
+  await writeFile(join(directory, "tls.crt"), pair.cert);
+  await writeFile(keyFile, pair.private);
+  const group = /^adm:x:(\d+)/m.exec(await readFile("/etc/group", "utf8"))?.[1];
+  await chown(keyFile, 0, Number(group));
+  await chmod(keyFile, 0o640);
+  const files = "DUETKV_TLS_CERT=/opt/duetkv/tls.crt DUETKV_TLS_KEY=/opt/duetkv/tls.key";
+  const changed = join(await temporaryDirectory(), "duetkv.service");
+  const text = await readFile(unit, "utf8");
+  await writeFile(changed, `${text}\n[Service]\nSupplementaryGroups=adm\nEnvironment=${files}\n`);
+  const systemd = await startSystemd(changed, directory);
+  const list = "https://127.0.0.1:8080/v1/key";
+  await until(() => systemd.run("curl", "--silent", "--fail", "--insecure", list).then(() => true));
 });

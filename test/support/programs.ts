@@ -12,3 +12,10 @@ export function hasPrograms(...programs: readonly string[]): boolean {
   console.warn(`SKIPPED: not installed: ${names}`);
   return false;
 }
+
+/** Whether this process is root. If not, says so on the console, since the tests that need it are skipped then. */
+export function isRoot(): boolean {
+  if (process.getuid?.() === 0) return true;
+  console.warn("SKIPPED: not root");
+  return false;
+}
