@@ -34,12 +34,14 @@ const redis = await startRedisServer([]);
 pinThisProcess();
 
 const url = `http://${duetKv.address}`;
+// A busy machine may let a server wait.
+const timeoutMs = 60_000;
 const [host = "", port] = redis.address.split(":");
 const clients: readonly (readonly [string, Client])[] = [
-  ["fetch, single gets", connect({ url, batch: false })],
-  ["fetch, batches", connect({ url })],
-  ["gRPC, single gets", connectByGrpc({ url, batch: false })],
-  ["gRPC, batches", connectByGrpc({ url })],
+  ["fetch, single gets", connect({ url, timeoutMs, batch: false })],
+  ["fetch, batches", connect({ url, timeoutMs })],
+  ["gRPC, single gets", connectByGrpc({ url, timeoutMs, batch: false })],
+  ["gRPC, batches", connectByGrpc({ url, timeoutMs })],
 ];
 const redisClients = [false, true].map((enableAutoPipelining) => {
   return new Redis(Number(port), host, { enableAutoPipelining });
