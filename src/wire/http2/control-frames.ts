@@ -77,6 +77,7 @@ export class ControlFrames {
     }
     const stream = streams.find(streamId);
     if (stream === undefined) {
+      // A client sends many on streams whose response is complete before it knows: they are no flood.
       if (streams.isIdle(streamId))
         throw new ConnectionError("protocol_error", "WINDOW_UPDATE on an idle stream");
     } else if (increment === 0) {

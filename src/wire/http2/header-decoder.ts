@@ -1,4 +1,4 @@
-import { BlockMemo, type DecodedBlock, ListMemo } from "./header-memo.ts";
+import { BlockMemo, type DecodedBlock, ListMemo, rememberedListBytesMax } from "./header-memo.ts";
 import type { HeaderField } from "./hpack/header-field.ts";
 import { type FieldSink, HpackDecoder } from "./hpack/hpack-decoder.ts";
 
@@ -29,7 +29,9 @@ export class HeaderDecoder {
     collector.begin();
     this.#hpack.decode(bytes, start, end, collector);
     if (collector.isTooLarge) return undefined;
-    const decoded = { list: this.#lists.get(collector.fields), varying: collector.varying };
+    const { fields, varying } = collector;
+    const heldBytes = collector.bytes > rememberedListBytesMax ? collector.bytes : 0;
+    const decoded = { list: this.#lists.get(fields), varying, heldBytes };
     // A block that changes the table means something else the next time.
     if (this.#hpack.tableVersion === version) this.#blocks.remember(bytes, start, end, version, decoded);
     return decoded;
@@ -41,7 +43,8 @@ class FieldCollector implements FieldSink {
   varying: string | undefined = undefined;
   readonly #listBytesMax: number;
   readonly #varyingName: string | undefined;
-  #bytes = 0;
+  /** Of all fields, as RFC 9113, section 6.5.2 counts them. */
+  bytes = 0;
 
   constructor(listBytesMax: number, varyingName: string | undefined) {
     this.#listBytesMax = listBytesMax;
@@ -49,17 +52,17 @@ class FieldCollector implements FieldSink {
   }
 
   get isTooLarge(): boolean {
-    return this.#bytes > this.#listBytesMax;
+    return this.bytes > this.#listBytesMax;
   }
 
   begin(): void {
     this.fields.length = 0;
     this.varying = undefined;
-    this.#bytes = 0;
+    this.bytes = 0;
   }
 
   field(field: HeaderField): void {
-    this.#bytes += field.size;
+    this.bytes += field.size;
     if (this.isTooLarge) return;
     if (field.name !== this.#varyingName || !field.hasValidValue) this.fields.push(field);
     else this.varying = this.varying === undefined ? field.value : `${this.varying}, ${field.value}`;

@@ -4,13 +4,15 @@ import type { HeaderField } from "./hpack/header-field.ts";
 const slots = 16;
 /** Longer blocks and lists are not remembered: the memos of one connection hold at most a few dozen KiB. */
 const blockBytesMax = 512;
-const listBytesMax = 4096;
+export const rememberedListBytesMax = 4096;
 
 /** What a block decodes to. */
 export interface DecodedBlock {
   readonly list: HeaderList;
   /** The value of the header that varies from call to call. */
   readonly varying: string | undefined;
+  /** What a stream with these headers holds for itself; 0 when the list is remembered, and shared. */
+  readonly heldBytes: number;
 }
 
 interface RememberedBlock {
@@ -34,7 +36,7 @@ export class BlockMemo {
   }
 
   remember(bytes: Uint8Array, start: number, end: number, tableVersion: number, decoded: DecodedBlock): void {
-    if (end - start > blockBytesMax) return;
+    if (end - start > blockBytesMax || decoded.heldBytes > 0) return;
     this.#slots[slotOf(bytes, start, end)] = { bytes: bytes.slice(start, end), tableVersion, decoded };
   }
 }
@@ -71,7 +73,7 @@ export class ListMemo {
       hash = (hash * 31 + size) | 0;
       bytes += size;
     }
-    if (bytes > listBytesMax) return HeaderList.of(fields);
+    if (bytes > rememberedListBytesMax) return HeaderList.of(fields);
     const slot = (hash ^ (hash >>> 7)) & (slots - 1);
     const found = this.#slots[slot];
     if (found !== undefined && haveEqualFields(found.fields, fields)) return found.list;

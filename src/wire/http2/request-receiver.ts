@@ -37,6 +37,9 @@ export interface RequestReceiverOptions {
 /** The window that a connection begins with (RFC 9113, section 6.9.2). */
 const initialConnectionWindow = 65_535;
 
+/** Many frames of less than this on a stream that was reset are a flood. */
+const smallDataBytes = 256;
+
 /** Receives requests: header blocks, DATA and its flow control, trailers (RFC 9113, sections 5.2, 6.1, 6.2 and 8.1). */
 export class RequestReceiver {
   readonly #options: RequestReceiverOptions;
@@ -72,7 +75,7 @@ export class RequestReceiver {
   }
 
   headerBlock(bytes: Buffer, start: number, end: number, streamId: number, endStream: boolean): void {
-    const { streams, connection, calls, limits, clock } = this.#options;
+    const { streams, connection, budget, calls, limits, clock } = this.#options;
     // Also for a stream that is ignored: the blocks after it depend on it.
     const decoded = this.#decoder.decode(bytes, start, end);
     if (streamId <= streams.lastId) {
@@ -89,6 +92,12 @@ export class RequestReceiver {
       streams.refuse(streamId, errorCodes.refusedStream, "too_many_streams");
       return;
     }
+    const heldBytes = decoded?.heldBytes ?? 0;
+    const reason = heldBytes > 0 ? budget.take(heldBytes) : undefined;
+    if (reason !== undefined) {
+      streams.refuse(streamId, errorCodes.refusedStream, reason);
+      return;
+    }
     const stream = new Stream(
       streamId,
       connection,
@@ -99,6 +108,7 @@ export class RequestReceiver {
       connection.settings.initialWindow,
       clock.now,
     );
+    stream.held = heldBytes;
     streams.open(stream);
     if (!endStream) this.unfinished++;
     if (decoded === undefined) {
@@ -130,7 +140,11 @@ export class RequestReceiver {
     const stream = streams.find(streamId);
     if (stream === undefined) {
       if (streams.isIdle(streamId)) throw new ConnectionError("protocol_error", "DATA on an idle stream");
-      if (streams.isIgnored(streamId)) return;
+      if (streams.isIgnored(streamId)) {
+        // What was on the way when the stream was reset comes in large frames.
+        if (dataLength > 0 && dataLength < smallDataBytes) floods.count();
+        return;
+      }
       output.resetStream(streamId, errorCodes.streamClosed);
       floods.count();
       return;

@@ -140,7 +140,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       if (connection === undefined) return;
       try {
         if (hasOneHost(request.rawHeaders)) handle(new Http1Exchange(request, response, connection));
-        else connection.end("malformed_request");
+        else connection.end("malformed_request", response);
       } catch (error) {
         log.error({ err: error }, "request handler threw");
         if (!response.headersSent) response.writeHead(500);

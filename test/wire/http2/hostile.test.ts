@@ -83,6 +83,10 @@ describe("a flood ends its connection with ENHANCE_YOUR_CALM:", () => {
       Buffer.concat([open, repeat(300, frame(0, frameFlags.padded, 1, Buffer.alloc(9, 8).fill(0, 1)))]),
     ],
     ["unknown frames", repeat(300, frame(99, 0, 0))],
+    [
+      "small DATA on a stream that was reset",
+      Buffer.concat([open, resetStream(1), repeat(300, data(1, "x"))]),
+    ],
     ["DATA on a closed stream", Buffer.concat([headers(1, true), repeat(300, data(1, "x"))])],
     [
       "malformed requests",
@@ -213,6 +217,32 @@ describe("what a client makes the server hold is bounded:", () => {
     await check();
     expect(budget.used).toBeLessThanOrEqual(5 * MiB);
     expect(ends).toContain("connection_bytes");
+  });
+
+  const largeTimeout = Array.from({ length: 2 }, () => ["grpc-timeout", "x".repeat(5000)] as const);
+  test.each([
+    [
+      "references to a table entry",
+      Buffer.concat([block(requestFields), Buffer.alloc(530, 0x80 | 16)]),
+      31_000,
+    ],
+    ["a header that varies", block([...requestFields, ...largeTimeout]), 10_000],
+  ])("headers of unfinished requests: %s", async (_name, fields, bytes) => {
+    const budget = new ByteBudget(64 * MiB);
+    const { open, ends, check } = await serveBesideGoodClient({
+      limits: { connectionBytesMax: MiB },
+      varyingHeader: "grpc-timeout",
+      budget,
+    });
+    const client = open();
+    for (let id = 1; id < 400; id += 2)
+      client.send(frame(frameTypes.headers, frameFlags.endHeaders, id, fields));
+    expect(await client.resetCode(399)).toBe(errorCodes.refusedStream);
+    expect(ends.filter((reason) => reason === "connection_bytes").length).toBeGreaterThan(200 - MiB / bytes);
+    expect(budget.used).toBeLessThanOrEqual(MiB);
+    await check();
+    client.socket.destroy();
+    await until(() => budget.used === 0);
   });
 
   test("bodies that no handler consumes stay within the window", async () => {

@@ -105,22 +105,26 @@ export class Http1Connection {
     if (now >= this.#oldAt + ageGraceMs + endingMs) this.end("drain_timeout");
   }
 
-  /** Closes the connection and counts it, with a response of a status alone where nothing has been sent yet. */
-  end(reason: Http1EndReason): void {
+  /**
+   * Closes the connection and counts it, with a response of a status alone where nothing has been sent yet. `response` is that
+   * of the request which is to blame; default: of the one that is being received.
+   */
+  end(reason: Http1EndReason, response?: ServerResponse): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#options.onEnd(reason);
     const status = statusLines[reason];
-    if (status !== undefined && this.#mayRespond())
+    if (status !== undefined && this.#mayRespond(response))
       this.socket.write(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
     this.socket.destroy();
   }
 
-  #mayRespond(): boolean {
+  #mayRespond(blamed: ServerResponse | undefined): boolean {
     const response = this.#response;
     if (!this.socket.writable) return false;
-    return (
-      response === undefined || response.closed || (response.socket === this.socket && !response.headersSent)
-    );
+    if (response === undefined || response.closed) return true;
+    // Behind a complete request, the status would be taken for its response.
+    const isBlamed = response === blamed || this.isReceiving;
+    return isBlamed && response.socket === this.socket && !response.headersSent;
   }
 }

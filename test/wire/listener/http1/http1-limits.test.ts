@@ -235,6 +235,19 @@ describe("what Node refuses by itself is counted:", () => {
     expect(ended).toEqual(["preface_timeout"]);
   });
 
+  test("a second request in a pipeline that is malformed is not answered in the place of the first", async () => {
+    let isCalled = false;
+    const { port, ended } = await serveHttp1({}, () => {
+      isCalled = true;
+    });
+    const socket = await openSocket(port);
+    socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    await until(() => isCalled);
+    socket.write("NONSENSE\r\n\r\n");
+    expect(await readAll(socket)).toBe("");
+    expect(ended).toEqual(["malformed_request"]);
+  });
+
   test("a second request in a pipeline that is malformed does not corrupt the response before it", async () => {
     const { port, ended } = await serveHttp1({}, (exchange) => {
       exchange.begin(200, { "content-length": "100" });
