@@ -66,9 +66,9 @@ export class Allocator {
     return this.#map.countRuns(longestRun, places) === places;
   }
 
-  /** The class of each block. It gives a meaning to the content of blocks; see `restore`. */
+  /** The class of each block up to the last one in use. It gives a meaning to the content of blocks; see `restore`. */
   get table(): Uint8Array {
-    return this.#class.slice();
+    return this.#class.slice(0, this.#class.findLastIndex((slotClass) => slotClass !== unusedClass) + 1);
   }
 
   /**
