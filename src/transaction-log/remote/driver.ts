@@ -32,7 +32,7 @@ export interface Beat extends LogMessage {
 
 /**
  * Which copy of the log is read: `any` may be old or damaged, `leader` is the one that took the newest append, and a number
- * is the copy of that server, below `servers`.
+ * below `servers` is what that server shows: its own copy, or that of another one.
  */
 export type Copy = "any" | "leader" | number;
 
@@ -53,7 +53,7 @@ export interface RemoteLogDriver {
   /** The largest message, in bytes. */
   readonly messageBytesMax: number;
 
-  /** The number of servers whose own copies can be read. */
+  /** The number of servers that can be asked. */
   readonly servers: number;
 
   /** Why acknowledged writes might not last; undefined while they do. */

@@ -186,7 +186,7 @@ export class JetStreamDriver implements RemoteLogDriver {
     await this.#connection.close();
   }
 
-  /** A server reads its own copy if it has one. */
+  /** NATS lets any server answer that has a copy, at random; only the leader is sure to read its own. */
   async #readCopy(stream: string, query: PageQuery, copy: Copy): Promise<readonly StoredMessage[]> {
     this.#assertConnected();
     if (copy === "any") return readPage(this.#connection, stream, query);
