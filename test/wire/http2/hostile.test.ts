@@ -85,7 +85,7 @@ describe("a flood ends its connection with ENHANCE_YOUR_CALM:", () => {
     ["unknown frames", repeat(300, frame(99, 0, 0))],
     [
       "small DATA on a stream that was reset",
-      Buffer.concat([open, resetStream(1), repeat(300, data(1, "x"))]),
+      Buffer.concat([open, windowUpdate(1, 0), repeat(300, data(1, "x"))]),
     ],
     ["DATA on a closed stream", Buffer.concat([headers(1, true), repeat(300, data(1, "x"))])],
     [

@@ -195,6 +195,20 @@ describe("a host", () => {
   });
 });
 
+test.each([
+  ["a length and chunks", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
+  ["two lengths", "Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef"],
+  ["chunks that are not the last encoding", "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"],
+  ["a space before the colon", "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n"],
+  ["a length with a sign", "Content-Length: +5\r\n\r\nabcde"],
+  ["two hosts", "Host: y\r\n\r\n"],
+])("a request with %s gets 400, and what follows it is not served", async (_name, rest) => {
+  const { port } = await serve();
+  const next = "GET /v1/key HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  const text = await exchangeBytes(port, `POST / HTTP/1.1\r\nHost: x\r\n${rest}${next}`);
+  expect(text.match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 400"]);
+});
+
 describe("a request target", () => {
   test.each([
     ["garbage", "GET garbage HTTP/1.1", 400],
