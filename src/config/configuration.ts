@@ -45,6 +45,7 @@ export function createConfiguration(
       (issue) => `${sources[String(issue.path?.[0].key)]} must be ${issue.message}`,
     ),
     ...tlsMistakes(given),
+    ...auditMistakes(given),
   ];
   if (!result.success || mistakes.length > 0) throw new ConfigurationError(mistakes);
   const givenLimits: Partial<Limits> = {};
@@ -108,6 +109,12 @@ function tlsMistakes(given: Partial<Record<string, string>>): readonly string[] 
       ? ["--tls-key is missing; TLS needs the key of the certificate in a PEM file"]
       : []),
   ];
+}
+
+/** Somebody who names a file believes that there is an audit. */
+function auditMistakes({ audit, auditFile }: Partial<Record<string, string>>): readonly string[] {
+  if (auditFile === undefined || audit !== undefined) return [];
+  return ["--audit is missing; it says which calls are written to --audit-file"];
 }
 
 /** A larger request might not fit in a frame of the log (`payloadBytesMax`), with room for what its writes add. */

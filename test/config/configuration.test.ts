@@ -170,6 +170,15 @@ test.each([
   expect(createConfiguration({ listen: text, insecure: "true" }, {}).listen).toEqual({ host, port });
 });
 
+test("a file for the audit needs the calls that it is for", () => {
+  expect(mistakesOf({ "audit-file": "audit.json" })).toEqual([
+    "--audit is missing; it says which calls are written to --audit-file",
+  ]);
+  for (const audit of ["off", "denied"]) {
+    expect(createConfiguration({ audit, "audit-file": "audit.json" }, {})).toMatchObject({ audit });
+  }
+});
+
 test("listens beyond the loopback interface only with a policy, required client certificates or --insecure", () => {
   const listen = "0.0.0.0:8080";
   const tls = { "tls-cert": "cert.pem", "tls-key": "key.pem", "tls-client-ca": "ca.pem" };
