@@ -30,8 +30,10 @@ test("the outcome of a write is unknown only while the database stays unreachabl
   const url = await server.createDatabase();
   const proxy = await startPostgresProxy(server.port);
   onTestFinished(() => proxy.close());
-  const far = await startReplica(url.replace(`:${server.port}/`, `:${proxy.port}/`));
-  const near = await startReplica(url);
+  // Replicas that audit append by themselves: the one behind the proxy, too.
+  const flags = ["--audit", "denied"];
+  const far = await startReplica(url.replace(`:${server.port}/`, `:${proxy.port}/`), flags);
+  const near = await startReplica(url, flags);
   const [client, other] = [connectTo(far), connectTo(near)];
   await client.put({ key: "a", value: "0" });
   for (const away of ["shortly", "long"] as const) {
