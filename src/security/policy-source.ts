@@ -1,16 +1,17 @@
 import { readFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { type FileWatch, watchFiles } from "../config/file-watch.ts";
 import type { Logger } from "../logging.ts";
+import { IssuerKeys } from "./issuer-keys.ts";
 import type { JwtVerifier } from "./jwt-verifier.ts";
-import type { KeySource } from "./key-source.ts";
 import { Policy } from "./policy.ts";
 
 export interface PolicySourceOptions {
   readonly path: string;
   readonly log: Logger;
-  /** Called when another policy is in force. Must not throw. */
-  readonly onChange: (policy: Policy) => void;
+  /** Called when another policy is in force; `jwts` verifies the tokens of its issuers, if it has any. Must not throw. */
+  readonly onChange: (policy: Policy, jwts: JwtVerifier | undefined) => void;
   /** Called when an issuer has other keys. Must not throw. */
   readonly onKeysChange: (jwts: JwtVerifier) => void;
   /** Between two looks at the file, in milliseconds. */
@@ -22,9 +23,9 @@ export class PolicySource {
   readonly #options: PolicySourceOptions;
   #policy: Policy;
   #jwts: JwtVerifier | undefined = undefined;
-  /** Kept from policy to policy: an issuer that is away must not take its keys with it. */
-  readonly #keySources = new Map<string, KeySource>();
+  readonly #keys: IssuerKeys;
   #watch: FileWatch | undefined = undefined;
+  #watched: readonly string[] = [];
   #loading: Promise<void> | undefined = undefined;
   #closed = false;
   #failures = 0;
@@ -33,8 +34,8 @@ export class PolicySource {
   /** Rejects with PolicyError, or with the error of the file system. */
   static async open(options: PolicySourceOptions): Promise<PolicySource> {
     const source = new PolicySource(options, new Policy(await readFile(options.path, "utf8")));
-    // The watch begins before the file is read again: what changes meanwhile is not missed.
-    await source.#trust(source.#policy);
+    await source.#use(source.#policy);
+    // The watch has begun before the file is read again: what changed meanwhile is not missed.
     await source.reload();
     return source;
   }
@@ -42,6 +43,11 @@ export class PolicySource {
   private constructor(options: PolicySourceOptions, policy: Policy) {
     this.#options = options;
     this.#policy = policy;
+    const { path, log, onKeysChange } = options;
+    const onChange = () => {
+      if (this.#jwts !== undefined) onKeysChange(this.#jwts);
+    };
+    this.#keys = new IssuerKeys({ directory: dirname(path), log, onChange });
   }
 
   get policy(): Policy {
@@ -74,17 +80,13 @@ export class PolicySource {
   }
 
   async #load(): Promise<void> {
-    const { path, log, onChange } = this.#options;
+    const { path, log } = this.#options;
     try {
-      const text = await readFile(path, "utf8");
-      const policy = new Policy(text);
-      const before = this.#policy.sha256;
-      await this.#trust(policy);
-      this.#policy = policy;
-      this.#isStale = false;
-      if (policy.sha256 === before) return;
-      log.info({ path, sha256: policy.sha256 }, "policy reloaded");
-      onChange(policy);
+      // First: a mistake in the policy must not keep a key that is gone.
+      await this.#keys.refreshFiles();
+      const isWatchNew = await this.#use(new Policy(await readFile(path, "utf8")));
+      // It does not report what changed before it began.
+      if (isWatchNew) await this.#load();
     } catch (error) {
       this.#failures++;
       this.#isStale = true;
@@ -95,53 +97,41 @@ export class PolicySource {
     }
   }
 
-  /** Prepares to verify tokens of the issuers of a policy, and watches its files. */
-  async #trust({ issuers }: Policy): Promise<void> {
-    const { path, log, onKeysChange, pollMs } = this.#options;
-    let jwts: JwtVerifier | undefined;
-    let sources: ReadonlySet<KeySource> = new Set();
-    if (issuers.length > 0) {
-      // Loaded for those alone who use it.
-      const [{ KeySource }, { JwtVerifier }] = await Promise.all([
-        import("./key-source.ts"),
-        import("./jwt-verifier.ts"),
-      ]);
-      const onFailure = (error: unknown, location: string) =>
-        log.warn({ err: error, location }, "keys of a token issuer not read; those before stay in use");
-      const onChange = () => {
-        if (this.#jwts !== undefined) onKeysChange(this.#jwts);
-      };
-      const trusted = issuers.map((issuer) => {
-        const isUrl = /^https?:/i.test(issuer.jwks);
-        const location = isUrl ? issuer.jwks : resolve(dirname(path), issuer.jwks);
-        const source = this.#keySources.get(location) ?? new KeySource({ location, onFailure, onChange });
-        this.#keySources.set(location, source);
-        return { ...issuer, source };
-      });
-      jwts = new JwtVerifier(trusted);
-      sources = new Set(trusted.map(({ source }) => source));
-      await Promise.all(trusted.map(({ source }) => (source.isFile ? source.refresh() : Promise.resolve())));
+  /** Puts a policy in force, and watches its files. True: by a new watch. */
+  async #use(policy: Policy): Promise<boolean> {
+    const { path, log, onChange } = this.#options;
+    const jwts = await this.#keys.trust(policy.issuers);
+    const before = this.#policy.sha256;
+    this.#policy = policy;
+    this.#jwts = jwts;
+    this.#isStale = false;
+    if (policy.sha256 !== before) {
+      log.info({ path, sha256: policy.sha256 }, "policy reloaded");
+      onChange(policy, jwts);
     }
-    for (const [location, source] of this.#keySources) {
-      if (sources.has(source)) continue;
-      source.close();
-      this.#keySources.delete(location);
-    }
-    const files = [...this.#keySources].filter(([, { isFile }]) => isFile).map(([location]) => location);
+    return this.#watchFiles();
+  }
+
+  /** True when other files are watched than before. */
+  async #watchFiles(): Promise<boolean> {
+    const { path, pollMs } = this.#options;
+    const paths = [path, ...this.#keys.files];
+    if (isDeepStrictEqual(paths, this.#watched)) return false;
     const watch = await watchFiles({
-      paths: [path, ...files],
+      paths,
       onChange: () => void this.reload(),
       ...(pollMs !== undefined && { pollMs }),
     });
     this.#watch?.close();
     if (this.#closed) watch.close();
     this.#watch = watch;
-    this.#jwts = jwts;
+    this.#watched = paths;
+    return true;
   }
 
   close(): void {
     this.#closed = true;
     this.#watch?.close();
-    for (const source of this.#keySources.values()) source.close();
+    this.#keys.close();
   }
 }

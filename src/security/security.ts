@@ -87,8 +87,10 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
       : await PolicySource.open({
           path: options.policy,
           log,
-          onChange(policy) {
+          onChange(policy, jwts) {
             streams.judge(policy);
+            // Its issuers may have other keys or algorithms.
+            if (jwts !== undefined) streams.verify(jwts);
             setQuotas?.(policy.quotas);
           },
           onKeysChange: (jwts) => streams.verify(jwts),

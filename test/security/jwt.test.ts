@@ -67,7 +67,7 @@ async function start(jwks = "keys.json") {
     const reason = /"reason":"(\w+)"/.exec(body.toString())?.[1] ?? "";
     return `${status} ${reason}`.trim();
   };
-  return { ...secured, call };
+  return { ...secured, policy, call };
 }
 
 test("a JWT of a trusted issuer is an identity with the roles of its groups", async () => {
@@ -121,6 +121,34 @@ test.each<[string, () => Promise<string>, string]>([
 ])("refuses a JWT that %s", async (_name, make, reason) => {
   const { call } = await start();
   expect(await call(await make())).toBe(`401 ${reason}`);
+});
+
+test.each([
+  ["keys", { jwks: "others.json" }],
+  ["algorithms", { algorithms: ["EdDSA"] }],
+])("a stream ends when a policy no longer trusts the %s of its JWT", async (_name, change) => {
+  const { origin, policyPath, policy, replacePolicy } = await start();
+  const theirs = { ...(await exportJWK(other.publicKey)), kid: "two" };
+  await writeFile(join(dirname(policyPath), "others.json"), JSON.stringify({ keys: [theirs] }));
+  const client = createClient(KeyValueService, createGrpcTransport({ baseUrl: origin }));
+  const headers = { authorization: `Bearer ${await sign()}` };
+  const watch = client.watch({ prefix: "k/" }, { headers })[Symbol.asyncIterator]();
+  await watch.next();
+  await replacePolicy({ ...policy, jwt: [{ ...policy.jwt[0], ...change }] });
+  const error = await watch.next().catch((thrown: unknown) => ConnectError.from(thrown));
+  expect((error as ConnectError).findDetails(ErrorInfoSchema)).toMatchObject([
+    { reason: "RIGHT_MISSING", metadata: { identity: "ann" } },
+  ]);
+});
+
+test("a key that is removed while the policy file has a mistake is no longer valid", async () => {
+  const { call, server, policyPath, replacePolicy } = await start();
+  await replacePolicy("{ broken");
+  const token = await sign();
+  expect(await call(token)).toMatch(/^404/);
+  await writeFile(join(dirname(policyPath), "keys.json"), '{"keys": []}');
+  await server.reload();
+  expect(await call(token)).toBe("401 TOKEN_INVALID");
 });
 
 test("a stream ends when the key of its JWT is no longer among those of the issuer", async () => {
