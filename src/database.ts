@@ -187,6 +187,11 @@ export class Database implements State {
     return revision < this.#history.oldest || this.#history.changeAfter(key, revision) !== undefined;
   }
 
+  /** The newest revision in the log at some moment after the call. Rejects with the errors of reading the log. */
+  latestRevision(): Promise<number> {
+    return this.#engine.logger.latestSequence();
+  }
+
   /**
    * Resolves when everything up to `revision` is applied. Rejects with REVISION_NOT_REACHED when the log ends before it, and
    * with the errors of reading the log.

@@ -66,8 +66,8 @@ export interface PeerRequestsOptions {
  *
  * An operation is committed here instead when the peer certainly has not applied it and never will. When that is not
  * known, one with a request id is repeated at once: it happens once, whichever of both comes first. A success is then
- * certain, and any other outcome is once the term of the request is over. One without a request id is repeated after the
- * term, if the log shows that it was not applied. If it may have been, the outcome is unknown.
+ * certain. One without a request id is repeated after the term, if the log shows that it was not applied. If it may have
+ * been, or still may be, the outcome is unknown; `Term` has the reasons.
  */
 export class PeerRequests {
   readonly #options: PeerRequestsOptions;
@@ -211,23 +211,32 @@ export class PeerRequests {
       const outcome = await database.commitAdmitted(operation, span).catch(() => undefined);
       if (outcome !== undefined) return outcome;
     }
-    await term.over(closing).catch(() => {
+    const end = await term.over(closing).catch(() => {
       throw outcomeUnknown(cause);
     });
+    let evaluatedAt = 0;
     try {
-      return await database.commitAdmitted(operation, span, () => {
+      const outcome = await database.commitAdmitted(operation, span, () => {
+        evaluatedAt = database.revision;
         if (!isRepeatable && term.mayHaveApplied(operation)) throw outcomeUnknown(cause);
       });
+      if (evaluatedAt > end || isAppended(operation, outcome)) return outcome;
     } catch (error) {
       // What fails for any other reason was not evaluated against everything that the writer has appended.
-      if (error instanceof DuetError && evaluated.has(error.reason)) throw error;
+      if (evaluatedAt > end && error instanceof DuetError && evaluated.has(error.reason)) throw error;
       throw outcomeUnknown(error);
     }
+    throw outcomeUnknown(cause);
   }
 }
 
 function requireOutcomes({ outcomes }: ForwardResponse, count: number): void {
   if (outcomes.length !== count) throw new TypeError(`${outcomes.length} outcomes of ${count}`);
+}
+
+/** Whether the log has the operation: the delete of a missing key appends nothing, unless it has a request id. */
+function isAppended({ requestId }: Operation, { results }: Outcome): boolean {
+  return requestId !== undefined || results.some(({ entry, deleted }) => entry !== undefined || deleted);
 }
 
 function isNotApplied({ kind }: OutcomeMessage): boolean {

@@ -10,14 +10,15 @@ export interface TermTimes {
 
 const defaultTimes: TermTimes = { lengthMs: 5_000, marginMs: 1_000 };
 
-export type TermDatabase = Pick<Database, "mayHaveChanged" | "revision" | "time">;
+export type TermDatabase = Pick<Database, "latestRevision" | "mayHaveChanged" | "revision" | "time">;
 
 /**
- * The time in which the writer may append the operations of a request. It begins when the term is created.
+ * The time in which the writer may evaluate the operations of a request. It begins when the term is created.
  *
- * A writer that is paused may still have an append on its way when the term is over. It fails as soon as anything else has
- * been appended, is evaluated again, and that is too late. So an operation that is evaluated here after the term, against the
- * newest state, has its outcome for good.
+ * The writer may still have an append on its way when the term is over, directly after the end that the log had before. It
+ * fails as soon as anything else has been appended, is evaluated again, and that is too late. So an operation has its outcome
+ * for good if this replica appends it after the term, or evaluates it at a later revision than that end. A failure at the end
+ * of the log itself proves nothing: nothing is appended for it, and the append on its way may succeed.
  */
 export class Term {
   /** By the clock of the log, in milliseconds since 1970 UTC. */
@@ -27,6 +28,7 @@ export class Term {
   readonly #revision: number;
   /** By the monotonic clock. */
   readonly #overTime: number;
+  #over: Promise<number> | undefined;
 
   constructor(database: TermDatabase, { lengthMs, marginMs } = defaultTimes) {
     this.#database = database;
@@ -35,9 +37,17 @@ export class Term {
     this.#overTime = performance.now() + lengthMs + marginMs;
   }
 
-  /** Resolves when the writer begins no more appends of these operations. Rejects when `signal` aborts. */
-  async over(signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when the writer begins no more appends of these operations, with a revision of the log: those that are on
+   * their way would come directly after it or before. Infinity: the log cannot be read. Rejects when `signal` aborts.
+   */
+  over(signal: AbortSignal): Promise<number> {
+    return (this.#over ??= this.#end(signal));
+  }
+
+  async #end(signal: AbortSignal): Promise<number> {
     await delay(Math.max(0, this.#overTime - performance.now()), undefined, { signal });
+    return this.#database.latestRevision().catch(() => Number.POSITIVE_INFINITY);
   }
 
   /** False: no append has had an effect on its keys since the term began, so the operation was not applied. */

@@ -167,7 +167,7 @@ const rulesByService: Readonly<Record<string, Readonly<Record<string, MethodRule
   [Health.typeName]: healthRules,
   [ServerReflection.typeName]: reflectionRules,
   [ServerReflectionAlpha.typeName]: reflectionRules,
-  // Its callers are replicas, which prove that to the handler.
+  // Its callers are replicas, which prove that before their request is read, see `authenticateAll`.
   [ForwardingService.typeName]: { forward: open },
 };
 

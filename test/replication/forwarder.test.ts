@@ -16,6 +16,16 @@ type Reply = Pick<ForwardResponse, "revision" | "outcomes" | "stateHash">;
 const entry = { key: "", revision: 7n, createRevision: 7n, version: 1n };
 const stored = { kind: { case: "committed", value: { revision: 7n, results: [{ entry }] } } };
 
+const appended: Outcome = {
+  revision: 9,
+  results: [
+    {
+      entry: { key: "", revision: 9, createRevision: 9, version: 1, updateTime: 1, expireTime: 0 },
+      deleted: false,
+    },
+  ],
+};
+
 function failed(reason: string) {
   return { kind: { case: "failure", value: { reason, message: "", metadata: [] } } };
 }
@@ -32,6 +42,8 @@ interface Replica {
   /** Keys that have changed since. */
   readonly changed?: ReadonlySet<string>;
   readonly termTimes?: ForwarderOptions["termTimes"];
+  /** The end of the log after the term; what is committed here is evaluated at revision 7. */
+  readonly latestRevision?: () => Promise<number>;
   /** Of the operations that are committed here. */
   readonly queueBytes?: number;
 }
@@ -40,16 +52,18 @@ interface Replica {
 async function startForwarding(
   respond: (operations: readonly Uint8Array[]) => Promise<Reply>,
   {
-    commit = async () => ({ revision: 9, results: [] }),
+    commit = async () => appended,
     reach = async () => {},
     limits = { queueBytesMax: 200_000, requestBytesMax: 4 * 1024 * 1024 },
     changed = new Set(["a"]),
     termTimes = { lengthMs: 10, marginMs: 10 },
+    latestRevision = async () => 6,
     queueBytes = 0,
   }: Replica = {},
 ) {
   const here: Operation[] = [];
   const requests: number[] = [];
+  let ownRevision = 6;
   const state = { usable: true, writer: { id: "w", self: false, address: "127.0.0.1:1" } };
   const openPeer = async ({ id }: { readonly id: string }) => ({
     id,
@@ -70,9 +84,13 @@ async function startForwarding(
       mayHaveChanged: (key) => changed.has(key),
       stateHashAt: (revision) => `hash ${revision}`,
       queueBytes,
-      revision: 6,
+      latestRevision,
+      get revision() {
+        return ownRevision;
+      },
       time: 1_000_000,
       commitAdmitted: async (each, _span, requirement) => {
+        ownRevision = 7;
         requirement?.(1_000_020);
         here.push(each);
         return commit(each, requirement);
@@ -236,10 +254,47 @@ test("whether it was applied is asked at each evaluation", async () => {
       // The append of this replica fails, because that of the writer came before.
       changed.add("b");
       requirement?.(1_000_020);
-      return { revision: 9, results: [] };
+      return appended;
     },
   });
   expect(await send(operation([put("b")]))).toBe("OUTCOME_UNKNOWN");
+});
+
+const absent = operation([put("b")], check("b", { exists: false }));
+const commitKeyExists = async () => Promise.reject(new DuetError("KEY_EXISTS", ""));
+const commitNothing = async () => ({ revision: 7, results: [{ entry: undefined, deleted: false }] });
+const withoutAppend = [
+  ["KEY_EXISTS", absent, commitKeyExists],
+  ["KEY_EXISTS", request, commitKeyExists],
+  ["OK", operation([remove("b")]), commitNothing],
+] as const;
+
+test.each(withoutAppend)(
+  "after its term an operation may end with %s without an append",
+  async (reason, each, commit) => {
+    const { send } = await startForwarding(lost, { commit });
+    expect(await send(each)).toBe(reason);
+  },
+);
+
+test.each(withoutAppend)(
+  "%s without an append is certain only if an append on its way cannot succeed any more",
+  async (_, each, commit) => {
+    const { send } = await startForwarding(lost, { commit, latestRevision: async () => 7 });
+    expect(await send(each)).toBe("OUTCOME_UNKNOWN");
+    const unread = await startForwarding(lost, {
+      commit,
+      latestRevision: async () => Promise.reject(new DuetError("LOG_UNAVAILABLE", "")),
+    });
+    expect(await unread.send(each)).toBe("OUTCOME_UNKNOWN");
+  },
+);
+
+test("an append after the term is certain, also at the end of the log", async () => {
+  for (const latestRevision of [async () => 7, async () => Promise.reject(new Error("unread"))]) {
+    const { send } = await startForwarding(lost, { latestRevision });
+    expect(await send(operation([put("b")]))).toBe("OK");
+  }
 });
 
 test.each([
@@ -265,15 +320,15 @@ test("the outcome is unknown when this replica stops within the term", async () 
 });
 
 test("operations take room in the queue until their outcome is known", async () => {
-  const outcome = Promise.withResolvers<Outcome>();
+  const pending = Promise.withResolvers<Outcome>();
   const { send, forwarder } = await startForwarding(async () => reply(failed("INTERNAL")), {
-    commit: () => outcome.promise,
+    commit: () => pending.promise,
   });
   const large = operation([put("b", "x".repeat(60_000))]);
   const first = forwarder.forward(large);
   await until(() => forwarder.counts.unknown === 1);
   expect(await send(large)).toBe("OVERLOADED");
-  outcome.resolve({ revision: 9, results: [] });
+  pending.resolve(appended);
   expect(await first).toMatchObject({ revision: 9 });
 });
 

@@ -105,7 +105,7 @@ describe.skipIf(natsBinary() === undefined)(`replicas on three NATS servers (SEE
       victim.start();
       await cluster.healthy();
       for (const node of cluster.nodes) {
-        // A server reads its own copy.
+        // NATS picks the copy that answers, except for that of the leader.
         const url = `nats://${node.client}/log`;
         const late = await openJetStreamTransactionLogger({
           ...cluster.options("log"),
