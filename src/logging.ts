@@ -20,8 +20,8 @@ export interface Log {
   readonly log: PinoLogger;
   /** Writes a line if standard output is a terminal; does nothing otherwise. */
   readonly hint: (text: string) => void;
-  /** Writes a line, which ends with a line feed, where the log goes. */
-  readonly writeLine: (line: string) => void;
+  /** Writes a line, which ends with a line feed, where the log goes. Returns false when it was dropped. */
+  readonly writeLine: (line: string) => boolean;
   /** Resolves when all lines are written, or after `closeMs`. Nothing can be logged afterwards. */
   readonly close: () => Promise<void>;
   /** Drops the lines that are not yet written, so that the process can end at once. */
@@ -29,6 +29,8 @@ export interface Log {
 }
 
 interface Output extends DestinationStream {
+  /** Returns false when the line was dropped. */
+  readonly write: (line: string) => boolean;
   /** Resolves when all lines are written, which may be never. */
   readonly end: () => Promise<unknown>;
   readonly abandon: () => void;
@@ -77,7 +79,9 @@ function openPipe(): Output {
   socket.on("error", () => socket.destroy());
   return {
     write(line) {
-      if (socket.writable && socket.writableLength < waitingBytesMax) socket.write(line);
+      if (!socket.writable || socket.writableLength >= waitingBytesMax) return false;
+      socket.write(line);
+      return true;
     },
     end: () => new Promise<void>((resolve) => socket.end(resolve)),
     abandon: () => socket.destroy(),
@@ -86,8 +90,16 @@ function openPipe(): Output {
 
 function openFile(): Output {
   const file = pino.destination({ dest: 1, sync: false, maxLength: waitingBytesMax });
+  let isTaken = true;
+  file.on("drop", () => {
+    isTaken = false;
+  });
   return {
-    write: (line) => file.write(line),
+    write(line) {
+      isTaken = true;
+      file.write(line);
+      return isTaken;
+    },
     end() {
       const closed = once(file, "close");
       file.end();

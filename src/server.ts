@@ -47,7 +47,10 @@ export async function openServer(
   configuration: Configuration,
   openLogger: () => Promise<TransactionLogger>,
   log: Logger,
-  writeLine: (line: string) => void = (line) => void process.stdout.write(line),
+  writeLine: (line: string) => boolean = (line) => {
+    process.stdout.write(line);
+    return true;
+  },
   otel?: OtelConfiguration,
 ): Promise<Server> {
   const { limits } = configuration;

@@ -3,7 +3,10 @@ import type { SecurityMetrics } from "../security/security.ts";
 import { metric } from "./samples.ts";
 
 /** Shows how callers identified themselves, what they were denied, and which policy is in force. */
-export function registerSecurityMetrics(registry: Registry, { counts, policy }: SecurityMetrics): void {
+export function registerSecurityMetrics(
+  registry: Registry,
+  { counts, policy, auditDropped }: SecurityMetrics,
+): void {
   registry.registerMetric(
     metric(
       "duetkv_auth_total",
@@ -19,6 +22,12 @@ export function registerSecurityMetrics(registry: Registry, { counts, policy }: 
     metric("duetkv_denied_total", "counter", "Calls that lacked a right, by the right.", () =>
       counts.denials().map(({ right, count }) => ({ labels: { right }, value: count })),
     ),
+  );
+  registry.registerMetric(
+    metric("duetkv_audit_dropped_lines_total", "counter", "Lines of the audit that were dropped.", () => {
+      const dropped = auditDropped();
+      return dropped === undefined ? [] : [{ labels: {}, value: dropped }];
+    }),
   );
   registry.registerMetric(
     metric("duetkv_policy_load_failures_total", "counter", "Policy files that could not be used.", () =>

@@ -1,5 +1,3 @@
-import { once } from "node:events";
-import { createWriteStream } from "node:fs";
 import type { AuditLevel } from "./audit-levels.ts";
 
 /** A line of the audit. It has no values and no credentials. */
@@ -31,38 +29,11 @@ export interface AuditRecord {
 /** Takes lines without making anybody wait. */
 export interface AuditSink {
   write(line: string): void;
+  /** Lines that were dropped, because a disk or a reader did not take them. */
+  readonly dropped: number;
+  /** Opens the file by its name again, which may have been given to another one. */
+  reopen(): void;
   close(): Promise<void>;
-}
-
-/** What may wait for a disk that takes no more, in bytes. */
-const waitingBytesMax = 16 * 1024 * 1024;
-
-/**
- * Appends to a file, which is made for its owner alone. Rejects when it cannot be opened. `onError` is told when writing
- * fails, and once when lines are dropped because the disk takes no more: a request must not wait for it.
- */
-export async function openAuditFile(path: string, onError: (error: Error) => void): Promise<AuditSink> {
-  const file = createWriteStream(path, { flags: "a", mode: 0o600 });
-  await once(file, "open");
-  file.on("error", onError);
-  let isDropping = false;
-  return {
-    write(line) {
-      if (file.writableLength <= waitingBytesMax) {
-        isDropping = false;
-        file.write(line);
-      } else if (!isDropping) {
-        isDropping = true;
-        onError(new Error(`more than ${waitingBytesMax} bytes wait for the audit file; lines are dropped`));
-      }
-    },
-    async close() {
-      if (file.destroyed) return;
-      const closed = once(file, "close");
-      file.end();
-      await closed;
-    },
-  };
 }
 
 /** Writes down calls, as lines of JSON. */

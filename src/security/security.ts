@@ -52,7 +52,7 @@ export interface Security {
   readonly quotas: readonly Quota[];
   /** Calls back with the quotas now, and with those of each new policy. There is one listener. */
   onQuotas(listener: (quotas: readonly Quota[]) => void): void;
-  /** Reads the policy file now. */
+  /** Reads the policy file now, and opens the audit file again. */
   reload(): Promise<void>;
   readonly metrics: SecurityMetrics;
   close(): Promise<void>;
@@ -64,6 +64,8 @@ export interface SecurityMetrics {
   readonly policy: () =>
     | { readonly failures: number; readonly isStale: boolean; readonly sha256: string }
     | undefined;
+  /** Lines of the audit that were dropped; undefined without an audit. */
+  readonly auditDropped: () => number | undefined;
 }
 
 const unrestricted: Identity = {
@@ -157,11 +159,15 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
       setQuotas = listener;
       listener(quotasOf());
     },
-    reload: async () => source?.reload(),
+    async reload() {
+      auditOptions?.sink.reopen();
+      await source?.reload();
+    },
     metrics: {
       counts,
       policy: () =>
         source && { failures: source.failures, isStale: source.isStale, sha256: source.policy.sha256 },
+      auditDropped: () => auditOptions?.sink.dropped,
     },
     async close() {
       source?.close();

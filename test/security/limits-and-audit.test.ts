@@ -1,11 +1,16 @@
+import { readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { createConfiguration } from "../../src/config/configuration.ts";
 import { silentLogger } from "../../src/logging.ts";
 import { RateLimiter } from "../../src/security/rate-limiter.ts";
+import { configureSecurity } from "../../src/security-configuration.ts";
 import { request } from "../support/rest-request.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 import { makeToken, serveSecured } from "./serve.ts";
 
@@ -190,4 +195,32 @@ test("no log at debug has a key, a value, a token or its hash", async () => {
   expect(lines.length).toBeGreaterThan(3);
   const secrets = [key, "the secret value", slow.token, admin.token, slow.entry.hash.slice(7), "eyJhbGci"];
   expect(secrets.filter((secret) => lines.join("\n").includes(secret))).toEqual([]);
+});
+
+test("an audit file that was renamed is made again at a reload", async () => {
+  const path = join(await temporaryDirectory(), "audit.json");
+  const { origin, server } = await serveSecured(policy, { flags: { audit: "all", "audit-file": path } });
+  const hasKey = async (file: string, key: string) => (await readFile(file, "utf8")).includes(key);
+  await request(origin, "GET", "/v1/key/k/before", slow.headers);
+  await until(() => hasKey(path, "k/before"));
+  await rename(path, `${path}.1`);
+  await server.reload();
+  await request(origin, "GET", "/v1/key/k/after", slow.headers);
+  await until(() => hasKey(path, "k/after"));
+  expect(await hasKey(`${path}.1`, "k/after")).toBe(false);
+});
+
+test("lines of the audit that standard output does not take are counted", async () => {
+  const taken = [false, true, false];
+  const security = await configureSecurity(
+    createConfiguration({ audit: "all" }, {}),
+    silentLogger,
+    () => taken.shift() as boolean,
+  );
+  const origin = { headers: {}, peer: { address: "127.0.0.1", certificate: undefined } };
+  for (let calls = 0; calls < 3; calls++) {
+    security?.refused(origin, KeyValueService.method.put, "rest", "anonymous", new Error("refused"));
+  }
+  expect(security?.metrics.auditDropped()).toBe(2);
+  await security?.close();
 });

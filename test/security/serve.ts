@@ -43,7 +43,7 @@ export async function serveSecured(
     configuration,
     async () => new MemoryTransactionLogger(),
     log,
-    (line) => void audit.push(JSON.parse(line) as Record<string, unknown>),
+    (line) => audit.push(JSON.parse(line) as Record<string, unknown>) > 0,
   );
   onTestFinished(async () => {
     closeIdleConnections();
