@@ -4,6 +4,7 @@ import { DuetError } from "../errors.ts";
 import type { CallAudit } from "./call-audit.ts";
 import { type Caller, callerOf } from "./caller.ts";
 import type { Identity } from "./identity.ts";
+import type { JwtVerifier } from "./jwt-verifier.ts";
 import { findRule, type MethodRule } from "./method-rules.ts";
 import type { Policy } from "./policy.ts";
 import type { RunningStreams } from "./running-streams.ts";
@@ -19,6 +20,8 @@ export interface GuardOptions {
   readonly audit: CallAudit | undefined;
   /** The one in force. */
   readonly policy: () => Policy | undefined;
+  /** That of the policy in force. */
+  readonly jwts: () => JwtVerifier | undefined;
 }
 
 /**
@@ -43,15 +46,20 @@ export function protect<Service extends DescService>(
 
 function guardUnary(handler: Unary, method: DescMethod, rule: MethodRule, options: GuardOptions): Unary {
   const { audit } = options;
-  const call: Unary = (request, context) => {
-    const caller = callerOf(context);
-    if (caller === undefined) return handler(request, context);
+  const callAs = (caller: Caller, request: never, context: HandlerContext): unknown => {
+    if (!isVerified(caller, options)) {
+      return verifyAgain(caller, options).then((verified) => callAs(verified, request, context));
+    }
     const { identity } = identifyAgain(caller, options);
     authorize(rule, identity, request, options);
     const hiddenKey = rule.preconditionKey?.(request);
     return hiddenKey === undefined || identity.rights.allowsKey("read", hiddenKey)
       ? handler(request, context)
       : hideCurrentRevision(handler(request, context) as Promise<unknown>);
+  };
+  const call: Unary = (request, context) => {
+    const caller = callerOf(context);
+    return caller === undefined ? handler(request, context) : callAs(caller, request, context);
   };
   if (audit === undefined) return call;
   return async (request, context) => {
@@ -73,21 +81,51 @@ function guardStreaming(
   options: GuardOptions,
 ): Streaming {
   const { audit, streams } = options;
-  return (request, context) => {
-    const first = callerOf(context);
-    if (first === undefined) return handler(request, context);
-    const ended = (error: unknown) => audit?.ended(rule, method, request, context, error);
+  const streamAs = (first: Caller, request: never, context: HandlerContext): AsyncIterable<unknown> => {
+    const fail = (error: unknown): never => {
+      audit?.ended(rule, method, request, context, error);
+      throw error;
+    };
+    if (!isVerified(first, options)) {
+      return openLater(async () => {
+        const verified = await verifyAgain(first, options).catch(fail);
+        return streamAs(verified, request, context);
+      });
+    }
     try {
       const caller = identifyAgain(first, options);
       authorize(rule, caller.identity, request, options);
       const messages = handler(request, context)[Symbol.asyncIterator]();
       const isAllowed = (identity: Identity) => rule.authorize(identity, request);
-      return streams.guard({ caller, messages, authorize: isAllowed, onOver: ended });
+      const onOver = (error: unknown) => audit?.ended(rule, method, request, context, error);
+      return streams.guard({ caller, messages, authorize: isAllowed, onOver });
     } catch (error) {
-      ended(error);
-      throw error;
+      return fail(error);
     }
   };
+  return (request, context) => {
+    const caller = callerOf(context);
+    return caller === undefined ? handler(request, context) : streamAs(caller, request, context);
+  };
+}
+
+/** Opens a stream when it is read: nobody would see its error before. */
+async function* openLater(open: () => Promise<AsyncIterable<unknown>>): AsyncIterable<unknown> {
+  yield* await open();
+}
+
+/** False when the keys or the policy have changed since the JWT of a caller was verified. */
+function isVerified({ credential }: Caller, { jwts }: GuardOptions): boolean {
+  return credential.via !== "jwt" || jwts()?.hasVerified(credential) !== false;
+}
+
+/** Rejects as `JwtVerifier.verify` does. */
+async function verifyAgain(caller: Caller, { jwts }: GuardOptions): Promise<Caller> {
+  const verifier = jwts();
+  if (caller.credential.via !== "jwt" || verifier === undefined) return caller;
+  const credential = await verifier.verify(caller.credential.token);
+  // No policy has identified it yet.
+  return { ...caller, credential, policy: undefined };
 }
 
 /** The caller by the policy in force: it may have changed while the body of the request came. Throws as `Policy.identify` does. */

@@ -28,6 +28,7 @@ export class JwtVerifier {
   readonly #issuers: readonly TrustedIssuer[];
   /** By the hash of the token. */
   readonly #verified = new Map<string, Verified>();
+  readonly #ofCredentials = new WeakMap<JwtCredential, Verified>();
 
   constructor(issuers: readonly TrustedIssuer[]) {
     this.#issuers = issuers;
@@ -45,6 +46,12 @@ export class JwtVerifier {
     return this.#verify(token, digest, now);
   }
 
+  /** Whether this has verified a credential by the keys that its issuer has now. */
+  hasVerified(credential: JwtCredential): boolean {
+    const verified = this.#ofCredentials.get(credential);
+    return verified !== undefined && verified.version === verified.source.version;
+  }
+
   async #verify(token: string, digest: string, now: number): Promise<JwtCredential> {
     const candidates = this.#issuersOf(token);
     if (candidates.length === 0) throw tokenInvalid();
@@ -56,7 +63,9 @@ export class JwtVerifier {
         if (this.#verified.size >= verifiedMax) {
           this.#verified.delete(this.#verified.keys().next().value as string);
         }
-        this.#verified.set(digest, { credential, source: issuer.source, version });
+        const verified = { credential, source: issuer.source, version };
+        this.#verified.set(digest, verified);
+        this.#ofCredentials.set(credential, verified);
         return credential;
       } catch (error) {
         failure = error;

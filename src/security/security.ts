@@ -151,7 +151,13 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
       }
     },
     protect: (service, implementation) =>
-      protect(service, implementation, { counts, streams, audit, policy: () => source?.policy }),
+      protect(service, implementation, {
+        counts,
+        streams,
+        audit,
+        policy: () => source?.policy,
+        jwts: () => source?.jwts,
+      }),
     get quotas() {
       return quotasOf();
     },

@@ -3,13 +3,14 @@ import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
-import { ConnectError, createClient } from "@connectrpc/connect";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from "jose";
 import { expect, onTestFinished, test } from "vitest";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { request } from "../support/rest-request.ts";
+import { holdCall } from "./held-call.ts";
 import { serveSecured } from "./serve.ts";
 
 const seconds = Math.floor(Date.now() / 1000);
@@ -171,6 +172,31 @@ test("a stream ends when the key of its JWT is no longer among those of the issu
   expect((error as ConnectError).findDetails(ErrorInfoSchema)).toMatchObject([
     { reason: "RIGHT_MISSING", metadata: { identity: "ann", last_revision: "1" } },
   ]);
+});
+
+test.each([
+  ["Watch", "message"],
+  ["Get", String(Code.NotFound)],
+] as const)("a %s whose body comes after the keys have changed needs one of them", async (method, served) => {
+  const { origin, server, policyPath } = await start();
+  const headers = { authorization: `Bearer ${await sign()}` };
+  const mine = { ...(await exportJWK(publicKey)), kid: "one" };
+  const theirs = { ...(await exportJWK(other.publicKey)), kid: "two" };
+  const finishAfter = async (changed: readonly object[]) => {
+    const held = await holdCall(origin, method, headers);
+    await writeFile(join(dirname(policyPath), "keys.json"), JSON.stringify({ keys: changed }));
+    await server.reload();
+    return held.finish();
+  };
+  expect(await finishAfter([mine, theirs])).toBe(served);
+  expect(await finishAfter([theirs])).toBe(String(Code.Unauthenticated));
+});
+
+test("a call whose body comes after a policy no longer trusts the algorithm of its JWT is refused", async () => {
+  const { origin, policy, replacePolicy } = await start();
+  const held = await holdCall(origin, "Get", { authorization: `Bearer ${await sign()}` });
+  await replacePolicy({ ...policy, jwt: [{ ...policy.jwt[0], algorithms: ["EdDSA"] }] });
+  expect(await held.finish()).toBe(String(Code.Unauthenticated));
 });
 
 test("calls that come while the keys are read wait for them", async () => {

@@ -1,12 +1,12 @@
 import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
-import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
 import { dirname, join } from "node:path";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { until } from "../support/until.ts";
+import { holdCall } from "./held-call.ts";
 import { makeToken, serveSecured, type TestToken } from "./serve.ts";
 
 const one = makeToken("one", "reader");
@@ -100,36 +100,15 @@ test("a watch ends when its right is gone, with the revision to resume from; oth
   expect(await endOf(second)).toEqual({ reason: "RIGHT_MISSING", identity: "two", last_revision: "3" });
 });
 
-test.each([
-  ["Watch", Buffer.from("12026b2f", "hex")],
-  ["Get", Buffer.from("0a036b2f61", "hex")],
-])("a %s whose body comes after the policy has changed is judged by the new one", async (method, body) => {
-  const { origin, replacePolicy } = await serveSecured(all);
-  const client = connectHttp2(origin);
-  onTestFinished(() => client.destroy());
-  const call = (path: string) =>
-    client.request({
-      ":method": "POST",
-      ":path": `/duetkv.v1.KeyValueService/${path}`,
-      "content-type": "application/grpc",
-      te: "trailers",
-      ...one.headers,
-    });
-  const envelope = (message: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
-  const held = call(method);
-  // When this one has its response, the server has seen the headers of the other.
-  const other = call("Get");
-  other.end(envelope(Buffer.from("0a036b2f61", "hex")));
-  await other.resume().toArray();
-  await replacePolicy(policyFor(["write"], one.entry));
-  held.end(envelope(body));
-  const trailers = new Promise<IncomingHttpHeaders>((resolve) => {
-    held.once("response", (headers) => headers["grpc-status"] !== undefined && resolve(headers));
-    held.once("trailers", resolve);
-  });
-  held.resume();
-  expect((await trailers)["grpc-status"]).toBe(String(Code.PermissionDenied));
-});
+test.each(["Watch", "Get"] as const)(
+  "a %s whose body comes after the policy has changed is judged by the new one",
+  async (method) => {
+    const { origin, replacePolicy } = await serveSecured(all);
+    const held = await holdCall(origin, method, one.headers);
+    await replacePolicy(policyFor(["write"], one.entry));
+    expect(await held.finish()).toBe(String(Code.PermissionDenied));
+  },
+);
 
 test("a watch ends when its token does", async () => {
   const { origin, replacePolicy } = await serveSecured(all);
