@@ -104,6 +104,7 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
     new CallAudit(new Audit(auditOptions.level, auditOptions.sink), () => source?.policy.sha256);
   const ofAddresses = new RateLimiter();
   const ofIdentities = new RateLimiter();
+  const ofAnonymous = new RateLimiter();
 
   function identify(credential: Credential, { peer }: CallOrigin, asks: MethodRule["asks"]): Caller {
     if (source === undefined) return { identity: unrestricted, credential, peer, policy: undefined };
@@ -111,12 +112,10 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
     const identity = policy.identify(credential);
     if (asks === "identities") requireKnown(identity);
     const { callRate, via, name } = identity;
-    // Anonymous callers have no name by which they differ.
+    // Anonymous callers have no name by which they differ. Their addresses are without number.
     if (callRate !== undefined) {
-      ofIdentities.take(
-        via === "anonymous" ? `address ${networkOf(peer.address)}` : `${via} ${name}`,
-        callRate,
-      );
+      if (via === "anonymous") ofAnonymous.take(networkOf(peer.address), callRate);
+      else ofIdentities.take(`${via} ${name}`, callRate);
     }
     counts.authenticated(via, "ok");
     return { identity, credential, peer, policy };

@@ -1,8 +1,8 @@
-import { readFile, rename } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { createConfiguration } from "../../src/config/configuration.ts";
@@ -42,6 +42,54 @@ test("a bucket gives its burst at once, and then as many calls as it is filled w
   expect([taken(), taken()]).toEqual(["OK", "100"]);
   now = 10_000;
   expect([taken(), taken(), taken(), taken()]).toEqual(["OK", "OK", "OK", "100"]);
+});
+
+test("callers without number neither free one that is at its limit nor get a burst each", () => {
+  let now = 0;
+  const limiter = new RateLimiter(() => now);
+  const rate = { callsPerSecond: 1, burst: 2 };
+  const takes = (caller: string) => {
+    try {
+      limiter.take(caller, rate);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  expect([takes("ci"), takes("ci"), takes("ci")]).toEqual([true, true, false]);
+  const many = (round: number) =>
+    Array.from({ length: 11_000 }, (_, caller) => takes(`${round} ${caller}`)).filter(Boolean).length;
+  // 9,999 have a bucket of their own, and the others one together.
+  expect(many(0)).toBe(9_999 + 2);
+  expect(takes("ci")).toBe(false);
+  // The buckets that are full again make room.
+  now = 1000;
+  expect(many(1)).toBe(9_999 + 1);
+  expect([takes("ci"), takes("ci")]).toEqual([true, false]);
+});
+
+test("anonymous addresses do not use up the buckets of identities", async () => {
+  const limits = [{ role: "slow", calls_per_second: 0.001, burst: 1 }];
+  const policyPath = join(await temporaryDirectory(), "policy.json");
+  await writeFile(policyPath, JSON.stringify({ ...policy, limits, anonymous: ["slow"] }));
+  const security = await configureSecurity(
+    createConfiguration({ policy: policyPath }, {}),
+    silentLogger,
+    () => true,
+  );
+  onTestFinished(() => security?.close());
+  const call = (address: string, headers = {}) => {
+    try {
+      const peer = { address, certificate: undefined };
+      void security?.authenticate({ headers, peer }, KeyValueService.method.get, "rest");
+      return "OK";
+    } catch (error) {
+      return (error as { reason: string }).reason;
+    }
+  };
+  for (let host = 0; host < 10_001; host++) call(`10.0.${host >> 8}.${host & 255}`);
+  // An identity that is new has a burst of its own.
+  expect([call("10.1.0.0", slow.headers), call("10.1.0.0", slow.headers)]).toEqual(["OK", "RATE_LIMITED"]);
 });
 
 test("an identity that calls too often is told when to come again, and others are not", async () => {
