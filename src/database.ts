@@ -4,7 +4,7 @@
  * A write goes through the committer to the log, and to the store once it is durable; a read comes straight from the
  * store. What is read between two turns of the event loop is of one revision.
  */
-import type { Requirement } from "./committer/committer.ts";
+import type { Requirement } from "./committer/batch.ts";
 import type { CallSpan } from "./committer/engine-tracer.ts";
 import type { ReadCall, ReadRequirement } from "./committer/freshness.ts";
 import type { Operation, Outcome } from "./committer/operation.ts";

@@ -14,6 +14,12 @@ const expireTimeMax = Date.UTC(9999, 11, 31, 23, 59, 59);
 
 export type BatchLimits = Pick<Limits, "storeBytesMax">;
 
+/**
+ * Called each time that an operation is evaluated, at `now` (milliseconds since 1970) and with everything before the batch
+ * applied, unless its request id is remembered. The operation rejects with what it throws, and is not written.
+ */
+export type Requirement = (now: number) => void;
+
 /** What operations may be refused for, beside their checks and the limits. */
 export interface BatchRefusals {
   /** The error for operations that do more than delete. */
@@ -68,12 +74,15 @@ export class Batch {
 
   /**
    * Adds the operation to the batch. Throws REVISION_MISMATCH, KEY_EXISTS, NO_SUCH_KEY, STORE_FULL,
-   * QUOTA_EXCEEDED, `putRefusal` or the errors of `BatchRequests.find`; the operation is then not part of the batch.
+   * QUOTA_EXCEEDED, `putRefusal`, what `requirement` throws, or the errors of `BatchRequests.find`; the operation is then
+   * not part of the batch.
    */
-  evaluate(operation: Operation): Outcome {
+  evaluate(operation: Operation, requirement?: Requirement): Outcome {
     const { requestId } = operation;
     const earlier = requestId && this.#requests.find(requestId, operation);
-    return earlier ?? this.#execute(operation);
+    if (earlier !== undefined) return earlier;
+    requirement?.(this.#now);
+    return this.#execute(operation);
   }
 
   #execute(operation: Operation): Outcome {

@@ -8,7 +8,7 @@ import { textBytes } from "../store/text.ts";
 import type { Transaction, TransactionLogger } from "../transaction-log/transaction-logger.ts";
 import type { Applier } from "./applier.ts";
 import type { Clock } from "./background/clock.ts";
-import { Batch, type BatchLimits } from "./batch.ts";
+import { Batch, type BatchLimits, type Requirement } from "./batch.ts";
 import { BatchQuotas } from "./batch-quotas.ts";
 import { BatchRequests } from "./batch-requests.ts";
 import type { CallSpan, EngineTracer } from "./engine-tracer.ts";
@@ -23,12 +23,6 @@ const batchBounds = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
 /** Bytes of memory that a check takes in addition to its key. */
 const checkOverheadBytes = 128;
-
-/**
- * Called each time that an operation is evaluated, at `now` (milliseconds since 1970) and with everything before the batch
- * applied. The operation rejects with what it throws, and is not written.
- */
-export type Requirement = (now: number) => void;
 
 interface Waiting {
   readonly operation: Operation;
@@ -191,7 +185,7 @@ export class Committer {
         putRefusal: logger.deletesOnly ? logger.fault : undefined,
         quotas: quotas === undefined || quotas.isEmpty ? undefined : new BatchQuotas(quotas),
       });
-      const settlements = waiting.map((each) => settlement(batch, now, each));
+      const settlements = waiting.map((each) => settlement(batch, each));
       const { transactions } = batch;
       const newest = await this.#appendAt(basis, transactions, fresh, waiting);
       if (newest <= basis) {
@@ -264,14 +258,9 @@ export class Committer {
   }
 }
 
-function settlement(
-  batch: Batch,
-  now: number,
-  { operation, requirement, resolve, reject }: Waiting,
-): () => void {
+function settlement(batch: Batch, { operation, requirement, resolve, reject }: Waiting): () => void {
   try {
-    requirement?.(now);
-    const outcome = batch.evaluate(operation);
+    const outcome = batch.evaluate(operation, requirement);
     return () => resolve(outcome);
   } catch (error) {
     return () => reject(error);

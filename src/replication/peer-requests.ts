@@ -66,8 +66,9 @@ export interface PeerRequestsOptions {
  *
  * An operation is committed here instead when the peer certainly has not applied it and never will. When that is not
  * known, one with a request id is repeated at once: it happens once, whichever of both comes first. A success is then
- * certain. One without a request id is repeated after the term, if the log shows that it was not applied. If it may have
- * been, or still may be, the outcome is unknown; `Term` has the reasons.
+ * certain. Any other is repeated after the term. Neither repeat replaces what was written to its keys since it was sent: then
+ * the outcome is unknown unless its request id is remembered. It is unknown, too, while the first may still be applied; `Term`
+ * has the reasons.
  */
 export class PeerRequests {
   readonly #options: PeerRequestsOptions;
@@ -205,21 +206,22 @@ export class PeerRequests {
   async #resolve({ operation, span }: Waiting, term: Term, cause: unknown): Promise<Outcome> {
     const { counts, database, closing } = this.#options;
     counts.unknown++;
-    const isRepeatable = operation.requestId !== undefined;
-    if (isRepeatable) {
+    let evaluatedAt = 0;
+    // The client may have gone meanwhile, and others may have written: this must not replace what they have written.
+    const requireUnchanged = () => {
+      evaluatedAt = database.revision;
+      if (term.mayHaveApplied(operation)) throw outcomeUnknown(cause);
+    };
+    if (operation.requestId !== undefined) {
       // A failure proves nothing yet: the first may still succeed.
-      const outcome = await database.commitAdmitted(operation, span).catch(() => undefined);
+      const outcome = await database.commitAdmitted(operation, span, requireUnchanged).catch(() => undefined);
       if (outcome !== undefined) return outcome;
     }
     const end = await term.over(closing).catch(() => {
       throw outcomeUnknown(cause);
     });
-    let evaluatedAt = 0;
     try {
-      const outcome = await database.commitAdmitted(operation, span, () => {
-        evaluatedAt = database.revision;
-        if (!isRepeatable && term.mayHaveApplied(operation)) throw outcomeUnknown(cause);
-      });
+      const outcome = await database.commitAdmitted(operation, span, requireUnchanged);
       if (evaluatedAt > end || isAppended(operation, outcome)) return outcome;
     } catch (error) {
       // What fails for any other reason was not evaluated against everything that the writer has appended.

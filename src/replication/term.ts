@@ -50,7 +50,7 @@ export class Term {
     return this.#database.latestRevision().catch(() => Number.POSITIVE_INFINITY);
   }
 
-  /** False: no append has had an effect on its keys since the term began, so the operation was not applied. */
+  /** False: no append has had an effect on its keys since the term began, so neither this operation nor a later one has. */
   mayHaveApplied({ mutations }: Operation): boolean {
     return mutations.some(({ key }) => this.#database.mayHaveChanged(key, this.#revision));
   }

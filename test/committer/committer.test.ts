@@ -6,6 +6,7 @@ import { defaultLimits } from "../../src/limits.ts";
 import { entryOverheadBytes } from "../../src/store/entry.ts";
 import { entriesMax, MapStore } from "../../src/store/map-store.ts";
 import { createRandom, seed } from "../support/random.ts";
+import { uuid7 } from "../support/uuid7.ts";
 import {
   check,
   contents,
@@ -14,6 +15,7 @@ import {
   outcomeOf,
   put,
   remove,
+  repeatable,
   startCommitting,
 } from "./committing.ts";
 
@@ -426,4 +428,16 @@ test("an operation whose requirement fails when it is evaluated is not written",
   committing.time += 11;
   expect(await Promise.all([late, inTime].map(outcomeOf))).toEqual(["DEADLINE_EXCEEDED", "OK"]);
   expect(contents(committing.store)).toEqual({ b: "" });
+});
+
+test("no requirement is made of an operation whose request id is remembered", async () => {
+  const { committer, time } = startCommitting();
+  const request = repeatable(operation([put("a")]), uuid7(time));
+  const first = await committer.commit(request);
+  const refuse = () => {
+    throw new DuetError("DEADLINE_EXCEEDED", "");
+  };
+  expect(await committer.commit(request, undefined, refuse)).toMatchObject({ revision: first.revision });
+  const other = repeatable(operation([put("a")]), uuid7(time));
+  expect(await outcomeOf(committer.commit(other, undefined, refuse))).toBe("DEADLINE_EXCEEDED");
 });

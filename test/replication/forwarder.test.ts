@@ -109,7 +109,7 @@ async function startForwarding(
   return { forwarder, state, here, requests, send };
 }
 
-const request = repeatable(operation([put("a")]), uuid7(Date.now()));
+const request = repeatable(operation([put("b")]), uuid7(Date.now()));
 
 test("an operation has the outcome that the writer responds with, once this replica has applied it", async () => {
   const reached: number[] = [];
@@ -222,6 +222,12 @@ test.each(lies)(
 );
 
 const lost = async () => Promise.reject(new Error("connection lost"));
+
+test("an operation with a request id is not repeated over what was written since", async () => {
+  const { send, here } = await startForwarding(lost);
+  expect(await send(repeatable(operation([put("a")]), uuid7(Date.now())))).toBe("OUTCOME_UNKNOWN");
+  expect(here).toEqual([]);
+});
 
 test("a repeat that fails is tried again once the first one cannot succeed any more", async () => {
   const termTimes = { lengthMs: 50, marginMs: 20 };
