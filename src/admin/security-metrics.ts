@@ -5,7 +5,7 @@ import { metric } from "./samples.ts";
 /** Shows how callers identified themselves, what they were denied, and which policy is in force. */
 export function registerSecurityMetrics(
   registry: Registry,
-  { counts, policy, auditDropped }: SecurityMetrics,
+  { counts, policy, keys, auditDropped }: SecurityMetrics,
 ): void {
   registry.registerMetric(
     metric(
@@ -31,7 +31,7 @@ export function registerSecurityMetrics(
   );
   registry.registerMetric(
     metric("duetkv_policy_load_failures_total", "counter", "Policy files that could not be used.", () =>
-      ofPolicy(policy(), ({ failures }) => failures),
+      valueOf(policy(), ({ failures }) => failures),
     ),
   );
   registry.registerMetric(
@@ -39,19 +39,33 @@ export function registerSecurityMetrics(
       "duetkv_policy_stale",
       "gauge",
       "1 when the policy file cannot be used, and an older policy is in force.",
-      () => ofPolicy(policy(), ({ isStale }) => Number(isStale)),
+      () => valueOf(policy(), ({ isStale }) => Number(isStale)),
+    ),
+  );
+  registry.registerMetric(
+    metric(
+      "duetkv_jwks_load_failures_total",
+      "counter",
+      "Keys of token issuers that could not be read.",
+      () => valueOf(keys(), ({ failures }) => failures),
+    ),
+  );
+  registry.registerMetric(
+    metric(
+      "duetkv_jwks_stale",
+      "gauge",
+      "Sets of keys of token issuers that could not be read the last time; those from before stay in use.",
+      () => valueOf(keys(), ({ stale }) => stale),
     ),
   );
   registry.registerMetric(
     metric("duetkv_policy_info", "gauge", "1, with the SHA-256 of the policy file that is in force.", () =>
-      ofPolicy(policy(), () => 1).map(({ value }) => ({ labels: { sha256: policy()?.sha256 ?? "" }, value })),
+      valueOf(policy(), () => 1).map(({ value }) => ({ labels: { sha256: policy()?.sha256 ?? "" }, value })),
     ),
   );
 }
 
-type PolicyState = NonNullable<ReturnType<SecurityMetrics["policy"]>>;
-
 /** No sample without a policy. */
-function ofPolicy(state: PolicyState | undefined, read: (state: PolicyState) => number) {
+function valueOf<State>(state: State | undefined, read: (state: State) => number) {
   return state === undefined ? [] : [{ labels: {}, value: read(state) }];
 }

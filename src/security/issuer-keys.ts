@@ -17,9 +17,20 @@ export class IssuerKeys {
   readonly #options: IssuerKeysOptions;
   /** By location. Kept from policy to policy: an issuer that is away must not take its keys with it. */
   readonly #sources = new Map<string, KeySource>();
+  #failures = 0;
 
   constructor(options: IssuerKeysOptions) {
     this.#options = options;
+  }
+
+  /** How often keys could not be read. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** How many sets of keys could not be read the last time. */
+  get stale(): number {
+    return [...this.#sources.values()].filter(({ isStale }) => isStale).length;
   }
 
   /** The paths of those that are in files. */
@@ -38,8 +49,10 @@ export class IssuerKeys {
         import("./key-source.ts"),
         import("./jwt-verifier.ts"),
       ]);
-      const onFailure = (error: unknown, location: string) =>
+      const onFailure = (error: unknown, location: string) => {
+        this.#failures++;
         log.warn({ err: error, location }, "keys of a token issuer not read; those before stay in use");
+      };
       const trusted = issuers.map((issuer) => {
         const isUrl = /^https?:/i.test(issuer.jwks);
         const location = isUrl ? issuer.jwks : resolve(directory, issuer.jwks);

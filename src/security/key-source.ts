@@ -26,6 +26,7 @@ export class KeySource {
   #keys: JWTVerifyGetKey | undefined = undefined;
   #text = "";
   #version = 0;
+  #isStale = false;
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined = undefined;
   readonly #timer: NodeJS.Timeout | undefined;
@@ -42,6 +43,11 @@ export class KeySource {
   /** Grows when the keys change. */
   get version(): number {
     return this.#version;
+  }
+
+  /** Whether they could not be read the last time: those from before are in use, if there are any. */
+  get isStale(): boolean {
+    return this.#isStale;
   }
 
   /** The keys; undefined while they have never been read. */
@@ -72,12 +78,15 @@ export class KeySource {
     this.#readAt = performance.now();
     try {
       const text = this.isFile ? await readFile(location, "utf8") : await fetchText(location);
-      if (text === this.#text) return;
-      this.#keys = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
-      this.#text = text;
-      this.#version++;
-      onChange();
+      if (text !== this.#text) {
+        this.#keys = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
+        this.#text = text;
+        this.#version++;
+        onChange();
+      }
+      this.#isStale = false;
     } catch (error) {
+      this.#isStale = true;
       onFailure(error, location);
     }
   }

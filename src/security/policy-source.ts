@@ -59,6 +59,11 @@ export class PolicySource {
     return this.#jwts;
   }
 
+  /** How often keys of its issuers could not be read, and how many sets of keys could not the last time. */
+  get keys(): { readonly failures: number; readonly stale: number } {
+    return this.#keys;
+  }
+
   /** How often the file could not be used. */
   get failures(): number {
     return this.#failures;

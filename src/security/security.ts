@@ -64,6 +64,8 @@ export interface SecurityMetrics {
   readonly policy: () =>
     | { readonly failures: number; readonly isStale: boolean; readonly sha256: string }
     | undefined;
+  /** How often the keys of issuers could not be read, and how many sets of keys could not the last time. */
+  readonly keys: () => { readonly failures: number; readonly stale: number } | undefined;
   /** Lines of the audit that were dropped; undefined without an audit. */
   readonly auditDropped: () => number | undefined;
 }
@@ -172,6 +174,7 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
       counts,
       policy: () =>
         source && { failures: source.failures, isStale: source.isStale, sha256: source.policy.sha256 },
+      keys: () => source?.keys,
       auditDropped: () => auditOptions?.sink.dropped,
     },
     async close() {

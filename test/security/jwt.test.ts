@@ -216,17 +216,19 @@ test("a time with a fraction is one that identity can show", async () => {
   expect(status).toBe(200);
 });
 
-test("keys stay in use while the issuer is away", async () => {
-  let serves = true;
-  const issuer = createServer((_request, response) => {
-    response.writeHead(serves ? 200 : 503).end(serves ? keys : "");
-  });
-  issuer.listen(0, "127.0.0.1");
-  await new Promise((resolve) => issuer.once("listening", resolve));
-  onTestFinished(() => void issuer.close());
-  const { call, server } = await start(`http://127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks`);
-  expect(await call(await sign())).toMatch(/^404/);
-  serves = false;
+test("keys in a file that cannot be read stay in use, and are counted", async () => {
+  const { admin, call, server, policyPath } = await start();
+  const path = join(dirname(policyPath), "keys.json");
+  const shown = async () =>
+    [...(await (await fetch(`${admin}/metrics`)).text()).matchAll(/^duetkv_jwks_(\w+) (\d+)$/gm)].map(
+      ([, name, value]) => `${name} ${value}`,
+    );
+  expect(await shown()).toEqual(["load_failures_total 0", "stale 0"]);
+  await writeFile(path, keys.slice(0, -9));
   await server.reload();
-  expect(await call(await sign({ jti: "another" }))).toMatch(/^404/);
+  expect(await shown()).toEqual([expect.stringMatching(/^load_failures_total [1-9]/), "stale 1"]);
+  expect(await call(await sign())).toMatch(/^404/);
+  await writeFile(path, keys);
+  await server.reload();
+  expect(await shown()).toEqual([expect.stringMatching(/^load_failures_total [1-9]/), "stale 0"]);
 });

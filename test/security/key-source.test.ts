@@ -49,3 +49,37 @@ test("keys of a URL are read again every five minutes, also when no token comes,
   expect(reads).toBe(before + 1);
   expect(failures).toEqual([]);
 });
+
+test("keys of a URL stay in use while the issuer is away", async () => {
+  const { publicKey } = await generateKeyPair("ES256");
+  const keys = [{ ...(await exportJWK(publicKey)), kid: "a" }];
+  let serves = true;
+  const issuer = createServer((_request, response) => {
+    response.writeHead(serves ? 200 : 503).end(serves ? JSON.stringify({ keys }) : "");
+  });
+  issuer.listen(0, "127.0.0.1");
+  await once(issuer, "listening");
+  onTestFinished(() => {
+    issuer.closeAllConnections();
+    issuer.close();
+  });
+  const failures: unknown[] = [];
+  const source = new KeySource({
+    location: `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks`,
+    onFailure: (error) => failures.push((error as Error).message),
+    onChange() {},
+  });
+  onTestFinished(() => source.close());
+  const before = await source.keys();
+  expect(before).toBeDefined();
+  serves = false;
+  await source.refresh();
+  expect(failures).toEqual(["the issuer responded with status 503"]);
+  expect(source.isStale).toBe(true);
+  expect(await source.keys()).toBe(before);
+  expect(source.version).toBe(1);
+  serves = true;
+  await source.refresh();
+  expect(source.isStale).toBe(false);
+  expect(await source.keys()).toBe(before);
+});
