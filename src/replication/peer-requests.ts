@@ -18,7 +18,7 @@ const reachMs = 5_000;
 const reachPauseMs = 100;
 
 /** Failures of operations that were evaluated against a state as new as the call: the response to the client. */
-const evaluated: ReadonlySet<Reason> = new Set<Reason>([
+const evaluated: ReadonlySet<string> = new Set<Reason>([
   "REVISION_MISMATCH",
   "KEY_EXISTS",
   "NO_SUCH_KEY",
@@ -102,7 +102,7 @@ export class PeerRequests {
     const applied = Number(response.revision);
     try {
       await this.#reach(applied);
-      this.#compare(response);
+      this.#compare(response, term);
     } catch (error) {
       // The peer has done its part if it is only this replica that cannot read the log.
       if (!isUnavailable(error)) onFailed(error);
@@ -147,10 +147,14 @@ export class PeerRequests {
     }
   }
 
-  /** Throws when the peer has other entries: it is damaged, or it is a replica of a copy of the log. */
-  #compare({ revision, stateHash }: ForwardResponse): void {
+  /** Throws when the peer has other entries: it is damaged, or its log is a copy, or went back in time. */
+  #compare({ revision, stateHash, outcomes }: ForwardResponse, term: Term): void {
+    // In the same log nothing is evaluated before what was durable when it was sent.
+    if (Number(revision) < term.revision && outcomes.some(isEvaluated)) {
+      throw new Error(`the replica evaluated at revision ${revision} what was sent at ${term.revision}`);
+    }
     const own = this.#options.database.stateHashAt(Number(revision));
-    // Replicas that are far ahead no longer know.
+    // Unknown: the peer has failed all of them and is behind, or this replica is far ahead.
     if (own === undefined || stateHash === "" || own === stateHash) return;
     throw new Error(`the replica has other entries at revision ${revision}`);
   }
@@ -239,6 +243,10 @@ function requireOutcomes({ outcomes }: ForwardResponse, count: number): void {
 /** Whether the log has the operation: the delete of a missing key appends nothing, unless it has a request id. */
 function isAppended({ requestId }: Operation, { results }: Outcome): boolean {
   return requestId !== undefined || results.some(({ entry, deleted }) => entry !== undefined || deleted);
+}
+
+function isEvaluated({ kind }: OutcomeMessage): boolean {
+  return kind.case === "committed" || (kind.case === "failure" && evaluated.has(kind.value.reason));
 }
 
 function isNotApplied({ kind }: OutcomeMessage): boolean {

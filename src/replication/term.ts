@@ -24,15 +24,15 @@ export class Term {
   /** By the clock of the log, in milliseconds since 1970 UTC. */
   readonly notAfter: number;
   readonly #database: TermDatabase;
-  /** Everything that the writer appends for the request has a later revision. */
-  readonly #revision: number;
+  /** Everything that the writer appends for the request has a later revision; it evaluates nothing at an earlier one. */
+  readonly revision: number;
   /** By the monotonic clock. */
   readonly #overTime: number;
   #over: Promise<number> | undefined;
 
   constructor(database: TermDatabase, { lengthMs, marginMs } = defaultTimes) {
     this.#database = database;
-    this.#revision = database.revision;
+    this.revision = database.revision;
     this.notAfter = database.time + lengthMs;
     this.#overTime = performance.now() + lengthMs + marginMs;
   }
@@ -52,6 +52,6 @@ export class Term {
 
   /** False: no append has had an effect on its keys since the term began, so neither this operation nor a later one has. */
   mayHaveApplied({ mutations }: Operation): boolean {
-    return mutations.some(({ key }) => this.#database.mayHaveChanged(key, this.#revision));
+    return mutations.some(({ key }) => this.#database.mayHaveChanged(key, this.revision));
   }
 }

@@ -42,6 +42,8 @@ interface Replica {
   /** Keys that have changed since. */
   readonly changed?: ReadonlySet<string>;
   readonly termTimes?: ForwarderOptions["termTimes"];
+  /** Of this replica, which sends at revision 6. */
+  readonly stateHashAt?: (revision: number) => string | undefined;
   /** The end of the log after the term; what is committed here is evaluated at revision 7. */
   readonly latestRevision?: () => Promise<number>;
   /** Of the operations that are committed here. */
@@ -57,6 +59,7 @@ async function startForwarding(
     limits = { queueBytesMax: 200_000, requestBytesMax: 4 * 1024 * 1024 },
     changed = new Set(["a"]),
     termTimes = { lengthMs: 10, marginMs: 10 },
+    stateHashAt = (revision) => `hash ${revision}`,
     latestRevision = async () => 6,
     queueBytes = 0,
   }: Replica = {},
@@ -82,7 +85,7 @@ async function startForwarding(
       writer: () => state.writer,
       reach,
       mayHaveChanged: (key) => changed.has(key),
-      stateHashAt: (revision) => `hash ${revision}`,
+      stateHashAt,
       queueBytes,
       latestRevision,
       get revision() {
@@ -220,6 +223,48 @@ test.each(lies)(
     expect(here).toEqual([request]);
   },
 );
+
+/** Of a writer at revision 5. */
+function early(...outcomes: readonly object[]): Reply {
+  return { ...reply(...outcomes), revision: 5n, stateHash: "hash 5" };
+}
+
+const stateHashAt = (revision: number) => (revision < 6 ? undefined : `hash ${revision}`);
+
+test.each([
+  [
+    "a success",
+    {
+      kind: { case: "committed", value: { revision: 5n, results: [{ entry: { ...entry, revision: 5n } }] } },
+    },
+  ],
+  ["a failed check", failed("KEY_EXISTS")],
+])("%s at a revision before that of this replica is of another log", async (_, result) => {
+  const { send, forwarder } = await startForwarding(async () => early(result), { stateHashAt });
+  expect(await send(operation([put("a")]))).toBe("OUTCOME_UNKNOWN");
+  expect(forwarder.counts).toMatchObject({ forwarded: 0, isConnected: false });
+});
+
+test("a writer that is behind and evaluates nothing has the same log", async () => {
+  const { send, here, forwarder } = await startForwarding(
+    async () => early(failed("LOG_UNAVAILABLE"), failed("OVERLOADED")),
+    { stateHashAt },
+  );
+  const outcomes = ["a", "c"].map((key) => send(operation([put(key)])));
+  expect(await Promise.all(outcomes)).toEqual(["OK", "OVERLOADED"]);
+  expect(here.length).toBe(1);
+  expect(forwarder.counts).toMatchObject({ unknown: 0, isConnected: true });
+});
+
+test.each([
+  ["says no hash", "", "hash 7"],
+  ["is at a revision whose hash is no longer known", "hash 7", undefined],
+])("a writer that %s is answered", async (_, stateHash, own) => {
+  const response = async () => ({ ...reply(stored), stateHash });
+  const { send, forwarder } = await startForwarding(response, { stateHashAt: () => own });
+  expect(await send(operation([put("a")]))).toBe("OK");
+  expect(forwarder.counts).toMatchObject({ forwarded: 1, isConnected: true });
+});
 
 const lost = async () => Promise.reject(new Error("connection lost"));
 
