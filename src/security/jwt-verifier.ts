@@ -68,7 +68,8 @@ export class JwtVerifier {
         this.#ofCredentials.set(credential, verified);
         return credential;
       } catch (error) {
-        failure = error;
+        // Clients renew a token that has expired, so another entry of the issuer must not hide that.
+        if (!(failure instanceof errors.JWTExpired)) failure = error;
       }
     }
     if (failure instanceof DuetError) throw failure;

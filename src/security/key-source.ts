@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
+import { placeOfJsonFault } from "./json-fault.ts";
 
 /** Between two looks at the keys of an issuer. */
 const refreshMs = 300_000;
@@ -79,7 +80,7 @@ export class KeySource {
     try {
       const text = this.isFile ? await readFile(location, "utf8") : await fetchText(location);
       if (text !== this.#text) {
-        this.#keys = createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
+        this.#keys = createLocalJWKSet(parseKeys(text));
         this.#text = text;
         this.#version++;
         onChange();
@@ -93,6 +94,15 @@ export class KeySource {
 
   close(): void {
     clearInterval(this.#timer);
+  }
+}
+
+/** The error of V8 would quote the text, which may hold a private key by mistake. */
+function parseKeys(text: string): JSONWebKeySet {
+  try {
+    return JSON.parse(text) as JSONWebKeySet;
+  } catch {
+    throw new Error(`the keys are not JSON: ${placeOfJsonFault(text)}`);
   }
 }
 

@@ -232,3 +232,10 @@ test("keys in a file that cannot be read stay in use, and are counted", async ()
   await server.reload();
   expect(await shown()).toEqual([expect.stringMatching(/^load_failures_total [1-9]/), "stale 0"]);
 });
+
+test("a token that has expired is told so, whichever other entries its issuer has", async () => {
+  const { policy, replacePolicy, call } = await start();
+  const [issuer] = policy.jwt;
+  await replacePolicy({ ...policy, jwt: [issuer, { ...issuer, audience: "other" }] });
+  expect(await call(await sign({ exp: seconds - 31 }))).toBe("401 TOKEN_EXPIRED");
+});

@@ -1,9 +1,12 @@
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { exportJWK, generateKeyPair } from "jose";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { KeySource } from "../../src/security/key-source.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 
 test("keys of a URL are read again every five minutes, also when no token comes, until it is closed", async () => {
@@ -82,4 +85,13 @@ test("keys of a URL stay in use while the issuer is away", async () => {
   await source.refresh();
   expect(source.isStale).toBe(false);
   expect(await source.keys()).toBe(before);
+});
+
+test("a file that is not JSON is refused with the place, and nothing of it is quoted", async () => {
+  const location = join(await temporaryDirectory(), "keys.json");
+  await writeFile(location, '{"keys": [\n{"kid": jwk-s3cret');
+  const failures: unknown[] = [];
+  const source = new KeySource({ location, onFailure: (error) => failures.push(error), onChange() {} });
+  await source.refresh();
+  expect(failures).toEqual([new Error("the keys are not JSON: line 2 column 9")]);
 });
