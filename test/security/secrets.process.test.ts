@@ -141,13 +141,14 @@ test("neither secrets nor values are in any log, whatever fails", async () => {
   await sendRaw(port, `GET /v1/key/k HTTP/1.1\r\nauthorization Bearer ${token.token}\r\n\r\n`);
   await sendRaw(port, `PUT /v1/key/k HTTP/1.1\r\nhost: x\r\ncontent-length: x${value}\r\n\r\n${value}`);
 
-  // Files that cannot be used.
+  // Files that cannot be used: keys for themselves, so that nothing else keeps them from being read.
+  await writeFile(file("keys.json"), '{"keys": [{"kid": jwk-s3cret"');
+  await until(() => server.output.includes("keys of a token issuer not read"));
   await writeFile(
     file("policy.json"),
     JSON.stringify({ ...policy, tokens: [{ ...token.entry, hash: "h4sh-s3cret" }] }),
   );
   await writeFile(file("tls.key"), pair.private.replace("BEGIN", "BEGIN k3y-s3cret"));
-  await writeFile(file("keys.json"), '{"keys": [{"kid": "jwk-s3cret"');
   server.child.kill("SIGHUP");
   for (const event of ["policy not reloaded", "TLS files refused", "spans could not be exported"])
     await until(() => server.output.includes(event));
