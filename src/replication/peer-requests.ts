@@ -72,6 +72,8 @@ export interface PeerRequestsOptions {
  */
 export class PeerRequests {
   readonly #options: PeerRequestsOptions;
+  /** Whether all operations of the last request came too late. */
+  #late = false;
 
   constructor(options: PeerRequestsOptions) {
     this.#options = options;
@@ -86,6 +88,7 @@ export class PeerRequests {
   async send(batch: readonly Waiting[]): Promise<void> {
     const { database, onFailed, termTimes } = this.#options;
     const term = new Term(database, termTimes);
+    const wasLate = this.#late;
     let response: ForwardResponse;
     try {
       response = await this.#forward(batch, term);
@@ -108,7 +111,11 @@ export class PeerRequests {
       if (!isUnavailable(error)) onFailed(error);
       return this.#answerAll(batch, (waiting) => this.#resolve(waiting, term, error));
     }
-    if (batch.length > 0 && outcomes.every(isNotApplied)) onFailed(new Error("the writer appends nothing"));
+    this.#late = outcomes.every(isLate);
+    // After one slow append, as at a change of the leader, the writer goes on; appends by all others would slow it down.
+    if (outcomes.every(isNotApplied) && (!this.#late || wasLate)) {
+      onFailed(new Error("the writer appends nothing"));
+    }
     this.#answerAll(batch, (waiting, index) => {
       const outcome = outcomes[index] as OutcomeMessage;
       return this.#settle(waiting, term, () => readOutcome(outcome, waiting.operation, applied));
@@ -251,6 +258,10 @@ function isEvaluated({ kind }: OutcomeMessage): boolean {
 
 function isNotApplied({ kind }: OutcomeMessage): boolean {
   return kind.case === "failure" && notApplied.has(kind.value.reason);
+}
+
+function isLate({ kind }: OutcomeMessage): boolean {
+  return kind.case === "failure" && kind.value.reason === "DEADLINE_EXCEEDED";
 }
 
 function isOverloaded(error: unknown): boolean {

@@ -86,13 +86,14 @@ export class Peer {
     this.#session.on("error", () => clearInterval(this.#timer));
   }
 
-  /** Resolves when the peer has responded. Rejects with the reason why it did not. */
+  /** Resolves when the peer has responded, if only that it has too much to do. Rejects with the reason why it did not. */
   static async open(options: PeerOptions): Promise<Peer> {
     const peer = new Peer(options);
     try {
       await peer.forward([], 0);
       return peer;
     } catch (error) {
+      if (error instanceof DuetError && error.reason === "OVERLOADED") return peer;
       peer.close();
       throw error;
     }

@@ -144,6 +144,9 @@ test.each([
   ["STORE_FULL"],
   ["QUOTA_EXCEEDED"],
   ["REQUEST_ID_REUSED"],
+  ["REQUEST_ID_EXPIRED"],
+  ["REQUEST_ID_INVALID"],
+  ["RATE_LIMITED"],
   ["OVERLOADED"],
 ])("%s of the writer is the response", async (reason) => {
   const { send, here } = await startForwarding(async (operations) =>
@@ -153,7 +156,7 @@ test.each([
   expect(here).toEqual([]);
 });
 
-test.each([["LOG_UNAVAILABLE"], ["SHUTTING_DOWN"], ["DATABASE_WENT_BACK_IN_TIME"]])(
+test.each([["LOG_UNAVAILABLE"], ["SHUTTING_DOWN"], ["DATABASE_WENT_BACK_IN_TIME"], ["DEADLINE_EXCEEDED"]])(
   "an operation that the writer did not apply because of %s is committed here",
   async (reason) => {
     const { send, here, forwarder } = await startForwarding(async (operations) =>
@@ -414,6 +417,34 @@ test("a writer that appends nothing of a request is left", async () => {
   expect(await Promise.all(["a", "b"].map((key) => send(operation([put(key)]))))).toEqual(["OK", "OK"]);
   expect(forwarder.forward(operation([put("c")]))).toBeUndefined();
   expect(forwarder.counts.isConnected).toBe(false);
+});
+
+test("a writer that is too late is left when the next request ends so, too", async () => {
+  const held = Promise.withResolvers<void>();
+  const { send, here, forwarder, requests } = await startForwarding(async (operations) => {
+    await held.promise;
+    return reply(...operations.map(() => failed("DEADLINE_EXCEEDED")));
+  });
+  // Two requests at the same time wait for the same append.
+  const first = send(operation([put("b")]));
+  await until(() => requests.length === 1);
+  const second = send(operation([put("c")]));
+  await until(() => requests.length === 2);
+  held.resolve();
+  expect(await Promise.all([first, second])).toEqual(["OK", "OK"]);
+  expect(here.length).toBe(2);
+  expect(forwarder.counts.isConnected).toBe(true);
+  expect(await send(operation([put("b")]))).toBe("OK");
+  expect(forwarder.counts).toMatchObject({ unknown: 0, isConnected: false });
+});
+
+test("a writer that was too late once is not left for a later time", async () => {
+  let responses = 0;
+  const { send, forwarder } = await startForwarding(async () =>
+    reply(responses++ % 2 === 0 ? failed("DEADLINE_EXCEEDED") : stored),
+  );
+  for (let index = 0; index < 4; index++) expect(await send(operation([put("b")]))).toBe("OK");
+  expect(forwarder.counts).toMatchObject({ refused: 2, forwarded: 2, isConnected: true });
 });
 
 test("a writer with too much to do is not left, and its overload is the response", async () => {

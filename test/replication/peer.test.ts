@@ -29,15 +29,19 @@ function succeed(
   stream.end(body);
 }
 
-/** Opens a peer that responds to the first request, and then as `respond` does. */
-async function openPeer(respond: Respond, requestMs = 10_000): Promise<Peer> {
+/** Opens a peer that responds to the first request as `respondFirst` does, and then as `respond` does. */
+async function openPeer(
+  respond: Respond,
+  requestMs = 10_000,
+  respondFirst: Respond = (stream) => succeed(stream),
+): Promise<Peer> {
   const server = createServer();
   let requests = 0;
   server.on("stream", (stream) => {
     const chunks: Buffer[] = [];
     stream.on("error", () => {});
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-    stream.on("end", () => (requests++ === 0 ? succeed(stream) : respond(stream, Buffer.concat(chunks))));
+    stream.on("end", () => (requests++ === 0 ? respondFirst : respond)(stream, Buffer.concat(chunks)));
   });
   server.on("sessionError", () => {});
   await once(server.listen(0, "127.0.0.1"), "listening");
@@ -131,16 +135,32 @@ test.each([
   ["OVERLOADED", "OVERLOADED"],
   ["INTERNAL", "unknown"],
 ])("a request that failed as a whole with %s was %s", async (reason, expected) => {
+  expect(await failureOf(await openPeer((stream) => fail(stream, reason)))).toBe(expected);
+});
+
+test("a replica with too much to do can be opened, and another one that fails cannot", async () => {
+  const peer = await openPeer(
+    (stream) => succeed(stream),
+    10_000,
+    (stream) => fail(stream, "OVERLOADED"),
+  );
+  await expect(peer.forward(operations, 0)).resolves.toMatchObject({ outcomes: [] });
+  const refusing = openPeer(
+    (stream) => succeed(stream),
+    10_000,
+    (stream) => fail(stream, "RATE_LIMITED"),
+  );
+  await expect(refusing).rejects.toBeInstanceOf(NotForwardedError);
+});
+
+function fail(stream: ServerHttp2Stream, reason: string): void {
   const error = new ConnectError("", Code.ResourceExhausted, undefined, [
     { desc: ErrorInfoSchema, value: { reason, domain: "duetkv" } },
   ]);
   const trailers = new Headers();
   setTrailerStatus(trailers, error);
-  const peer = await openPeer((stream) =>
-    stream.respond({ ":status": 200, ...Object.fromEntries(trailers) }, { endStream: true }),
-  );
-  expect(await failureOf(peer)).toBe(expected);
-});
+  stream.respond({ ":status": 200, ...Object.fromEntries(trailers) }, { endStream: true });
+}
 
 test("a replica that goes away takes no more requests, and ends those under way", async () => {
   const peer = await openPeer((stream) => {
