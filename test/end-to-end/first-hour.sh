@@ -25,6 +25,8 @@ eventually() {
 
 # Starts a server on free ports. Sets the variables `server` to its process and `address` to where it listens.
 serve() {
+  # What an earlier server has said must be gone before it is looked for.
+  : > server.log
   duetkv --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --log "$1" > server.log 2> server.err &
   server=$!
   eventually grep -q '"msg":"ready"' server.log
