@@ -41,7 +41,10 @@ export interface Security {
     method: DescMethod,
     protocol: string,
   ) => Caller | Promise<Caller> | undefined;
-  /** Counts and writes down a call that something else has refused before its request was read. */
+  /**
+   * Counts and writes down a call that something else has refused before its request was read. Throws RATE_LIMITED when its
+   * address makes too many calls.
+   */
   refused(origin: CallOrigin, method: DescMethod, protocol: string, via: string, error: unknown): void;
   /** Puts the rules of access before the handlers of a service. Throws for a method without a rule. */
   readonly protect: <Service extends DescService>(
@@ -123,6 +126,11 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
     return { identity, credential, peer, policy };
   }
 
+  function limitAddress({ peer }: CallOrigin): void {
+    const addressRate = source?.policy.addressRate;
+    if (addressRate !== undefined) ofAddresses.take(networkOf(peer.address), addressRate);
+  }
+
   const refused: Security["refused"] = (origin, method, protocol, via, error) => {
     if (error instanceof DuetError) counts.authenticated(via, error.reason);
     const traceparent = origin.headers["traceparent"];
@@ -131,7 +139,15 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
   };
 
   return {
-    refused,
+    refused(origin, method, protocol, via, error) {
+      try {
+        limitAddress(origin);
+      } catch (limited) {
+        refused(origin, method, protocol, via, limited);
+        throw limited;
+      }
+      refused(origin, method, protocol, via, error);
+    },
     authenticate(origin, method, protocol) {
       const { asks } = findRule(method);
       if (asks === "nobody") return undefined;
@@ -140,8 +156,7 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
         throw error;
       };
       try {
-        const addressRate = source?.policy.addressRate;
-        if (addressRate !== undefined) ofAddresses.take(networkOf(origin.peer.address), addressRate);
+        limitAddress(origin);
         const credential: Credential | Promise<Credential> =
           source === undefined ? { via: "anonymous" } : readCredential(origin, source.jwts);
         return credential instanceof Promise

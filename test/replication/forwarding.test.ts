@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { connect } from "node:http2";
 import { join } from "node:path";
 import { ConnectError, createClient } from "@connectrpc/connect";
@@ -209,6 +209,42 @@ test("a replica takes nothing from a caller that does not prove that it is one",
   // The proof is good; but the operations are for another store.
   expect(await forwardTo(address, proof.headers(subject))).toBe("REQUEST_MALFORMED");
   expect(await writer.count("received_operations_total")).toBe(received);
+});
+
+test("callers without a proof are counted, written down, and limited by their address", async () => {
+  const directory = await temporaryDirectory();
+  const [policy, secrets, audit] = ["policy.json", "secret", "audit"].map((name) => join(directory, name));
+  const limits = [{ calls_per_second: 0.001, burst: 2 }];
+  await writeFile(policy!, JSON.stringify({ version: 1, roles: {}, limits }));
+  await writeFile(secrets!, "a secret of the replicas\n");
+  const flags = { policy: policy!, "peer-secret-file": secrets!, audit: "denied", "audit-file": audit! };
+  const replica = await startReplica(new MemoryLogEngine(seed), flags);
+  const reasons = ["CREDENTIALS_MISSING", "CREDENTIALS_MISSING", "RATE_LIMITED"];
+  for (const reason of reasons) expect(await forwardTo(replica.address)).toBe(reason);
+  expect(await replica.count("auth_total")).toBe(3);
+  await replica.close();
+  const lines = (await readFile(audit!, "utf8")).trim().split("\n");
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject(
+    reasons.map((reason) => ({ via: "replica", reason })),
+  );
+});
+
+test("a running replica reads its secrets again", async () => {
+  const secrets = join(await temporaryDirectory(), "secret");
+  await writeFile(secrets, "the first secret of the replicas\n");
+  const replica = await startReplica(new MemoryLogEngine(seed), {
+    "peer-secret-file": secrets,
+  });
+  const [replicaId = ""] = await replica.writers();
+  const subject = { storeId: await replica.storeId(), replicaId, time: Date.now() };
+  const { address } = replica;
+  const first = (await PeerProof.read(secrets)).headers(subject);
+  // The proof is good; but the operations are for another store.
+  expect(await forwardTo(address, first)).toBe("REQUEST_MALFORMED");
+  await writeFile(secrets, "the second secret of the replicas\n");
+  const second = (await PeerProof.read(secrets)).headers(subject);
+  await until(async () => (await forwardTo(address, second)) === "REQUEST_MALFORMED");
+  expect(await forwardTo(address, first)).toBe("CREDENTIALS_MISSING");
 });
 
 test("a caller without a proof is refused before its request is read, and over other protocols", async () => {
