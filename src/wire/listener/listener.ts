@@ -149,20 +149,19 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     });
   }
 
-  function begin(request: IncomingMessage, response: ServerResponse): void {
-    http1.find(request.socket)?.begin(request, response);
+  function begin(request: IncomingMessage, response: ServerResponse): boolean {
+    return http1.find(request.socket)?.begin(request, response) ?? false;
   }
 
   const gather = gatherRequests(handleHttp1);
   function serveRequest(request: IncomingMessage, response: ServerResponse): void {
-    begin(request, response);
-    gather(request, response);
+    if (begin(request, response)) gather(request, response);
   }
   server.on("request", serveRequest);
   // The router refuses it. Node alone would respond with 417, and nobody would count it.
   server.on("checkExpectation", serveRequest);
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
-    begin(request, response);
+    if (!begin(request, response)) return;
     handleHttp1(request, response);
     // A request that its headers alone refuse has its response by now, and its body need not come.
     guard(request.socket, () => {

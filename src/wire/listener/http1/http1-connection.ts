@@ -30,6 +30,9 @@ export interface Http1ConnectionOptions {
   readonly onEnd: (reason: Http1EndReason) => void;
 }
 
+/** About what a request in a pipeline that waits behind another one holds, besides its target, headers and body. */
+const pipelinedBytes = 4096;
+
 const statusLines: Partial<Record<Http1EndReason, string>> = {
   malformed_request: "400 Bad Request",
   header_list_too_large: "431 Request Header Fields Too Large",
@@ -64,10 +67,25 @@ export class Http1Connection {
     this.#oldAt = ageMs > 0 ? now + ageMs * jitter : Number.POSITIVE_INFINITY;
   }
 
-  /** The headers of a request have come. */
-  begin(request: IncomingMessage, response: ServerResponse): void {
+  /**
+   * The headers of a request have come. In a pipeline it counts as held; one that has no room ends the connection. Returns
+   * whether the request is to be handled.
+   */
+  begin(request: IncomingMessage, response: ServerResponse): boolean {
+    if (this.#isOver) return false;
+    if (this.isResponding) {
+      const { url = "", rawHeaders } = request;
+      const bytes = rawHeaders.reduce((sum, { length }) => sum + length, pipelinedBytes + url.length);
+      const reason = this.budget.take(bytes);
+      if (reason !== undefined) {
+        this.end(reason);
+        return false;
+      }
+      response.once("close", () => this.budget.give(bytes));
+    }
     this.#request = request;
     this.#response = response;
+    return true;
   }
 
   /** Whether the body of a request has not come completely. */

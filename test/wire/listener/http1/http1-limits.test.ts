@@ -291,3 +291,30 @@ test("an RPC that is refused before its body came, and a 405 of the OpenAPI docu
   expect([answer.status, reasonOf(answer)]).toEqual([405, "METHOD_NOT_ALLOWED"]);
   expect(failed).toEqual([["", "METHOD_NOT_ALLOWED"]]);
 });
+
+describe("a pipeline of requests whose responses take long", () => {
+  const request = "GET /v1/key/a HTTP/1.1\r\nHost: x\r\n\r\n";
+
+  test("counts as held, and is free when they are there", async () => {
+    const waiting: Exchange[] = [];
+    const { port, ended, budget } = await serveHttp1({}, (exchange) => waiting.push(exchange));
+    const socket = await openSocket(port);
+    socket.write(request.repeat(100));
+    await until(() => waiting.length === 100);
+    expect(budget.used).toBe(99 * (4 * KiB + "/v1/key/aHostx".length));
+    for (const exchange of waiting) exchange.respond(200, {}, "");
+    await until(() => budget.used === 0);
+    expect(ended).toEqual([]);
+    socket.destroy();
+  });
+
+  test("ends with its connection when there is no room for another one", async () => {
+    let handled = 0;
+    const { port, ended, budget } = await serveHttp1({ connectionBytesMax: MiB }, () => void handled++);
+    const socket = await openSocket(port);
+    socket.write(request.repeat(300));
+    await once(socket.resume(), "close");
+    expect([ended, handled]).toEqual([["connection_bytes"], 256]);
+    await until(() => budget.used === 0);
+  });
+});
