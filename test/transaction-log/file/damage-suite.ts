@@ -276,7 +276,9 @@ export function damageSuite(stride: number): void {
           for (let offset = start; offset < end; offset += stride) {
             const fileSystem = made.fileSystem.copy();
             cutAt(fileSystem, name, offset, offset % 2 ? "zeros" : "short");
-            await expectRefused(fileSystem);
+            // The last checksum may end with a zero: then nothing was cut.
+            const isWhole = fileSystem.content(pathOf(name)).equals(made.fileSystem.content(pathOf(name)));
+            if (!isWhole) await expectRefused(fileSystem);
           }
         }
       });
