@@ -63,7 +63,7 @@ test("a lock behind a partition is given up before another process gets it", asy
   const server = await startServer("--log", "memory:");
   const proxy = await startTcpProxy(server.address);
   const script = "echo up; trap 'echo ended; exit 0' TERM; while :; do sleep 0.1; done";
-  const flags = ["--ttl", "2s", "--timeout", "500ms"];
+  const flags = ["--ttl", "2s", "--timeout", "30s"];
   const holder = startCli(["lock", "l", ...flags, "--", "sh", "-c", script], { address: proxy.address });
   onTestFinished(() => void holder.kill("SIGKILL"));
   const ended = once(holder, "close");
