@@ -67,15 +67,13 @@ describe("what one connection makes calls hold leaves room for others:", () => {
     await until(() => budget.used === 0);
   });
 
-  test("server streams in a pipeline of HTTP/1.1", async () => {
-    const { port, memory, failed, budget } = await serveWithin();
+  test("server streams in a pipeline of HTTP/1.1, which ends when there is no more", async () => {
+    const { port, memory, budget } = await serveWithin();
     const socket = await openSocket(port);
     socket.write("GET /v1/key:watch HTTP/1.1\r\nHost: x\r\n\r\n".repeat(50));
-    await until(() => memory.requests.length + failed.length === 50);
-    expect(new Set(failed.map(String))).toEqual(new Set(["watch,OVERLOADED"]));
-    expect(budget.used).toBeLessThanOrEqual(connectionBytesMax);
+    await once(socket.resume(), "close");
+    expect(memory.requests.length).toBeLessThan(connectionBytesMax / (8 * 1024));
     expect((await ask(port, "PUT", "/v1/key/a", { body: "x".repeat(50_000) })).status).toBe(201);
-    socket.destroy();
     await until(() => budget.used === 0);
   });
 
