@@ -106,9 +106,9 @@ export class Peer {
 
   /**
    * Sends operations as `encodeOperation` returns them. `notAfter` is the latest time at which they may be applied, by the
-   * clock of the log in milliseconds since 1970; `span` is the parent of what happens there. Resolves when each of them is durable there or has failed. Rejects with
-   * NotForwardedError, with OVERLOADED when the peer has no room for any of them, or with another error when they may or may
-   * not have been applied.
+   * clock of the log in milliseconds since 1970; `span` is the parent of what happens there. Resolves when each of them is
+   * durable there or has failed. Rejects with NotForwardedError, with OVERLOADED when the peer has no room for any of them,
+   * or with another error when they may or may not have been applied.
    */
   async forward(
     operations: readonly Uint8Array[],

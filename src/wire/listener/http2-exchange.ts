@@ -6,12 +6,12 @@ import { type BodyReader, type Exchange, withAddedHeaders } from "../call/exchan
 import { overloaded } from "../call/overloaded.ts";
 import type { ConnectionBudget } from "../http2/byte-budget.ts";
 import { errorCodes } from "../http2/connection-error.ts";
-import type { HeaderList } from "../http2/header-list.ts";
 import { type FlatHeaders, noTrailers, ResponseHeaders } from "../http2/response-headers.ts";
 import type { Stream } from "../http2/stream.ts";
 import type { StreamHandler } from "../http2/stream-handler.ts";
 import { BodyBuffer } from "./body-buffer.ts";
 import { httpDate } from "./http-date.ts";
+import { toIncomingHeaders } from "./incoming-headers.ts";
 import { peerOf } from "./peer-of.ts";
 
 /** The header whose value differs from call to call; see `varyingHeader` of the HTTP/2 server. */
@@ -271,38 +271,3 @@ function flatten(headers: OutgoingHttpHeaders, hasDate: boolean): FlatHeaders {
   if (hasDate) flat.push("date", httpDate());
   return flat;
 }
-
-const incoming = new WeakMap<HeaderList, IncomingHttpHeaders>();
-
-/** The headers as Node's HTTP/1.1 gives them: repeated ones joined, `:authority` as host. Made once for equal requests. */
-function toIncomingHeaders(list: HeaderList): IncomingHttpHeaders {
-  let headers = incoming.get(list);
-  if (headers !== undefined) return headers;
-  // Without a prototype: a header may be called "constructor".
-  headers = Object.create(null) as IncomingHttpHeaders;
-  for (let at = 0; at < list.fields.length; at += 2) {
-    const name = list.fields[at] as string;
-    const value = list.fields[at + 1] as string;
-    const before = headers[name];
-    if (before === undefined) headers[name] = name === "set-cookie" ? [value] : value;
-    else if (Array.isArray(before)) before.push(value);
-    else if (!single.has(name)) headers[name] = `${before}, ${value}`;
-  }
-  if (list.authority !== undefined) headers.host = list.authority;
-  incoming.set(list, headers);
-  return headers;
-}
-
-/** Of these the first counts, as in Node. */
-const single: ReadonlySet<string> = new Set([
-  "authorization",
-  "content-length",
-  "content-type",
-  "from",
-  "host",
-  "if-modified-since",
-  "if-unmodified-since",
-  "max-forwards",
-  "referer",
-  "user-agent",
-]);
