@@ -1,6 +1,15 @@
-import type { CallSpan, Database, Forwarding, Operation, Outcome, Writer } from "../database.ts";
+import {
+  type CallSpan,
+  type Database,
+  type Forwarding,
+  type Operation,
+  type Outcome,
+  operationBytes,
+  type Writer,
+} from "../database.ts";
 import type { Limits } from "../limits.ts";
 import type { Logger } from "../logging.ts";
+import { ForwardBudget } from "./forward-budget.ts";
 import { ForwardCounts } from "./forward-counts.ts";
 import type { PeerCodec } from "./peer-codec.ts";
 import { PeerQueue, type PeerQueueOptions } from "./peer-queue.ts";
@@ -27,33 +36,37 @@ export interface ForwarderOptions {
 export class Forwarder implements Forwarding {
   readonly #options: ForwarderOptions;
   readonly #timer: NodeJS.Timeout;
+  readonly #budget: ForwardBudget;
   readonly counts = new ForwardCounts();
   #queue: PeerQueue | undefined;
   /** Those of former writers, while requests are under way. */
   readonly #left = new Set<PeerQueue>();
   #opening = false;
   #retryTime = 0;
-  #warned = false;
+  /** The writer that the log has last warned of, and what was forwarded until then; undefined: it works. */
+  #warned: { readonly writer: string; readonly forwarded: number } | undefined;
   readonly #closed = new AbortController();
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
+    this.#budget = new ForwardBudget(this.counts, options.database, options.limits);
     this.#timer = setInterval(() => this.look(), lookMs).unref();
   }
 
   forward(operation: Operation, span?: CallSpan): Promise<Outcome> | undefined {
-    return this.#queue?.forward(operation, span);
+    const outcome = this.#queue?.forward(operation, span);
+    // What is committed here shares the memory with what waits.
+    if (outcome !== undefined || this.counts.queueBytes === 0) return outcome;
+    return this.#budget.refuse(operationBytes(operation));
   }
 
   /** Finds the writer, and connects to it. */
   look(): void {
     const writer = this.#options.database.writer();
     const target = writer?.self === false ? writer : undefined;
-    if (this.#queue !== undefined && !this.#queue.isUsable) {
-      // It stops, and may be the writer by its last heartbeat for a moment.
-      this.#wait();
-      this.#leave(this.#queue);
-    } else if (this.#queue !== undefined && this.#queue.id !== target?.id) {
+    this.#tellRecovery();
+    // The connection has aged; or the writer stops, and may be the writer by its last heartbeat for a moment.
+    if (this.#queue !== undefined && (!this.#queue.isUsable || this.#queue.id !== target?.id)) {
       this.#leave(this.#queue);
     }
     if (target === undefined || this.#queue !== undefined || this.#closed.signal.aborted) return;
@@ -81,6 +94,7 @@ export class Forwarder implements Forwarding {
       const onFailed = (error: unknown) => this.#fail(queue, error);
       const queue = new PeerQueue({
         peer,
+        budget: this.#budget,
         codec,
         database,
         limits,
@@ -92,12 +106,10 @@ export class Forwarder implements Forwarding {
       });
       this.#queue = queue;
       this.counts.isConnected = true;
-      this.#warned = false;
-      log.info(facts, "writes are forwarded");
+      if (this.#warned?.writer !== writer.id) log.info(facts, "writes are forwarded");
     } catch (error) {
       this.#wait();
-      if (!this.#warned) log.warn({ ...facts, err: error }, "writer not reached; writes are appended here");
-      this.#warned = true;
+      this.#warn(writer.id, { ...facts, err: error }, "writer not reached; writes are appended here");
     } finally {
       this.#opening = false;
     }
@@ -107,8 +119,22 @@ export class Forwarder implements Forwarding {
     if (this.#queue !== queue) return;
     this.#wait();
     this.#leave(queue);
-    this.#options.log.warn({ writer: queue.id, err: error }, "forwarding failed; writes are appended here");
-    this.#warned = true;
+    const facts = { writer: queue.id, err: error };
+    this.#warn(queue.id, facts, "forwarding failed; writes are appended here");
+  }
+
+  /** Once for each writer, until it has committed what was forwarded: it may accept connections and fail all the same. */
+  #warn(writer: string, facts: object, message: string): void {
+    this.#tellRecovery();
+    if (this.#warned?.writer === writer) return;
+    this.#warned = { writer, forwarded: this.counts.forwarded };
+    this.#options.log.warn(facts, message);
+  }
+
+  #tellRecovery(): void {
+    if (this.#warned === undefined || this.#warned.forwarded === this.counts.forwarded) return;
+    this.#warned = undefined;
+    if (this.#queue !== undefined) this.#options.log.info({ writer: this.#queue.id }, "writes are forwarded");
   }
 
   /** Not all replicas shall come back to it at the same time. */

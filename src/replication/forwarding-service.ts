@@ -9,6 +9,7 @@ import { forwardedOperationsMax, type Limits } from "../limits.ts";
 import { spanOf } from "../telemetry/call-span.ts";
 import { readOperation } from "./operation-message.ts";
 import { toOutcomeMessage, toRefusalMessage } from "./outcome-message.ts";
+import { defaultTimes } from "./term.ts";
 
 export interface ForwardingServiceOptions {
   readonly database: Pick<Database, "commitHere" | "replicaId" | "revision" | "stateHash" | "storeId">;
@@ -41,7 +42,7 @@ export function createForwardingService(
         );
       }
       onReceived(operations.length);
-      const requirement = notAfter === 0n ? undefined : (now: number) => requireInTime(now, Number(notAfter));
+      const requirement = requireInTime(Number(notAfter));
       const span = spanOf(context);
       const outcomes = await Promise.all(
         // One of them waits as long as all do.
@@ -58,7 +59,7 @@ export function createForwardingService(
 async function commit(
   message: OperationMessage,
   span: CallSpan | undefined,
-  requirement: ((now: number) => void) | undefined,
+  requirement: (now: number) => void,
   { database, limits }: ForwardingServiceOptions,
 ) {
   let operation: Operation;
@@ -72,8 +73,14 @@ async function commit(
   return toOutcomeMessage(settled);
 }
 
-/** The other replica gives an operation up after this time, or commits it itself. Throws DEADLINE_EXCEEDED. */
-function requireInTime(now: number, notAfter: number): void {
-  if (now > notAfter)
+/**
+ * The other replica gives an operation up after this time, or commits it itself. The clock of the log may be set back
+ * meanwhile: a failover to a server whose clock is behind. So the time since now counts, too. Throws DEADLINE_EXCEEDED.
+ */
+function requireInTime(notAfter: number): (now: number) => void {
+  const receivedAt = performance.now();
+  return (now) => {
+    if (now <= notAfter && performance.now() - receivedAt <= defaultTimes.lengthMs) return;
     throw new DuetError("DEADLINE_EXCEEDED", "the operation came too late; it was not begun");
+  };
 }

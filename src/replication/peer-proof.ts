@@ -76,8 +76,11 @@ export class PeerProof {
 async function readKeys(file: string): Promise<readonly Buffer[]> {
   const lines = (await readFile(file, "utf8")).split("\n").map((line) => line.trim());
   const secrets = lines.filter((line) => line !== "");
-  if (secrets.length === 0 || secrets.some((secret) => Buffer.byteLength(secret) < secretBytesMin)) {
-    throw new Error(`a peer secret in ${file} is shorter than ${secretBytesMin} bytes; make a longer one`);
+  if (secrets.length === 0) throw new Error(`no peer secret in ${file}`);
+  const short = lines.findIndex((line) => line !== "" && Buffer.byteLength(line) < secretBytesMin);
+  if (short >= 0) {
+    const problem = `the peer secret in line ${short + 1} of ${file} is shorter than ${secretBytesMin} bytes`;
+    throw new Error(`${problem}; make a longer one, in one line`);
   }
   return secrets.map((secret) => createHash("sha256").update(`duetkv peer ${secret}`).digest());
 }

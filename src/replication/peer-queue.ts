@@ -1,7 +1,7 @@
 import type { CallSpan, Operation, Outcome } from "../database.ts";
 import { operationBytes } from "../database.ts";
-import { DuetError } from "../errors.ts";
 import { forwardedOperationsMax, type Limits } from "../limits.ts";
+import type { ForwardBudget } from "./forward-budget.ts";
 import { encodeOperation } from "./operation-message.ts";
 import type { PeerCodec } from "./peer-codec.ts";
 import { PeerRequests, type PeerRequestsOptions, type Waiting } from "./peer-requests.ts";
@@ -16,8 +16,9 @@ const operationsBytesMax = 1024 * 1024;
 const requestOverheadBytes = 256;
 
 export interface PeerQueueOptions extends PeerRequestsOptions {
+  readonly budget: ForwardBudget;
   readonly codec: PeerCodec;
-  readonly limits: Pick<Limits, "queueBytesMax" | "requestBytesMax">;
+  readonly limits: Pick<Limits, "requestBytesMax">;
 }
 
 /** The operations that wait for one peer. They gather while two requests are under way. */
@@ -51,17 +52,12 @@ export class PeerQueue {
     if (!this.isUsable) return undefined;
     const memoryBytes = operationBytes(operation);
     if (memoryBytes > operationsBytesMax) return undefined;
-    const { codec, counts, database, limits } = this.#options;
+    const { budget, codec, counts } = this.#options;
     const encoded = encodeOperation(operation, codec);
     if (encoded === undefined || encoded.length > this.#requestBytesMax) return undefined;
     const bytes = memoryBytes + encoded.length;
-    // One budget for what waits here and what is committed here, to which all of it may fall back.
-    const queueBytes = counts.queueBytes + database.queueBytes;
-    if (queueBytes > 0 && queueBytes + bytes > limits.queueBytesMax) {
-      counts.overloaded++;
-      const message = "too many writes wait for the writer; the limit is --queue-bytes-max. Try again later";
-      return Promise.reject(new DuetError("OVERLOADED", message));
-    }
+    const refusal = budget.refuse(bytes);
+    if (refusal !== undefined) return refusal;
     return new Promise((resolve) => {
       this.#waiting.push({ operation, encoded, span, bytes, resolve });
       counts.queueBytes += bytes;

@@ -162,7 +162,7 @@ export class PeerRequests {
     }
     const own = this.#options.database.stateHashAt(Number(revision));
     // Unknown: the peer has failed all of them and is behind, or this replica is far ahead.
-    if (own === undefined || stateHash === "" || own === stateHash) return;
+    if (own === undefined || own === stateHash) return;
     throw new Error(`the replica has other entries at revision ${revision}`);
   }
 
@@ -201,10 +201,20 @@ export class PeerRequests {
     }
   }
 
-  #commitHere({ operation, span }: Waiting): Promise<Outcome> {
+  #commitHere(waiting: Waiting): Promise<Outcome> {
+    this.#options.counts.refused++;
+    return this.#append(waiting);
+  }
+
+  /** The operation takes room in one queue only: meanwhile in that of this replica's appends. */
+  async #append({ operation, span, bytes }: Waiting, requirement?: (now: number) => void): Promise<Outcome> {
     const { counts, database } = this.#options;
-    counts.refused++;
-    return database.commitAdmitted(operation, span);
+    counts.queueBytes -= bytes;
+    try {
+      return await database.commitAdmitted(operation, span, requirement);
+    } finally {
+      counts.queueBytes += bytes;
+    }
   }
 
   /** The load is too much for one replica; appends by the others would make it more. */
@@ -214,8 +224,9 @@ export class PeerRequests {
   }
 
   /** Finds out what became of an operation to which the peer has not responded. */
-  async #resolve({ operation, span }: Waiting, term: Term, cause: unknown): Promise<Outcome> {
+  async #resolve(waiting: Waiting, term: Term, cause: unknown): Promise<Outcome> {
     const { counts, database, closing } = this.#options;
+    const { operation } = waiting;
     counts.unknown++;
     let evaluatedAt = 0;
     // The client may have gone meanwhile, and others may have written: this must not replace what they have written.
@@ -225,14 +236,14 @@ export class PeerRequests {
     };
     if (operation.requestId !== undefined) {
       // A failure proves nothing yet: the first may still succeed.
-      const outcome = await database.commitAdmitted(operation, span, requireUnchanged).catch(() => undefined);
+      const outcome = await this.#append(waiting, requireUnchanged).catch(() => undefined);
       if (outcome !== undefined) return outcome;
     }
     const end = await term.over(closing).catch(() => {
       throw outcomeUnknown(cause);
     });
     try {
-      const outcome = await database.commitAdmitted(operation, span, requireUnchanged);
+      const outcome = await this.#append(waiting, requireUnchanged);
       if (evaluatedAt > end || isAppended(operation, outcome)) return outcome;
     } catch (error) {
       // What fails for any other reason was not evaluated against everything that the writer has appended.

@@ -8,6 +8,6 @@ export interface RequestSpan extends CallSpan {
 
 /** Traces requests to other replicas. */
 export interface RequestTracer {
-  /** Begins a span that is a part of these calls, at least one: the parent is the first, and it has links to all of them. */
+  /** Begins a span that is a part of these calls, at least one: the parent is the first, and it has links to them. */
   begin(calls: readonly CallSpan[]): RequestSpan;
 }

@@ -8,7 +8,7 @@ export interface TermTimes {
   readonly marginMs: number;
 }
 
-const defaultTimes: TermTimes = { lengthMs: 5_000, marginMs: 1_000 };
+export const defaultTimes: TermTimes = { lengthMs: 5_000, marginMs: 1_000 };
 
 export type TermDatabase = Pick<Database, "latestRevision" | "mayHaveChanged" | "revision" | "time">;
 

@@ -3,7 +3,7 @@ import { childSpan, type Span, timeOf } from "./span.ts";
 
 /**
  * Makes spans of what traced calls wait for in the engine. An append has one span, however many calls share it: below that
- * of the first one, with links to all of them.
+ * of the first one, with links to them.
  */
 export class EngineSpans implements EngineTracer {
   readonly #export: (span: Span) => void;

@@ -13,7 +13,7 @@ export interface Span {
   readonly startTime: number;
   endTime: number;
   readonly attributes: Record<string, string | number>;
-  /** Spans that it belongs to, beside its parent. */
+  /** Spans that it belongs to, beside its parent; `childSpan` keeps 128. */
   readonly links: readonly { readonly traceId: string; readonly spanId: string }[];
   /** Whether the server is to blame for its failure. */
   failed: boolean;
@@ -21,6 +21,9 @@ export interface Span {
 
 const kinds = { internal: 1, server: 2, client: 3 } as const;
 const statusError = 2;
+
+/** The default limit of OpenTelemetry for the links of a span; collectors refuse or cut what has more. */
+const linksMax = 128;
 
 /** The time of a span, from that of `performance.now()`. */
 export function timeOf(milliseconds: number): number {
@@ -46,7 +49,7 @@ export function childSpan(
     startTime,
     endTime: startTime,
     attributes: {},
-    links,
+    links: links.slice(0, linksMax),
     failed: false,
   };
 }

@@ -1,9 +1,9 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import type { ForwardResponse } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
-import type { Operation, Outcome } from "../../src/database.ts";
+import { type Operation, type Outcome, operationBytes } from "../../src/database.ts";
 import { DuetError } from "../../src/errors.ts";
-import { silentLogger } from "../../src/logging.ts";
+import { type Logger, silentLogger } from "../../src/logging.ts";
 import { Forwarder, type ForwarderOptions } from "../../src/replication/forwarder.ts";
 import { NotForwardedError } from "../../src/replication/not-forwarded-error.ts";
 import { messageCodec } from "../../src/wire/wire.ts";
@@ -46,8 +46,9 @@ interface Replica {
   readonly stateHashAt?: (revision: number) => string | undefined;
   /** The end of the log after the term; what is committed here is evaluated at revision 7. */
   readonly latestRevision?: () => Promise<number>;
-  /** Of the operations that are committed here. */
+  /** Of other operations that are committed here. */
   readonly queueBytes?: number;
+  readonly log?: Logger;
 }
 
 /** A forwarder beside a writer under the control of the test. `respond` is the writer; `commit` is this replica. */
@@ -62,31 +63,38 @@ async function startForwarding(
     stateHashAt = (revision) => `hash ${revision}`,
     latestRevision = async () => 6,
     queueBytes = 0,
+    log = silentLogger,
   }: Replica = {},
 ) {
   const here: Operation[] = [];
   const requests: number[] = [];
   let ownRevision = 6;
-  const state = { usable: true, writer: { id: "w", self: false, address: "127.0.0.1:1" } };
-  const openPeer = async ({ id }: { readonly id: string }) => ({
-    id,
-    get isUsable() {
-      return state.usable;
-    },
-    async forward(operations: readonly Uint8Array[]) {
-      requests.push(operations.length);
-      return (await respond(operations)) as ForwardResponse;
-    },
-    leave() {},
-    close() {},
-  });
+  let ownQueueBytes = queueBytes;
+  const state = { usable: true, reachable: true, writer: { id: "w", self: false, address: "127.0.0.1:1" } };
+  const openPeer = async ({ id }: { readonly id: string }) => {
+    if (!state.reachable) throw new Error("refused");
+    return {
+      id,
+      get isUsable() {
+        return state.usable;
+      },
+      async forward(operations: readonly Uint8Array[]) {
+        requests.push(operations.length);
+        return (await respond(operations)) as ForwardResponse;
+      },
+      leave() {},
+      close() {},
+    };
+  };
   const forwarder = new Forwarder({
     database: {
       writer: () => state.writer,
       reach,
       mayHaveChanged: (key) => changed.has(key),
       stateHashAt,
-      queueBytes,
+      get queueBytes() {
+        return ownQueueBytes;
+      },
       latestRevision,
       get revision() {
         return ownRevision;
@@ -96,13 +104,16 @@ async function startForwarding(
         ownRevision = 7;
         requirement?.(1_000_020);
         here.push(each);
-        return commit(each, requirement);
+        ownQueueBytes += operationBytes(each);
+        return commit(each, requirement).finally(() => {
+          ownQueueBytes -= operationBytes(each);
+        });
       },
     },
     openPeer,
     codec: messageCodec,
     limits,
-    log: silentLogger,
+    log,
     termTimes,
   });
   onTestFinished(() => forwarder.close());
@@ -194,7 +205,11 @@ const lies: readonly (readonly [string, Reply | Error])[] = [
     "responds to another mutation",
     reply({ kind: { case: "committed", value: { revision: 7n, results: [{ deleted: true }] } } }),
   ],
-  ["responds with a revision that it has not applied", { ...reply(stored), revision: 6n, stateHash: "" }],
+  [
+    "responds with a revision that it has not applied",
+    { ...reply(stored), revision: 6n, stateHash: "hash 6" },
+  ],
+  ["says no hash", { ...reply(stored), stateHash: "" }],
   ["has other entries", { ...reply(stored), stateHash: "hash 8" }],
   ["responds with nothing", reply({ kind: { case: undefined } })],
   ["responds with an unknown reason", reply(failed("toString"))],
@@ -259,12 +274,10 @@ test("a writer that is behind and evaluates nothing has the same log", async () 
   expect(forwarder.counts).toMatchObject({ unknown: 0, isConnected: true });
 });
 
-test.each([
-  ["says no hash", "", "hash 7"],
-  ["is at a revision whose hash is no longer known", "hash 7", undefined],
-])("a writer that %s is answered", async (_, stateHash, own) => {
-  const response = async () => ({ ...reply(stored), stateHash });
-  const { send, forwarder } = await startForwarding(response, { stateHashAt: () => own });
+test("a writer at a revision whose hash is no longer known is answered", async () => {
+  const { send, forwarder } = await startForwarding(async () => reply(stored), {
+    stateHashAt: () => undefined,
+  });
   expect(await send(operation([put("a")]))).toBe("OK");
   expect(forwarder.counts).toMatchObject({ forwarded: 1, isConnected: true });
 });
@@ -384,6 +397,39 @@ test("operations take room in the queue until their outcome is known", async () 
   expect(await send(large)).toBe("OVERLOADED");
   pending.resolve(appended);
   expect(await first).toMatchObject({ revision: 9 });
+  expect(forwarder.counts.queueBytes).toBe(0);
+});
+
+test("an operation that is committed here takes room once", async () => {
+  const pending = Promise.withResolvers<Outcome>();
+  const { forwarder, here, send } = await startForwarding(
+    async () => reply(failed("LOG_UNAVAILABLE"), stored),
+    {
+      commit: () => pending.promise,
+    },
+  );
+  const outcomes = [put("b", "x".repeat(60_000)), put("c")].map((each) => send(operation([each])));
+  await until(() => here.length === 1);
+  expect(forwarder.counts.queueBytes).toBe(0);
+  pending.resolve(appended);
+  expect(await Promise.all(outcomes)).toEqual(["OK", "OK"]);
+  expect(forwarder.counts.queueBytes).toBe(0);
+});
+
+test("what cannot be forwarded is refused while too much waits for the writer", async () => {
+  const responses = Promise.withResolvers<Reply>();
+  const limits = { queueBytesMax: 1_200_000, requestBytesMax: 4 * 1024 * 1024 };
+  const { send, forwarder, state, requests } = await startForwarding(() => responses.promise, { limits });
+  const tooLarge = operation([put("b", "x".repeat(1_100_000))]);
+  const first = send(operation([put("a", "x".repeat(60_000))]));
+  await until(() => requests.length === 1);
+  expect(await send(tooLarge)).toBe("OVERLOADED");
+  state.writer = { ...state.writer, self: true };
+  forwarder.look();
+  expect(await send(tooLarge)).toBe("OVERLOADED");
+  responses.resolve(reply(stored));
+  expect(await first).toBe("OK");
+  expect(await send(tooLarge)).toBe("OK");
 });
 
 test("a writer with a revision that the log does not reach is left", async () => {
@@ -456,14 +502,55 @@ test("a writer with too much to do is not left, and its overload is the response
   expect(forwarder.counts).toMatchObject({ overloaded: 1, unknown: 0, isConnected: true });
 });
 
-test("a writer that stops is left alone for a while", async () => {
+test("a connection that has aged is replaced at once", async () => {
   const { forwarder, state } = await startForwarding(async () => reply(stored));
   state.usable = false;
   forwarder.look();
   state.usable = true;
+  await turn();
+  expect(forwarder.counts.isConnected).toBe(true);
+  expect(await forwarder.forward(operation([put("a")]))).toMatchObject({ revision: 7 });
+});
+
+test("a writer that stops is left alone for a while", async () => {
+  const { forwarder, state } = await startForwarding(async () => reply(stored));
+  state.usable = false;
+  state.reachable = false;
+  forwarder.look();
+  await turn();
+  state.usable = true;
+  state.reachable = true;
   forwarder.look();
   await turn();
   expect(forwarder.counts.isConnected).toBe(false);
+});
+
+test("the log has one warning of a writer that accepts connections and fails, and tells when it works", async () => {
+  let fails = true;
+  const events: string[] = [];
+  const note = (_: object, event: string) => void events.push(event);
+  const { forwarder, send } = await startForwarding(
+    async () => reply(fails ? failed("SHUTTING_DOWN") : stored),
+    {
+      log: { ...silentLogger, info: note, warn: note },
+    },
+  );
+  for (let round = 0; round < 2; round++) {
+    expect(await send(operation([put("b")]))).toBe("OK");
+    await until(() => {
+      forwarder.look();
+      return forwarder.counts.isConnected;
+    });
+  }
+  const warned = ["writes are forwarded", "forwarding failed; writes are appended here"];
+  expect(events).toEqual(warned);
+  fails = false;
+  await forwarder.forward(operation([put("b")]));
+  forwarder.look();
+  expect(events).toEqual([...warned, "writes are forwarded"]);
+  fails = true;
+  await send(operation([put("b")]));
+  expect(events).toEqual([...warned, ...warned]);
 });
 
 test("operations are committed here when this replica is the writer, and when there is none", async () => {

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { ForwardRequestSchema } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
 import type { Operation } from "../../src/database.ts";
 import { defaultLimits, forwardedOperationsMax } from "../../src/limits.ts";
@@ -9,6 +9,8 @@ import { createForwardingService } from "../../src/replication/forwarding-servic
 function forwardPuts(
   keys: readonly string[],
   to: { storeId?: string; replicaId?: string; notAfter?: bigint } = {},
+  /** Resolves when the operations are evaluated, with the clock of the log. */
+  evaluated: () => Promise<number> = async () => 1_000,
 ) {
   const committed: string[] = [];
   const { forward } = createForwardingService({
@@ -18,7 +20,7 @@ function forwardPuts(
       revision: 1,
       stateHash: "00",
       commitHere: async ({ mutations }: Operation, _span?: unknown, requirement?: (now: number) => void) => {
-        requirement?.(1_000);
+        requirement?.(await evaluated());
         committed.push(...mutations.map(({ key }) => key));
         return { revision: 1, results: [] };
       },
@@ -30,7 +32,13 @@ function forwardPuts(
     const mutations = [{ kind: { case: "put" as const, value: { key } } }];
     return { kind: { case: "commit" as const, value: { mutations } } };
   });
-  const request = create(ForwardRequestSchema, { storeId: "s", replicaId: "me", ...to, operations });
+  const request = create(ForwardRequestSchema, {
+    storeId: "s",
+    replicaId: "me",
+    notAfter: 1_000n,
+    ...to,
+    operations,
+  });
   const response = forward(request, { span: undefined } as unknown as HandlerContext);
   return { committed, response };
 }
@@ -62,7 +70,7 @@ test("an operation beyond the limits is refused, and spoils no other", async () 
 });
 
 test.each([
-  [0n, ["committed", "committed"]],
+  [0n, ["failure", "failure"]],
   [1_000n, ["committed", "committed"]],
   [999n, ["failure", "failure"]],
 ])("operations with the latest time %d at 1000 are %j", async (notAfter, expected) => {
@@ -70,3 +78,19 @@ test.each([
   const { outcomes } = await response;
   expect(outcomes?.map(({ kind }) => kind?.case)).toEqual(expected);
 });
+
+test.each([
+  [5_000, "committed"],
+  [5_001, "failure"],
+])(
+  "operations that are evaluated %d ms after their receipt are a %s, whatever the clock of the log",
+  async (ms, kind) => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { response } = forwardPuts(["a"], { notAfter: 9_000n }, async () => {
+      vi.advanceTimersByTime(ms);
+      return 1_000;
+    });
+    expect((await response).outcomes?.[0]?.kind?.case).toBe(kind);
+  },
+);

@@ -6,7 +6,7 @@ export const comments: ReadonlyMap<string, string> = new Map([
   ["duetkv.internal.v1.ForwardRequest.store_id", "Of the log. An address may have passed to a replica of another store."],
   ["duetkv.internal.v1.ForwardRequest.operations", "At most 1,000. Without any, the call only proves that the replica is there."],
   ["duetkv.internal.v1.ForwardRequest.replica_id", "The replica that shall commit them. An address may lead to another one."],
-  ["duetkv.internal.v1.ForwardRequest.not_after", "By the clock of the log, in milliseconds since 1970 UTC: an operation that would be evaluated later has failed with DEADLINE_EXCEEDED. 0: no limit."],
+  ["duetkv.internal.v1.ForwardRequest.not_after", "By the clock of the log, in milliseconds since 1970 UTC: an operation that would be evaluated later has failed with DEADLINE_EXCEEDED."],
   ["duetkv.internal.v1.Operation.commit", "Puts and deletes, too."],
   ["duetkv.internal.v1.ForwardResponse.revision", "The replica has applied all of the operations at this revision."],
   ["duetkv.internal.v1.ForwardResponse.outcomes", "One for each operation, in the same order."],

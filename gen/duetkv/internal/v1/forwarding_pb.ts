@@ -43,7 +43,7 @@ export type ForwardRequest = Message<"duetkv.internal.v1.ForwardRequest"> & {
 
   /**
    * By the clock of the log, in milliseconds since 1970 UTC: an operation that would be evaluated later has failed with
-   * DEADLINE_EXCEEDED. 0: no limit.
+   * DEADLINE_EXCEEDED.
    *
    * @generated from field: int64 not_after = 4;
    */
