@@ -8,12 +8,13 @@ import {
   toJson,
 } from "@bufbuild/protobuf";
 import type { Transport as Sender } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { KeyValueService } from "../../../gen/duetkv/v1/key_value_pb.ts";
 import { StatusService } from "../../../gen/duetkv/v1/status_pb.ts";
 import { Deadline } from "./deadline.ts";
 import { createError } from "./errors.ts";
 import { toDuetError } from "./grpc-error.ts";
+import { GrpcSession } from "./grpc-session.ts";
 import { LinkedController } from "./linked-controller.ts";
 import type { Transport, TransportCall } from "./transport.ts";
 
@@ -28,7 +29,7 @@ export interface TlsOptions {
 }
 
 interface Server {
-  readonly session: Http2SessionManager;
+  readonly session: GrpcSession;
   readonly sender: Sender;
 }
 
@@ -96,7 +97,7 @@ export class GrpcTransport implements Transport {
     if (server === undefined) {
       // Pings find a connection that is dead although nobody has closed it.
       const pings = { pingIntervalMs: 20_000, pingTimeoutMs: 10_000 };
-      const session = new Http2SessionManager(url, pings, { ...this.#tls });
+      const session = new GrpcSession(url, pings, { ...this.#tls });
       server = { session, sender: createGrpcTransport({ baseUrl: url, sessionManager: session }) };
       this.#servers.set(url, server);
     }
