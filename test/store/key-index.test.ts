@@ -7,9 +7,9 @@ import { createRandom, seed } from "../support/random.ts";
 test(`counts a range without a walk through its keys (seed ${seed})`, () => {
   const random = createRandom(seed);
   const index = new KeyIndex();
-  const key = () => `${random.pick(["a/", "a/b/", "", "\uffff", "\u{1f600}"])}${random.below(20_000)}`;
+  const key = () => `${random.pick(["a/", "a/b/", "", "\uffff", "\u{1f600}"])}${random.below(5000)}`;
   for (let round = 0; round < 20; round++) {
-    for (let change = 0; change < 3000; change++) {
+    for (let change = 0; change < 800; change++) {
       if (random.chance(round < 10 ? 0.2 : 0.8)) index.delete(key());
       else index.add(key());
     }

@@ -78,7 +78,7 @@ describe("hostile bytes", () => {
 });
 
 it("encodes large messages, and then small ones again", () => {
-  for (const length of [65_530, 262_100, 262_144, 3_000_000, 1]) {
+  for (const length of [65_530, 262_100, 262_144, 600_000, 1]) {
     for (const character of ["x", "é", "€", "😀"]) {
       expectSameEncoding(EntrySchema, { key: "k", value: character.repeat(length), version: 1n });
     }

@@ -3,7 +3,7 @@ import { prefixRange } from "../../../src/store/key-range.ts";
 import { reserveSlabs } from "../../../src/store/memory/slabs.ts";
 import { toByteRange } from "../../../src/store/tree/byte-range.ts";
 import { Tree } from "../../../src/store/tree/tree.ts";
-import { createRandom, seed } from "../../support/random.ts";
+import { createRandom, rounds, seed } from "../../support/random.ts";
 import { put, remove } from "../store-model.ts";
 import { MirroredTree, unbounded } from "./mirrored-tree.ts";
 import { keyPatterns, runRandomOperations } from "./random-operations.ts";
@@ -12,7 +12,7 @@ const everything = prefixRange("");
 const allBytes = toByteRange(everything);
 
 test.each(keyPatterns)(`holds what the store holds, with keys $name (seed ${seed})`, (pattern) => {
-  runRandomOperations(seed, pattern, 600);
+  runRandomOperations(seed, pattern, 80 * rounds);
 });
 
 test("an empty tree has no entries", () => {
@@ -104,7 +104,7 @@ test("keys that grow fill the pages; keys that come in a gap do not leave them a
     tree.verify();
     return tree.usage.liveBytes / keys.length - 48;
   };
-  const count = 20_000;
+  const count = 10_000;
   const ascending = Array.from({ length: count }, (_, index) => `k${String(index).padStart(8, "0")}`);
   // 1,024 bytes for 126 entries, and what is above them.
   expect(bytesFor(ascending)).toBeLessThan(8.5);
@@ -118,7 +118,7 @@ test(`a tree over used memory holds only its own entries (seed ${seed})`, () => 
   const slabs = reserveSlabs(1);
   for (let round = 0; round < 3; round++) {
     const mirrored = new MirroredTree(slabs);
-    for (let write = 0; write < 2000; write++) {
+    for (let write = 0; write < 300 * rounds; write++) {
       mirrored.write(put(`key ${random.below(1000)}`, "x".repeat(random.below(300))));
     }
     mirrored.expectSame(everything);
