@@ -300,10 +300,11 @@ test("a repeat that fails is tried again once the first one cannot succeed any m
       throw new DuetError("KEY_EXISTS", "");
     },
   });
+  const start = performance.now();
   expect(await send(request)).toBe("KEY_EXISTS");
   expect(times).toHaveLength(2);
   // Timers may be a millisecond early.
-  expect(times[1]! - times[0]!).toBeGreaterThan(60);
+  expect(times[1]! - start).toBeGreaterThan(68);
 });
 
 test("an operation that was not applied within its term is committed here", async () => {
