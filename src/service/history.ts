@@ -8,7 +8,7 @@ import {
 import { type Database, entryOverheadBytes, type KeyVersion, textBytes } from "../database.ts";
 import type { Limits } from "../limits.ts";
 import { checkKey } from "./check-key.ts";
-import { toDeletedEntryInit, toEntryInit } from "./entry-init.ts";
+import { toDeletedEntryInit, toEntryInit, toInt64 } from "./entry-init.ts";
 import { checkPageSize } from "./page-size.ts";
 import { decodePageToken, encodePageToken } from "./page-token.ts";
 
@@ -52,7 +52,7 @@ export function history(
     last = version.revision;
   }
   const { revision, oldestState } = database;
-  return { revision: BigInt(revision), events, nextPageToken, oldestRevision: BigInt(oldestState) };
+  return { revision: toInt64(revision), events, nextPageToken, oldestRevision: toInt64(oldestState) };
 }
 
 function toEvent(

@@ -18,7 +18,7 @@ import { checkKey } from "./check-key.ts";
 import { checkPrecondition } from "./check-precondition.ts";
 import { checkPut } from "./check-put.ts";
 import { checkTouch } from "./check-touch.ts";
-import { type EntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
+import { type EntryInit, toEntryInit, toEntryInitWithoutValue, toInt64 } from "./entry-init.ts";
 import { checkHistory, history } from "./history.ts";
 import { checkList, list } from "./list.ts";
 import { toOperation } from "./to-operation.ts";
@@ -60,7 +60,7 @@ export function createKeyValueService(
         metadata: { revision: String(state.revision) },
       });
     }
-    return { revision: BigInt(state.revision), entry: toEntryInit(entry) };
+    return { revision: toInt64(state.revision), entry: toEntryInit(entry) };
   }
 
   return {
@@ -88,12 +88,12 @@ export function createKeyValueService(
       const checks = condition === undefined ? [] : [{ key, condition }];
       const operation = toOperation(checks, [{ type: "delete", key, expired: false }], request.requestId);
       const { revision, results } = await database.commit(operation, spanOf(context));
-      return { revision: BigInt(revision), deleted: results[0]?.deleted === true };
+      return { revision: toInt64(revision), deleted: results[0]?.deleted === true };
     },
 
     async touch(request, context) {
       const { revision, results } = await database.commit(checkTouch(request, limits), spanOf(context));
-      return { revision: BigInt(revision), entry: toEntryInitWithoutValue(results[0]?.entry as EntryHead) };
+      return { revision: toInt64(revision), entry: toEntryInitWithoutValue(results[0]?.entry as EntryHead) };
     },
 
     async list(request, context) {
@@ -131,7 +131,7 @@ export function createKeyValueService(
         if (entry === undefined) missingKeys.push(key);
         else entries.push(toEntryInit(entry));
       }
-      return { revision: BigInt(state.revision), entries, missingKeys };
+      return { revision: toInt64(state.revision), entries, missingKeys };
     },
 
     commit: (request, context) =>
@@ -145,12 +145,12 @@ export function createKeyValueService(
 }
 
 function toPutResponse({ revision, results }: Outcome): MessageInitShape<typeof PutResponseSchema> {
-  return { revision: BigInt(revision), entry: toEntryInitWithoutValue(results[0]?.entry as EntryHead) };
+  return { revision: toInt64(revision), entry: toEntryInitWithoutValue(results[0]?.entry as EntryHead) };
 }
 
 function toCommitResponse({ revision, results }: Outcome): MessageInitShape<typeof CommitResponseSchema> {
   return {
-    revision: BigInt(revision),
+    revision: toInt64(revision),
     results: results.map(({ entry, deleted }) =>
       entry === undefined ? { deleted } : { entry: toEntryInitWithoutValue(entry) },
     ),

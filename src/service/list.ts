@@ -19,7 +19,7 @@ import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { checkAtRevision } from "./check-at-revision.ts";
 import { checkKeyPart } from "./check-key.ts";
-import { type EntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
+import { type EntryInit, toEntryInit, toEntryInitWithoutValue, toInt64 } from "./entry-init.ts";
 import { checkPageSize } from "./page-size.ts";
 import { decodePageToken, encodePageToken } from "./page-token.ts";
 
@@ -71,8 +71,8 @@ export async function list(
 
 async function listState(state: State, query: ListQuery, limits: ListLimits): Promise<ListResponseInit> {
   const { request, range, pageSize } = query;
-  const revision = BigInt(state.revision);
-  if (request.countOnly) return { revision, count: BigInt(await state.count(range)) };
+  const revision = toInt64(state.revision);
+  if (request.countOnly) return { revision, count: toInt64(await state.count(range)) };
   const items =
     request.delimiter === "" ? state.scan(range, request.reverse) : scanLevel(state, range, request);
   const slice = new Slice();

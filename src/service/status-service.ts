@@ -3,7 +3,7 @@ import type { StatusService } from "../../gen/duetkv/v1/status_pb.ts";
 import type { Database, Replica } from "../database.ts";
 import type { Limits } from "../limits.ts";
 import { callerOf } from "../security/caller.ts";
-import { toTimestampInit } from "./entry-init.ts";
+import { toInt64, toTimestampInit } from "./entry-init.ts";
 import { toIdentityResponse } from "./identity-response.ts";
 
 /** The load of the server over the last seconds. */
@@ -34,8 +34,8 @@ export function createStatusService(options: StatusServiceOptions): ServiceImpl<
       const open = {
         version: options.version,
         storeId: status.storeId,
-        revision: BigInt(status.revision),
-        oldestRevision: BigInt(status.oldestRevision),
+        revision: toInt64(status.revision),
+        oldestRevision: toInt64(status.oldestRevision),
         limits,
         writable: status.fault === undefined && status.followsLog,
       };
@@ -43,8 +43,8 @@ export function createStatusService(options: StatusServiceOptions): ServiceImpl<
       const { callsPerSecond, p99Seconds } = options.rates();
       return {
         ...open,
-        entries: BigInt(status.entries),
-        storeBytes: BigInt(status.storeBytes),
+        entries: toInt64(status.entries),
+        storeBytes: toInt64(status.storeBytes),
         fault: options.unready() ?? "",
         replicas: database.replicas().map(toReplica),
         callsPerSecond,
@@ -70,11 +70,11 @@ function toLimits(limits: Limits): Record<string, bigint> {
   return Object.fromEntries(
     Object.entries(limits).map(([name, value]) => [
       name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-      BigInt(value),
+      toInt64(value),
     ]),
   );
 }
 
 function toReplica({ id, revision, seenTime, writer }: Replica) {
-  return { id, revision: BigInt(revision), seenTime: toTimestampInit(seenTime), writer };
+  return { id, revision: toInt64(revision), seenTime: toTimestampInit(seenTime), writer };
 }

@@ -19,7 +19,13 @@ import {
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { checkKey, checkKeyPart } from "./check-key.ts";
-import { type EntryInit, toDeletedEntryInit, toEntryInit, toEntryInitWithoutValue } from "./entry-init.ts";
+import {
+  type EntryInit,
+  toDeletedEntryInit,
+  toEntryInit,
+  toEntryInitWithoutValue,
+  toInt64,
+} from "./entry-init.ts";
 import { SharedResponses } from "./shared-responses.ts";
 
 type WatchLimits = Pick<Limits, "keyBytesMax" | "batchGetKeysMax">;
@@ -119,11 +125,11 @@ function toStateResponse(
   { toInit }: Form,
 ): WatchResponse {
   const response = create(WatchResponseSchema, {
-    revision: BigInt(revision),
+    revision: toInt64(revision),
     existing: existing?.map(toInit) ?? [],
     existingEnd: existingEnd ?? false,
   });
-  if (resumeRevision !== undefined) response.resumeRevision = BigInt(resumeRevision);
+  if (resumeRevision !== undefined) response.resumeRevision = toInt64(resumeRevision);
   return response;
 }
 
@@ -132,8 +138,8 @@ function toChangeResponse(set: ChangeSet, { previous, toInit, shared }: Form): W
   if (response === undefined) {
     const toPrevious = set.previousValues ? toInit : toEntryInitWithoutValue;
     response = create(WatchResponseSchema, {
-      revision: BigInt(set.revision),
-      resumeRevision: BigInt(set.revision),
+      revision: toInt64(set.revision),
+      resumeRevision: toInt64(set.revision),
       events: set.changes.map((change) => toEvent(change, set, toInit, previous ? toPrevious : undefined)),
     });
     shared.add(set, response);
