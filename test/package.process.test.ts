@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import packageJson from "../package.json" with { type: "json" };
 import type { Sbom } from "../tools/sbom.ts";
+import { sbomErrors } from "./support/sbom-errors.ts";
 import { serverProgram } from "./support/server-program.ts";
 
 const run = promisify(execFile);
@@ -28,6 +29,7 @@ test("the package serves where nothing else is installed", async () => {
   expect(await readdir(join(folder, "node_modules"))).toEqual([".bin", ".package-lock.json", "duetkv"]);
 
   const sbom = await readFile(join(folder, "node_modules/duetkv/sbom.cdx.json"), "utf8");
+  expect(await sbomErrors(sbom)).toEqual([]);
   const { metadata, components, dependencies } = JSON.parse(sbom) as Sbom;
   expect(metadata.component.purl).toBe(`pkg:npm/duetkv@${packageJson.version}`);
   const parts = components.map(({ purl }) => purl);
