@@ -84,7 +84,7 @@ describe.skipIf(!hasPrograms("go"))("the Helm chart", () => {
     const advertise = { host: "10.1.2.3", port: 8080 };
     expect(settings).toMatchObject({ advertise, peerSecretFile: "/etc/duetkv/peers/secret" });
     expect(settings.peerTlsName).toBe(peerTlsName);
-    expect(mountPaths).toContain("/etc/duetkv/peers");
+    expect(mountPaths).toEqual(expect.arrayContaining(["/etc/duetkv/log", "/etc/duetkv/peers"]));
     const secret = objects.find(({ metadata }) => metadata.name === "duetkv-peers");
     expect(Buffer.from(secret?.data?.["secret"] ?? "", "base64").toString()).toMatch(/^\w{43}$/);
     const labels = { "app.kubernetes.io/name": "duetkv", "app.kubernetes.io/instance": "duetkv" };

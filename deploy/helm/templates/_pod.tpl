@@ -118,6 +118,7 @@ spec:
         {{- if eq .Values.log.type "file" }}
         - { name: data, mountPath: /data }
         {{- else }}
+        - { name: log, mountPath: /etc/duetkv/log, readOnly: true }
         - { name: peers, mountPath: /etc/duetkv/peers, readOnly: true }
         {{- end }}
         - { name: policy, mountPath: /etc/duetkv/policy, readOnly: true }
@@ -131,6 +132,8 @@ spec:
     - name: policy
       secret: { secretName: {{ include "duetkv.policySecret" . }} }
     {{- if ne .Values.log.type "file" }}
+    - name: log
+      secret: { secretName: {{ (index .Values.log .Values.log.type).existingSecret }} }
     - name: peers
       secret: { secretName: {{ include "duetkv.peerSecret" . }} }
     {{- end }}
