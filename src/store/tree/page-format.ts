@@ -54,6 +54,11 @@ export function skipOf(words: Int32Array, page: number): number {
   return (words[page + 1] as number) & 0xffff;
 }
 
+/** The version that made the page. */
+export function madeBy(words: Int32Array, page: number): number {
+  return ((words[page + 1] as number) >>> 16) * 2 ** 32 + ((words[page + 2] as number) >>> 0);
+}
+
 export function setItems(words: Int32Array, page: number, items: number): void {
   words[page] = ((words[page] as number) & ~0xffff) | items;
 }

@@ -4,27 +4,30 @@ import { DuetError } from "../../errors.ts";
 export interface PinBounds {
   /** How long it may be held, in milliseconds. */
   readonly msMax: number;
-  /** How many bytes of pages and records may be retired meanwhile, all of which it keeps. */
+  /** How many bytes of pages and records may be retired meanwhile and kept, for this pin or a later one. */
   readonly retiredBytesMax: number;
 }
 
 /** Keeps a version readable by the thread that writes, until it is released or ended. */
 export class Pin {
   readonly version: number;
+  /** That of the version's state. */
+  readonly revision: number;
   /** When it began, in milliseconds of the clock of `Versions`. */
   readonly #since: number;
-  readonly #retiredBytesBefore: number;
+  readonly #keptBytesBefore: number;
   readonly #bounds: PinBounds;
   #isReleased = false;
   /** Why it was ended; undefined: it was not. */
   #ended: string | undefined;
 
-  /** `retiredBytes`: all bytes that were retired before. */
-  constructor(version: number, bounds: PinBounds, now: number, retiredBytes: number) {
+  /** `keptBytes`: all bytes that were kept for pins before. */
+  constructor(version: number, revision: number, bounds: PinBounds, now: number, keptBytes: number) {
     this.version = version;
+    this.revision = revision;
     this.#bounds = bounds;
     this.#since = now;
-    this.#retiredBytesBefore = retiredBytes;
+    this.#keptBytesBefore = keptBytes;
   }
 
   /** Throws when the version may be gone: DuetError SNAPSHOT_TOO_SLOW after the pin was ended, Error after its release. */
@@ -39,11 +42,11 @@ export class Pin {
     this.#isReleased = true;
   }
 
-  /** Ends the pin if it exceeds its bounds. Returns whether it did. `retiredBytes`: all bytes that were ever retired. */
-  endIfExceeded(now: number, retiredBytes: number): boolean {
+  /** Ends the pin if it exceeds its bounds. Returns whether it did. `keptBytes`: all bytes that were ever kept. */
+  endIfExceeded(now: number, keptBytes: number): boolean {
     const { msMax, retiredBytesMax } = this.#bounds;
     if (now - this.#since > msMax) this.#ended = `it was held for more than ${msMax} ms`;
-    else if (retiredBytes - this.#retiredBytesBefore > retiredBytesMax) {
+    else if (keptBytes - this.#keptBytesBefore > retiredBytesMax) {
       this.#ended = `more than ${retiredBytesMax} bytes were overwritten meanwhile`;
     }
     return this.#ended !== undefined;

@@ -91,7 +91,7 @@ export class Tree {
     this.#slabs = slabs;
     this.#allocator = new Allocator(slabs);
     this.#records = new Records(slabs);
-    this.#versions = new Versions(createControl(), this.#allocator, now);
+    this.#versions = new Versions(createControl(), slabs, this.#allocator, this.#records, now);
     this.#search = new Search(slabs, this.#records);
     this.#pages = new Pages(slabs, this.#allocator, this.#records, this.#versions);
     this.#writer = new TreeWriter(slabs, this.#pages, this.#search);
@@ -200,7 +200,10 @@ export class Tree {
     return record;
   }
 
-  /** Publishes the version under way: all its changes are seen at once by readers that begin later. */
+  /**
+   * Publishes the version under way: all its changes are seen at once by readers that begin later. No record may have a later
+   * revision.
+   */
   publish(revision: number, time: number): void {
     this.#versions.publish({ root: this.#root, size: this.#size, revision, time });
   }

@@ -1,6 +1,7 @@
 import { Fifo } from "../fifo.ts";
 import type { Allocator } from "../memory/allocator.ts";
-import type { Ref } from "../memory/slabs.ts";
+import type { Records } from "../memory/records.ts";
+import { blockOf, type Ref, type Slabs, wordOf } from "../memory/slabs.ts";
 import {
   emptyState,
   firstVersion,
@@ -11,9 +12,20 @@ import {
   versionStep,
   versionWord,
 } from "./control.ts";
+import { madeBy } from "./page-format.ts";
 import { Pin, type PinBounds } from "./pin.ts";
 
-/** Pages and records that a version no longer reaches, but the one before it does. */
+/** The pins of all threads. */
+interface Pinned {
+  /** The oldest version that is pinned; the published one if none is older. */
+  readonly oldest: number;
+  /** The newest version that is pinned; 0: none is. */
+  readonly newest: number;
+  /** At least the revision of the newest version that is pinned. */
+  readonly newestRevision: number;
+}
+
+/** Pages and records that a version no longer reaches, but one before it does, which was pinned. */
 interface Retired {
   readonly version: number;
   readonly refs: readonly Ref[];
@@ -22,8 +34,8 @@ interface Retired {
 /**
  * The versions of the tree, on the side of the thread that writes.
  *
- * A version is under way until it is published; then it never changes. What version v replaces is retired with v, and
- * freed when no pin holds an older version.
+ * A version is under way until it is published; then it never changes. What version v replaces is retired with v. It is freed
+ * when v is published if it was made after the newest pin, and else when no pin holds a version older than v.
  *
  * The protocol with other threads: a reader stores its pin, and then sees that the version is still the published one; see
  * `SharedReader`. The writer publishes, and then reads the pins. So either the writer sees the pin, or the reader sees a
@@ -31,7 +43,9 @@ interface Retired {
  */
 export class Versions {
   readonly control: Int32Array;
+  readonly #slabs: Slabs;
   readonly #allocator: Allocator;
+  readonly #records: Records;
   readonly #retired = new Fifo<Retired>();
   readonly #now: () => number;
   /** Pins of this thread. */
@@ -42,14 +56,22 @@ export class Versions {
   #replaced: Ref[] = [];
   #retiredCount = 0;
   #retiredBytes = 0;
-  /** Bytes of all pages and records that were ever retired. */
-  #retiredBytesEver = 0;
+  /** Bytes of all pages and records that were ever kept for pins. */
+  #keptBytesEver = 0;
 
   /** `now` is a clock that never goes back, in milliseconds. */
-  constructor(control: Int32Array, allocator: Allocator, now: () => number) {
+  constructor(
+    control: Int32Array,
+    slabs: Slabs,
+    allocator: Allocator,
+    records: Records,
+    now: () => number,
+  ) {
     this.#now = now;
     this.control = control;
+    this.#slabs = slabs;
     this.#allocator = allocator;
+    this.#records = records;
     storeState(control, firstVersion, emptyState);
     Atomics.store(control, versionWord, firstVersion);
   }
@@ -86,16 +108,14 @@ export class Versions {
 
   /** The number of versions that are pinned or published later than the oldest pinned one. */
   get heldVersions(): number {
-    return (this.current - this.#oldestPinned()) / versionStep;
+    return (this.current - this.#pinned().oldest) / versionStep;
   }
 
   /** The version under way no longer reaches this page or record, which an earlier version may reach. */
   retire(ref: Ref): void {
     this.#replaced.push(ref);
     this.#retiredCount++;
-    const bytes = this.#allocator.sizeOf(ref);
-    this.#retiredBytes += bytes;
-    this.#retiredBytesEver += bytes;
+    this.#retiredBytes += this.#allocator.sizeOf(ref);
   }
 
   /** Makes a version with this state the published one. Nothing may be pinned or retired. */
@@ -109,7 +129,7 @@ export class Versions {
 
   /**
    * Publishes the version under way with this state, ends the pins of this thread that exceed their bounds, and frees what no
-   * reader needs any more.
+   * reader needs any more. No record may have a later revision than the state.
    */
   publish(state: TreeState): void {
     const version = this.current;
@@ -117,17 +137,59 @@ export class Versions {
     Atomics.store(this.control, versionWord, version | 0);
     this.#published = version;
     this.#state = state;
+    const pinned = this.#pinned();
     if (this.#replaced.length > 0) {
-      this.#retired.push({ version, refs: this.#replaced });
+      const refs = pinned.newest === 0 ? this.#replaced : this.#freeUnpinned(this.#replaced, pinned);
+      if (refs.length > 0) this.#retired.push({ version, refs });
       this.#replaced = [];
     }
-    if (this.#pins.size > 0) this.#endPins();
-    this.reclaim();
+    const isEnded = this.#pins.size > 0 && this.#endPins();
+    this.#reclaim(isEnded ? this.#pinned().oldest : pinned.oldest);
   }
 
-  /** Frees what was retired at or before the oldest version that is pinned. */
-  reclaim(): void {
-    const oldest = this.#oldestPinned();
+  /** Keeps the published version readable by this thread until the pin is released, or exceeds its bounds. */
+  pin(bounds: PinBounds): Pin {
+    const pin = new Pin(this.#published, this.#state.revision, bounds, this.#now(), this.#keptBytesEver);
+    this.#pins.add(pin);
+    return pin;
+  }
+
+  /** A second call has no effect. */
+  release(pin: Pin): void {
+    pin.release();
+    if (this.#pins.delete(pin)) this.#reclaim(this.#pinned().oldest);
+  }
+
+  /** All that is retired and not freed. For tests and debugging. */
+  *retired(): Generator<Ref, void> {
+    for (let index = 0; index < this.#retired.length; index++) {
+      yield* this.#retired.at(index)?.refs ?? [];
+    }
+    yield* this.#replaced;
+  }
+
+  /** Frees those that were made after the newest pin: no pinned version reaches them. Returns the others. */
+  #freeUnpinned(refs: readonly Ref[], { newest, newestRevision }: Pinned): readonly Ref[] {
+    const { liveBytes } = this.#allocator;
+    const kept: Ref[] = [];
+    for (const ref of refs) {
+      // A record that was touched or moved may be newer than its revision; it is kept then.
+      const isNewer = this.#allocator.holdsPages(blockOf(ref))
+        ? madeBy(this.#slabs.wordsOf(ref), wordOf(ref)) > newest
+        : this.#records.revision(ref) > newestRevision;
+      if (isNewer) this.#allocator.free(ref);
+      else {
+        kept.push(ref);
+        this.#keptBytesEver += this.#allocator.sizeOf(ref);
+      }
+    }
+    this.#retiredCount -= refs.length - kept.length;
+    this.#retiredBytes -= liveBytes - this.#allocator.liveBytes;
+    return kept;
+  }
+
+  /** Frees what was retired at or before this version. */
+  #reclaim(oldest: number): void {
     const { liveBytes } = this.#allocator;
     for (;;) {
       const retired = this.#retired.at(0);
@@ -139,42 +201,35 @@ export class Versions {
     this.#retiredBytes -= liveBytes - this.#allocator.liveBytes;
   }
 
-  /** Keeps the published version readable by this thread until the pin is released, or exceeds its bounds. */
-  pin(bounds: PinBounds): Pin {
-    const pin = new Pin(this.#published, bounds, this.#now(), this.#retiredBytesEver);
-    this.#pins.add(pin);
-    return pin;
-  }
-
-  /** A second call has no effect. */
-  release(pin: Pin): void {
-    pin.release();
-    if (this.#pins.delete(pin)) this.reclaim();
-  }
-
-  /** All that is retired and not freed. For tests and debugging. */
-  *retired(): Generator<Ref, void> {
-    for (let index = 0; index < this.#retired.length; index++) {
-      yield* this.#retired.at(index)?.refs ?? [];
-    }
-    yield* this.#replaced;
-  }
-
-  #endPins(): void {
+  /** Returns whether any was ended. */
+  #endPins(): boolean {
     const now = this.#now();
+    const { size } = this.#pins;
     for (const pin of this.#pins) {
-      if (pin.endIfExceeded(now, this.#retiredBytesEver)) this.#pins.delete(pin);
+      if (pin.endIfExceeded(now, this.#keptBytesEver)) this.#pins.delete(pin);
     }
+    return this.#pins.size < size;
   }
 
-  #oldestPinned(): number {
+  #pinned(): Pinned {
     let oldest = this.#published;
-    for (const { version } of this.#pins) oldest = Math.min(oldest, version);
-    for (let reader = 0; reader < readersMax; reader++) {
-      const pin = Atomics.load(this.control, pinWord(reader));
-      // A pin has the low 32 bits of a version. A reader that saw a version holds it for less than 2^31 versions.
-      if (pin !== 0) oldest = Math.min(oldest, this.#published - ((this.#published - pin) | 0));
+    let newest = 0;
+    let newestRevision = 0;
+    for (const { version, revision } of this.#pins) {
+      oldest = Math.min(oldest, version);
+      newest = Math.max(newest, version);
+      newestRevision = Math.max(newestRevision, revision);
     }
-    return oldest;
+    for (let reader = 0; reader < readersMax; reader++) {
+      const word = Atomics.load(this.control, pinWord(reader));
+      if (word === 0) continue;
+      // A pin has the low 32 bits of a version. A reader that saw a version holds it for less than 2^31 versions.
+      const version = this.#published - ((this.#published - word) | 0);
+      oldest = Math.min(oldest, version);
+      newest = Math.max(newest, version);
+      // The reader does not tell.
+      newestRevision = Number.POSITIVE_INFINITY;
+    }
+    return { oldest, newest, newestRevision };
   }
 }

@@ -55,7 +55,7 @@ test("a snapshot is ended when it is too old, and its memory is freed", () => {
   write("later");
   expectEnded(old, /held for more than 100 ms/);
   expect([young.view.get("key 1000")?.value, tree.usage.snapshots]).toEqual(["before", 1]);
-  expect(tree.usage.retiredBytes).toBeGreaterThan(retiredBytes);
+  expect(tree.usage.retiredBytes).toBe(retiredBytes);
 
   clock.ms = 200;
   write("last");
@@ -66,23 +66,44 @@ test("a snapshot is ended when it is too old, and its memory is freed", () => {
   tree.verify();
 });
 
-test("a snapshot is ended when too much is overwritten", () => {
+test("a snapshot is ended when too much is overwritten that it or a later one needs", () => {
   const { tree, write } = createTree();
-  const bounds = { ...unbounded, retiredBytesMax: 100_000 };
+  const bounds = { ...unbounded, retiredBytesMax: 50_000 };
   const first = tree.snapshot(bounds);
   write("1");
   const { retiredBytes } = tree.usage;
   expect(retiredBytes).toBeGreaterThan(keys.length * 40);
   expect(retiredBytes).toBeLessThan(50_000);
+  expect(first.view.get("key 1000")?.value).toBe("before");
   const second = tree.snapshot(bounds);
-  for (let rest = 100_000 - retiredBytes; rest >= 0; rest -= retiredBytes) {
-    expect(first.view.get("key 1000")?.value).toBe("before");
-    write("2");
-  }
-  expectEnded(first, /more than 100000 bytes were overwritten/);
+  write("2");
+  expectEnded(first, /more than 50000 bytes were overwritten/);
+  write("3");
   expect(second.view.get("key 1000")?.value).toBe("1");
   second.release();
   expect(tree.usage).toMatchObject({ snapshots: 0, retired: 0, retiredBytes: 0 });
+  tree.verify();
+});
+
+test("a snapshot keeps no version of an entry and no page that was made after it", () => {
+  const { tree, write } = createTree();
+  const snapshot = tree.snapshot({ ...unbounded, retiredBytesMax: 100_000 });
+  write("1");
+  const { retired, retiredBytes } = tree.usage;
+  for (let round = 2; round < 50; round++) {
+    write(String(round));
+    expect(tree.usage).toMatchObject({ retired, retiredBytes });
+  }
+  const later = tree.snapshot(unbounded);
+  write("later");
+  expect(tree.usage.retiredBytes).toBe(2 * retiredBytes);
+  for (const { view } of [snapshot, later]) expect(view.count(all)).toBe(keys.length);
+  expect([snapshot, later].map(({ view }) => view.get("key 1000")?.value)).toEqual(["before", "49"]);
+  tree.verify();
+  snapshot.release();
+  expect(tree.usage.retiredBytes).toBe(retiredBytes);
+  later.release();
+  expect(tree.usage).toMatchObject({ retired: 0, retiredBytes: 0 });
   tree.verify();
 });
 
