@@ -52,6 +52,7 @@ function putToStore(store: Store, indexes: readonly number[]): void {
     const put = { type: "put", value, createRevision: 1, version: 1, expireTime: 0 } as const;
     store.apply({ sequence, time: sequence, events: [{ ...put, key: freshKey(index) }] });
   }
+  store.publish();
 }
 
 let treeRevision = 0;

@@ -66,6 +66,7 @@ export class Applier {
     }
     this.#early = early;
     if (applied.length === 0) return;
+    store.publish();
     logger.applied(store.revision, this.#hash);
     onRun(applied);
     this.#progress.resolve();

@@ -62,6 +62,7 @@ export async function replay(
       for (const transaction of transactions) {
         onApplied(transaction, store.apply(transaction));
       }
+      store.publish();
       onProgress(store.revision);
     }
   } catch (error) {
@@ -72,6 +73,7 @@ export async function replay(
   if (logger.horizon !== horizon) return false;
   // Compaction may have removed the last transactions entirely; their sequences stay taken.
   store.advance(horizon);
+  store.publish();
   logger.applied(store.revision, () => store.hash);
   return true;
 }

@@ -109,6 +109,9 @@ export class MapStore implements Store {
     return changes;
   }
 
+  /** Other threads cannot read it, and what is replaced is garbage at once. */
+  publish(): void {}
+
   advance(revision: number): void {
     this.#revision = Math.max(this.#revision, revision);
   }

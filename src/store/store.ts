@@ -74,6 +74,11 @@ export interface Store extends ReadonlyStore {
     entries?: readonly (Entry | undefined)[],
   ): readonly Change[];
   /**
+   * Ends a batch of transactions: frees the memory of what they replaced, and lets other threads see them. To be called after
+   * each batch; the memory of the batch, and of what it replaced, stays in use before.
+   */
+  publish(): void;
+  /**
    * Sets the revision after a replay. Compaction may have removed the last transactions up to `revision` entirely.
    */
   advance(revision: number): void;

@@ -8,9 +8,6 @@ import type { Change, Store } from "./store.ts";
 import { toByteRange } from "./tree/byte-range.ts";
 import { Tree } from "./tree/tree.ts";
 
-/** About the number of changes in a version. Each version copies the pages on the way to what it changes. */
-const versionChanges = 64;
-
 /**
  * A tree outside the JavaScript heap. Each read makes a new entry from the bytes of its record, so an entry stays as it is
  * whatever happens to the store. The service does not use it yet; see docs/store.md.
@@ -109,8 +106,13 @@ export class TreeStore implements Store {
     this.#revision = sequence;
     this.#time = time;
     this.#unpublished += events.length;
-    if (this.#unpublished >= versionChanges) this.#publish();
     return changes;
+  }
+
+  publish(): void {
+    this.#tree.evacuate(this.#unpublished);
+    this.#tree.publish(this.#revision, this.#time);
+    this.#unpublished = 0;
   }
 
   advance(revision: number): void {
@@ -157,12 +159,5 @@ export class TreeStore implements Store {
       this.#bytes += entry.bytes;
     }
     return previous;
-  }
-
-  /** Nobody but this thread reads yet, and it sees the version under way. So this does no more than free memory. */
-  #publish(): void {
-    this.#tree.evacuate(this.#unpublished);
-    this.#tree.publish(this.#revision, this.#time);
-    this.#unpublished = 0;
   }
 }

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Batch } from "../../src/committer/batch.ts";
 import { DuetError } from "../../src/errors.ts";
 import { defaultLimits } from "../../src/limits.ts";
@@ -45,6 +45,17 @@ test("operations that wait share an append, and each sees those before it", asyn
   ]);
   expect(logger.appends).toEqual([[1, 2, 3, 4]]);
   expect(store.get("a")).toMatchObject({ value: "7", revision: 4, createRevision: 4, version: 1 });
+});
+
+test("the store publishes a batch once, when all of it is applied", async () => {
+  const { committer, store } = startCommitting();
+  const published: number[] = [];
+  vi.spyOn(store, "publish").mockImplementation(() => {
+    published.push(store.revision);
+  });
+  await Promise.all(["a", "b", "c"].map((key) => committer.commit(operation([put(key)]))));
+  await committer.commit(operation([put("d")]));
+  expect(published).toEqual([3, 4]);
 });
 
 test("returns the result of every mutation", async () => {

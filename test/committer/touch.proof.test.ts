@@ -102,6 +102,7 @@ class World {
       this.store.apply(transaction, batch.entries[index]);
       this.log.push(transaction);
     }
+    this.store.publish();
     return "OK";
   }
 

@@ -27,6 +27,7 @@ class World {
   write(...events: TransactionEvent[]): void {
     const sequence = this.store.revision + 1;
     const changes = this.store.apply({ sequence, time: sequence, events });
+    this.store.publish();
     this.history.add(createChangeSet(sequence, sequence, changes));
   }
 

@@ -14,7 +14,9 @@ export function touch(key: string, expireTime: number): TransactionEvent {
   return { type: "touch", key, expireTime };
 }
 
-/** Applies the events as the next transaction. */
+/** Applies the events as the next transaction, in a batch of its own. */
 export function applyNext(store: Store, ...events: readonly TransactionEvent[]): readonly Change[] {
-  return store.apply({ sequence: store.revision + 1, time: store.revision + 1, events });
+  const changes = store.apply({ sequence: store.revision + 1, time: store.revision + 1, events });
+  store.publish();
+  return changes;
 }
