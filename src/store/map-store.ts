@@ -3,7 +3,8 @@ import { type Entry, entryAfter } from "./entry.ts";
 import { ExpiryIndex } from "./expiry-index.ts";
 import { KeyIndex } from "./key-index.ts";
 import type { KeyRange } from "./key-range.ts";
-import { Snapshot, type SnapshotBounds, unbounded } from "./snapshot.ts";
+import { MapSnapshot } from "./map-snapshot.ts";
+import { type Snapshot, type SnapshotBounds, unbounded } from "./snapshot.ts";
 import { StateHash } from "./state-hash.ts";
 import type { Change, Store } from "./store.ts";
 
@@ -18,7 +19,7 @@ export class MapStore implements Store {
   readonly #entries = new Map<string, Entry>();
   readonly #index = new KeyIndex();
   readonly #expiries = new ExpiryIndex();
-  readonly #snapshots = new Set<Snapshot>();
+  readonly #snapshots = new Set<MapSnapshot>();
   readonly #hash = new StateHash();
   #revision = 0;
   #time = 0;
@@ -69,7 +70,7 @@ export class MapStore implements Store {
   }
 
   snapshot(bounds: Partial<SnapshotBounds> = {}): Snapshot {
-    const snapshot: Snapshot = new Snapshot({
+    const snapshot: MapSnapshot = new MapSnapshot({
       ...unbounded,
       ...bounds,
       revision: this.#revision,

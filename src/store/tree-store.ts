@@ -2,7 +2,8 @@ import type { Transaction, TransactionEvent } from "../transaction-log/transacti
 import { asciiEntryBytes, type Entry, entryAfter, entryBytes } from "./entry.ts";
 import type { KeyRange } from "./key-range.ts";
 import { noRef, type Ref, type Slabs } from "./memory/slabs.ts";
-import { Snapshot, type SnapshotBounds, unbounded } from "./snapshot.ts";
+import { PinnedSnapshot } from "./pinned-snapshot.ts";
+import { type Snapshot, type SnapshotBounds, unbounded } from "./snapshot.ts";
 import { StateHash } from "./state-hash.ts";
 import type { Change, Store } from "./store.ts";
 import { toByteRange } from "./tree/byte-range.ts";
@@ -14,7 +15,6 @@ import { Tree } from "./tree/tree.ts";
  */
 export class TreeStore implements Store {
   readonly #tree: Tree;
-  readonly #snapshots = new Set<Snapshot>();
   readonly #hash = new StateHash();
   #revision = 0;
   #time = 0;
@@ -71,16 +71,11 @@ export class TreeStore implements Store {
   }
 
   snapshot(bounds: Partial<SnapshotBounds> = {}): Snapshot {
-    const snapshot: Snapshot = new Snapshot({
-      ...unbounded,
-      ...bounds,
-      revision: this.#revision,
-      keys: (range) => this.keys(range, false),
-      current: (key) => this.get(key),
-      onRelease: () => this.#snapshots.delete(snapshot),
-    });
-    this.#snapshots.add(snapshot);
-    return snapshot;
+    // A pin has the published version.
+    if (this.#unpublished > 0) this.publish();
+    const { keptBytesMax: retiredBytesMax, msMax, onTooLarge: onEnded } = { ...unbounded, ...bounds };
+    const snapshot = this.#tree.snapshot({ retiredBytesMax, msMax, onEnded });
+    return new PinnedSnapshot(snapshot, this.#tree.records, (ref, key) => this.#entry(ref, key));
   }
 
   apply(
@@ -149,7 +144,6 @@ export class TreeStore implements Store {
   #replace(key: string, entry: Entry | undefined): Entry | undefined {
     const replaced = entry === undefined ? this.#tree.remove(key) : this.#tree.put(entry);
     const previous = this.#entryOf(replaced, key);
-    for (const snapshot of this.#snapshots) snapshot.keep(key, previous, entry);
     if (previous !== undefined) {
       this.#hash.remove(previous);
       this.#bytes -= previous.bytes;

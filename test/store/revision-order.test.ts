@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { prefixRange } from "../../src/store/key-range.ts";
 import { MapStore } from "../../src/store/map-store.ts";
 import { RevisionOrder } from "../../src/store/revision-order.ts";
 import { applyNext, put } from "./store-model.ts";
@@ -16,14 +17,13 @@ test("lets others have their turn among keys that came after the snapshot", asyn
   };
   setImmediate(count);
   const turnsWithSlices = new Set<number>();
-  const slices = snapshot.keySlices.bind(snapshot);
-  snapshot.keySlices = function* (range) {
-    for (const keys of slices(range)) {
+  function* scan() {
+    for (const entry of snapshot.scan(prefixRange(""))) {
       turnsWithSlices.add(turn);
-      yield keys;
+      yield entry;
     }
-  };
-  const order = await RevisionOrder.of(snapshot, new AbortController().signal);
+  }
+  const order = await RevisionOrder.of(scan(), ({ revision }) => revision, new AbortController().signal);
   done = true;
   expect(turnsWithSlices.size).toBeGreaterThan(5);
   expect([order.take(), order.take(), order.take(), order.take()].map((entry) => entry?.key)).toEqual([

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Entry, entryBytes } from "../../src/store/entry.ts";
 import { afterKey, beforeKey, type KeyRange, keyRange, prefixRange } from "../../src/store/key-range.ts";
+import type { Snapshot } from "../../src/store/snapshot.ts";
 import type { Store } from "../../src/store/store.ts";
 import { createRandom, type Random, rounds, seed } from "../support/random.ts";
 import { applyNext, put, remove, touch } from "./store-model.ts";
@@ -12,6 +13,10 @@ const everything = prefixRange("");
 
 function keysOf(store: Store, range: KeyRange, reverse = false): string[] {
   return Array.from(store.scan(range, reverse), ({ key }) => key);
+}
+
+function scanned(snapshot: Snapshot, range: KeyRange): Entry[] {
+  return [...snapshot.scan(range)].filter((entry) => entry !== undefined);
 }
 
 /** Scans in both directions and the count must agree with the keys, which are all that are in the range. */
@@ -87,7 +92,7 @@ describe.each(stores)("%s", (_name, createStore) => {
     const kept: { snapshot: ReturnType<Store["snapshot"]>; entries: ReturnType<typeof entriesOf> }[] = [];
     const entriesOf = (prefix: string) => [...store.scan(prefixRange(prefix), false)];
     const check = ({ snapshot, entries }: (typeof kept)[number], prefix: string) => {
-      expect([...snapshot.scan(prefixRange(prefix))]).toEqual(entries);
+      expect(scanned(snapshot, prefixRange(prefix))).toEqual(entries);
       for (const entry of entries.slice(0, 100)) expect(snapshot.get(entry.key)).toEqual(entry);
     };
     for (let round = 0; round < 8 * rounds; round++) {
@@ -117,7 +122,9 @@ describe.each(stores)("%s", (_name, createStore) => {
     for (const key of keys) applyNext(store, put(key, "before"));
     const snapshot = store.snapshot();
     const seen: string[] = [];
-    for (const { key, value } of snapshot.scan(everything)) {
+    for (const entry of snapshot.scan(everything)) {
+      if (entry === undefined) continue;
+      const { key, value } = entry;
       expect(value).toBe("before");
       seen.push(key);
       const index = seen.length - 1;
@@ -128,18 +135,35 @@ describe.each(stores)("%s", (_name, createStore) => {
     snapshot.release();
   });
 
-  test("a snapshot no longer keeps an entry that its reader has passed", () => {
+  test("a snapshot has its entries in the order of their revisions while every entry changes", async () => {
     const store = createStore();
-    applyNext(store, put("a"));
-    applyNext(store, put("b"));
-    const left: string[] = [];
-    const snapshot = store.snapshot({ onLeft: ({ key }) => left.push(key) });
-    const entry = snapshot.get("a") as Entry;
-    applyNext(store, put("a", "later"), put("b", "later"));
-    snapshot.pass(entry);
-    expect(left).toEqual(["a"]);
+    const keys = Array.from({ length: 2000 }, (_, index) => `key ${(index * 7919) % 2000}`);
+    for (const key of keys) applyNext(store, put(key, "before"));
+    const snapshot = store.snapshot();
+    const order = await snapshot.byRevision(new AbortController().signal);
+    for (const key of keys) {
+      applyNext(store, remove(keys[1999 - (store.revision % 2000)] as string), put(`new ${key}`));
+      expect(order.take()).toMatchObject({ key, value: "before" });
+    }
+    expect(order.take()).toBeUndefined();
     snapshot.release();
-    expect(left).toEqual(["a", "b"]);
+    verify(store);
+  });
+
+  test("a snapshot that keeps too much is ended, and told so once", () => {
+    const store = createStore();
+    for (let index = 0; index < 100; index++) applyNext(store, put(`key ${index}`, "x".repeat(1000)));
+    let ends = 0;
+    const onTooLarge = () => {
+      ends++;
+      snapshot.release();
+    };
+    const snapshot: Snapshot = store.snapshot({ keptBytesMax: 50_000, onTooLarge });
+    for (let index = 0; index < 30; index++) applyNext(store, put(`key ${index}`));
+    expect([ends, snapshot.get("key 1")?.value.length]).toEqual([0, 1000]);
+    for (let index = 30; index < 100; index++) applyNext(store, put(`key ${index}`));
+    expect(ends).toBe(1);
+    verify(store);
   });
 
   test("returns the changes of a transaction", () => {

@@ -1,7 +1,6 @@
 import { DuetError } from "../../errors.ts";
 import type { Entry } from "../../store/entry.ts";
 import { Slice } from "../../store/give-way.ts";
-import { RevisionOrder } from "../../store/revision-order.ts";
 import type { Snapshot } from "../../store/snapshot.ts";
 import type { Store } from "../../store/store.ts";
 import { SnapshotEncoder } from "../../transaction-log/snapshot/snapshot-encoder.ts";
@@ -121,7 +120,7 @@ export class SnapshotExports {
   async *#pieces(snapshot: Snapshot, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
     const encoder = new SnapshotEncoder(Buffer.from(this.#options.storeId, "hex"));
     yield* split(encoder.begin(snapshot.revision, 0));
-    const order = await RevisionOrder.of(snapshot, signal);
+    const order = await snapshot.byRevision(signal);
     const slice = new Slice();
     let next = order.take();
     while (next !== undefined) {
@@ -130,7 +129,6 @@ export class SnapshotExports {
         entries.push(next as Entry);
       }
       const frame = encoder.add(toTransaction(entries));
-      for (const entry of entries) snapshot.pass(entry);
       if (frame !== undefined) yield* split(frame);
       if (!slice.isOver) continue;
       await slice.giveWay();

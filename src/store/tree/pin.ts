@@ -6,6 +6,8 @@ export interface PinBounds {
   readonly msMax: number;
   /** How many bytes of pages and records may be retired meanwhile and kept, for this pin or a later one. */
   readonly retiredBytesMax: number;
+  /** Called when the pin was ended. It must not change the tree. */
+  readonly onEnded?: () => void;
 }
 
 /** Keeps a version readable by the thread that writes, until it is released or ended. */
@@ -42,13 +44,22 @@ export class Pin {
     this.#isReleased = true;
   }
 
-  /** Ends the pin if it exceeds its bounds. Returns whether it did. `keptBytes`: all bytes that were ever kept. */
-  endIfExceeded(now: number, keptBytes: number): boolean {
+  /** Why the pin exceeds its bounds; undefined: it does not. `keptBytes`: all bytes that were ever kept. */
+  excess(now: number, keptBytes: number): string | undefined {
     const { msMax, retiredBytesMax } = this.#bounds;
-    if (now - this.#since > msMax) this.#ended = `it was held for more than ${msMax} ms`;
-    else if (keptBytes - this.#keptBytesBefore > retiredBytesMax) {
-      this.#ended = `more than ${retiredBytesMax} bytes were overwritten meanwhile`;
-    }
-    return this.#ended !== undefined;
+    if (now - this.#since > msMax) return `it was held for more than ${msMax} ms`;
+    return keptBytes - this.#keptBytesBefore > retiredBytesMax
+      ? `more than ${retiredBytesMax} bytes were overwritten meanwhile`
+      : undefined;
+  }
+
+  /** Later reads throw. */
+  end(why: string): void {
+    this.#ended = why;
+  }
+
+  /** To be called when the tree may be read again after the end. */
+  tellEnd(): void {
+    this.#bounds.onEnded?.();
   }
 }

@@ -45,7 +45,7 @@ export class TreeView {
 
   /** The record of the key; 0 when there is none. */
   find(key: string): Ref {
-    this.#requireValid();
+    this.check();
     this.#search.key.setText(key);
     return this.#search.find(this.#state.root);
   }
@@ -72,16 +72,17 @@ export class TreeView {
     }
   }
 
+  /** Throws when the state may be gone. */
+  check(): void {
+    if (!this.#isValid()) throw new Error("the tree has changed since the view was made");
+  }
+
   /** The numbers of keys before the range, and before its end; never a negative range. */
   #ranks({ start, end }: ByteRange): readonly [start: number, end: number] {
-    this.#requireValid();
+    this.check();
     const first = start.length === 0 ? 0 : this.#rank(start);
     const last = end === undefined ? this.#state.size : this.#rank(end);
     return [first, Math.max(first, last)];
-  }
-
-  #requireValid(): void {
-    if (!this.#isValid()) throw new Error("the tree has changed since the view was made");
   }
 
   #rank(bound: Uint8Array): number {

@@ -22,7 +22,7 @@ import type { SharedTree } from "./shared-reader.ts";
 import { TreeView } from "./tree-view.ts";
 import { TreeWriter } from "./tree-writer.ts";
 import { verifyTree } from "./verify.ts";
-import { Versions } from "./versions.ts";
+import { type VersionOptions, Versions } from "./versions.ts";
 import { walkTree } from "./walk.ts";
 
 /** Free blocks that puts leave to removals and to evacuation. */
@@ -86,12 +86,12 @@ export class Tree {
   /** Grows with each change of the tree. */
   #changes = 0;
 
-  /** `now` is a clock that never goes back, in milliseconds. It bounds snapshots. */
-  constructor(slabs: Slabs, now: () => number = () => performance.now()) {
+  /** `options` bound the snapshots. */
+  constructor(slabs: Slabs, options?: VersionOptions) {
     this.#slabs = slabs;
     this.#allocator = new Allocator(slabs);
     this.#records = new Records(slabs);
-    this.#versions = new Versions(createControl(), slabs, this.#allocator, this.#records, now);
+    this.#versions = new Versions(createControl(), slabs, this.#allocator, this.#records, options);
     this.#search = new Search(slabs, this.#records);
     this.#pages = new Pages(slabs, this.#allocator, this.#records, this.#versions);
     this.#writer = new TreeWriter(slabs, this.#pages, this.#search);

@@ -15,6 +15,14 @@ import {
 import { madeBy } from "./page-format.ts";
 import { Pin, type PinBounds } from "./pin.ts";
 
+/** Bounds for all pins of the thread that writes. */
+export interface VersionOptions {
+  /** How many bytes may wait for pins. Default: any number. */
+  readonly keptBytesMax?: number;
+  /** A clock that never goes back, in milliseconds. */
+  readonly now?: () => number;
+}
+
 /** The pins of all threads. */
 interface Pinned {
   /** The oldest version that is pinned; the published one if none is older. */
@@ -48,6 +56,7 @@ export class Versions {
   readonly #records: Records;
   readonly #retired = new Fifo<Retired>();
   readonly #now: () => number;
+  readonly #keptBytesMax: number;
   /** Pins of this thread. */
   readonly #pins = new Set<Pin>();
   #published = firstVersion;
@@ -59,15 +68,15 @@ export class Versions {
   /** Bytes of all pages and records that were ever kept for pins. */
   #keptBytesEver = 0;
 
-  /** `now` is a clock that never goes back, in milliseconds. */
   constructor(
     control: Int32Array,
     slabs: Slabs,
     allocator: Allocator,
     records: Records,
-    now: () => number,
+    { now = () => performance.now(), keptBytesMax = Number.POSITIVE_INFINITY }: VersionOptions = {},
   ) {
     this.#now = now;
+    this.#keptBytesMax = keptBytesMax;
     this.control = control;
     this.#slabs = slabs;
     this.#allocator = allocator;
@@ -143,8 +152,8 @@ export class Versions {
       if (refs.length > 0) this.#retired.push({ version, refs });
       this.#replaced = [];
     }
-    const isEnded = this.#pins.size > 0 && this.#endPins();
-    this.#reclaim(isEnded ? this.#pinned().oldest : pinned.oldest);
+    this.#reclaim(pinned.oldest);
+    if (this.#pins.size > 0) this.#endPins();
   }
 
   /** Keeps the published version readable by this thread until the pin is released, or exceeds its bounds. */
@@ -201,14 +210,26 @@ export class Versions {
     this.#retiredBytes -= liveBytes - this.#allocator.liveBytes;
   }
 
-  /** Returns whether any was ended. */
-  #endPins(): boolean {
+  /** Ends the pins that exceed their bounds, and then the oldest ones until all together keep no more than `keptBytesMax`. */
+  #endPins(): void {
     const now = this.#now();
-    const { size } = this.#pins;
+    const ended: Pin[] = [];
+    const end = (pin: Pin, why: string) => {
+      pin.end(why);
+      this.#pins.delete(pin);
+      ended.push(pin);
+      this.#reclaim(this.#pinned().oldest);
+    };
     for (const pin of this.#pins) {
-      if (pin.endIfExceeded(now, this.#keptBytesEver)) this.#pins.delete(pin);
+      const why = pin.excess(now, this.#keptBytesEver);
+      if (why !== undefined) end(pin, why);
     }
-    return this.#pins.size < size;
+    // The oldest pin comes first.
+    for (const pin of this.#pins) {
+      if (this.#retiredBytes <= this.#keptBytesMax) break;
+      end(pin, `all snapshots together kept more than ${this.#keptBytesMax} bytes that were overwritten`);
+    }
+    for (const pin of ended) pin.tellEnd();
   }
 
   #pinned(): Pinned {

@@ -34,6 +34,9 @@ const push = (queue: WatchQueue, selected: ChangeSet) => queue.push(selected);
 /** The most watches that read existing entries at the same time: each write looks at the snapshot of each. */
 const snapshotsMax = 1000;
 
+/** How long a watch may take to read existing entries, in milliseconds; see `SnapshotBounds.msMax`. */
+const existingMsMax = 600_000;
+
 /** The number of transactions of the history that are read before a yield to the event loop. */
 const historySlice = 1000;
 
@@ -185,6 +188,7 @@ export class WatchHub {
     const snapshot = this.#store.snapshot({
       selects: createMatcher(selector),
       keptBytesMax: this.#limits.watchQueueBytesMax,
+      msMax: existingMsMax,
       onTooLarge: () => queue().end("too-slow"),
       onKept: (entry) => queue().keep(entry),
       onLeft: (entry) => queue().leave(entry),
@@ -263,27 +267,26 @@ export class WatchHub {
     if (queue.ended !== undefined) return 0;
     let page: Entry[] = [];
     let bytes = 0;
-    for (const keys of keySlices(selector, snapshot)) {
-      const before = page.length;
-      for (const key of keys) {
-        const entry = snapshot.get(key);
-        if (entry === undefined) continue;
-        bytes += entry.bytes;
-        if (
-          page.length === this.#limits.pageEntriesMax ||
-          (page.length > 0 && bytes > this.#limits.pageBytesMax)
-        ) {
-          this.#sent.events += page.length;
-          yield { revision, existing: page };
-          if (queue.ended !== undefined) return 0;
-          page = [];
-          bytes = entry.bytes;
-        }
-        page.push(entry);
+    let isIdle = true;
+    for (const entry of existing(selector, snapshot)) {
+      if (entry === undefined) {
+        // Nothing was found since the last pause, and many such slices may follow.
+        if (isIdle) await nextTurn();
+        if (queue.ended !== undefined) return 0;
+        isIdle = true;
+        continue;
       }
-      // No key of this slice belongs to the snapshot, and many such slices may follow.
-      if (page.length === before) await nextTurn();
-      if (queue.ended !== undefined) return 0;
+      isIdle = false;
+      bytes += entry.bytes;
+      const { pageEntriesMax, pageBytesMax } = this.#limits;
+      if (page.length === pageEntriesMax || (page.length > 0 && bytes > pageBytesMax)) {
+        this.#sent.events += page.length;
+        yield { revision, existing: page };
+        if (queue.ended !== undefined) return 0;
+        page = [];
+        bytes = entry.bytes;
+      }
+      page.push(entry);
     }
     this.#sent.events += page.length;
     if (page.length > 0) yield { revision, existing: page };
@@ -294,7 +297,8 @@ export class WatchHub {
   }
 }
 
-function* keySlices(selector: Selector, snapshot: Snapshot): Generator<readonly string[], void> {
-  if ("key" in selector) yield [selector.key];
-  else for (const range of rangesOf(selector)) yield* snapshot.keySlices(range);
+/** The selected entries; undefined where others may have their turn. */
+function* existing(selector: Selector, snapshot: Snapshot): Generator<Entry | undefined, void> {
+  if ("key" in selector) yield snapshot.get(selector.key);
+  else for (const range of rangesOf(selector)) yield* snapshot.scan(range);
 }

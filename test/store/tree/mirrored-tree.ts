@@ -85,7 +85,7 @@ export class MirroredSnapshot {
 
   expectSame(range: KeyRange): void {
     const { view } = this.#ofTree;
-    const entries = Array.from(this.#ofStore.scan(range), recordEntry);
+    const entries = [...this.#ofStore.scan(range)].filter((entry) => entry !== undefined).map(recordEntry);
     expect([...view.scan(toByteRange(range), false)]).toEqual(entries);
     expect([...view.scan(toByteRange(range), true)]).toEqual(entries.toReversed());
     expect(view.count(toByteRange(range))).toBe(entries.length);

@@ -3,15 +3,16 @@ import { prefixRange } from "../../../src/store/key-range.ts";
 import { reserveSlabs } from "../../../src/store/memory/slabs.ts";
 import { toByteRange } from "../../../src/store/tree/byte-range.ts";
 import { Tree, type TreeSnapshot } from "../../../src/store/tree/tree.ts";
+import type { VersionOptions } from "../../../src/store/tree/versions.ts";
 import { unbounded } from "./mirrored-tree.ts";
 
 const all = toByteRange(prefixRange(""));
 const keys = Array.from({ length: 500 }, (_, index) => `key ${1000 + index}`);
 
 /** A tree whose clock the test moves. */
-function createTree() {
+function createTree(options?: VersionOptions) {
   const clock = { ms: 0 };
-  const tree = new Tree(reserveSlabs(1), () => clock.ms);
+  const tree = new Tree(reserveSlabs(1), { now: () => clock.ms, ...options });
   let revision = 0;
   const put = (key: string, value: string) => {
     revision++;
@@ -81,6 +82,29 @@ test("a snapshot is ended when too much is overwritten that it or a later one ne
   write("3");
   expect(second.view.get("key 1000")?.value).toBe("1");
   second.release();
+  expect(tree.usage).toMatchObject({ snapshots: 0, retired: 0, retiredBytes: 0 });
+  tree.verify();
+});
+
+test("the oldest snapshots are ended when all together keep too much", () => {
+  const { tree, write } = createTree({ keptBytesMax: 100_000 });
+  const ended: number[] = [];
+  const snapshots = [0, 1, 2, 3, 4, 5].map((number) => {
+    const snapshot = tree.snapshot({
+      ...unbounded,
+      onEnded: () => {
+        ended.push(number);
+        snapshot.release();
+      },
+    });
+    write(String(number));
+    expect(tree.usage.retiredBytes).toBeLessThan(100_000);
+    return snapshot;
+  });
+  expect(ended).toEqual([0, 1, 2]);
+  expectEnded(snapshots[2] as TreeSnapshot, /all snapshots together kept more than 100000 bytes/);
+  expect(snapshots[3]?.view.get("key 1000")?.value).toBe("2");
+  for (const { release } of snapshots) release();
   expect(tree.usage).toMatchObject({ snapshots: 0, retired: 0, retiredBytes: 0 });
   tree.verify();
 });

@@ -4,8 +4,8 @@ import { DuetError } from "../../../src/errors.ts";
 import { defaultLimits, type Limits } from "../../../src/limits.ts";
 import { createChangeSet } from "../../../src/store/change-set.ts";
 import { History } from "../../../src/store/history.ts";
+import { MapSnapshot } from "../../../src/store/map-snapshot.ts";
 import { MapStore } from "../../../src/store/map-store.ts";
-import { Snapshot } from "../../../src/store/snapshot.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { WatchHub, type WatchOptions } from "../../../src/store/watch/hub.ts";
 import { type Selector, unite } from "../../../src/store/watch/selector.ts";
@@ -31,6 +31,7 @@ afterEach(() => {
 
 function write(...events: TransactionEvent[]): void {
   const changes = store.apply({ sequence: store.revision + 1, time: 1, events });
+  store.publish();
   const set = createChangeSet(store.revision, 1, changes);
   history.add(set);
   hub.publish(set);
@@ -455,7 +456,7 @@ test("a canceled watch without a reader uses no memory", async () => {
   const controller = new AbortController();
   const watcher = watch(everything, { includeExisting: true }, controller.signal);
   await watcher.next();
-  const keep = vi.spyOn(Snapshot.prototype, "keep");
+  const keep = vi.spyOn(MapSnapshot.prototype, "keep");
   write(put("a"));
   expect(keep).toHaveBeenCalledTimes(1);
   expect(hub.queueBytes).toBeGreaterThan(0);
@@ -476,7 +477,7 @@ test("a watch that begins canceled uses no memory", async () => {
       ),
     ),
   ).toHaveLength(1);
-  const keep = vi.spyOn(Snapshot.prototype, "keep");
+  const keep = vi.spyOn(MapSnapshot.prototype, "keep");
   write(put("a"));
   expect(keep).not.toHaveBeenCalled();
   expect([hub.watchers, hub.queueBytes]).toEqual([0, 0]);
