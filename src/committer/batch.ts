@@ -1,8 +1,7 @@
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { type Entry, entryAfter } from "../store/entry.ts";
-import { entriesMax } from "../store/map-store.ts";
-import type { ReadonlyStore } from "../store/store.ts";
+import type { ReadonlyStore, Room } from "../store/store.ts";
 import { detachText } from "../store/text.ts";
 import type { Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
 import type { BatchQuotas, Growth } from "./batch-quotas.ts";
@@ -45,8 +44,8 @@ export class Batch {
   readonly #requests: BatchRequests;
   /** By key what is written before it is applied; null: deleted. */
   readonly #pending = new Map<string, Entry | null>();
+  readonly #room: Room;
   #bytes: number;
-  #size: number;
 
   /**
    * `now`, in milliseconds since 1970, is the time of all transactions, unless the log already has a later time.
@@ -69,7 +68,7 @@ export class Batch {
     this.#requests = requests;
     requests.begin(this.#time);
     this.#bytes = store.bytes;
-    this.#size = store.size;
+    this.#room = store.room();
   }
 
   /**
@@ -102,7 +101,7 @@ export class Batch {
       const previous = this.#get(mutation.key);
       const event = this.#event(mutation, sequence, previous);
       const entry = event && entryAfter(stamp, event, previous);
-      const bytes = (entry?.bytes ?? 0) - (previous?.bytes ?? 0);
+      const bytes = this.#bytesOf(entry) - this.#bytesOf(previous);
       const entryCount = (entry === undefined ? 0 : 1) - (previous === undefined ? 0 : 1);
       growth += bytes;
       added += entryCount;
@@ -113,12 +112,11 @@ export class Batch {
       }
       results.push({ entry, deleted: mutation.type === "delete" && previous !== undefined });
     }
-    this.#checkRoom(growth, added);
+    this.#checkRoom(growth, entries, added);
     if (this.#putRefusal && events.some(({ type }) => type !== "delete")) throw this.#putRefusal;
     if (growths !== undefined) this.#quotas?.admit(growths);
     if (events.length === 0 && requestId === undefined) return { revision: this.#revision, results };
     this.#bytes += growth;
-    this.#size += added;
     events.forEach(({ key }, index) => {
       this.#pending.set(key, entries[index] ?? null);
     });
@@ -130,7 +128,7 @@ export class Batch {
   }
 
   /** A write that makes the store smaller is accepted even when the store is full. */
-  #checkRoom(growth: number, added: number): void {
+  #checkRoom(growth: number, entries: readonly (Entry | undefined)[], added: number): void {
     const { storeBytesMax } = this.#limits;
     if (growth > 0 && this.#bytes + growth > storeBytesMax) {
       throw new DuetError(
@@ -138,9 +136,12 @@ export class Batch {
         `the store is full: its entries take ${this.#bytes} bytes, this write ${growth} more; the limit is ${storeBytesMax} (--store-bytes-max)`,
       );
     }
-    if (added > 0 && this.#size + added > entriesMax) {
-      throw new DuetError("STORE_FULL", `the store is full: it holds ${this.#size} of ${entriesMax} entries`);
-    }
+    const why = this.#room.take(entries, added);
+    if (why !== undefined) throw new DuetError("STORE_FULL", `the store is full: ${why}`);
+  }
+
+  #bytesOf(entry: Entry | undefined): number {
+    return entry === undefined ? 0 : this.#store.bytesOf(entry);
   }
 
   get #revision(): number {

@@ -6,13 +6,13 @@ import type { KeyRange } from "./key-range.ts";
 import { MapSnapshot } from "./map-snapshot.ts";
 import { type Snapshot, type SnapshotBounds, unbounded } from "./snapshot.ts";
 import { StateHash } from "./state-hash.ts";
-import type { Change, Store } from "./store.ts";
+import type { Change, Room, Store } from "./store.ts";
 
 /**
  * The largest number of entries in a store. A V8 map has at most 2^24 slots, and reuses those of deleted entries only
  * when they are half of all.
  */
-export const entriesMax = 2 ** 23;
+const entriesMax = 2 ** 23;
 
 /** A map for lookups, and an ordered index of the keys for scans. */
 export class MapStore implements Store {
@@ -67,6 +67,21 @@ export class MapStore implements Store {
 
   expired(now: number, limit: number): readonly Entry[] {
     return this.#expiries.expired(now, limit).map((key) => this.#entries.get(key) as Entry);
+  }
+
+  bytesOf(entry: Entry): number {
+    return entry.bytes;
+  }
+
+  room(): Room {
+    let { size } = this;
+    return {
+      take(_entries, added) {
+        if (added > 0 && size + added > entriesMax) return `it holds ${size} of ${entriesMax} entries`;
+        size += added;
+        return undefined;
+      },
+    };
   }
 
   snapshot(bounds: Partial<SnapshotBounds> = {}): Snapshot {

@@ -9,7 +9,7 @@ const sliceEntriesMax = 1000;
 /** What the entries whose keys begin with a prefix may take together. */
 export interface Quota {
   readonly prefix: string;
-  /** Bytes of memory, as `entryBytes` counts it; undefined: any number. */
+  /** Bytes of memory, as `ReadonlyStore.bytesOf` counts it; undefined: any number. */
   readonly bytesMax: number | undefined;
   /** undefined: any number. */
   readonly entriesMax: number | undefined;
@@ -33,9 +33,10 @@ export class QuotaCounter {
   }
 
   /** Counts a change of one of its keys. The keys that `count` has yet to reach are left to it. */
-  applied({ key, previous, entry }: Change): void {
+  applied({ key, previous, entry }: Change, store: ReadonlyStore): void {
     if (this.#uncounted !== undefined && toOrderKey(key) >= this.#uncounted.start) return;
-    this.bytes += (entry?.bytes ?? 0) - (previous?.bytes ?? 0);
+    if (entry !== undefined) this.bytes += store.bytesOf(entry);
+    if (previous !== undefined) this.bytes -= store.bytesOf(previous);
     this.entries += (entry === undefined ? 0 : 1) - (previous === undefined ? 0 : 1);
   }
 
@@ -46,7 +47,7 @@ export class QuotaCounter {
     let counted = 0;
     for (const entry of store.scan(range, false)) {
       if (entry === undefined) continue;
-      this.bytes += entry.bytes;
+      this.bytes += store.bytesOf(entry);
       this.entries++;
       if (++counted < most) continue;
       this.#uncounted = afterKey(range, entry.key);
@@ -97,7 +98,7 @@ export class QuotaUsage {
   applied(changes: readonly Change[]): void {
     if (this.isEmpty) return;
     for (const change of changes) {
-      for (const counter of this.#all(change.key)) counter.applied(change);
+      for (const counter of this.#all(change.key)) counter.applied(change, this.#store);
     }
   }
 

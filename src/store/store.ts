@@ -31,13 +31,22 @@ export interface State {
   count(range: KeyRange): number | Promise<number>;
 }
 
+/** The room that a store has for one batch of changes. */
+export interface Room {
+  /**
+   * Takes what an operation needs whose events leave these entries, undefined for a delete, and make the store larger by
+   * `added` entries. Returns why there is no such room, and then takes nothing.
+   */
+  take(entries: readonly (Entry | undefined)[], added: number): string | undefined;
+}
+
 /** The store as all code but the committer sees it. Its revision is the sequence of the last applied transaction. */
 export interface ReadonlyStore extends State {
   /** Time of the last applied transaction. */
   readonly time: number;
   /** Number of entries. */
   readonly size: number;
-  /** The memory that the entries take: the sum of their `bytes`. */
+  /** The memory that the entries take, in bytes: the sum of `bytesOf`. */
   readonly bytes: number;
   /**
    * The `StateHash` of all entries, in hexadecimal. Two stores at the same revision have the same hash if they hold
@@ -49,6 +58,10 @@ export interface ReadonlyStore extends State {
    * first.
    */
   expired(now: number, limit: number): readonly Entry[];
+  /** The memory that an entry takes in this store, in bytes. It need not be in it. */
+  bytesOf(entry: Entry): number;
+  /** Of the store as it is. What it lets pass is sure to fit if nothing else is applied before. */
+  room(): Room;
   /** A snapshot of the current state, valid until it is released. */
   snapshot(options?: Partial<SnapshotBounds>): Snapshot;
 }

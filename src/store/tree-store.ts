@@ -1,13 +1,17 @@
+import { DuetError } from "../errors.ts";
 import type { Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
-import { asciiEntryBytes, type Entry, entryAfter, entryBytes } from "./entry.ts";
+import { asciiEntryBytes, type Entry, entryAfter, entryBytes, valueBytes } from "./entry.ts";
 import type { KeyRange } from "./key-range.ts";
+import { Demand } from "./memory/demand.ts";
 import { noRef, type Ref, type Slabs } from "./memory/slabs.ts";
 import { PinnedSnapshot } from "./pinned-snapshot.ts";
 import { type Snapshot, type SnapshotBounds, unbounded } from "./snapshot.ts";
 import { StateHash } from "./state-hash.ts";
-import type { Change, Store } from "./store.ts";
+import type { Change, Room, Store } from "./store.ts";
 import { toByteRange } from "./tree/byte-range.ts";
+import { treeBytesOf } from "./tree/entry-bytes.ts";
 import { Tree } from "./tree/tree.ts";
+import { TreeRoom } from "./tree-room.ts";
 
 /**
  * A tree outside the JavaScript heap. Each read makes a new entry from the bytes of its record, so an entry stays as it is
@@ -18,9 +22,11 @@ export class TreeStore implements Store {
   readonly #hash = new StateHash();
   #revision = 0;
   #time = 0;
-  #bytes = 0;
   /** Changes of the version under way. */
   #unpublished = 0;
+  #isPublished = true;
+  /** Used again for each transaction of another writer. */
+  readonly #demand = new Demand();
 
   constructor(slabs: Slabs) {
     this.#tree = new Tree(slabs);
@@ -39,7 +45,7 @@ export class TreeStore implements Store {
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#tree.entryBytes;
   }
 
   get hash(): string {
@@ -70,9 +76,17 @@ export class TreeStore implements Store {
     return this.#tree.expired(now, limit).map((ref) => this.#entry(ref));
   }
 
+  bytesOf(entry: Entry): number {
+    return treeBytesOf(entry);
+  }
+
+  room(): Room {
+    return new TreeRoom(this.#tree);
+  }
+
   snapshot(bounds: Partial<SnapshotBounds> = {}): Snapshot {
     // A pin has the published version.
-    if (this.#unpublished > 0) this.publish();
+    if (!this.#isPublished) this.publish();
     const { keptBytesMax: retiredBytesMax, msMax, onTooLarge: onEnded } = { ...unbounded, ...bounds };
     const snapshot = this.#tree.snapshot({ retiredBytesMax, msMax, onEnded });
     return new PinnedSnapshot(snapshot, this.#tree.records, (ref, key) => this.#entry(ref, key));
@@ -86,6 +100,7 @@ export class TreeStore implements Store {
     if (sequence <= this.#revision) {
       throw new Error(`transaction ${sequence} cannot be applied to a store at revision ${this.#revision}`);
     }
+    if (entries === undefined) this.#requireRoom(events);
     const changes: Change[] = [];
     for (let index = 0; index < events.length; index++) {
       const event = events[index] as TransactionEvent;
@@ -101,6 +116,7 @@ export class TreeStore implements Store {
     this.#revision = sequence;
     this.#time = time;
     this.#unpublished += events.length;
+    this.#isPublished = false;
     return changes;
   }
 
@@ -108,15 +124,45 @@ export class TreeStore implements Store {
     this.#tree.evacuate(this.#unpublished);
     this.#tree.publish(this.#revision, this.#time);
     this.#unpublished = 0;
+    this.#isPublished = true;
   }
 
   advance(revision: number): void {
     this.#revision = Math.max(this.#revision, revision);
+    this.#isPublished = false;
   }
 
   /** Throws when an invariant of the tree does not hold. Walks everything; for tests and debugging. */
   verify(): void {
     this.#tree.verify();
+  }
+
+  /**
+   * Throws STORE_FULL when the events of another writer do not fit into the memory. For a batch of this process `room` has
+   * found out before.
+   */
+  #requireRoom(events: readonly TransactionEvent[]): void {
+    const demand = this.#demand;
+    const { records } = this.#tree;
+    demand.clear();
+    for (const event of events) {
+      const ref = event.type === "touch" ? this.#tree.find(event.key) : noRef;
+      if (event.type === "delete") demand.remove();
+      else if (event.type === "put") {
+        demand.put(Buffer.byteLength(event.key), valueBytes(event.value), event.expireTime !== 0);
+      } else if (ref !== noRef) {
+        demand.put(records.keyLength(ref), records.valueLength(ref), event.expireTime !== 0);
+      }
+    }
+    if (this.#tree.fits(demand)) return;
+    // Frees what the transactions before have replaced.
+    this.publish();
+    if (this.#tree.fits(demand)) return;
+    const { reservedBytes } = this.#tree.usage;
+    throw new DuetError(
+      "STORE_FULL",
+      `the log has more than the ${reservedBytes} bytes of memory that are reserved for the store can hold; give it more memory`,
+    );
   }
 
   #refs(range: KeyRange, reverse: boolean): Generator<Ref, void> {
@@ -144,14 +190,8 @@ export class TreeStore implements Store {
   #replace(key: string, entry: Entry | undefined): Entry | undefined {
     const replaced = entry === undefined ? this.#tree.remove(key) : this.#tree.put(entry);
     const previous = this.#entryOf(replaced, key);
-    if (previous !== undefined) {
-      this.#hash.remove(previous);
-      this.#bytes -= previous.bytes;
-    }
-    if (entry !== undefined) {
-      this.#hash.add(entry);
-      this.#bytes += entry.bytes;
-    }
+    if (previous !== undefined) this.#hash.remove(previous);
+    if (entry !== undefined) this.#hash.add(entry);
     return previous;
   }
 }

@@ -4,7 +4,7 @@ import { Batch } from "../../src/committer/batch.ts";
 import { DuetError } from "../../src/errors.ts";
 import { defaultLimits } from "../../src/limits.ts";
 import { entryOverheadBytes } from "../../src/store/entry.ts";
-import { entriesMax, MapStore } from "../../src/store/map-store.ts";
+import { MapStore } from "../../src/store/map-store.ts";
 import { createRandom, seed } from "../support/random.ts";
 import { uuid7 } from "../support/uuid7.ts";
 import {
@@ -366,6 +366,7 @@ test("the longest time to live ends at the last time that JSON can express", asy
 });
 
 test("refuses entries beyond the number that a map can take", () => {
+  const entriesMax = 2 ** 23;
   const store = Object.assign(Object.create(new MapStore()), {});
   Object.defineProperties(store, {
     size: { value: entriesMax - 1 },

@@ -37,13 +37,15 @@ interface Known {
 /** A store, its log, and a Map that must always hold the same. */
 class World {
   readonly store: Store;
+  readonly #createStore: () => Store;
   readonly log: Transaction[] = [];
   readonly known = new Map<string, Known>();
   /** Milliseconds since 1970; may go back. */
   time = 1_000_000;
 
-  constructor(store: Store) {
-    this.store = store;
+  constructor(createStore: () => Store) {
+    this.#createStore = createStore;
+    this.store = createStore();
   }
 
   take(key: string, step: Step): void {
@@ -114,7 +116,7 @@ class World {
       const { revision: horizon } = snapshot;
       await logger.compact({ horizon, live: (key) => snapshot.get(key), requestsSince: 0 });
     }
-    const store = new MapStore();
+    const store = this.#createStore();
     await replay(logger, store, () => {});
     this.check(store);
     expect([store.revision, store.hash, store.bytes]).toEqual([
@@ -144,7 +146,7 @@ function* sequences(length: number): Generator<readonly Step[]> {
 test("touch, put, delete and expiry in every order leave the right entry, also after restarts and compactions", async () => {
   let count = 0;
   for (const sequence of sequences(3)) {
-    const world = new World(new MapStore());
+    const world = new World(() => new MapStore());
     const snapshots: Snapshot[] = [];
     world.take("key", { put: 1000 });
     for (const step of sequence) {
@@ -164,7 +166,7 @@ test.each(stores)(
   async (_name, createStore) => {
     const random = createRandom(seed);
     for (let round = 0; round < rounds; round++) {
-      const world = new World(createStore());
+      const world = new World(createStore);
       const keys = Array.from({ length: 1 + random.below(20) }, (_, index) => `key ${index}`);
       let snapshot = world.store.snapshot();
       for (let step = 0; step < 200; step++) {

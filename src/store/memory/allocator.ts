@@ -1,6 +1,6 @@
 import { BlockLists } from "./block-lists.ts";
 import { BlockMap } from "./block-map.ts";
-import type { Demand } from "./demand.ts";
+import { type Demand, nothing } from "./demand.ts";
 import { pageClass, recordClass, slotBytes, slotBytesMax } from "./size-classes.ts";
 import { blockBytes, blockOf, type Ref, refIn, type Slabs } from "./slabs.ts";
 import { SlotBlocks } from "./slot-blocks.ts";
@@ -54,13 +54,14 @@ export class Allocator {
   }
 
   /**
-   * Whether `blocks` blocks, among them the runs of `demand`, are sure to be found, in whatever order they are taken. Single
+   * Whether `blocks` blocks, among them the runs of the demands, are sure to be found, in whatever order they are taken. Single
    * blocks and runs take the first place that fits. So a run misses a place only if what was taken before fills all places
    * up to it, or overlaps two places of its length.
    */
-  hasRoom(demand: Demand, blocks: number): boolean {
+  hasRoom(demand: Demand, blocks: number, others = nothing): boolean {
     if (blocks > this.#map.free) return false;
-    const { runs, longestRun } = demand;
+    const runs = demand.runs + others.runs;
+    const longestRun = Math.max(demand.longestRun, others.longestRun);
     if (runs === 0) return true;
     const places = Math.ceil(blocks / longestRun) + 2 * runs + 1;
     return this.#map.countRuns(longestRun, places) === places;

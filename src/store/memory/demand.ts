@@ -45,8 +45,7 @@ export class Demand {
     }
     const slotClass = recordClass(bytes);
     const count = this.#slots[slotClass] as number;
-    // No block with room is counted on.
-    if (count % Math.floor(blockBytes / slotBytes(slotClass)) === 0) this.#slotBlocks++;
+    this.#slotBlocks += slotBlocks(slotClass, count + 1) - slotBlocks(slotClass, count);
     this.#slots[slotClass] = count + 1;
   }
 
@@ -55,12 +54,56 @@ export class Demand {
     this.#removals++;
   }
 
-  /** The number of blocks that the changes take in a tree of `levels` levels. */
-  blocks(levels: number): number {
+  /** Adds all changes of another demand. */
+  add(other: Demand): void {
+    this.#puts += other.#puts;
+    this.#removals += other.#removals;
+    this.#runs += other.#runs;
+    this.#runBlocks += other.#runBlocks;
+    this.#longestRun = Math.max(this.#longestRun, other.#longestRun);
+    if (other.#slotBlocks === 0) return;
+    for (let slotClass = 0; slotClass < pageClass; slotClass++) {
+      const count = this.#slots[slotClass] as number;
+      const sum = count + (other.#slots[slotClass] as number);
+      if (sum === count) continue;
+      this.#slotBlocks += slotBlocks(slotClass, sum) - slotBlocks(slotClass, count);
+      this.#slots[slotClass] = sum;
+    }
+  }
+
+  /** Makes the demand that of no changes. */
+  clear(): void {
+    this.#slots.fill(0);
+    this.#puts = 0;
+    this.#removals = 0;
+    this.#slotBlocks = 0;
+    this.#runs = 0;
+    this.#runBlocks = 0;
+    this.#longestRun = 0;
+  }
+
+  /** At least the number of blocks that the changes take in a tree of `levels` levels, together with those of another demand. */
+  blocks(levels: number, others = nothing): number {
     // Each page on the way to a leaf is copied, and split or merged; the tree may get a new root.
-    const changes = this.#puts + this.#removals;
+    const changes = this.#changes + others.#changes;
     const growth = Math.ceil(Math.log(changes + 1) / Math.log(childrenMin));
     const pages = changes * (2 * (levels + growth) + 1);
-    return Math.ceil(pages / pagesPerBlock) + this.#slotBlocks + this.#runBlocks;
+    return Math.ceil(pages / pagesPerBlock) + this.#recordBlocks + others.#recordBlocks;
   }
+
+  get #changes(): number {
+    return this.#puts + this.#removals;
+  }
+
+  get #recordBlocks(): number {
+    return this.#slotBlocks + this.#runBlocks;
+  }
+}
+
+/** The demand of no changes. */
+export const nothing = new Demand();
+
+/** The blocks for so many slots. No block with room is counted on. */
+function slotBlocks(slotClass: number, count: number): number {
+  return Math.ceil(count / Math.floor(blockBytes / slotBytes(slotClass)));
 }

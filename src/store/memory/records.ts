@@ -81,6 +81,11 @@ export class Records {
     return this.#sizes(ref) & 0xffff;
   }
 
+  /** The length of the value in bytes. */
+  valueLength(ref: Ref): number {
+    return this.#slabs.wordsOf(ref)[wordOf(ref)] as number;
+  }
+
   /** Makes the key of a record the search key. */
   copyKey(ref: Ref, key: SearchKey): void {
     const sizes = this.#sizes(ref);

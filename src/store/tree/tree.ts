@@ -1,7 +1,7 @@
 import type { RequestRecord } from "../../transaction-log/transaction-logger.ts";
 import { Allocator } from "../memory/allocator.ts";
 import { MemoryFullError } from "../memory/block-map.ts";
-import { Demand } from "../memory/demand.ts";
+import { type Demand, nothing } from "../memory/demand.ts";
 import { type RecordEntry, Records } from "../memory/records.ts";
 import { pageBytes } from "../memory/size-classes.ts";
 import { noRef, type Ref, type Slabs, wordOf } from "../memory/slabs.ts";
@@ -9,9 +9,9 @@ import { writeRecord } from "../memory/write-record.ts";
 import type { ByteRange } from "./byte-range.ts";
 import { createControl } from "./control.ts";
 import { evacuate } from "./evacuation.ts";
-import { ExpiryHeap } from "./expiry-heap.ts";
-import { HashIndex, unknown } from "./hash-index.ts";
+import { unknown } from "./hash-index.ts";
 import type { ImageSource, ImageState } from "./image/image-state.ts";
+import { Indexes } from "./indexes.ts";
 import { buildPages } from "./load/build-pages.ts";
 import { BulkLoader } from "./load/bulk-loader.ts";
 import { levelOf } from "./page-format.ts";
@@ -29,8 +29,6 @@ import { walkTree } from "./walk.ts";
 const spareBlocks = 64;
 /** A single change takes a block for its record at most, and one for its pages: a block has 64. */
 const changeBlocks = 2;
-
-const nothing = new Demand();
 
 const everything: ByteRange = { start: new Uint8Array(0), end: undefined };
 
@@ -76,13 +74,8 @@ export class Tree {
   readonly #search: Search;
   readonly #pages: Pages;
   readonly #writer: TreeWriter;
-  readonly #index: HashIndex;
-  readonly #expiries = new ExpiryHeap(
-    (ref, expireTime, revision) => this.#isAt(ref, expireTime, revision),
-    (ref, expireTime, revision) => this.#isAt(ref, expireTime, revision) && this.#isCurrent(ref),
-  );
+  readonly #indexes: Indexes;
   #root: Ref = noRef;
-  #size = 0;
   /** Grows with each change of the tree. */
   #changes = 0;
 
@@ -95,7 +88,8 @@ export class Tree {
     this.#search = new Search(slabs, this.#records);
     this.#pages = new Pages(slabs, this.#allocator, this.#records, this.#versions);
     this.#writer = new TreeWriter(slabs, this.#pages, this.#search);
-    this.#index = new HashIndex(this.#records);
+    const isCurrent = (ref: Ref) => this.#isCurrent(ref);
+    this.#indexes = new Indexes(this.#records, this.#allocator, this.#search.key, isCurrent);
   }
 
   get records(): Records {
@@ -104,20 +98,25 @@ export class Tree {
 
   /** The number of entries, with the changes of the version under way. */
   get size(): number {
-    return this.#size;
+    return this.#indexes.size;
+  }
+
+  /** The memory that the entries take, in bytes: see `treeEntryBytes`. */
+  get entryBytes(): number {
+    return this.#indexes.entryBytes;
   }
 
   get usage(): TreeUsage {
     const { liveBytes, usedBytes } = this.#allocator;
     const { retiredCount: retired, retiredBytes, pinCount: snapshots, heldVersions } = this.#versions;
     const { bytes: reservedBytes } = this.#slabs;
-    const indexBytes = this.#index.bytes + this.#expiries.bytes;
+    const { bytes: indexBytes, expiries } = this.#indexes;
     return {
       reservedBytes,
       usedBytes,
       liveBytes,
       indexBytes,
-      expiries: this.#expiries.size,
+      expiries,
       retired,
       retiredBytes,
       snapshots,
@@ -126,12 +125,13 @@ export class Tree {
   }
 
   /**
-   * Whether the changes of a demand are sure to fit into the memory, in whatever order. This stays so until they are made, if
-   * no others are, and if `evacuate` gets the demand. Puts leave some memory for removals, which make room.
+   * Whether the changes of a demand are sure to fit into the memory in addition to those of `others`, in whatever order. This
+   * stays so until they are made, if no others are, and if `evacuate` gets both demands. Puts leave some memory for removals,
+   * which make room.
    */
-  fits(demand: Demand): boolean {
+  fits(demand: Demand, others = nothing): boolean {
     const spare = demand.puts > 0 ? spareBlocks : 0;
-    return this.#allocator.hasRoom(demand, demand.blocks(this.#levels) + spare);
+    return this.#allocator.hasRoom(demand, demand.blocks(this.#levels, others) + spare, others);
   }
 
   get shared(): SharedTree {
@@ -140,9 +140,8 @@ export class Tree {
 
   /** The record of the key with the changes of the version under way; 0 when there is none. */
   find(key: string): Ref {
-    const { key: searched } = this.#search;
-    searched.setText(key);
-    const ref = this.#index.find(searched, this.#index.hash(searched));
+    this.#search.key.setText(key);
+    const ref = this.#indexes.find();
     return ref === unknown ? this.#search.find(this.#root) : ref;
   }
 
@@ -156,7 +155,7 @@ export class Tree {
    * with the changes of the version under way.
    */
   expired(now: number, limit: number): readonly Ref[] {
-    return this.#expiries.expired(now, limit);
+    return this.#indexes.expired(now, limit);
   }
 
   /**
@@ -174,14 +173,11 @@ export class Tree {
     }
     this.#root = this.#writer.put(this.#root, record);
     const { replaced } = this.#writer;
-    if (replaced === noRef) {
-      this.#size++;
-      this.#index.add(this.#index.hash(key), record);
-    } else {
-      this.#index.replace(this.#index.hash(key), replaced, record);
-      this.#retireRecord(replaced);
+    if (replaced === noRef) this.#indexes.add(record);
+    else {
+      this.#indexes.replace(replaced, record);
+      this.#versions.retire(replaced);
     }
-    if (entry.expireTime !== 0) this.#expiries.add(entry.expireTime, record, entry.revision);
     return replaced;
   }
 
@@ -194,9 +190,8 @@ export class Tree {
     if (this.#allocator.freeBlocks === 0) throw noRoomForPages();
     this.#changes++;
     this.#root = this.#writer.remove(this.#root);
-    this.#index.remove(this.#index.hash(this.#search.key), record);
-    this.#size--;
-    this.#retireRecord(record);
+    this.#indexes.remove(record);
+    this.#versions.retire(record);
     return record;
   }
 
@@ -205,7 +200,7 @@ export class Tree {
    * revision.
    */
   publish(revision: number, time: number): void {
-    this.#versions.publish({ root: this.#root, size: this.#size, revision, time });
+    this.#versions.publish({ root: this.#root, size: this.size, revision, time });
   }
 
   /** The published version for an image, with a pin; see `snapshot`. */
@@ -233,12 +228,11 @@ export class Tree {
         (page) => visit(page, pageBytes),
         (record) => {
           visit(record, this.#records.bytes(record));
-          this.#registerRecord(record);
-          this.#size++;
+          this.#index(record);
         },
       );
     });
-    if (this.#size !== size) throw new Error(`the tree has ${this.#size} entries instead of ${size}`);
+    if (this.size !== size) throw new Error(`the tree has ${this.size} entries instead of ${size}`);
   }
 
   /** A loader for this tree, which must be empty and is not read meanwhile. `request` gets each request record. */
@@ -257,7 +251,7 @@ export class Tree {
   /** The state with the changes of the version under way. Valid until the next change. */
   view(): TreeView {
     const { revision, time } = this.#versions.state;
-    const state = { root: this.#root, size: this.#size, revision, time };
+    const state = { root: this.#root, size: this.size, revision, time };
     const changes = this.#changes;
     return new TreeView(this.#slabs, this.#records, this.#search, state, () => this.#changes === changes);
   }
@@ -280,7 +274,7 @@ export class Tree {
    * Moves up to `movesMax` records and pages out of sparse blocks, as part of the version under way. Returns the number of
    * moves. Leaves room for `pending`, which `fits` has let pass.
    */
-  evacuate(movesMax: number, pending: Demand = nothing): number {
+  evacuate(movesMax: number, pending = nothing): number {
     this.#changes++;
     const blocks = pending.blocks(this.#levels) + changeBlocks;
     return evacuate(
@@ -297,26 +291,24 @@ export class Tree {
       slabs: this.#slabs,
       records: this.#records,
       root: this.#root,
-      size: this.#size,
+      size: this.size,
       allocator: this.#allocator,
       retired: this.#versions.retired(),
     });
-    this.#index.verify(this.view().refs(everything, false));
+    this.#indexes.verify(this.view().refs(everything, false));
   }
 
   /** Makes pages from below for records in the order of their keys. The tree must be empty. */
   #build(records: Int32Array): void {
     this.#changes++;
-    this.#root = buildPages(this.#pages, records, (record) => this.#registerRecord(record));
-    this.#size = records.length;
+    this.#root = buildPages(this.#pages, records, (record) => this.#index(record));
   }
 
   /** Puts a record, and frees the one before, which nobody reads. */
   #loadRecord(record: Ref): void {
     this.#unloadRecord(record);
     this.#root = this.#writer.put(this.#root, record);
-    this.#size++;
-    this.#registerRecord(record);
+    this.#indexes.add(record);
   }
 
   /** Removes and frees the record of the key of a record, if there is one. */
@@ -325,39 +317,20 @@ export class Tree {
     const record = this.#findKeyOf(ref);
     if (record === noRef) return;
     this.#root = this.#writer.remove(this.#root);
-    this.#size--;
-    this.#index.remove(this.#index.hash(this.#search.key), record);
-    if (this.#records.expireTime(record) !== 0) this.#expiries.leave();
+    this.#indexes.remove(record);
     this.#allocator.free(record);
   }
 
-  /** Adds a new record to what is beside the tree. */
-  #registerRecord(record: Ref): void {
-    const { key } = this.#search;
-    this.#records.copyKey(record, key);
-    this.#index.add(this.#index.hash(key), record);
-    const expireTime = this.#records.expireTime(record);
-    if (expireTime !== 0) this.#expiries.add(expireTime, record, this.#records.revision(record));
+  /** Adds a record that the tree reaches to the indexes. */
+  #index(record: Ref): void {
+    this.#records.copyKey(record, this.#search.key);
+    this.#indexes.add(record);
   }
 
   /** The record of the key of a record, which becomes the search key. */
   #findKeyOf(ref: Ref): Ref {
     this.#records.copyKey(ref, this.#search.key);
     return this.#search.find(this.#root);
-  }
-
-  #retireRecord(ref: Ref): void {
-    if (this.#records.expireTime(ref) !== 0) this.#expiries.leave();
-    this.#versions.retire(ref);
-  }
-
-  /** Whether the record at a ref, which the tree may no longer reach, is the one with this expire time and revision. */
-  #isAt(ref: Ref, expireTime: number, revision: number): boolean {
-    return (
-      this.#allocator.holdsRecord(ref) &&
-      this.#records.expireTime(ref) === expireTime &&
-      (this.#records.revision(ref) | 0) === revision
-    );
   }
 
   /** Whether the version under way reaches a record that is in use. */
@@ -377,10 +350,8 @@ export class Tree {
     const copy = this.#allocator.allocateRecord(size);
     this.#slabs.copy(ref, copy, size);
     this.#root = this.#writer.put(this.#root, copy);
-    this.#index.replace(this.#index.hash(this.#search.key), ref, copy);
-    this.#retireRecord(ref);
-    const expireTime = this.#records.expireTime(copy);
-    if (expireTime !== 0) this.#expiries.add(expireTime, copy, this.#records.revision(copy));
+    this.#indexes.replace(ref, copy);
+    this.#versions.retire(ref);
     return true;
   }
 

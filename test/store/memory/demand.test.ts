@@ -68,6 +68,29 @@ test("a single block may spoil a place for a run", () => {
   expect(allocator.hasRoom(demand, 21)).toBe(true);
 });
 
+test(`two demands take no more than their sum, and no less than both together (seed ${seed})`, () => {
+  const random = createRandom(seed);
+  const [sum, together] = [new Demand(), new Demand()];
+  for (let round = 0; round < 300; round++) {
+    const next = new Demand();
+    for (let change = random.below(40); change > 0; change--) {
+      const valueBytes = random.below(random.pick([100, 40_000, 300_000]));
+      for (const demand of [next, together]) {
+        if (change % 4 === 0) demand.remove();
+        else demand.put(9, valueBytes, false);
+      }
+    }
+    const both = sum.blocks(3, next);
+    sum.add(next);
+    expect(both).toBeGreaterThanOrEqual(sum.blocks(3));
+    const figures = ({ puts, runs, longestRun }: Demand) => [puts, runs, longestRun];
+    expect([...figures(sum), sum.blocks(3)]).toEqual([...figures(together), together.blocks(3)]);
+  }
+  sum.clear();
+  expect(sum).toEqual(new Demand());
+  expect(sum.blocks(3)).toBe(0);
+});
+
 test("counts a block for each class, and each run", () => {
   const demand = new Demand();
   demand.remove();

@@ -1,0 +1,30 @@
+import { type Entry, valueBytes } from "./entry.ts";
+import { Demand } from "./memory/demand.ts";
+import type { Room } from "./store.ts";
+import type { Tree } from "./tree/tree.ts";
+
+/** The memory of a tree for one batch. What it lets pass is sure to find its memory. */
+export class TreeRoom implements Room {
+  readonly #tree: Tree;
+  readonly #taken = new Demand();
+  readonly #operation = new Demand();
+
+  constructor(tree: Tree) {
+    this.#tree = tree;
+  }
+
+  take(entries: readonly (Entry | undefined)[]): string | undefined {
+    const operation = this.#operation;
+    operation.clear();
+    for (const entry of entries) {
+      if (entry === undefined) operation.remove();
+      else operation.put(Buffer.byteLength(entry.key), valueBytes(entry.value), entry.expireTime !== 0);
+    }
+    if (!this.#tree.fits(operation, this.#taken)) {
+      const { reservedBytes, usedBytes } = this.#tree.usage;
+      return `it uses ${usedBytes} of ${reservedBytes} bytes of memory, and may not find room for this write in the rest`;
+    }
+    this.#taken.add(operation);
+    return undefined;
+  }
+}
