@@ -1,5 +1,5 @@
 #!/usr/bin/env -S node --no-allocation-site-pretenuring
-import { type ProgramPart, programPartOf } from "./cli/program-part.ts";
+import { type ProgramPart, programPartOf, spellHelp } from "./cli/program-part.ts";
 
 /** Each part is loaded alone, so that a command does not wait for the modules of the server. */
 const runners: { readonly [Part in ProgramPart]: (args: readonly string[]) => Promise<number> } = {
@@ -9,7 +9,7 @@ const runners: { readonly [Part in ProgramPart]: (args: readonly string[]) => Pr
   completion: async (args) => (await import("./cli/completion/complete.ts")).runComplete(args.slice(1)),
 };
 
-const args = process.argv.slice(2);
+const args = spellHelp(process.argv.slice(2));
 const exitCode = await runners[programPartOf(args)](args);
 // Exit explicitly: handles of a failed start, or a log that is not read, would keep the process alive.
 process.exit(exitCode);

@@ -21,7 +21,7 @@ const usage = `duetkv: a key-value store with gRPC and REST
   duetkv --version | --help
 ${describeCommands()}
 
-Help for a command: duetkv COMMAND --help.
+Help for a command: duetkv help COMMAND, or duetkv COMMAND --help.
 
 Settings of the server, with defaults in parentheses. Each is an environment variable, too: DUETKV_LOG_LEVEL for
 --log-level. A flag takes precedence.

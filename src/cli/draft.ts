@@ -1,24 +1,42 @@
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { exitCodes } from "./exit-codes.ts";
 import { CommandFailure, usageFailure } from "./failure.ts";
+import type { Invocation } from "./invocation.ts";
 
 /** A text that the user edits in a temporary file. Unless discarded, the file is kept and its path is printed. */
 interface Draft extends Disposable {
-  /** Runs the editor and returns the text. Throws CommandFailure when the editor failed, or the text is not JSON. */
-  edit(): string;
+  /** Runs the editor and resolves with the text. Rejects with CommandFailure when the editor failed, or the text is not JSON. */
+  edit(): Promise<string>;
   discard(): void;
 }
 
-export function openDraft(text: string, json: boolean): Draft {
+/** While the editor runs, an interrupt is for the editor. At other times it ends the process, which prints the path first. */
+export function openDraft(
+  text: string,
+  json: boolean,
+  onInterrupt: Invocation<"edit">["onInterrupt"],
+): Draft {
   const directory = mkdtempSync(join(tmpdir(), "duetkv-edit-"));
   const file = join(directory, json ? "value.json" : "value.txt");
   writeFileSync(file, text, { mode: 0o600 });
   let discarded = false;
+  let isEditing = false;
+  const tell = () => discarded || process.stderr.write(`Your text is in ${file}\n`);
+  onInterrupt(() => {
+    if (isEditing) return;
+    tell();
+    process.exit(exitCodes.interrupted.code);
+  });
   return {
-    edit() {
-      runEditor(file);
+    async edit() {
+      isEditing = true;
+      await runEditor(file).finally(() => {
+        isEditing = false;
+      });
       const edited = readFileSync(file, "utf8");
       // Editors add a newline at the end of the last line, even if there was none before.
       const result = text.endsWith("\n") ? edited : edited.replace(/\n$/, "");
@@ -29,23 +47,20 @@ export function openDraft(text: string, json: boolean): Draft {
       discarded = true;
       rmSync(directory, { recursive: true, force: true });
     },
-    [Symbol.dispose]() {
-      if (!discarded) process.stderr.write(`Your text is in ${file}\n`);
-    },
+    [Symbol.dispose]: tell,
   };
 }
 
 /** As in git, the variable may contain arguments of the editor. */
-function runEditor(file: string): void {
+async function runEditor(file: string): Promise<void> {
   const { VISUAL: visual, EDITOR: editor } = process.env;
-  const { status, error } = spawnSync("sh", ["-c", `${visual || editor || "vi"} "$1"`, "sh", file], {
-    stdio: "inherit",
-  });
-  if (error === undefined && status === 0) return;
+  const child = spawn("sh", ["-c", `${visual || editor || "vi"} "$1"`, "sh", file], { stdio: "inherit" });
+  const [status, signal] = await once(child, "close");
+  if (status === 0) return;
   throw new CommandFailure({
     outcome: "failed",
     reason: "EDITOR_FAILED",
-    message: `the editor ${error === undefined ? `exited with ${status}` : `cannot be run: ${error.message}`}`,
+    message: `the editor ${signal === null ? `exited with ${status}` : `was ended by ${signal}`}`,
     advice: "Set VISUAL or EDITOR.",
   });
 }

@@ -36,11 +36,27 @@ export class CommandFailure extends Error {
       );
     }
     const first = `duetkv: ${escapeUnprintable(message)}${reason === "USAGE" ? "" : ` (${reason})`}`;
-    return advice === undefined ? first : `${first}\n${advice}`;
+    // An advice may have several lines.
+    return advice === undefined ? first : [first, ...advice.split("\n").map(escapeUnprintable)].join("\n");
   }
 }
 
 /** Creates the failure for a wrong command line. */
 export function usageFailure(message: string, advice?: string): CommandFailure {
   return new CommandFailure({ outcome: "usage", reason: "USAGE", message, advice });
+}
+
+/** Whether an error is one of the operating system: a disk that is full, a file that is not there. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error;
+}
+
+/** Creates the failure for an error of the operating system. */
+export function systemFailure(error: NodeJS.ErrnoException): CommandFailure {
+  const { code = "SYSTEM_ERROR", message } = error;
+  // The message begins with the code.
+  return new CommandFailure(
+    { outcome: "failed", reason: code, message: message.replace(`${code}: `, "") },
+    error,
+  );
 }

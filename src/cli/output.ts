@@ -26,9 +26,10 @@ export class Output {
     process.stdout.write(bytes);
   }
 
-  /** Prints one JSON object on a line. */
+  /** Prints one JSON object on a line. JSON leaves some characters as they are that move the cursor or are invisible. */
   object(value: unknown): void {
-    this.line(JSON.stringify(value));
+    const text = JSON.stringify(value);
+    this.line(this.terminal ? escapeUnprintable(text) : text);
   }
 
   /** Prints information that is not a result; omitted with --quiet. */

@@ -20,6 +20,12 @@ export function programPartOf(args: readonly string[]): ProgramPart {
   return localGroups.some((group) => group === word) ? "local" : "client";
 }
 
+/** The arguments with another spelling of help in the usual one: `help COMMAND` is `COMMAND --help`. */
+export function spellHelp(args: readonly string[]): readonly string[] {
+  const [first, ...command] = args;
+  return first === "help" ? [...command, "--help"] : args;
+}
+
 /** The index of the first word of the command, which global flags may precede. */
 export function commandIndex(args: readonly string[]): number {
   let index = 0;

@@ -3,10 +3,11 @@ import { Client } from "./client/client.ts";
 import type { CommandName } from "./command-table.ts";
 import { describeCallError } from "./describe-call-error.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { CommandFailure } from "./failure.ts";
+import { CommandFailure, isSystemError, systemFailure } from "./failure.ts";
 import type { Run } from "./invocation.ts";
 import { Output } from "./output.ts";
 import { type CommandLine, parseCommandLine } from "./parse-command-line.ts";
+import { escapeUnprintable } from "./printable.ts";
 import { readClientSettings, readOutputSettings } from "./settings.ts";
 
 /** Loads a command on demand. */
@@ -26,6 +27,8 @@ export async function runCommandLine(args: readonly string[], loaders: Partial<L
     if (code !== "EPIPE") console.error(`duetkv: cannot write to stdout: ${message}`);
     process.exit(exitCodes.failed.code);
   });
+  // Without a reader of its messages a command still does its work: `lock` ends the command whose lock is lost.
+  process.stderr.on("error", () => {});
   let json = args.includes("--json");
   try {
     const line = parseCommandLine(args);
@@ -41,11 +44,18 @@ export async function runCommandLine(args: readonly string[], loaders: Partial<L
     await output.flushed();
     return exitCode;
   } catch (error) {
-    const failure = error instanceof CallError ? describeCallError(error) : error;
-    if (!(failure instanceof CommandFailure)) throw error;
+    const failure = toFailure(error);
+    if (failure === undefined) throw error;
     process.stderr.write(`${failure.describe(json)}\n`);
     return failure.exitCode;
   }
+}
+
+/** Undefined: a mistake in the program. */
+function toFailure(error: unknown): CommandFailure | undefined {
+  if (error instanceof CommandFailure) return error;
+  if (error instanceof CallError) return describeCallError(error);
+  return isSystemError(error) ? systemFailure(error) : undefined;
 }
 
 function exitInterrupted(): void {
@@ -68,7 +78,7 @@ async function runCommand(
     return new Client(settings, ({ message }) => {
       // Tells a waiting user why.
       if (!explained && process.stderr.isTTY)
-        output.note(`${message}; retrying for ${settings.timeoutMs / 1000} s`);
+        output.note(escapeUnprintable(`${message}; retrying for ${settings.timeoutMs / 1000} s`));
       explained = true;
     });
   };

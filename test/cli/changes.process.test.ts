@@ -1,9 +1,12 @@
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { type CliResult, runCli } from "./run-cli.ts";
+import { until } from "../support/until.ts";
+import { type CliResult, runCli, startCli } from "./run-cli.ts";
 
 let server: ServerProcess;
 
@@ -120,6 +123,20 @@ test("edit writes the edited text if it has changed", async () => {
     code: 1,
     stderr: expect.stringContaining("the editor exited with 3"),
   });
+});
+
+test("an interrupt while the editor runs is for the editor", async () => {
+  const directory = await temporaryDirectory();
+  const [up, go] = [join(directory, "up"), join(directory, "go")];
+  const script = `touch ${up}; while [ ! -e ${go} ]; do sleep 0.05; done; echo new > "$1"`;
+  const environment = { EDITOR: await createEditor(script), TMPDIR: directory };
+  const child = startCli(["edit", "interrupted"], { address: server.address, environment });
+  const ended = once(child, "close");
+  await until(() => existsSync(up));
+  child.kill("SIGINT");
+  await writeFile(go, "");
+  expect(await ended).toEqual([0, null]);
+  expect(await printed("get", "interrupted")).toBe("new");
 });
 
 test("edit does not overwrite a concurrent change", async () => {

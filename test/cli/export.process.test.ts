@@ -65,6 +65,14 @@ function endRecord(text: string): { count: number; sha256: string; prefix: strin
   return JSON.parse(text.trimEnd().split("\n").at(-1) as string).end;
 }
 
+test("an error of the operating system is a message", async () => {
+  const { code, stderr } = await onTarget(["import", await temporaryDirectory()]);
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: "duetkv: illegal operation on a directory, read (EISDIR)\n",
+  });
+});
+
 test("an export and import keeps entries and their times to live", async () => {
   const text = await onSource("export", "--prefix", "e/");
   expect(endRecord(text)).toEqual({ count: 1205, sha256: expect.any(String), prefix: "e/", revision: "2" });

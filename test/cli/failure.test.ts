@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { CommandFailure } from "../../src/cli/failure.ts";
 import { Output } from "../../src/cli/output.ts";
 
@@ -10,11 +10,21 @@ test("a failure shows no control characters of others", () => {
     outcome: "failed",
     reason: "SOURCE_FAILED",
     message: hostile,
-    advice: "Stop.",
+    advice: `Stop.\n${hostile}`,
   });
-  expect(failure.describe(false)).toBe(`duetkv: ${escaped} (SOURCE_FAILED)\nStop.`);
+  expect(failure.describe(false)).toBe(`duetkv: ${escaped} (SOURCE_FAILED)\nStop.\n${escaped}`);
   expect(failure.describe(true)).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   expect(JSON.parse(failure.describe(true))).toMatchObject({ message: hostile });
+});
+
+test("a terminal shows no control characters of others in JSON, and a program reads the same from it", () => {
+  const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  const output = new Output({ json: true, quiet: false, noColor: true });
+  onTestFinished(() => write.mockRestore());
+  Object.assign(output, { terminal: true }).object({ value: hostile });
+  const [text] = write.mock.calls[0] as [string];
+  expect(text.trimEnd()).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+  expect(JSON.parse(text)).toEqual({ value: hostile });
 });
 
 test("a warning shows no control characters of others", () => {

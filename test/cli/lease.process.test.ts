@@ -73,6 +73,16 @@ test("a command whose lock is lost is ended, by force if it must be", async () =
   expect((await duetkv("get", "x")).stdout.toString()).toBe("taken");
 });
 
+test("a command whose lock is lost is ended also when nobody reads the messages", async () => {
+  const script = "trap '' TERM; echo up; while :; do sleep 0.1; done";
+  const holder = start("lock", "y", "--ttl", "1s", "--kill-after", "100ms", "--", "sh", "-c", script);
+  holder.child.stderr.destroy();
+  await until(() => holder.lines.length === 1);
+  await duetkv("del", "y");
+  // Its output ends with the command.
+  expect(await holder.ended).toEqual([75, null]);
+});
+
 test("one leader follows the other, and observers see each", async () => {
   const observer = start("observe", "e");
   await until(() => observer.lines.length === 1);

@@ -5,7 +5,7 @@ import { commands } from "../../src/cli/command-table.ts";
 import { CommandFailure } from "../../src/cli/failure.ts";
 import { globalFlags } from "../../src/cli/global-flags.ts";
 import { parseCommandLine } from "../../src/cli/parse-command-line.ts";
-import { programPartOf } from "../../src/cli/program-part.ts";
+import { programPartOf, spellHelp } from "../../src/cli/program-part.ts";
 
 function parse(line: string) {
   return parseCommandLine(line.split(" ").filter((word) => word !== ""));
@@ -38,6 +38,12 @@ test.each([
   ["complete zsh get a", "completion"],
 ] as const)("%j needs the part %s of the program", (line, expected) => {
   expect(programPartOf(line === "" ? [] : line.split(" "))).toBe(expected);
+});
+
+test("help is a word, too", () => {
+  expect(spellHelp(["help"])).toEqual(["--help"]);
+  expect(spellHelp(["help", "snapshot", "save"])).toEqual(["snapshot", "save", "--help"]);
+  expect(spellHelp(["get", "help"])).toEqual(["get", "help"]);
 });
 
 test.each(Object.keys(commands))("%s has a loader in the part of its name", (name) => {

@@ -1,5 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
@@ -48,6 +49,14 @@ test("a backup is saved, verified, and restored into a new log", async () => {
   await other.stop();
   const again = await runCli(["snapshot", "restore", file, "--log", log]);
   expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining("(LOG_NOT_EMPTY)") });
+});
+
+test("a backup does not take the place of a device or a pipe", async () => {
+  const pipe = join(await temporaryDirectory(), "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const saved = await duetkv("snapshot", "save", pipe);
+  expect(saved).toMatchObject({ code: 2, stderr: expect.stringContaining("is not a file") });
+  expect((await stat(pipe)).isFIFO()).toBe(true);
 });
 
 test("a backup that is cut is refused with 9, and one of another state is noticed", async () => {

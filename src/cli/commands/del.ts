@@ -64,8 +64,9 @@ async function deleteBelow(
     return 1;
   }
   const progress = new Progress("keys", output.quiet);
-  const deleted = await deletePrefix(client, prefix, (done) => progress.update(done, Number(count)));
-  progress.end();
+  const deleted = await deletePrefix(client, prefix, (done) => progress.update(done, Number(count))).finally(
+    () => progress.end(),
+  );
   if (output.json) output.object({ count: Number(count), deleted });
   else output.line(`deleted ${deleted}`);
   return 0;

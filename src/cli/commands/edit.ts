@@ -11,11 +11,17 @@ import { isTerminalSafe, toPrintable } from "../printable.ts";
 import { ask, canAsk } from "../prompt.ts";
 import { toTextDiff } from "../text-diff.ts";
 
-export const run: Run<"edit"> = async ({ positionals: [key = ""], flags, output, openClient }) => {
+export const run: Run<"edit"> = async ({
+  positionals: [key = ""],
+  flags,
+  output,
+  openClient,
+  onInterrupt,
+}) => {
   const client = openClient();
   let base = await readTextEntry(client, key);
-  using draft = openDraft(toText(base), flags.format === "json");
-  for (let text = draft.edit(); text !== toText(base) || base === undefined; ) {
+  using draft = openDraft(toText(base), flags.format === "json", onInterrupt);
+  for (let text = await draft.edit(); text !== toText(base) || base === undefined; ) {
     showDiff(toText(base), text, [nameOf(base), "yours"], output);
     try {
       const response = await client.write<WriteResponse>("Put", {
@@ -34,7 +40,7 @@ export const run: Run<"edit"> = async ({ positionals: [key = ""], flags, output,
       output.warn(`another client has changed ${toPrintable(key)}:`);
       showDiff(toText(before), toText(base), [nameOf(before), `theirs, ${nameOf(base)}`], output);
       const answer = await ask("Edit your text again (e), overwrite the other change (r), or quit (q)?");
-      if (/^e/i.test(answer)) text = draft.edit();
+      if (/^e/i.test(answer)) text = await draft.edit();
       else if (!/^r/i.test(answer)) throw error;
     }
   }

@@ -21,7 +21,7 @@ export const run: Run<"elect"> = async (invocation) => {
   const stopped = new Promise<undefined>((resolve) => {
     const stop = () => resolve(undefined);
     onInterrupt(stop);
-    process.once("SIGTERM", stop);
+    for (const signal of ["SIGTERM", "SIGHUP"] as const) process.once(signal, stop);
   });
   const reason = await Promise.race([lease.lost, stopped]);
   if (reason === undefined) {

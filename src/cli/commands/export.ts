@@ -20,14 +20,17 @@ export const run: Run<"export"> = async ({ flags, output, openClient }) => {
     );
     revision = page.revision;
   };
-  for await (const listed of listEntries(client, { prefix }, { onPage: notePage })) {
-    if (!("entry" in listed)) continue;
-    tally.add(listed.entry);
-    output.object(listed.entry);
-    progress.update(tally.count, Number(count));
-    await output.drained();
+  try {
+    for await (const listed of listEntries(client, { prefix }, { onPage: notePage })) {
+      if (!("entry" in listed)) continue;
+      tally.add(listed.entry);
+      output.object(listed.entry);
+      progress.update(tally.count, Number(count));
+      await output.drained();
+    }
+  } finally {
+    progress.end();
   }
-  progress.end();
   const end: ExportEnd = { count: tally.count, sha256: tally.digest(), prefix, revision: revision ?? "0" };
   output.object({ end });
   return 0;

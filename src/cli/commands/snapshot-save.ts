@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { CallError } from "../client/call-error.ts";
 import type { Client } from "../client/client.ts";
@@ -37,6 +37,7 @@ export const run: Run<"snapshot save"> = async ({ positionals: [path = ""], outp
 
 /** Saves to a temporary file and renames it when it is complete, checked and synced. */
 async function saveFile(client: Client, path: string, output: Output): Promise<SnapshotSummary> {
+  await refuseDevice(path);
   const partial = `${path}.partial`;
   const file = await open(partial, "w", 0o600).catch(throwUsage);
   try {
@@ -54,6 +55,14 @@ async function saveFile(client: Client, path: string, output: Output): Promise<S
   } finally {
     await file.close();
   }
+}
+
+/** A rename onto a device or a pipe would put a file in its place, also for all others who use it. */
+async function refuseDevice(path: string): Promise<void> {
+  // An error other than that there is no such file will also fail the save.
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || found.isFile()) return;
+  throw usageFailure(`${path} is not a file`, "Name a file, or write to stdout: duetkv snapshot save -.");
 }
 
 /** Makes the new name durable. */

@@ -1,5 +1,6 @@
 import { toTimeText } from "../entry-line.ts";
 import type { Run } from "../invocation.ts";
+import { toPrintable } from "../printable.ts";
 import { toCountText, toSizeText } from "../units.ts";
 
 interface Status {
@@ -40,7 +41,7 @@ export const run: Run<"status"> = async ({ output, openClient }) => {
     ["entries", `${toCountText(status.entries)}, ${toSizeText(Number(status.storeBytes))}${bound}`],
     ["revision", `${status.revision}; changes after ${status.oldestRevision} can be watched`],
     ["writes", status.writable ? "yes" : "no"],
-    ["fault", status.fault === "" ? "none" : output.color("red", status.fault)],
+    ["fault", status.fault === "" ? "none" : output.color("red", toPrintable(status.fault))],
     ["calls", `${status.callsPerSecond.toFixed(1)}/s, p99 ${(status.callP99Seconds * 1000).toFixed(1)} ms`],
     ["state hash", status.stateHash],
     ...status.replicas.map((replica) => ["replica", toReplicaText(replica)]),
@@ -51,5 +52,5 @@ export const run: Run<"status"> = async ({ output, openClient }) => {
 
 function toReplicaText({ id, revision, seenTime, writer }: Replica): string {
   const seen = seenTime === undefined ? "" : `, seen ${toTimeText(seenTime)}`;
-  return `${id}, revision ${revision}${seen}${writer ? ", writer" : ""}`;
+  return `${toPrintable(id)}, revision ${revision}${seen}${writer ? ", writer" : ""}`;
 }

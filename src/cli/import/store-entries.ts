@@ -34,15 +34,18 @@ export async function storeEntries(
   const progress = new Progress("entries", output.quiet);
   const writer = new BatchWriter(client, batch, mode === "create", () => state.save());
   const sources = renamed(entries, state, prefix, toPrefix);
-  for await (const { key, source, target } of joined(client, sources, mode, toPrefix)) {
-    if (source === undefined) {
-      if (mode === "mirror") await writer.delete(key);
-    } else if (target !== undefined && (mode === "create" || isSame(source, target))) writer.skipped++;
-    else await writer.putEntry(key, source);
-    progress.update(writer.done, total);
+  try {
+    for await (const { key, source, target } of joined(client, sources, mode, toPrefix)) {
+      if (source === undefined) {
+        if (mode === "mirror") await writer.delete(key);
+      } else if (target !== undefined && (mode === "create" || isSame(source, target))) writer.skipped++;
+      else await writer.putEntry(key, source);
+      progress.update(writer.done, total);
+    }
+    await writer.flush();
+  } finally {
+    progress.end();
   }
-  await writer.flush();
-  progress.end();
   state.finish();
   return writer;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { backoffMs } from "../client/backoff.ts";
-import { CallError } from "../client/call-error.ts";
+import { CallError, isTransient } from "../client/call-error.ts";
 import type { Client } from "../client/client.ts";
 import type { WatchResponse, WriteResponse } from "../client/messages.ts";
 import { holdLease, type Lease } from "./lease.ts";
@@ -16,9 +16,9 @@ export interface LeaseOptions {
 }
 
 /**
- * Waits until the key is free and acquires the lease. Resolves with undefined when the key did not become free in
- * time. `openClient` is called for one client to acquire and renew it, and for others to wait. Rejects with
- * CallError.
+ * Waits until the key is free and acquires the lease; goes on when the service is away meanwhile. Resolves with undefined
+ * when the key did not become free in time. `openClient` is called for one client to acquire and renew it, and for others
+ * to wait. Rejects with CallError, also when the service does not respond to the first call.
  */
 export async function acquireLease(
   openClient: () => Client,
@@ -27,18 +27,30 @@ export async function acquireLease(
   const client = openClient();
   const end = performance.now() + waitMs;
   const request = { key, value, ttl: `${ttlMs / 1000}s`, precondition: { exists: false } };
+  let isReached = false;
   for (let failures = 0; ; ) {
     const asked = performance.now();
     try {
       const { revision } = await client.write<WriteResponse>("Put", request);
-      return holdLease(client, key, revision, ttlMs, asked);
+      // The response may come when the time is over, and another process has the lock.
+      if (performance.now() < asked + ttlMs) return holdLease(client, key, revision, ttlMs, asked);
+      isReached = true;
     } catch (error) {
-      if (!(error instanceof CallError) || error.details.reason !== "KEY_EXISTS") throw error;
+      if (!(error instanceof CallError)) throw error;
+      if (error.details.reason === "KEY_EXISTS") isReached = true;
+      // What such a try may have put expires: nobody renews it.
+      else if (!isReached || !mayPass(error) || performance.now() >= end) throw error;
     }
     if (performance.now() >= end) return undefined;
     failures = (await waitUntilFree(openClient(), key, end)) ? 0 : failures + 1;
     if (failures > 0) await delay(Math.max(Math.min(backoffMs(failures), end - performance.now()), 0));
   }
+}
+
+/** Whether the service may take the put later. */
+function mayPass(error: CallError): boolean {
+  const { outcome, code } = error.details;
+  return isTransient(error) || outcome === "unknown" || code === "deadline_exceeded";
 }
 
 /** Resolves with true when the key was free; with false when `end` has passed or the watch was interrupted. */

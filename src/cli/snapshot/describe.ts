@@ -1,5 +1,5 @@
 import { DuetError } from "../../errors.ts";
-import { CommandFailure, usageFailure } from "../failure.ts";
+import { CommandFailure, isSystemError, usageFailure } from "../failure.ts";
 import { toCountText, toSizeText } from "../units.ts";
 import type { SnapshotSummary } from "./verify.ts";
 
@@ -14,6 +14,6 @@ export function describeSnapshotError(error: unknown): CommandFailure {
     const outcome = error.reason === "LOG_CORRUPT" ? "found" : "failed";
     return new CommandFailure({ outcome, reason: error.reason, message: error.message }, error);
   }
-  if (error instanceof Error && "syscall" in error) return usageFailure(error.message);
+  if (isSystemError(error)) return usageFailure(error.message);
   throw error;
 }
