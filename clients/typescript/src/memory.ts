@@ -30,13 +30,13 @@ export function memoryTransport(): Transport {
   return {
     async unary({ method, message, signal }) {
       if (signal.aborted) throw failure("", "canceled");
-      const name = method.slice(method.lastIndexOf("/") + 1);
+      const name = method.slice(method.lastIndexOf("/") + 1) as keyof typeof calls;
       // What is sent is a copy, as over a connection.
-      const request = JSON.parse(JSON.stringify(message)) as Request;
-      if (!(name in calls)) throw failure("", "unimplemented");
+      const request = structuredClone(message) as Request;
       // Throws if it is to come.
       store.at(request.minRevision);
-      return structuredClone(calls[name as keyof typeof calls](store, request));
+      const response = calls[name](store, request);
+      return structuredClone({ revision: String(request.atRevision || store.revision), ...response });
     },
     stream: ({ message, signal }) => store.watch(message, signal),
   };
@@ -127,10 +127,9 @@ class MemoryStore {
       if (entry === previous) continue;
       replaced.set(key, previous);
       set(this.#entries, key, entry);
-      const deleted = { key, revision: String(this.revision + 1), updateTime: new Date().toISOString() };
       events.push({
         type: entry === undefined ? "DELETE" : "PUT",
-        entry: entry ?? deleted,
+        entry: entry ?? { key, revision: String(this.revision + 1), updateTime: new Date().toISOString() },
         ...(previous !== undefined && { previous }),
         expired: kind === "expiry",
       });
@@ -146,8 +145,8 @@ class MemoryStore {
   toEntry({ key, value, bytesValue, ttl }: Request): EntryMessage {
     checkKey(key);
     if (value?.isWellFormed() === false) throw failure("VALUE_INVALID");
-    checkValue(bytesValue === undefined ? new TextEncoder().encode(value).length : atob(bytesValue).length);
-    const now = new Date();
+    const bytes = bytesValue === undefined ? new TextEncoder().encode(value) : atob(bytesValue);
+    if (bytes.length > 2 ** 20) throw failure("VALUE_TOO_LARGE", "resource_exhausted");
     const revision = String(this.revision + 1);
     const seen = this.at().get(key);
     return {
@@ -156,8 +155,8 @@ class MemoryStore {
       revision,
       createRevision: seen?.createRevision ?? revision,
       version: String(Number(seen?.version ?? 0) + 1),
-      updateTime: now.toISOString(),
-      ...toExpireTime(ttl, now),
+      updateTime: new Date().toISOString(),
+      ...toExpireTime(ttl),
     };
   }
 
@@ -167,23 +166,19 @@ class MemoryStore {
     const matches = (key: string) => keys.includes(key) || prefixes.some((prefix) => key.startsWith(prefix));
     const state = this.at();
     let revision = startRevision ?? this.revision;
-    const head = { revision: String(this.revision), resumeRevision: String(revision) };
+    const head = bookmark(this.revision, revision);
     const existing = [...state.values()].filter(({ key }) => matches(key)).toSorted(byKey);
     yield structuredClone(includeExisting === true ? { ...head, existing, existingEnd: true } : head);
     for (;;) {
       while (revision < this.revision) {
         const events = (this.transactions[revision++] as Transaction)
           .filter(({ entry }) => matches(entry.key))
-          .map(({ previous: before, ...event }) =>
-            previous === true && before ? { ...event, previous: before } : event,
-          );
-        const at = String(revision);
-        if (events.length > 0) yield structuredClone({ revision: at, resumeRevision: at, events });
+          .map((event) => (previous === true ? event : withoutPrevious(event)));
+        if (events.length > 0) yield structuredClone({ ...bookmark(revision), events });
       }
       await this.#changed(signal);
       if (signal.aborted) throw failure("", "canceled");
-      const at = String(revision);
-      if (revision === this.revision) yield { revision: at, resumeRevision: at };
+      if (revision === this.revision) yield bookmark(revision);
     }
   }
 
@@ -226,12 +221,13 @@ class MemoryStore {
   }
 }
 
+/** Each returns a response; one without a revision gets that of the store, or the one that the request reads at. */
 const calls = {
   Get(store: MemoryStore, { key, atRevision }: Request) {
     checkKey(key);
     const entry = store.at(atRevision).get(key);
     if (entry === undefined) throw failure("NO_SUCH_KEY", "not_found");
-    return { revision: String(atRevision || store.revision), entry };
+    return { entry };
   },
 
   BatchGet(store: MemoryStore, { keys, atRevision }: Request) {
@@ -241,21 +237,21 @@ const calls = {
     if (JSON.stringify(entries).length > 4 * 2 ** 20) {
       throw failure("RESPONSE_TOO_LARGE", "resource_exhausted");
     }
-    return { revision: String(atRevision || store.revision), entries };
+    return { entries };
   },
 
   Put(store: MemoryStore, request: Request) {
     store.check(request.key, request.precondition);
     const entry = store.toEntry(request);
     store.write(new Map([[request.key, entry]]));
-    return { revision: entry.revision, entry: withoutValue(entry) };
+    return { entry: withoutValue(entry) };
   },
 
   Delete(store: MemoryStore, { key, precondition }: Request) {
     store.check(key, precondition);
     const deleted = store.at().has(key);
     store.write(new Map([[key, undefined]]));
-    return { revision: String(store.revision), deleted };
+    return { deleted };
   },
 
   Touch(store: MemoryStore, { key, ttl, precondition }: Request) {
@@ -264,9 +260,9 @@ const calls = {
     if (seen === undefined) throw failure("NO_SUCH_KEY", "not_found");
     store.check(key, precondition);
     const { expireTime: _, ...rest } = seen;
-    const entry = { ...rest, ...toExpireTime(ttl, new Date()) };
+    const entry = { ...rest, ...toExpireTime(ttl) };
     store.write(new Map([[key, entry]]), "touch");
-    return { revision: String(store.revision), entry: withoutValue(entry) };
+    return { entry: withoutValue(entry) };
   },
 
   Commit(store: MemoryStore, { checks = [], mutations = [] }: Request) {
@@ -284,14 +280,16 @@ const calls = {
       return entry === undefined ? { deleted: store.at().has(key) } : { entry: withoutValue(entry) };
     });
     store.write(changes);
-    return { revision: String(store.revision), results };
+    return { results };
   },
 
   List(store: MemoryStore, request: Request) {
-    const { prefix = "", start = "", end, reverse, keysOnly, countOnly, delimiter, pageToken } = request;
-    const revision = pageToken ? Number(pageToken.split(":")[0]) : request.atRevision || store.revision;
+    const { prefix = "", start = "", end, reverse, keysOnly, countOnly, delimiter = "", pageToken } = request;
+    const [revision, first]: [number, number] = pageToken
+      ? JSON.parse(pageToken)
+      : [request.atRevision || store.revision, 0];
     const direction = reverse === true ? -1 : 1;
-    const all = [...(revision === 0 ? [] : store.at(revision).values())]
+    const all = [...store.at(revision).values()]
       .filter(
         ({ key }) =>
           key.startsWith(prefix) && compareUtf8(key, start) >= 0 && (!end || compareUtf8(key, end) < 0),
@@ -303,29 +301,24 @@ const calls = {
     for (const entry of all) {
       const at = delimiter ? entry.key.indexOf(delimiter, prefix.length) : -1;
       if (at < 0) names.set(entry.key, keysOnly === true ? withoutValue(entry) : entry);
-      else names.set(entry.key.slice(0, at + (delimiter?.length ?? 0)), undefined);
+      else names.set(entry.key.slice(0, at + delimiter.length), undefined);
     }
-    const first = pageToken ? Number(pageToken.split(":")[1]) : 0;
     const last = first + (request.pageSize || 1000);
     const page = [...names].slice(first, last);
     return {
       revision: String(revision),
       entries: page.flatMap(([, entry]) => entry ?? []),
       prefixes: page.flatMap(([name, entry]) => (entry === undefined ? [name] : [])),
-      nextPageToken: last < names.size ? `${revision}:${last}` : "",
+      nextPageToken: last < names.size ? JSON.stringify([revision, last]) : "",
     };
   },
 
   History(store: MemoryStore, { key }: Request) {
     const events = store.transactions.flat().filter(({ entry }) => entry.key === key);
-    return { events: events.toReversed().map(({ type, entry, expired }) => ({ type, entry, expired })) };
+    return { events: events.toReversed().map(withoutPrevious) };
   },
 
-  GetStatus: (store: MemoryStore) => ({
-    revision: String(store.revision),
-    entries: String(store.at().size),
-    writable: true,
-  }),
+  GetStatus: (store: MemoryStore) => ({ entries: String(store.at().size), writable: true }),
 
   GetIdentity: () => ({ via: "anonymous" }),
 };
@@ -338,24 +331,22 @@ function checkKey(key: string): void {
 }
 
 function checkCount(count: number): void {
-  if (count > 0 && count <= 1000) return;
-  throw failure("TOO_MANY_OPERATIONS");
+  if (count > 1000) throw failure("TOO_MANY_OPERATIONS");
 }
 
-function checkValue(bytes: number): void {
-  if (bytes <= 2 ** 20) return;
-  throw failure("VALUE_TOO_LARGE", "resource_exhausted");
-}
-
-function toExpireTime(ttl: string | undefined, now: Date): { expireTime?: string } {
+function toExpireTime(ttl: string | undefined): { expireTime?: string } {
   if (ttl === undefined) return {};
   const ms = Number.parseFloat(ttl) * 1000;
   if (!(ms >= 1000)) throw failure("TTL_INVALID");
-  return { expireTime: new Date(now.getTime() + ms).toISOString() };
+  return { expireTime: new Date(Date.now() + ms).toISOString() };
 }
 
 function withoutValue({ value: _value, bytesValue: _bytes, ...entry }: EntryMessage): EntryMessage {
   return entry;
+}
+
+function withoutPrevious({ previous: _previous, ...event }: EventMessage): EventMessage {
+  return event;
 }
 
 function byKey(one: EntryMessage, other: EntryMessage): number {
@@ -366,6 +357,11 @@ function byKey(one: EntryMessage, other: EntryMessage): number {
 function set(entries: Map<string, EntryMessage>, key: string, entry: EntryMessage | undefined): void {
   if (entry === undefined) entries.delete(key);
   else entries.set(key, entry);
+}
+
+/** A message of a watch without changes. */
+function bookmark(revision: number, resume = revision): { revision: string; resumeRevision: string } {
+  return { revision: String(revision), resumeRevision: String(resume) };
 }
 
 /** A test need not wait for it. */
