@@ -8,13 +8,13 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { type KubernetesObject, manifestErrors, parseManifest } from "./kubernetes.ts";
 import { replicaSettings } from "./replica-settings.ts";
 
-const manifests = ["kubernetes.yaml", "kubernetes-postgres.yaml", "kubernetes-backup.yaml"];
+const manifests = ["", "-postgres", "-backup", "-restore"].map((name) => `kubernetes${name}.yaml`);
 const read = (name: string) => readFile(new URL(`../../deploy/${name}`, import.meta.url), "utf8");
 
 test("the manifests are valid Kubernetes objects", async () => {
   const objects = (await Promise.all(manifests.map(read))).flatMap(parseManifest);
   expect(objects.map(({ kind }) => kind)).toEqual(
-    expect.arrayContaining(["StatefulSet", "Deployment", "CronJob"]),
+    expect.arrayContaining(["StatefulSet", "Deployment", "CronJob", "Job"]),
   );
   expect(await manifestErrors(objects)).toEqual([]);
 });
@@ -42,6 +42,20 @@ test("the policies of the manifests and of the chart are in order", async () => 
     await writeFile(path, text);
     expect(await runCli(["policy", "check", path])).toMatchObject({ code: 0, stderr: "" });
   }
+});
+
+test("a restore reads the volume of the backup and fills that of the service", async () => {
+  const [service, backup, restore] = (
+    await Promise.all(["", "-backup", "-restore"].map((name) => read(`kubernetes${name}.yaml`)))
+  ).map(parseManifest) as [KubernetesObject[], KubernetesObject[], KubernetesObject[]];
+  const claims = (objects: KubernetesObject[]) =>
+    [...JSON.stringify(objects).matchAll(/"claimName":"([^"]+)"/g)].map(([, name]) => name);
+  expect(claims(restore)).toEqual([...claims(backup), "data-duetkv-0"]);
+  const set = service.find(({ kind }) => kind === "StatefulSet");
+  expect(set).toMatchObject({
+    metadata: { name: "duetkv" },
+    spec: { volumeClaimTemplates: [{ metadata: { name: "data" } }] },
+  });
 });
 
 test.each(["10.1.2.3", "fd00::3"])("replicas of the manifest reach each other at %s", async (host) => {

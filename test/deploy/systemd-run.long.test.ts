@@ -41,9 +41,20 @@ test.skipIf(!canRun)("systemd runs the unit confined, restarts it, and stops it"
   await systemd.run("systemctl", "kill", "--signal=KILL", "duetkv");
   await until(async () => (await property(systemd, "NRestarts")) === "1");
   await until(async () => (await curl(key)) === "value");
+
+  // As the documents say: a backup, and its restore.
+  const duetkv = (...args: string[]) => systemd.run("/opt/duetkv/node", "/opt/duetkv/duetkv.mjs", ...args);
+  const [log, backup] = ["/var/lib/private/duetkv", "/run/store.snapshot"];
+  await duetkv("snapshot", "save", backup);
   await systemd.run("systemctl", "stop", "duetkv");
   expect(await property(systemd, "Result")).toBe("success");
   expect(await property(systemd, "ExecMainStatus")).toBe("0");
+  await systemd.run("mv", log, `${log}.old`);
+  await duetkv("snapshot", "restore", backup, "--log", `file:${log}`);
+  await systemd.run("systemctl", "start", "duetkv");
+  await until(async () => (await curl(key)) === "value");
+  await duetkv("snapshot", "verify", backup, "--server", "127.0.0.1:8080");
+  await systemd.run("systemctl", "stop", "duetkv");
 });
 
 test.skipIf(!canRun)("the unit reads a key that only a group may read", async () => {
