@@ -8,6 +8,7 @@ import { clientGone, connectionAged, wireError } from "../wire-error.ts";
 import { type Deadline, DeadlineWheel } from "./deadline-wheel.ts";
 import type { Exchange } from "./exchange.ts";
 import { toHeaders } from "./headers.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 const deadlines = new DeadlineWheel();
 
@@ -144,17 +145,10 @@ export class CallContext implements ContextWithCaller, ContextWithSpan, Deadline
    * deadline, for the age of its connection, or at shutdown.
    */
   async drained(): Promise<void> {
-    const { signal, exchange } = this;
-    const aborted = Promise.withResolvers<void>();
-    const onAbort = (): void => {
-      if (!exchange.gone) aborted.reject(signal.reason);
-    };
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort);
     try {
-      await Promise.race([exchange.drained(), aborted.promise]);
-    } finally {
-      signal.removeEventListener("abort", onAbort);
+      await untilAborted(this.exchange.drained(), this.signal);
+    } catch (error) {
+      if (!this.exchange.gone) throw error;
     }
   }
 

@@ -44,13 +44,18 @@ export interface Exchange {
    * The reader hears nothing after the response.
    */
   readBody(bytesMax: number, reader: BodyReader): void;
-  /** The body part by part. Whoever leaves early lets the rest be thrown away. Rejects when the client leaves. */
-  body(): AsyncIterable<Uint8Array>;
+  /**
+   * The body part by part. A part counts as held until the next one is asked for. The rest of a body whose reader stops early
+   * is dropped. Rejects when the client leaves.
+   */
+  body(): AsyncIterable<Buffer>;
   /**
    * Counts `bytes` more that are held for the exchange until it is over. Returns false, with nothing counted, when a budget
    * has no room for them: of the connection, or of all.
    */
   hold(bytes: number): boolean;
+  /** Counts `bytes` of what is held no longer. */
+  release(bytes: number): void;
   /** Adds a header to the response that will be sent; headers of the response itself win, and `vary` is joined. */
   addHeader(name: string, value: string): void;
   /** Sends a whole response with its length. HEAD, 204 and 304 get no body. */

@@ -1,5 +1,5 @@
 import type { Registry } from "@bufbuild/protobuf";
-import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
+import { Code, ConnectError, type ContextValues, createConnectRouter } from "@connectrpc/connect";
 import type {
   UniversalHandler,
   UniversalServerRequest,
@@ -9,6 +9,7 @@ import type { Reason } from "../../reasons.ts";
 import type { CallOptions } from "../call/call.ts";
 import type { Exchange } from "../call/exchange.ts";
 import { toHeaders } from "../call/headers.ts";
+import { HeldBytes } from "../call/held-bytes.ts";
 import { toNodeHeaders } from "../call/node-headers.ts";
 import { parseConnectTimeout, parseGrpcTimeout } from "../call/timeouts.ts";
 import type { ServiceRegistration } from "../method-table.ts";
@@ -18,6 +19,8 @@ import { clientGone, connectionAged, wireError } from "../wire-error.ts";
 import { authenticateCalls, exchangeKey } from "./authenticate-calls.ts";
 import { createCompressions, withCompressions } from "./compressions.ts";
 import { createCallValues, noteHandlerFailure, withReasons } from "./error-reasons.ts";
+import { readRequestBody } from "./request-body.ts";
+import { drainedOrOver, endWithSignal } from "./stream-signal.ts";
 
 export interface ConnectMountOptions extends CallOptions {
   readonly services: readonly ServiceRegistration[];
@@ -42,12 +45,17 @@ export function createConnectMount(options: ConnectMountOptions): ConnectMount {
     compressMinBytes: Number.POSITIVE_INFINITY,
     jsonOptions: { registry: options.registry, alwaysEmitImplicit: true, ignoreUnknownFields: false },
     shutdownSignal: options.shutdownSignal,
-    interceptors: [noteHandlerFailure, ...(authenticate ? [authenticateCalls(authenticate, log)] : [])],
+    interceptors: [
+      endWithSignal,
+      noteHandlerFailure,
+      ...(authenticate ? [authenticateCalls(authenticate, log)] : []),
+    ],
   });
   for (const { service, implementation } of options.services) router.service(service, implementation);
   const handlers = new Map<string, UniversalHandler>(router.handlers.map((h) => [h.requestPath, h]));
 
-  async function serve(exchange: Exchange, handler: UniversalHandler, path: string, query: string) {
+  async function serve(held: HeldBytes, handler: UniversalHandler, path: string, query: string) {
+    const { exchange } = held;
     const contextValues = createCallValues().set(exchangeKey, exchange);
     const request = toUniversalRequest(exchange, path, query);
     if (request === undefined) {
@@ -56,13 +64,14 @@ export function createConnectMount(options: ConnectMountOptions): ConnectMount {
       onError(path, error);
       return refuseRpc(exchange, error);
     }
-    const response = await handler({ ...request, contextValues });
+    const body = readRequestBody(held, requestBytesMax);
+    const response = await handler({ ...request, body, contextValues });
     const refusal = refusals[response.status];
     if (refusal === undefined) {
-      return send(
-        exchange,
-        withReasons(response, contextValues, (error) => onError(path, error)),
-      );
+      const onClientError = (error: ConnectError): void => {
+        if (!exchange.gone) onError(path, error);
+      };
+      return send(exchange, contextValues, withReasons(response, contextValues, onClientError));
     }
     const error = wireError(refusal.code, refusal.reason, refusal.message);
     onError(path, error);
@@ -73,7 +82,8 @@ export function createConnectMount(options: ConnectMountOptions): ConnectMount {
   return (exchange, path, query) => {
     const handler = handlers.get(path);
     if (handler === undefined) throw new Error(`${path} is not mounted`);
-    withCompressions(exchange, () => serve(exchange, handler, path, query)).catch((error: unknown) => {
+    const held = new HeldBytes(exchange);
+    withCompressions(held, () => serve(held, handler, path, query)).catch((error: unknown) => {
       // The client has left or has reset the stream: nobody is there to be told, and it is no fault of ours.
       if (exchange.gone || ConnectError.from(error).code === Code.Aborted) return;
       log.error({ err: error, path }, "response could not be written");
@@ -87,7 +97,7 @@ function toUniversalRequest(
   exchange: Exchange,
   path: string,
   query: string,
-): Omit<UniversalServerRequest, "contextValues"> | undefined {
+): Omit<UniversalServerRequest, "body" | "contextValues"> | undefined {
   const { httpVersion, method, headers, encrypted } = exchange;
   const url = `${encrypted ? "https" : "http"}://${headers.host}${path}${query === "" ? "" : `?${query}`}`;
   if (!URL.canParse(url)) return undefined;
@@ -101,19 +111,22 @@ function toUniversalRequest(
     method,
     url,
     header,
-    body: exchange.body(),
     signal: left.signal,
   };
 }
 
-async function send(exchange: Exchange, response: UniversalServerResponse): Promise<void> {
+async function send(
+  exchange: Exchange,
+  values: ContextValues,
+  response: UniversalServerResponse,
+): Promise<void> {
   // Headers go out after the first part of the body, and trailers after the last: handlers may set some until then.
   const parts = response.body?.[Symbol.asyncIterator]();
   try {
     let part = await parts?.next();
     exchange.begin(response.status, toNodeHeaders(new Headers(response.header)));
     for (; part?.done === false; part = await parts?.next()) {
-      if (!exchange.write(part.value)) await exchange.drained();
+      if (!exchange.write(part.value)) await drainedOrOver(exchange, values);
       if (exchange.gone) return;
     }
     const { trailer } = response;

@@ -206,6 +206,12 @@ export class RequestReceiver {
     return reason === undefined;
   }
 
+  release(stream: Stream, bytes: number): void {
+    if (stream.closed) return;
+    this.#options.budget.give(bytes);
+    stream.held -= bytes;
+  }
+
   /** The stream is closed: what was not consumed is dropped. */
   closed(stream: Stream): void {
     if (!stream.requestEnded) this.unfinished--;

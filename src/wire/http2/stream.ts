@@ -15,6 +15,7 @@ export interface StreamConnection {
   readonly receiver: {
     consume(stream: Stream, bytes: number): void;
     hold(stream: Stream, bytes: number): boolean;
+    release(stream: Stream, bytes: number): void;
   };
   readonly sender: {
     respond(stream: Stream, headers: ResponseHeaders, more: FlatHeaders, isEnd: boolean): void;
@@ -102,6 +103,11 @@ export class Stream {
    */
   hold(bytes: number): boolean {
     return this.connection.receiver.hold(this, bytes);
+  }
+
+  /** Counts `bytes` of what the handler holds no longer. */
+  release(bytes: number): void {
+    this.connection.receiver.release(this, bytes);
   }
 
   /**

@@ -23,6 +23,16 @@ export class BodyBuffer {
     return this.#length;
   }
 
+  /** What was collected, valid until the next call of a method. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** How many bytes of the exchange the buffer holds. */
+  get capacity(): number {
+    return this.#bytes.length;
+  }
+
   /** Copies `bytes[start, end)` to the end. False, with nothing copied, when there is no room for it in the budgets. */
   append(bytes: Buffer, start: number, end: number): boolean {
     const length = this.#length + end - start;
@@ -32,9 +42,9 @@ export class BodyBuffer {
     return true;
   }
 
-  /** All that was collected. The buffer is empty afterwards. */
+  /** All that was collected. The buffer is empty afterwards; what it held stays held. */
   take(): Buffer {
-    const body = this.#bytes.subarray(0, this.#length);
+    const body = this.bytes;
     this.#bytes = Buffer.alloc(0);
     this.#length = 0;
     return body;

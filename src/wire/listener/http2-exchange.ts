@@ -107,6 +107,10 @@ export class Http2Exchange implements Exchange, StreamHandler {
     return this.stream.hold(bytes);
   }
 
+  release(bytes: number): void {
+    this.stream.release(bytes);
+  }
+
   readBody(bytesMax: number, reader: BodyReader): void {
     const { contentLength } = this.stream.headers;
     if (contentLength > bytesMax) return reader.fail(bodyTooLarge(bytesMax));
@@ -180,20 +184,23 @@ export class Http2Exchange implements Exchange, StreamHandler {
     return reader;
   }
 
-  body(): AsyncIterable<Uint8Array> {
+  body(): AsyncIterable<Buffer> {
     this.#iterates = true;
     return this.#readParts();
   }
 
-  async *#readParts(): AsyncGenerator<Uint8Array, void, undefined> {
+  async *#readParts(): AsyncGenerator<Buffer, void, undefined> {
     const { stream } = this;
     try {
       for (;;) {
         if (this.#isOverloaded) throw overloaded();
-        const part = this.#body?.take();
-        if (part !== undefined && part.length > 0) {
+        const body = this.#body;
+        if (body !== undefined && body.length > 0) {
+          const { capacity } = body;
+          const part = body.take();
           stream.consume(part.length);
           yield part;
+          stream.release(capacity);
         } else if (stream.requestEnded) return;
         else if (this.gone) throw new ConnectError("the client went away", Code.Canceled);
         else

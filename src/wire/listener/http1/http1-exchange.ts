@@ -19,9 +19,6 @@ const pieceBytes = 64 * 1024;
 /** What one response may have waiting for the socket without being counted. */
 const uncountedBytesMax = 16 * 1024;
 
-/** The least that a part of a body counts which is passed on by itself: what Node's objects for it cost. */
-const partBytesMin = 512;
-
 const empty = Buffer.alloc(0);
 
 /** A request of Node's HTTP/1.1 server and its response. */
@@ -125,13 +122,15 @@ export class Http1Exchange implements Exchange {
     return reader;
   }
 
-  async *body(): AsyncGenerator<Uint8Array, void, undefined> {
+  async *body(): AsyncGenerator<Buffer, void, undefined> {
     try {
       // Leaving a stream destroys it, as a rule. Node then never reads on, but keeps the connection: the next request on
       // it would wait for ever.
       for await (const part of this.#request.iterator({ destroyOnReturn: false })) {
-        if (!this.hold(Math.max((part as Uint8Array).length, partBytesMin))) throw overloaded();
-        yield part as Uint8Array;
+        const { length } = part as Buffer;
+        if (!this.hold(length)) throw overloaded();
+        yield part as Buffer;
+        this.release(length);
       }
     } finally {
       this.#request.resume();
@@ -192,6 +191,12 @@ export class Http1Exchange implements Exchange {
     const reason = this.#hold(bytes);
     if (reason !== undefined) this.#connection.count(reason);
     return reason === undefined;
+  }
+
+  release(bytes: number): void {
+    if (this.gone) return;
+    this.budget.give(bytes);
+    this.#held -= bytes;
   }
 
   /** Counts what the socket has not taken; in a pipeline, also what waits for the responses before it. */
