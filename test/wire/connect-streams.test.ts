@@ -73,7 +73,7 @@ describe.each(idleClients)("a stream of requests %s", (_name, open) => {
   });
 
   test("ends for the age of its connection", async () => {
-    const { port, failed } = await serveReflection({ ageMs: 100, ageGraceMs: 100, endingMs: 100_000 });
+    const { port, failed } = await serveReflection({ ageMs: 1000, ageGraceMs: 100, endingMs: 100_000 });
     open(port);
     await until(() => failed.length > 0);
     expect(failed).toEqual([["serverReflectionInfo", "CONNECTION_AGED"]]);

@@ -9,7 +9,7 @@ import { ask, askHttp2, type Server, serve } from "./serve.ts";
 /** A server whose connections live for a moment, and whose watches end when they are asked to. */
 async function serveBriefly(): Promise<Server & { readonly ended: string[] }> {
   const ended: string[] = [];
-  const limits = { ageMs: 100, ageGraceMs: 100, endingMs: 100_000 };
+  const limits = { ageMs: 1000, ageGraceMs: 100, endingMs: 100_000 };
   const server = await serve({ listener: { limits, onEnded: (reason) => ended.push(reason) } });
   server.memory.watch = async function* (signal) {
     yield { revision: 1n };

@@ -87,8 +87,12 @@ export class Call extends CallContext implements BodyReader {
     if (!this.#settled && this.#options.authenticate !== undefined)
       this.#authenticate(this.#options.authenticate);
     if (this.#settled) return;
-    if (this.#protocol.takesBody && this.exchange.hasBody) this.#readBody();
-    else this.receive(noBytes, 0, 0);
+    const { hasBody } = this.exchange;
+    if (hasBody && this.#protocol.takesBody) this.#readBody();
+    else {
+      if (hasBody) this.exchange.dropBody();
+      this.receive(noBytes, 0, 0);
+    }
   }
 
   #authenticate(authenticate: Authenticate): void {

@@ -44,6 +44,8 @@ export interface Exchange {
    * The reader hears nothing after the response.
    */
   readBody(bytesMax: number, reader: BodyReader): void;
+  /** Drops the body as it comes: the response may take long, and nobody will read it. */
+  dropBody(): void;
   /**
    * The body part by part. A part counts as held until the next one is asked for. The rest of a body whose reader stops early
    * is dropped. Rejects when the client leaves.

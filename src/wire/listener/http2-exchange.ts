@@ -184,6 +184,9 @@ export class Http2Exchange implements Exchange, StreamHandler {
     return reader;
   }
 
+  /** `onData` does so without a reader. */
+  dropBody(): void {}
+
   body(): AsyncIterable<Buffer> {
     this.#iterates = true;
     return this.#readParts();

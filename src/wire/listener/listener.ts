@@ -179,7 +179,11 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     guard(socket, () => {
       const connection = http1.find(socket);
-      const reason = reasonOf(error, connection?.isReceiving === true);
+      if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && connection?.isReceiving === false) {
+        connection.headersExpired();
+        return;
+      }
+      const reason = reasonOf(error);
       if (reason !== undefined) connection?.end(reason);
       socket.destroy();
     });
@@ -239,9 +243,9 @@ function hasBadCertificate(socket: TLSSocket): boolean {
 }
 
 /** What an error of Node's HTTP/1.1 server stands for; undefined when the client has just gone. */
-function reasonOf({ code }: NodeJS.ErrnoException, isReceiving: boolean): Http1EndReason | undefined {
+function reasonOf({ code }: NodeJS.ErrnoException): Http1EndReason | undefined {
   if (code === "HPE_HEADER_OVERFLOW") return "header_list_too_large";
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return isReceiving ? "body_timeout" : "header_timeout";
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return "body_timeout";
   if (code === "ETIMEDOUT") return "peer_vanished";
   return code?.startsWith("HPE_") === true && code !== "HPE_INVALID_EOF_STATE"
     ? "malformed_request"

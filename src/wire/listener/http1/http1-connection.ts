@@ -50,8 +50,11 @@ export class Http1Connection {
   /** Called when the calls of the connection are to end. */
   readonly onEnding = new Set<() => void>();
   #isOver = false;
+  /** Whether the headers of a request are over their time, which does not count while nobody reads them. */
+  #isLate = false;
   readonly #options: Http1ConnectionOptions;
   readonly #oldAt: number;
+  readonly #heading = new StallTimer();
   readonly #receiving = new StallTimer();
   readonly #sending = new StallTimer();
   /** Of the request that came last; its response may wait for others. */
@@ -85,7 +88,17 @@ export class Http1Connection {
     }
     this.#request = request;
     this.#response = response;
+    this.#isLate = false;
     return true;
+  }
+
+  /**
+   * The time for the headers of a request is over, which Node tells once. It pauses a pipeline whose responses wait, maybe
+   * within headers that have come long ago: then they get their time again when Node reads on.
+   */
+  headersExpired(): void {
+    if (this.socket.isPaused()) this.#isLate = true;
+    else this.end("header_timeout");
   }
 
   /** Whether the body of a request has not come completely. */
@@ -106,10 +119,12 @@ export class Http1Connection {
   /** Looks at the times. */
   sweep(now: number): void {
     const { socket } = this;
-    const { stallMs, ageGraceMs, endingMs } = this.#options.limits;
+    const { headersMs, stallMs, ageGraceMs, endingMs } = this.#options.limits;
     const { bytesWritten, writableLength } = socket;
     const sent = writableLength > 0 ? bytesWritten - writableLength : undefined;
     if (this.#sending.elapsed(sent, now) >= stallMs) return this.end("response_stalled");
+    const isLate = this.#isLate && !socket.isPaused();
+    if (this.#heading.elapsed(isLate ? 0 : undefined, now) >= headersMs) return this.end("header_timeout");
     // A client that waits for us to read is not to blame.
     const isAwaited = this.isReceiving && this.#request?.readableLength === 0;
     if (this.#receiving.elapsed(isAwaited ? socket.bytesRead : undefined, now) >= stallMs)

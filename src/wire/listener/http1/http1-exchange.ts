@@ -122,6 +122,11 @@ export class Http1Exchange implements Exchange {
     return reader;
   }
 
+  /** Unread, Node would keep 64 KiB of it, and 200 bytes for each chunk of one byte. */
+  dropBody(): void {
+    this.#request.resume();
+  }
+
   async *body(): AsyncGenerator<Buffer, void, undefined> {
     try {
       // Leaving a stream destroys it, as a rule. Node then never reads on, but keeps the connection: the next request on

@@ -69,6 +69,44 @@ describe("a client that takes too long", () => {
     expect(ended).toEqual(["header_timeout"]);
   });
 
+  describe("over headers which a pipeline holds up", () => {
+    /** The second response waits for the first one, and is large enough for Node to read no more requests. */
+    async function openPaused() {
+      const waiting: Exchange[] = [];
+      const server = await serveHttp1({ headersMs: 50 }, (exchange) => {
+        if (exchange.target === "/large") exchange.respond(200, {}, Buffer.alloc(100 * KiB));
+        else waiting.push(exchange);
+      });
+      const socket = await openSocket(server.port);
+      socket.resume().write("GET /first HTTP/1.1\r\nHost: x\r\n\r\n");
+      await until(() => waiting.length === 1);
+      socket.write(`${get}GET /third HTTP/1.1\r\nHost: x\r\n\r\nGET /fourth HTTP/1.1\r\nHos`);
+      await until(() => waiting.length === 2);
+      // Its headers began later, and are over their time when those of the pipeline are.
+      const other = await openSocket(server.port);
+      other.resume().write("GET / HTTP/1.1\r\nHos");
+      await until(() => server.ended.length > 0);
+      expect(server.ended).toEqual(["header_timeout"]);
+      waiting.shift()?.respond(200, {}, "");
+      return { ...server, socket, waiting };
+    }
+
+    test("is served when it sends the rest", async () => {
+      const { ended, socket, waiting } = await openPaused();
+      socket.write("t: x\r\n\r\n");
+      await until(() => waiting.length === 2);
+      expect(waiting[1]?.target).toBe("/fourth");
+      expect(ended).toEqual(["header_timeout"]);
+      socket.destroy();
+    });
+
+    test("is disconnected when it does not", async () => {
+      const { ended, socket } = await openPaused();
+      await once(socket, "close");
+      expect(ended).toEqual(["header_timeout", "header_timeout"]);
+    });
+  });
+
   test("over a whole response is disconnected and counted, and its bytes are free again", async () => {
     const { port, ended, budget } = await serveHttp1({ stallMs: 200 }, respondLarge);
     const socket = await openUnread(port, get);
@@ -198,6 +236,20 @@ describe("the rest of a body that is refused by its headers", () => {
     expect(sent).toBeLessThan(40 * MiB);
     expect(response).toMatch(new RegExp(`^HTTP/1.1 ${status} [^]*connection: close`, "i"));
     await closed;
+  });
+
+  test("is dropped while a response takes long that does not need it", async () => {
+    const { port, memory, errors } = await serveHttp1({});
+    memory.watch = async function* (signal) {
+      yield { revision: 1n };
+      await once(signal, "abort");
+    };
+    const socket = await openSocket(port);
+    socket.write(`GET /v1/key:watch HTTP/1.1\r\n${chunked}\r\n`);
+    socket.write(`10000\r\n${"x".repeat(64 * KiB)}\r\n`.repeat(500));
+    await until(() => socket.writableLength === 0);
+    expect(errors).toEqual([]);
+    socket.destroy();
   });
 
   test("is read for the sake of the next request when it is short", async () => {
