@@ -25,13 +25,17 @@ export function configureWire(configuration: Configuration) {
   } satisfies Partial<WireOptions>;
 }
 
-/** The options of the admin port: always cleartext, for any Host, and small, since few probes and scrapers use it. */
-export function configureAdminWire({ adminListen, limits }: Configuration) {
+/**
+ * The options of the admin port: always cleartext, and small, since few probes and scrapers use it. They name an address of the
+ * network as they like, so that `--allowed-hosts` only counts on a loopback address.
+ */
+export function configureAdminWire({ adminListen, limits, allowedHosts = new Set() }: Configuration) {
   return {
     address: adminListen,
     limits,
     conventions: new Map(),
     listenerLimits: { connectionsMax: adminConnectionsMax },
     inflightBytesMax: adminInflightBytesMax,
+    allowedHosts: isLoopback(adminListen.host) ? allowedHosts : "*",
   } satisfies Partial<WireOptions>;
 }

@@ -9,6 +9,7 @@ import { type Logger, silentLogger } from "../src/logging.ts";
 import { openServer } from "../src/server.ts";
 import { MemoryTransactionLogger } from "../src/transaction-log/memory/memory-transaction-logger.ts";
 import { until } from "./support/until.ts";
+import { ask } from "./wire/serve.ts";
 
 async function takenPort(): Promise<string> {
   const taken = createServer().listen(0, "127.0.0.1");
@@ -82,6 +83,26 @@ it("the admin port serves probes, metrics and gRPC health while the log is repla
   expect(await text("/metrics")).toContain('duetkv_ready{for="reads"} 1');
   expect(await health.check({ service: "writable" })).toMatchObject({ status: Status.SERVING });
 });
+
+it.each([
+  ["127.0.0.1:0", {}, 403],
+  ["127.0.0.1:0", { "allowed-hosts": "db.example" }, 200],
+  // Probes and scrapers name a pod as they like, whatever clients must do.
+  ["0.0.0.0:0", { "allowed-hosts": "localhost" }, 200],
+])(
+  "a request to the admin port at %s with %o that names db.example gets %i",
+  async (listen, flags, status) => {
+    const configuration = createConfiguration(
+      { listen: "127.0.0.1:0", "admin-listen": listen, ...flags },
+      {},
+    );
+    const server = await openServer(configuration, async () => new MemoryTransactionLogger(), silentLogger);
+    onTestFinished(() => server.close());
+    const { port } = server.adminAddress;
+    expect((await ask(port, "GET", "/metrics", { headers: { host: "db.example:80" } })).status).toBe(status);
+    expect((await ask(port, "GET", "/metrics")).status).toBe(200);
+  },
+);
 
 it("a server that leaves fails its probes and still accepts connections and calls", async () => {
   const configuration = createConfiguration({ listen: "127.0.0.1:0", "admin-listen": "127.0.0.1:0" }, {});
