@@ -2,18 +2,15 @@ import { availableParallelism } from "node:os";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { LongestFirst } from "./test/support/longest-first.ts";
 
-/**
- * The end of a test file's name names its project; a file without one is a unit test. A proof belongs to two: `unit` does
- * a part of its work, `proof` all of it.
- */
-const suffixes = ["heap", "process", "postgres", "long"] as const;
+/** The end of a test file's name names its project; a file without one is a unit test. */
+const suffixes = ["heap", "proof", "process", "postgres", "long"] as const;
 
 /** Slow proofs do this many times their work. */
 const rounds = Number(process.env["ROUNDS"] ?? 1);
 
 function project(
   name: string,
-  include: string,
+  include = `test/**/*.${name}.test.ts`,
   exclude: readonly string[] = [],
 ): TestProjectInlineConfiguration {
   const startsService = name === "process" || name === "postgres" || name === "long";
@@ -27,8 +24,8 @@ function project(
       // Test files leave nothing behind and share processes, which saves a third of the time. What measures the heap
       // has a process of its own: others would fill it with garbage, and each collection would take longer.
       isolate: name === "heap",
-      ...((name === "long" || name === "proof") && { testTimeout: 600_000 * rounds }),
-      ...(name === "proof" && { env: { ROUNDS: String(8 * rounds) } }),
+      ...(name.startsWith("long") && { testTimeout: 600_000 * rounds }),
+      ...(name === "long-proof" && { env: { ROUNDS: String(8 * rounds) } }),
       globalSetup: [
         ...(startsService ? ["test/support/bundled-program.ts"] : []),
         ...(usesDatabase ? ["test/support/postgres-server.ts"] : []),
@@ -56,7 +53,9 @@ export default defineConfig({
         "test/**/*.test.ts",
         suffixes.map((suffix) => `test/**/*.${suffix}.test.ts`),
       ),
-      ...[...suffixes, "proof"].map((suffix) => project(suffix, `test/**/*.${suffix}.test.ts`)),
+      ...suffixes.map((suffix) => project(suffix)),
+      // `proof` does an eighth of the work of each proof, this all of it.
+      project("long-proof", "test/**/*.proof.test.ts"),
     ],
   },
 });
