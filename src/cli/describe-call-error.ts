@@ -39,6 +39,7 @@ const adviceOfReason: Readonly<Record<string, string>> = {
     "Set the clock of this machine: it differs from that of the service by more than 10 minutes.",
   CREDENTIALS_MISSING:
     "Name the file of your token with --token-file, or a certificate with --cert and --key.",
+  CERTIFICATE_REFUSED: "Name a certificate that the server trusts, and its key, with --cert and --key.",
   TOKEN_INVALID: "Check the file of --token-file, or of the context: duetkv context ls.",
   TOKEN_EXPIRED: "Write a new token to the file of --token-file, or of the context.",
   RIGHT_MISSING: "Show your rights: duetkv whoami.",

@@ -86,6 +86,26 @@ test("a failure of TLS says what to change", async () => {
   expect(unknown.advice).toContain("--cacert");
 });
 
+test("a server that requires a certificate says so", async () => {
+  const { cert, private: key } = await generate([{ name: "commonName", value: "localhost" }], {
+    algorithm: "sha256",
+    extensions: [{ name: "subjectAltName", altNames: [{ type: 2, value: "localhost" }] }],
+  });
+  const server = createTlsServer({ cert, key, ca: cert, requestCert: true });
+  onTestFinished(() => void server.close());
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  const servers = [new URL(`https://localhost:${port}`)] as const;
+  const tls = { ca: Buffer.from(cert) };
+  const client = new Client({ servers: [...servers], token: undefined, tls, timeoutMs: 60_000 });
+  onTestFinished(() => client.close());
+  const error: unknown = await client.write("Put", { key: "k" }).catch((reason: unknown) => reason);
+  const { reason, outcome, message, advice } = describeCallError(error as CallError).details;
+  expect({ reason, outcome }).toEqual({ reason: "CERTIFICATE_REFUSED", outcome: "denied" });
+  expect(message).toContain("certificate required");
+  expect(advice).toContain("--cert");
+});
+
 test("a server that is not of the service is named as the mistake", async () => {
   const error = await write(await start((response) => void response.writeHead(404).end("<h1>")));
   const { reason, advice, outcome } = describeCallError(error).details;

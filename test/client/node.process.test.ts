@@ -64,10 +64,12 @@ test("certificates of both sides are checked", async () => {
   const client = open({ url, tls: { ca: authority.cert, cert: own.cert, key: own.private } });
   await client.put("k", "1");
   expect((await client.get("k"))?.value).toBe("1");
-  const few = { url, retry: false } as const;
-  const withoutCertificate = open({ ...few, tls: { ca: authority.cert } });
-  await expect(withoutCertificate.get("k")).rejects.toThrow(UnavailableError);
-  const withoutAuthority = open({ ...few, tls: { cert: own.cert, key: own.private } });
+  const withoutCertificate = open({ url, tls: { ca: authority.cert }, timeoutMs: patienceMs });
+  const refused = { name: "UnauthenticatedError", outcome: "nothing" };
+  await expect(withoutCertificate.put("k", "2")).rejects.toMatchObject(refused);
+  await expect(withoutCertificate.get("k")).rejects.toThrow('the server sent "certificate required"');
+  await expect(withoutCertificate.watch()[Symbol.asyncIterator]().next()).rejects.toMatchObject(refused);
+  const withoutAuthority = open({ url, retry: false, tls: { cert: own.cert, key: own.private } });
   await expect(withoutAuthority.get("k")).rejects.toThrow(UnavailableError);
 });
 

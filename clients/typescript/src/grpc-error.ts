@@ -3,9 +3,15 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 import { outcomeOf } from "./call-outcome.ts";
 import { createError, type DuetError } from "./errors.ts";
+import { certificateAlert } from "./tls-alert.ts";
 
 /** The error of a gRPC call to a server. */
 export function toDuetError(error: unknown, url: string): DuetError {
+  const alert = certificateAlert(error);
+  if (alert !== undefined) {
+    const message = `cannot use TLS with ${url}: the server sent "${alert}"; check tls.cert and tls.key`;
+    return createError({ code: "unauthenticated", message, outcome: "nothing" }, error);
+  }
   const failure = ConnectError.from(error);
   const [info] = failure.findDetails(ErrorInfoSchema);
   const [retry] = failure.findDetails(RetryInfoSchema);

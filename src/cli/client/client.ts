@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { judgedCodes } from "../../../clients/typescript/src/call-outcome.ts";
+import { certificateAlert } from "../../../clients/typescript/src/tls-alert.ts";
 import { HttpConnection, type HttpRequest } from "../http/connection.ts";
 import type { HttpResponse } from "../http/response.ts";
 import type { ClientSettings } from "../settings.ts";
@@ -210,7 +211,10 @@ export class Client {
       return this.#connection;
     } catch (error) {
       const failure = describeConnectError(error as NodeJS.ErrnoException, this.server);
-      throw new CallError({ code: "unavailable", ...failure, metadata: {}, outcome: "nothing" }, error);
+      throw (
+        toCertificateError(error) ??
+        new CallError({ code: "unavailable", ...failure, metadata: {}, outcome: "nothing" }, error)
+      );
     }
   }
 
@@ -245,6 +249,15 @@ function describeConnectError({ code, syscall, message }: NodeJS.ErrnoException,
   return { reason: "TLS_FAILED", message: `cannot use TLS with ${origin}: ${why}` };
 }
 
+/** With TLS 1.3, a server refuses the certificate of a client after the client has sent its request. */
+function toCertificateError(error: unknown): CallError | undefined {
+  const alert = certificateAlert(error);
+  if (alert === undefined) return undefined;
+  const message = `the server refused the TLS connection: ${alert}`;
+  const details = { code: "unauthenticated", reason: "CERTIFICATE_REFUSED", message } as const;
+  return new CallError({ ...details, metadata: {}, outcome: "nothing" }, error);
+}
+
 class DeadlineError extends Error {}
 
 class SilentServerError extends Error {}
@@ -267,6 +280,8 @@ async function readBody(body: HttpResponse["body"]): Promise<Buffer> {
 /** The error of a request that was sent but got no readable response. */
 function toLostError(error: unknown): CallError {
   if (error instanceof CallError) return error;
+  const refused = toCertificateError(error);
+  if (refused !== undefined) return refused;
   const { message } = error as Error;
   const code = error instanceof DeadlineError ? "deadline_exceeded" : "unavailable";
   const reason = error instanceof DeadlineError ? "DEADLINE_EXCEEDED" : "CONNECTION_LOST";
