@@ -45,6 +45,12 @@ async function connectBoth({ address } = server) {
   };
 }
 
+/** How many watches a server serves. */
+async function watchersOf({ adminAddress }: ServerProcess): Promise<string | undefined> {
+  const metrics = await (await fetch(`http://${adminAddress}/metrics`)).text();
+  return /^duetkv_watchers (\d+)$/m.exec(metrics)?.[1];
+}
+
 /** Reads a watch into a list until the test is over. */
 function read<T>(watch: Watch<T>): { messages: WatchMessage<T>[]; ended: Promise<unknown> } {
   const messages: WatchMessage<T>[] = [];
@@ -166,13 +172,24 @@ test("a connection that is silent without an end is given up and resumed", async
   });
 });
 
-test("a reader that is slow gets everything in the end", async () => {
-  const { client, direct } = await connectBoth();
+test("a reader that is too slow is cut off, and gets everything in the end", async () => {
+  const own = await startServerProcess(["--log", "memory:", "--watch-queue-bytes-max", "4MiB"]);
+  onTestFinished(() => void own.stop("SIGKILL"));
+  const reasons: string[] = [];
+  const client = connect({
+    url: `http://${own.address}`,
+    timeoutMs: patienceMs,
+    retry: { baseMs: 1, maxMs: 5 },
+    onEvent: (event) => void reasons.push(event.error.reason),
+  });
+  onTestFinished(() => client[Symbol.asyncDispose]());
   const watch = client.watch();
   const messages = watch[Symbol.asyncIterator]();
   await messages.next();
+  // More than the queue and the buffers of the connection take.
   const value = "x".repeat(100_000);
-  for (let index = 0; index < 300; index++) await direct.put("k", `${index} ${value}`);
+  for (let index = 0; index < 300; index++) await client.put("k", `${index} ${value}`);
+  await until(async () => (await watchersOf(own)) === "0");
   const seen: number[] = [];
   while (seen.length < 300) {
     const { value: message } = (await messages.next()) as { value: WatchMessage<unknown> };
@@ -180,6 +197,7 @@ test("a reader that is slow gets everything in the end", async () => {
     for (const { entry } of message.changes) seen.push(Number.parseInt(String(entry?.value), 10));
   }
   expect(seen).toEqual(seen.map((_, index) => index));
+  expect(reasons).toContain("WATCHER_TOO_SLOW");
   await watch[Symbol.asyncDispose]();
 });
 
@@ -201,10 +219,7 @@ test.each([
 ])("leaving the loop ends the call at the server, over %s", async (_name, open) => {
   const client = open({ url: `http://${server.address}` });
   onTestFinished(() => client.close());
-  const watchers = async () => {
-    const metrics = await (await fetch(`http://${server.adminAddress}/metrics`)).text();
-    return /^duetkv_watchers (\d+)$/m.exec(metrics)?.[1];
-  };
+  const watchers = () => watchersOf(server);
   await until(async () => (await watchers()) === "0");
   for await (const message of client.watch()) {
     expect(message.type).toBe("bookmark");
