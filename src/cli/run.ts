@@ -8,7 +8,7 @@ import type { Run } from "./invocation.ts";
 import { Output } from "./output.ts";
 import { type CommandLine, parseCommandLine } from "./parse-command-line.ts";
 import { escapeUnprintable } from "./printable.ts";
-import { readClientSettings, readOutputSettings } from "./settings.ts";
+import { type ClientSettings, readClientSettings, readOutputSettings } from "./settings.ts";
 
 /** Loads a command on demand. */
 export type Loaders<Name extends CommandName = CommandName> = {
@@ -72,8 +72,10 @@ async function runCommand(
   const load = loaders[line.name] as (() => Promise<{ readonly run: Run<CommandName> }>) | undefined;
   if (load === undefined) throw new Error(`${line.name} is not among the commands of this part`);
   const { run } = await load();
+  // One for all clients: the file of a token may be a pipe, which can be read only once.
+  let shared: ClientSettings | undefined;
   const openClient = () => {
-    const settings = readClientSettings(line.globals, process.env);
+    const settings = (shared ??= readClientSettings(line.globals, process.env));
     let explained = false;
     return new Client(settings, ({ message }) => {
       // Tells a waiting user why.

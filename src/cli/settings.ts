@@ -3,13 +3,13 @@ import { type Context, contextFilePath, readContextFile } from "./context-file.t
 import { usageFailure } from "./failure.ts";
 import { readFlagValue } from "./flag-value.ts";
 import type { GlobalFlagValues } from "./parse-command-line.ts";
+import { TokenFile } from "./token-file.ts";
 
 /** The settings of the connection. */
 export interface ClientSettings {
   /** At least one URL with http: or https:. */
   readonly servers: readonly [URL, ...URL[]];
-  /** The contents of the token file. */
-  readonly token: string | undefined;
+  readonly tokenFile: TokenFile;
   /** The contents of PEM files. */
   readonly tls: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
   readonly timeoutMs: number;
@@ -41,7 +41,7 @@ export function readClientSettings(flags: GlobalFlagValues, environment: NodeJS.
   const servers = (given ?? [defaultServer]).map((server) => readServer(server.trim(), secure));
   return {
     servers: servers as [URL, ...URL[]],
-    token: readToken(text("token-file")),
+    tokenFile: new TokenFile(text("token-file")),
     tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) },
     timeoutMs: flags.timeout ?? readTimeout(variable(environment, "timeout"), context),
   };
@@ -99,12 +99,6 @@ function readServer(text: string, secure: boolean): URL {
   throw usageFailure(
     `--server must be HOST:PORT, http://HOST:PORT or https://HOST:PORT, not ${JSON.stringify(text)}`,
   );
-}
-
-function readToken(path: string | undefined): string | undefined {
-  const token = readFile(path)?.toString().trim();
-  if (token === undefined || /^[\x21-\x7e]+$/.test(token)) return token;
-  throw usageFailure(`${path} must hold one token of printable characters and nothing else`);
 }
 
 function readFile(path: string | undefined): Buffer | undefined {

@@ -1,10 +1,16 @@
+import { writeFileSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
+import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
 import { generate } from "selfsigned";
 import { expect, onTestFinished, test } from "vitest";
 import { CallError } from "../../src/cli/client/call-error.ts";
 import { Client } from "../../src/cli/client/client.ts";
+import { encodeEnvelope } from "../../src/cli/client/envelope.ts";
+import { followWatch } from "../../src/cli/client/follow-watch.ts";
 import { describeCallError } from "../../src/cli/describe-call-error.ts";
+import { TokenFile } from "../../src/cli/token-file.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 /** Starts a server whose responses are made by these functions, one after the other. Returns its address. */
 async function start(...responders: ((response: ServerResponse) => void)[]): Promise<URL> {
@@ -29,7 +35,7 @@ const cut = (response: ServerResponse) => void response.destroy();
 const exists = fail(409, "already_exists", "KEY_EXISTS");
 
 async function write(...servers: [URL, ...URL[]]): Promise<CallError> {
-  const client = new Client({ servers, token: undefined, tls: {}, timeoutMs: 60_000 });
+  const client = new Client({ servers, tokenFile: new TokenFile(undefined), tls: {}, timeoutMs: 60_000 });
   onTestFinished(() => client.close());
   const error: unknown = await client.write("Put", { key: "k" }).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(CallError);
@@ -59,7 +65,7 @@ test("a failure of TLS says what to change", async () => {
     const errors: CallError[] = [];
     const servers = [server, await start(exists)] as const;
     const client = new Client(
-      { servers: [...servers], token: undefined, tls: {}, timeoutMs: 60_000 },
+      { servers: [...servers], tokenFile: new TokenFile(undefined), tls: {}, timeoutMs: 60_000 },
       (error) => errors.push(error),
     );
     onTestFinished(() => client.close());
@@ -97,7 +103,12 @@ test("a server that requires a certificate says so", async () => {
   const { port } = server.address() as { port: number };
   const servers = [new URL(`https://localhost:${port}`)] as const;
   const tls = { ca: Buffer.from(cert) };
-  const client = new Client({ servers: [...servers], token: undefined, tls, timeoutMs: 60_000 });
+  const client = new Client({
+    servers: [...servers],
+    tokenFile: new TokenFile(undefined),
+    tls,
+    timeoutMs: 60_000,
+  });
   onTestFinished(() => client.close());
   const error: unknown = await client.write("Put", { key: "k" }).catch((reason: unknown) => reason);
   const { reason, outcome, message, advice } = describeCallError(error as CallError).details;
@@ -111,4 +122,46 @@ test("a server that is not of the service is named as the mistake", async () => 
   const { reason, advice, outcome } = describeCallError(error).details;
   expect({ reason, outcome }).toEqual({ reason: "UNIMPLEMENTED", outcome: "failed" });
   expect(advice).toContain("--server");
+});
+
+test("a token that was replaced in its file is used once the service refuses the old one", async () => {
+  const path = join(await temporaryDirectory(), "token");
+  writeFileSync(path, "old");
+  const tokenFile = new TokenFile(path);
+  const refused = fail(401, "unauthenticated", "TOKEN_EXPIRED");
+  const seen: (string | undefined)[] = [];
+  /** Responds by the token of each request. */
+  const server = await start(
+    ...Array.from({ length: 6 }, () => (response: ServerResponse) => {
+      const token = response.req.headers.authorization?.replace("Bearer ", "");
+      seen.push(token);
+      if (token !== "new") refused(response);
+      else if (response.req.url?.endsWith("Watch") === true) response.end(encodeEnvelope('{"revision":"1"}'));
+      else response.end("{}");
+    }),
+  );
+  const client = new Client({ servers: [server], tokenFile, tls: {}, timeoutMs: 60_000 });
+  onTestFinished(() => client.close());
+  const denied = { details: { reason: "TOKEN_EXPIRED", outcome: "nothing" } };
+  await expect(client.write("Put", { key: "k" })).rejects.toMatchObject(denied);
+  writeFileSync(path, "two words");
+  await expect(client.write("Put", { key: "k" })).rejects.toMatchObject(denied);
+  writeFileSync(path, "new\n");
+  await client.write("Put", { key: "k" });
+  expect(seen).toEqual(["old", "old", "old", "new"]);
+
+  writeFileSync(path, "old");
+  const watching = new Client({
+    servers: [server],
+    tokenFile: new TokenFile(path),
+    tls: {},
+    timeoutMs: 60_000,
+  });
+  onTestFinished(() => watching.close());
+  writeFileSync(path, "new");
+  for await (const { revision } of followWatch(watching, { key: "k" }, () => {})) {
+    expect(revision).toBe("1");
+    break;
+  }
+  expect(seen.slice(4)).toEqual(["old", "new"]);
 });

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { contextFilePath, readContextFile, writeContextFile } from "../../src/cli/context-file.ts";
 import { parseCommandLine } from "../../src/cli/parse-command-line.ts";
 import { readClientSettings, readOutputSettings } from "../../src/cli/settings.ts";
+import { TokenFile } from "../../src/cli/token-file.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 function read(flags: readonly string[], environment: NodeJS.ProcessEnv) {
@@ -19,7 +20,7 @@ test("flags come before variables, variables before the context, the context bef
   const home = { XDG_CONFIG_HOME };
   expect(read([], home)).toEqual({
     servers: ["http://127.0.0.1:8080"],
-    token: undefined,
+    tokenFile: new TokenFile(undefined),
     tls: {},
     timeoutMs: 5000,
   });
@@ -64,7 +65,7 @@ test("a token is read from its file, without the end of the line", async () => {
   const directory = await temporaryDirectory();
   const file = join(directory, "token");
   writeFileSync(file, "abc.DEF\n");
-  expect(read(["--token-file", file], { XDG_CONFIG_HOME: directory }).token).toBe("abc.DEF");
+  expect(read(["--token-file", file], { XDG_CONFIG_HOME: directory }).tokenFile.token).toBe("abc.DEF");
   writeFileSync(file, "abc\r\nEvil: header");
   expect(() => read(["--token-file", file], { XDG_CONFIG_HOME: directory })).toThrow("must hold one token");
 });

@@ -27,6 +27,8 @@ export class Client {
   readonly #onRetry: (error: CallError) => void;
   #connection: HttpConnection | undefined;
   #server = 0;
+  /** The token of the last request. */
+  #token: string | undefined;
 
   /** `onRetry` receives the error before each retry. */
   constructor(settings: ClientSettings, onRetry: (error: CallError) => void = () => {}) {
@@ -100,6 +102,14 @@ export class Client {
     }
   }
 
+  /**
+   * Reads the token file again if the failure is that a token was refused. Returns whether it has another token: then another
+   * call may succeed. `read`, `write` and `put` do that themselves.
+   */
+  renewToken({ details: { code } }: CallError): boolean {
+    return code === "unauthenticated" && this.#settings.tokenFile.renew(this.#token);
+  }
+
   /** Makes the next call use the next server. */
   useNextServer(): void {
     this.close();
@@ -156,6 +166,7 @@ export class Client {
         return await attempt(leftMs, tryMs);
       } catch (error) {
         if (!(error instanceof CallError)) throw error;
+        if (monotonicMs() < deadline && this.renewToken(error)) continue;
         const { outcome, code } = error.details;
         if (kind === "write" && outcome === "unknown") {
           const isKnownServer = (open ?? this.server) === this.server;
@@ -233,8 +244,8 @@ export class Client {
   }
 
   #authorization(): Readonly<Record<string, string>> {
-    const { token } = this.#settings;
-    return token === undefined ? {} : { Authorization: `Bearer ${token}` };
+    this.#token = this.#settings.tokenFile.token;
+    return this.#token === undefined ? {} : { Authorization: `Bearer ${this.#token}` };
   }
 }
 

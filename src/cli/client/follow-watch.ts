@@ -57,7 +57,7 @@ export async function* followWatch(
       const { reason } = error.details;
       failures++;
       if (reason === "REVISION_COMPACTED" && request.includeExisting === true) resumeRevision = undefined;
-      else if (!isTransient(error) && reason !== "WATCHER_TOO_SLOW") throw error;
+      else if (!isTransient(error) && reason !== "WATCHER_TOO_SLOW" && !client.renewToken(error)) throw error;
       if (started) onInterruption({ error, resumeRevision });
       else if (performance.now() > startBy) throw error;
     }

@@ -67,8 +67,9 @@ async function waitUntilFree(client: Client, key: string, end: number): Promise<
     }
     return false;
   } catch (error) {
-    if (error instanceof CallError) return false;
-    throw error;
+    if (!(error instanceof CallError)) throw error;
+    client.renewToken(error);
+    return false;
   } finally {
     clearTimeout(timer);
   }

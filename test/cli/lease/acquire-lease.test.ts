@@ -14,7 +14,7 @@ const away = failure("unavailable", "UNREACHABLE");
 /** Acquires a lease from a service that responds to the puts in turn, and whose watches are interrupted at once. */
 async function acquire(puts: readonly (CallError | (() => Promise<void>))[], ttlMs = 60_000) {
   let calls = 0;
-  const client: Pick<Client, "write" | "stream" | "close"> = {
+  const client: Pick<Client, "write" | "stream" | "renewToken" | "close"> = {
     async write<Response>() {
       const put = puts[calls++];
       if (put instanceof CallError) throw put;
@@ -25,6 +25,7 @@ async function acquire(puts: readonly (CallError | (() => Promise<void>))[], ttl
       yield { existing: [], events: [], existingEnd: false } as Message;
       throw away;
     },
+    renewToken: () => false,
     close() {},
   };
   const options = { key: "l", value: "", ttlMs, waitMs: 120_000 };
