@@ -96,14 +96,13 @@ func run(address string) error {
 	}
 	fmt.Printf("deleted greeting at revision %d\n", deleted.Revision)
 
-	return watch(ctx, client, deleted.Revision)
+	return watch(ctx, client, stored.Revision-1, deleted.Revision)
 }
 
-// watch prints every change up to the given revision.
-func watch(ctx context.Context, client duetkv.KeyValueServiceClient, last int64) error {
+// watch prints every change after the revision start, up to the revision last.
+func watch(ctx context.Context, client duetkv.KeyValueServiceClient, start, last int64) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	start := int64(0)
 	changes, err := client.Watch(ctx, &duetkv.WatchRequest{Prefix: "greeting", StartRevision: &start})
 	if err != nil {
 		return err

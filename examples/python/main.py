@@ -57,7 +57,9 @@ def main(address: str) -> None:
         deleted = client.Delete(kv.DeleteRequest(key="greeting"), timeout=DEADLINE_SECONDS)
         print(f"deleted greeting at revision {deleted.revision}")
 
-        changes = client.Watch(kv.WatchRequest(prefix="greeting", start_revision=0), timeout=DEADLINE_SECONDS)
+        # Every change after the revision before the first put.
+        request = kv.WatchRequest(prefix="greeting", start_revision=stored.revision - 1)
+        changes = client.Watch(request, timeout=DEADLINE_SECONDS)
         for message in changes:
             for event in message.events:
                 print("watched", message.revision, kv.Event.Type.Name(event.type), event.entry.key)

@@ -107,7 +107,15 @@ describe.each(Object.entries(quickStarts))("the quick start in %s", (_, { needs,
   }, buildMs);
 
   test.skipIf(!installed)("prints the same as all others", async () => {
-    expect(await shell(run, (await startServer()).address)).toBe(transcript);
+    const { address } = await startServer();
+    expect(await shell(run, address)).toBe(transcript);
+    // In a store with a past it watches its own changes alone.
+    expect((await shell(run, address)).match(/^watched .*/gm)).toEqual([
+      "watched 5 PUT greeting",
+      "watched 6 PUT greeting",
+      "watched 7 PUT greeting/de",
+      "watched 8 DELETE greeting",
+    ]);
   });
 
   test.skipIf(!installed)("its library makes calls of every kind", async () => {

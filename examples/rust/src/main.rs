@@ -109,15 +109,19 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let deleted = client.delete(request).await?.into_inner();
     println!("deleted greeting at revision {}", deleted.revision);
 
-    watch(&mut client, deleted.revision).await?;
+    watch(&mut client, stored.revision - 1, deleted.revision).await?;
     Ok(())
 }
 
-/// Prints every change up to the given revision. Dropping the stream ends the watch.
-async fn watch(client: &mut KeyValueServiceClient<Channel>, last: i64) -> Result<(), Status> {
+/// Prints every change after the revision `start`, up to the revision `last`. Dropping the stream ends the watch.
+async fn watch(
+    client: &mut KeyValueServiceClient<Channel>,
+    start: i64,
+    last: i64,
+) -> Result<(), Status> {
     let request = WatchRequest {
         prefix: "greeting".into(),
-        start_revision: Some(0),
+        start_revision: Some(start),
         ..Default::default()
     };
     let mut changes = client.watch(request).await?.into_inner();

@@ -47,8 +47,8 @@ public final class Main {
   }
 
   private static void run(KeyValueServiceBlockingStub client) throws InvalidProtocolBufferException {
-    long revision = client.put(put("greeting", "Hello").build()).getRevision();
-    System.out.printf("put greeting at revision %d%n", revision);
+    long first = client.put(put("greeting", "Hello").build()).getRevision();
+    System.out.printf("put greeting at revision %d%n", first);
 
     Entry entry = client.get(GetRequest.newBuilder().setKey("greeting").build()).getEntry();
     System.out.printf("got \"%s\" of revision %d%n", entry.getValue(), entry.getRevision());
@@ -85,14 +85,14 @@ public final class Main {
 
     // Leaving the watch cancels it by its context.
     try (Context.CancellableContext context = Context.current().withCancellation()) {
-      context.run(() -> watch(client, last));
+      context.run(() -> watch(client, first - 1, last));
     }
   }
 
-  /** Prints every change up to the given revision. */
-  private static void watch(KeyValueServiceBlockingStub client, long last) {
-    WatchRequest everything = WatchRequest.newBuilder().setPrefix("greeting").setStartRevision(0).build();
-    Iterator<WatchResponse> changes = client.watch(everything);
+  /** Prints every change after the revision {@code start}, up to the revision {@code last}. */
+  private static void watch(KeyValueServiceBlockingStub client, long start, long last) {
+    WatchRequest request = WatchRequest.newBuilder().setPrefix("greeting").setStartRevision(start).build();
+    Iterator<WatchResponse> changes = client.watch(request);
     while (changes.hasNext()) {
       WatchResponse message = changes.next();
       for (Event event : message.getEventsList()) {
