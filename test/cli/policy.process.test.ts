@@ -77,12 +77,14 @@ test("a token has an end if one is given", async () => {
 });
 
 test("a policy is checked, and each mistake is named with its place", async () => {
-  const path = await writePolicy({ version: 1, roles });
+  const path = await writePolicy({ version: 1, roles, anonymous: ["deployer", "watcher"] });
   expect(await duetkv(["policy", "check", path])).toEqual({
     code: 0,
     stdout: `${path} is in order: 3 roles, 0 tokens, 0 certificates, 0 issuers\n`,
-    stderr: "",
+    stderr: "duetkv: warning: roles.own: nobody has this role\n",
   });
+  const { stdout: json } = await duetkv(["policy", "check", path, "--json"]);
+  expect(JSON.parse(json)).toMatchObject({ roles: 3, warnings: ["roles.own: nobody has this role"] });
   for (const [policy, mistake] of [
     ["{", "JSON"],
     [{ version: 2, roles }, "version"],

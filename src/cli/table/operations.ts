@@ -122,7 +122,9 @@ export const operationCommands = {
     usage: "FILE",
     positionals: [1, 1],
     summary: "check a policy file",
-    details: "Prints what is in it, or every mistake with its place; exit code 9 if there are any.",
+    details:
+      "Prints what is in it, or every mistake with its place; exit code 9 if there are any. Warns about what is valid, but most " +
+      "likely not meant: a role that nobody has, a rule that the role itself denies, an expired token.",
     examples: ["duetkv policy check policy.json"],
     flags: {},
   },
