@@ -13,7 +13,7 @@ import { type DatabaseStatus, statusOf } from "./database-status.ts";
 import { type Engine, type EngineOptions, openEngine } from "./engine.ts";
 import { DuetError } from "./errors.ts";
 import type { Replica, Writer } from "./replicas.ts";
-import type { Entry } from "./store/entry.ts";
+import type { Entry, EntryView } from "./store/entry.ts";
 import { type History, revisionCompacted } from "./store/history.ts";
 import type { KeyRange } from "./store/key-range.ts";
 import { type KeyVersion, keyVersions } from "./store/key-versions.ts";
@@ -39,8 +39,11 @@ export type { DatabaseStatus } from "./database-status.ts";
 export type { Replica, Writer } from "./replicas.ts";
 export type { ChangeSet } from "./store/change-set.ts";
 export {
+  type ByteSpan,
+  type EncodedEntry,
   type Entry,
   type EntryHead,
+  type EntryView,
   entryOverheadBytes,
   valueBytes,
   valueBytesBound,
@@ -115,6 +118,11 @@ export class Database implements State {
   /** The entry of a key; undefined when there is none. */
   get(key: string): Entry | undefined {
     return this.#store.get(key);
+  }
+
+  /** The entry of a key, to be sent in this turn of the event loop; see `State.view`. */
+  view(key: string): EntryView | undefined {
+    return this.#store.view(key);
   }
 
   /** The entries in key order. Lazy: consume them within one turn of the event loop. */

@@ -36,6 +36,9 @@ const scalars: Partial<Record<ScalarType, { method: string; wireType: number }>>
   [ScalarType.UINT64]: { method: "uint64", wireType: varint },
 };
 
+/** The fields whose content the service has as bytes in memory, if they are set. They must have presence. */
+const spans: ReadonlySet<string> = new Set(["duetkv.v1.Entry.value", "duetkv.v1.Entry.bytes_value"]);
+
 /** The default of a scalar field without presence, where it is not 0. */
 const defaults: Partial<Record<ScalarType, string>> = {
   [ScalarType.STRING]: '""',
@@ -141,6 +144,7 @@ function renderImports(file: DescFile, messages: readonly DescMessage[]): string
   return [
     `import type { GeneratedCodec } from "${runtime}/generated-codec.ts";`,
     `import type { Reader } from "${runtime}/reader.ts";`,
+    ...(fields.some(mayBeSpan) ? [`import type { Spans } from "${runtime}/spans.ts";`] : []),
     `import type { Writer } from "${runtime}/writer.ts";`,
     ...[...foreign].map((message) => {
       const path = relative(dirname(file.name), message.file.name);
@@ -157,11 +161,22 @@ function renderWrite(message: DescMessage): string {
   const name = nameOf(message);
   return [
     `/** Writes a ${message.typeName}. */`,
-    `export function write${name}(to: Writer, message: MessageInitShape<typeof ${name}Schema>): void {`,
+    `export function write${name}(to: Writer, message: ${writtenType(message)}): void {`,
     ...message.fields.toSorted((a, b) => a.number - b.number).flatMap(renderWriteField),
     '  if ("$unknown" in message) to.unknownFields(message.$unknown);',
     "}",
   ].join("\n");
+}
+
+/** What an encoder takes: see `Spans` in src/wire/protobuf/spans.ts. */
+function writtenType(message: DescMessage): string {
+  const init = `MessageInitShape<typeof ${nameOf(message)}Schema>`;
+  const names = message.fields.filter(mayBeSpan).map(({ localName }) => `"${localName}"`);
+  return names.length === 0 ? init : `${init} & Spans<${names.join(" | ")}>`;
+}
+
+function mayBeSpan(field: DescField): boolean {
+  return spans.has(`${field.parent.typeName}.${field.name}`);
 }
 
 function renderWriteField(field: DescField): string[] {
@@ -178,7 +193,13 @@ function renderWriteField(field: DescField): string[] {
     field.presence === FeatureSet_FieldPresence.IMPLICIT
       ? setCondition(field, value)
       : `${value} !== undefined`;
-  return renderBlock(`if (${isSet})`, renderWriteValue(field, value));
+  const block = renderBlock(`if (${isSet})`, renderWriteValue(field, value));
+  if (!mayBeSpan(field)) return block;
+  const span = `message.$${name}`;
+  return [
+    `  if (${span} !== undefined) to.span(${field.number}, ${span});`,
+    `  else ${block.join("").trim()}`,
+  ];
 }
 
 function renderBlock(head: string, statements: readonly string[]): string[] {

@@ -54,7 +54,7 @@ export function createKeyValueService(
 
   function get(key: string, atRevision: number): MessageInitShape<typeof GetResponseSchema> {
     const state = stateAt(atRevision);
-    const entry = state.get(key);
+    const entry = state.view(key);
     if (entry === undefined) {
       throw new DuetError("NO_SUCH_KEY", "there is no such key", {
         metadata: { revision: String(state.revision) },
@@ -120,7 +120,7 @@ export function createKeyValueService(
       const missingKeys: string[] = [];
       let bytes = 0;
       for (const key of request.keys) {
-        const entry = state.get(key);
+        const entry = state.view(key);
         bytes += entry?.bytes ?? textBytes(key);
         if (bytes > limits.batchGetBytesMax) {
           throw new DuetError(

@@ -27,6 +27,23 @@ export interface Entry {
 /** The key and metadata of an entry, without the value. */
 export type EntryHead = Omit<Entry, "value" | "bytes">;
 
+/** The bytes of `buffer` from `start` to `end`. */
+export interface ByteSpan {
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** An entry whose value lies in memory as bytes. To read `value` makes a copy of them. */
+export interface EncodedEntry extends Entry {
+  readonly isText: boolean;
+  /** UTF-8 if it is text. */
+  readonly encodedValue: ByteSpan;
+}
+
+/** An entry as a store has it, to be sent at once: it may be read until the turn of the event loop ends. */
+export type EntryView = Entry | EncodedEntry;
+
 /**
  * Bytes of memory that an entry takes in addition to its key and value, measured with 200,000 entries: the object,
  * two string headers, its slots in the map and in the index, and the second table that a map has while it grows.

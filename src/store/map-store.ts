@@ -1,5 +1,5 @@
 import type { Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
-import { type Entry, entryAfter } from "./entry.ts";
+import { type Entry, type EntryView, entryAfter } from "./entry.ts";
 import { ExpiryIndex } from "./expiry-index.ts";
 import { KeyIndex } from "./key-index.ts";
 import type { KeyRange } from "./key-range.ts";
@@ -50,6 +50,10 @@ export class MapStore implements Store {
   }
 
   get(key: string): Entry | undefined {
+    return this.#entries.get(key);
+  }
+
+  view(key: string): EntryView | undefined {
     return this.#entries.get(key);
   }
 

@@ -1,4 +1,4 @@
-import type { Entry } from "./entry.ts";
+import type { Entry, EntryView } from "./entry.ts";
 import { Slice } from "./give-way.ts";
 import { type History, revisionCompacted } from "./history.ts";
 import { keySlices } from "./key-index.ts";
@@ -6,16 +6,18 @@ import { toOrderKey } from "./key-order.ts";
 import type { KeyRange } from "./key-range.ts";
 import type { State, Store } from "./store.ts";
 
+type PresentState = Pick<Store, "revision" | "get" | "view" | "keys" | "count">;
+
 /**
  * The state of a store at an earlier revision that its history reaches: the entries of the store, except that each
  * key changed since has the entry before its first change. Valid for one turn of the event loop.
  */
 export class PastState implements State {
   readonly revision: number;
-  readonly #store: Pick<Store, "revision" | "get" | "keys" | "count">;
+  readonly #store: PresentState;
   readonly #history: History;
 
-  constructor(store: Pick<Store, "revision" | "get" | "keys" | "count">, history: History, revision: number) {
+  constructor(store: PresentState, history: History, revision: number) {
     this.revision = revision;
     this.#store = store;
     this.#history = history;
@@ -24,6 +26,11 @@ export class PastState implements State {
   get(key: string): Entry | undefined {
     const change = this.#history.changeAfter(key, this.revision);
     return change === undefined ? this.#store.get(key) : change.previous;
+  }
+
+  view(key: string): EntryView | undefined {
+    const change = this.#history.changeAfter(key, this.revision);
+    return change === undefined ? this.#store.view(key) : change.previous;
   }
 
   *scan(range: KeyRange, reverse: boolean): Generator<Entry | undefined, void> {

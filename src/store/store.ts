@@ -1,5 +1,5 @@
 import type { Transaction } from "../transaction-log/transaction-logger.ts";
-import type { Entry } from "./entry.ts";
+import type { Entry, EntryView } from "./entry.ts";
 import type { KeyRange } from "./key-range.ts";
 import type { Snapshot, SnapshotBounds } from "./snapshot.ts";
 
@@ -22,6 +22,8 @@ export interface Change {
 export interface State {
   readonly revision: number;
   get(key: string): Entry | undefined;
+  /** The same entry for a reader that needs it in this turn of the event loop only: nothing is copied. */
+  view(key: string): EntryView | undefined;
   /**
    * Entries in key order, lazily. In the state of the past undefined stands where the caller may let others have their
    * turn; elsewhere it must be consumed at once, and ends early, unnoticed, when the store is changed meanwhile.

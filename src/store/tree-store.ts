@@ -1,6 +1,6 @@
 import { DuetError } from "../errors.ts";
 import type { Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
-import { asciiEntryBytes, type Entry, entryAfter, entryBytes, valueBytes } from "./entry.ts";
+import { asciiEntryBytes, type Entry, type EntryView, entryAfter, entryBytes, valueBytes } from "./entry.ts";
 import type { KeyRange } from "./key-range.ts";
 import { Demand } from "./memory/demand.ts";
 import { noRef, type Ref, type Slabs } from "./memory/slabs.ts";
@@ -10,6 +10,7 @@ import { StateHash } from "./state-hash.ts";
 import type { Change, Room, Store } from "./store.ts";
 import { toByteRange } from "./tree/byte-range.ts";
 import { treeBytesOf } from "./tree/entry-bytes.ts";
+import { RecordView } from "./tree/record-view.ts";
 import { Tree } from "./tree/tree.ts";
 import { TreeRoom } from "./tree-room.ts";
 
@@ -58,6 +59,11 @@ export class TreeStore implements Store {
 
   get(key: string): Entry | undefined {
     return this.#entryOf(this.#tree.find(key));
+  }
+
+  view(key: string): EntryView | undefined {
+    const ref = this.#tree.findForTurn(key);
+    return ref === noRef ? undefined : new RecordView(this.#tree, ref, key);
   }
 
   *scan(range: KeyRange, reverse: boolean): Generator<Entry, void> {
@@ -155,8 +161,9 @@ export class TreeStore implements Store {
       }
     }
     if (this.#tree.fits(demand)) return;
-    // Frees what the transactions before have replaced.
+    // Frees what the transactions before have replaced, even if it is read in this turn: those reads fail.
     this.publish();
+    this.#tree.endTurn();
     if (this.#tree.fits(demand)) return;
     const { reservedBytes } = this.#tree.usage;
     throw new DuetError(

@@ -3,6 +3,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { GeneratedCodec } from "../../../src/wire/protobuf/generated-codec.ts";
 import type { Reader } from "../../../src/wire/protobuf/reader.ts";
+import type { Spans } from "../../../src/wire/protobuf/spans.ts";
 import type { Writer } from "../../../src/wire/protobuf/writer.ts";
 import { readDuration, writeDuration } from "../../google/protobuf/duration_codec.ts";
 import { readTimestamp, writeTimestamp } from "../../google/protobuf/timestamp_codec.ts";
@@ -959,10 +960,12 @@ function newPrecondition(): Precondition {
 }
 
 /** Writes a duetkv.v1.Entry. */
-export function writeEntry(to: Writer, message: MessageInitShape<typeof EntrySchema>): void {
+export function writeEntry(to: Writer, message: MessageInitShape<typeof EntrySchema> & Spans<"value" | "bytesValue">): void {
   if (message.key) to.string(1, message.key);
-  if (message.value !== undefined) to.string(2, message.value);
-  if (message.bytesValue !== undefined) to.bytes(3, message.bytesValue);
+  if (message.$value !== undefined) to.span(2, message.$value);
+  else if (message.value !== undefined) to.string(2, message.value);
+  if (message.$bytesValue !== undefined) to.span(3, message.$bytesValue);
+  else if (message.bytesValue !== undefined) to.bytes(3, message.bytesValue);
   if (message.revision) to.int64(4, message.revision);
   if (message.createRevision) to.int64(5, message.createRevision);
   if (message.version) to.int64(6, message.version);

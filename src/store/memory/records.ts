@@ -1,4 +1,4 @@
-import type { Entry } from "../entry.ts";
+import type { ByteSpan, Entry } from "../entry.ts";
 import {
   asciiKeyFlag,
   asciiValueFlag,
@@ -69,14 +69,26 @@ export class Records {
     return headAt(this.#slabs.bytesOf(ref), start + skip, start + (sizes & 0xffff));
   }
 
-  /** The bytes that the record takes of its slot. */
-  bytes(ref: Ref): number {
-    const words = this.#slabs.wordsOf(ref);
+  /** The value where it lies. */
+  encodedValue(ref: Ref): ByteSpan {
     const sizes = this.#sizes(ref);
-    const expires = ((sizes >>> 16) & expiresFlag) !== 0;
-    return recordBytes(sizes & 0xffff, words[wordOf(ref)] as number, expires);
+    const start = keyStart(ref, sizes) + (sizes & 0xffff);
+    return { buffer: this.#slabs.bytesOf(ref), start, end: start + this.valueLength(ref) };
   }
 
+  /** Whether the value is text, not binary. */
+  isText(ref: Ref): boolean {
+    return (this.#sizes(ref) & (binaryFlag << 16)) === 0;
+  }
+
+  /** The bytes that the record takes of its slot. */
+  bytes(ref: Ref): number {
+    const sizes = this.#sizes(ref);
+    const expires = ((sizes >>> 16) & expiresFlag) !== 0;
+    return recordBytes(sizes & 0xffff, this.valueLength(ref), expires);
+  }
+
+  /** In bytes. */
   keyLength(ref: Ref): number {
     return this.#sizes(ref) & 0xffff;
   }
@@ -112,6 +124,25 @@ export class Records {
     return join(words[word + 2] as number, (words[word + 4] as number) & 0xffff);
   }
 
+  createRevision(ref: Ref): number {
+    const words = this.#slabs.wordsOf(ref);
+    const word = wordOf(ref);
+    return join(words[word + 3] as number, (words[word + 4] as number) >>> 16);
+  }
+
+  version(ref: Ref): number {
+    const words = this.#slabs.wordsOf(ref);
+    const word = wordOf(ref);
+    return join(words[word + 7] as number, (words[word + 6] as number) >>> 16);
+  }
+
+  /** Milliseconds since 1970 UTC. */
+  updateTime(ref: Ref): number {
+    const words = this.#slabs.wordsOf(ref);
+    const word = wordOf(ref);
+    return join(words[word + 5] as number, (words[word + 6] as number) & 0xffff);
+  }
+
   /** Milliseconds since 1970 UTC; 0: never. */
   expireTime(ref: Ref): number {
     const words = this.#slabs.wordsOf(ref);
@@ -122,17 +153,13 @@ export class Records {
 
   /** A copy of the record as an object. `key` is the record's key if the caller has it already. */
   entry(ref: Ref, key = this.key(ref)): RecordEntry {
-    const words = this.#slabs.wordsOf(ref);
-    const word = wordOf(ref);
-    const revisionsHigh = words[word + 4] as number;
-    const timeAndVersionHigh = words[word + 6] as number;
     return {
       key,
       value: this.value(ref),
-      revision: join(words[word + 2] as number, revisionsHigh & 0xffff),
-      createRevision: join(words[word + 3] as number, revisionsHigh >>> 16),
-      version: join(words[word + 7] as number, timeAndVersionHigh >>> 16),
-      updateTime: join(words[word + 5] as number, timeAndVersionHigh & 0xffff),
+      revision: this.revision(ref),
+      createRevision: this.createRevision(ref),
+      version: this.version(ref),
+      updateTime: this.updateTime(ref),
       expireTime: this.expireTime(ref),
     };
   }
@@ -141,8 +168,8 @@ export class Records {
     const bytes = this.#slabs.bytesOf(ref);
     const sizes = this.#sizes(ref);
     const start = keyStart(ref, sizes) + (sizes & 0xffff);
-    const end = start + (this.#slabs.wordsOf(ref)[wordOf(ref)] as number);
-    if ((sizes & (binaryFlag << 16)) !== 0) return new Uint8Array(bytes.subarray(start, end));
+    const end = start + this.valueLength(ref);
+    if (!this.isText(ref)) return new Uint8Array(bytes.subarray(start, end));
     return bytes.toString((sizes & (asciiValueFlag << 16)) === 0 ? "utf8" : "latin1", start, end);
   }
 
@@ -151,7 +178,7 @@ export class Records {
     const bytes = this.#slabs.bytesOf(ref);
     const sizes = this.#sizes(ref);
     const start = keyStart(ref, sizes) + (sizes & 0xffff);
-    const length = this.#slabs.wordsOf(ref)[wordOf(ref)] as number;
+    const length = this.valueLength(ref);
     if (length > loopMax) target.set(bytes.subarray(start, start + length), offset);
     else for (let index = 0; index < length; index++) target[offset + index] = bytes[start + index] as number;
     return length;

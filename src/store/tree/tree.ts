@@ -145,6 +145,22 @@ export class Tree {
     return ref === unknown ? this.#search.find(this.#root) : ref;
   }
 
+  /** As `find`. The record stays readable until the turn of the event loop ends, whatever is published meanwhile. */
+  findForTurn(key: string): Ref {
+    this.#versions.keepForTurn();
+    return this.find(key);
+  }
+
+  /** Grows when the records that `findForTurn` has found may be gone. */
+  get readTurns(): number {
+    return this.#versions.readTurns;
+  }
+
+  /** Frees at once what would be freed at the end of the turn. */
+  endTurn(): void {
+    this.#versions.endTurn();
+  }
+
   get(key: string): RecordEntry | undefined {
     const record = this.find(key);
     return record === noRef ? undefined : this.#records.entry(record, key);

@@ -67,6 +67,12 @@ export class Versions {
   #retiredBytes = 0;
   /** Bytes of all pages and records that were ever kept for pins. */
   #keptBytesEver = 0;
+  /** Something was read that must stay until the turn of the event loop ends. */
+  #keepsForTurn = false;
+  /** The number of such turns that have ended. */
+  #readTurns = 0;
+  /** Retired in this turn. */
+  #waiting: Retired[] = [];
 
   constructor(
     control: Int32Array,
@@ -110,6 +116,11 @@ export class Versions {
     return this.#retiredBytes;
   }
 
+  /** Grows when the turn ends for which `keepForTurn` was called. */
+  get readTurns(): number {
+    return this.#readTurns;
+  }
+
   /** The number of pins of this thread. */
   get pinCount(): number {
     return this.#pins.size;
@@ -146,14 +157,29 @@ export class Versions {
     Atomics.store(this.control, versionWord, version | 0);
     this.#published = version;
     this.#state = state;
-    const pinned = this.#pinned();
     if (this.#replaced.length > 0) {
-      const refs = pinned.newest === 0 ? this.#replaced : this.#freeUnpinned(this.#replaced, pinned);
-      if (refs.length > 0) this.#retired.push({ version, refs });
+      if (this.#keepsForTurn && this.#waiting.length === 0) setImmediate(() => this.endTurn());
+      this.#waiting.push({ version, refs: this.#replaced });
       this.#replaced = [];
     }
-    this.#reclaim(pinned.oldest);
+    if (!this.#keepsForTurn) this.#freeReplaced();
     if (this.#pins.size > 0) this.#endPins();
+  }
+
+  /**
+   * Keeps all that this thread can read now until the turn of the event loop ends. It costs a read nothing: a version that is
+   * published meanwhile frees later what it would have freed at once.
+   */
+  keepForTurn(): void {
+    this.#keepsForTurn = true;
+  }
+
+  /** Frees what waits for the end of the turn. What was read in the turn must not be read any more. */
+  endTurn(): void {
+    if (!this.#keepsForTurn) return;
+    this.#keepsForTurn = false;
+    this.#readTurns++;
+    this.#freeReplaced();
   }
 
   /** Keeps the published version readable by this thread until the pin is released, or exceeds its bounds. */
@@ -174,7 +200,19 @@ export class Versions {
     for (let index = 0; index < this.#retired.length; index++) {
       yield* this.#retired.at(index)?.refs ?? [];
     }
+    for (const { refs } of this.#waiting) yield* refs;
     yield* this.#replaced;
+  }
+
+  /** Frees what the versions since the last call have replaced and no pin needs, and what was retired before. */
+  #freeReplaced(): void {
+    const pinned = this.#pinned();
+    for (const { version, refs } of this.#waiting) {
+      const kept = pinned.newest === 0 ? refs : this.#freeUnpinned(refs, pinned);
+      if (kept.length > 0) this.#retired.push({ version, refs: kept });
+    }
+    this.#waiting = [];
+    this.#reclaim(pinned.oldest);
   }
 
   /** Frees those that were made after the newest pin: no pinned version reaches them. Returns the others. */

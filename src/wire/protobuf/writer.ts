@@ -1,4 +1,5 @@
 import type { Message } from "@bufbuild/protobuf";
+import type { ByteSpan } from "./spans.ts";
 
 /** Messages up to this size need no buffer of their own. */
 const scratchBytes = 256 * 1024;
@@ -11,6 +12,8 @@ const spareBytes = 1024;
 
 /** Text up to this many characters is written by a loop, which is faster than a call out of JavaScript. */
 const shortText = 16;
+/** The same for bytes. */
+const shortSpan = 160;
 
 // The longest encodings. A UTF-16 code unit takes up to three bytes of UTF-8.
 const tagBytesMax = 5;
@@ -90,6 +93,20 @@ export class Writer {
     this.#varint(value.length);
     this.#bytes.set(value, this.#position);
     this.#position += value.length;
+  }
+
+  /** The content of a text or bytes field, from where it is. */
+  span(field: number, { buffer, start, end }: ByteSpan): void {
+    const length = end - start;
+    this.#reserve(tagBytesMax + lengthBytesMax + length);
+    this.#tag(field, lengthDelimitedType);
+    this.#varint(length);
+    const bytes = this.#bytes;
+    let at = this.#position;
+    if (length <= shortSpan) {
+      for (let from = start; from < end; from++) bytes[at++] = buffer[from] as number;
+    } else at += buffer.copy(bytes, at, start, end);
+    this.#position = at;
   }
 
   bool(field: number, value: boolean): void {

@@ -1,0 +1,73 @@
+import { asciiEntryBytes, type ByteSpan, type EncodedEntry, entryBytes } from "../entry.ts";
+import type { Records } from "../memory/records.ts";
+import type { Ref } from "../memory/slabs.ts";
+
+interface Source {
+  readonly records: Records;
+  /** Grows when the record may be gone. */
+  readonly readTurns: number;
+}
+
+/**
+ * An entry that is read where it lies. The source must keep the record until the turn of the event loop ends; whoever reads
+ * after that gets an error, and never the bytes of another record.
+ */
+export class RecordView implements EncodedEntry {
+  readonly key: string;
+  readonly #source: Source;
+  readonly #ref: Ref;
+  readonly #turn: number;
+
+  constructor(source: Source, ref: Ref, key: string) {
+    this.key = key;
+    this.#source = source;
+    this.#ref = ref;
+    this.#turn = source.readTurns;
+  }
+
+  get value(): string | Uint8Array {
+    return this.#records.value(this.#ref);
+  }
+
+  get isText(): boolean {
+    return this.#records.isText(this.#ref);
+  }
+
+  get encodedValue(): ByteSpan {
+    return this.#records.encodedValue(this.#ref);
+  }
+
+  get revision(): number {
+    return this.#records.revision(this.#ref);
+  }
+
+  get createRevision(): number {
+    return this.#records.createRevision(this.#ref);
+  }
+
+  get version(): number {
+    return this.#records.version(this.#ref);
+  }
+
+  get updateTime(): number {
+    return this.#records.updateTime(this.#ref);
+  }
+
+  get expireTime(): number {
+    return this.#records.expireTime(this.#ref);
+  }
+
+  get bytes(): number {
+    const records = this.#records;
+    const ref = this.#ref;
+    if (!records.isAscii(ref)) return entryBytes(this.key, this.value, this.expireTime);
+    return asciiEntryBytes(records.keyLength(ref) + records.valueLength(ref), this.expireTime);
+  }
+
+  get #records(): Records {
+    const { records, readTurns } = this.#source;
+    if (readTurns !== this.#turn)
+      throw new Error("an entry was read after the turn of the event loop it is valid in");
+    return records;
+  }
+}
