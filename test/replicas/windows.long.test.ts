@@ -8,6 +8,7 @@ import type { ServerProcess } from "../support/server-process.ts";
 import { sharedPostgres } from "../support/shared-postgres.ts";
 import { until } from "../support/until.ts";
 import { connectTo, startReplicas } from "./cluster.ts";
+import { checkWithPorcupine, hasPorcupine } from "./porcupine.ts";
 import { storeModel } from "./store-model.ts";
 import { Window } from "./window.ts";
 
@@ -20,6 +21,7 @@ class Windows {
   #started = 0;
   readonly #random = createRandom(seed);
   readonly #clients: readonly KeyValueClient[];
+  readonly #histories: Window["calls"][] = [];
 
   constructor(replicas: readonly ServerProcess[]) {
     console.log(`SEED=${seed}`);
@@ -33,10 +35,19 @@ class Windows {
       const window = new Window(`window ${this.#started++}`, this.#random, pick);
       await window.run();
       if (!isLinearizable(storeModel, window.calls)) expect(window.calls).toBe("linearizable");
+      this.#histories.push(window.calls);
       calls += window.calls.length;
       if (window.calls.length > 20) this.count++;
     }
     console.log(`${this.count} windows with ${calls} calls`);
+  }
+
+  /** Checks all of them a second time, by a program of others. */
+  async checkAgain(): Promise<void> {
+    if (!hasPorcupine) return;
+    const verdicts = await checkWithPorcupine(this.#histories);
+    expect(verdicts).toEqual(this.#histories.map(() => "Ok"));
+    console.log(`Porcupine has checked ${verdicts.length} windows`);
   }
 
   /** Resolves when some more have run. */
@@ -50,6 +61,7 @@ describe("calls of clients of three replicas have a linear order", () => {
   it(`on PostgreSQL (seed ${seed})`, async () => {
     const windows = new Windows(await startReplicas(await postgres.createDatabase(), 3));
     await windows.run(() => windows.count >= 50 * rounds);
+    await windows.checkAgain();
   });
 
   it.skipIf(natsBinary() === undefined)(`on NATS, also when leaders are killed (seed ${seed})`, async () => {
@@ -71,5 +83,6 @@ describe("calls of clients of three replicas have a linear order", () => {
       state.isOver = true;
     });
     await Promise.all([killing, windows.run(() => state.isOver)]);
+    await windows.checkAgain();
   });
 });

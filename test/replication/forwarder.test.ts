@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import type { ForwardResponse } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
 import { type Operation, type Outcome, operationBytes } from "../../src/database.ts";
 import { DuetError } from "../../src/errors.ts";
@@ -514,6 +514,8 @@ test("a connection that has aged is replaced at once", async () => {
 });
 
 test("a writer that stops is left alone for a while", async () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  onTestFinished(() => void vi.useRealTimers());
   const { forwarder, state } = await startForwarding(async () => reply(stored));
   state.usable = false;
   state.reachable = false;
