@@ -20,6 +20,7 @@ const longest = [
   "transaction-log/file/file-transaction-logger.test.ts",
   "wire/key-value-rest.test.ts",
   "security/matrix.test.ts",
+  "deploy/image.long.test.ts",
   "deploy/proxies.long.test.ts",
   "client/promises.long.test.ts",
   "transaction-log/remote/faults.long.test.ts",
