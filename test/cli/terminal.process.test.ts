@@ -19,8 +19,12 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** What a pseudo-terminal shows, and the exit code. */
-async function onTerminal(command: string, typed = ""): Promise<{ shown: string; code: number }> {
+/** What a pseudo-terminal shows, and the exit code. With `end`, ctrl-C is typed when that is shown. */
+async function onTerminal(
+  command: string,
+  typed = "",
+  end?: string,
+): Promise<{ shown: string; code: number }> {
   const line = command.replaceAll(/duetkv(?= )/g, `'${process.execPath}' '${serverProgram()}'`);
   const env = {
     PATH: process.env["PATH"],
@@ -29,6 +33,13 @@ async function onTerminal(command: string, typed = ""): Promise<{ shown: string;
   };
   const running = run("script", ["-qec", line, "/dev/null"], { env });
   running.child.stdin?.write(typed);
+  if (end !== undefined) {
+    let shown = "";
+    running.child.stdout?.on("data", (chunk: string) => {
+      shown += chunk;
+      if (shown.includes(end)) running.child.stdin?.write("\u0003");
+    });
+  }
   const result = await running.catch((error) => error);
   return { shown: result.stdout.replaceAll("\r\n", "\n"), code: result.code ?? 0 };
 }
@@ -55,7 +66,7 @@ test.skipIf(!hasPrograms("script"))(
 
 test.skipIf(!hasPrograms("script"))("on a terminal colors can be turned off", async () => {
   const watch = (prefix: string, flags: string) =>
-    onTerminal(`${prefix} timeout -s INT 3 duetkv watch text --from 0 ${flags} || true`);
+    onTerminal(`${prefix} duetkv watch text --from 0 ${flags}`, "", " rev");
   const [colored, plain, variable] = await Promise.all([
     watch("", ""),
     watch("", "--no-color"),
