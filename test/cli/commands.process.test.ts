@@ -72,6 +72,13 @@ test("del counts the keys that there were", async () => {
   expect(await printed("del", "d/a")).toBe("deleted 0\n");
 });
 
+test("del counts what it deleted before a key that fails", async () => {
+  await printed("put", "d/b", "x", "--quiet");
+  const { code, stdout, stderr } = await duetkv(["del", "d/b", "", "d/c"]);
+  expect({ code, stdout: stdout.toString() }).toEqual({ code: 2, stdout: "deleted 1\n" });
+  expect(stderr).toContain("(KEY_EMPTY)");
+});
+
 test("ls shows one level in the order of UTF-8, and with --recursive all of them", async () => {
   for (const key of ["l/b", "l/b/1", "l/b/2", "l/a\n", "l/𝒳", "l/\uff21/x"]) {
     await printed("put", key, `value of ${key}`, "--quiet");

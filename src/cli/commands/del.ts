@@ -36,15 +36,21 @@ async function deleteKeys({
   const precondition = toPrecondition(ifRevision);
   const client = openClient();
   let deleted = 0;
-  for (const key of keys) {
-    const response = await expectRevision(
-      ifRevision,
-      client.write<DeleteResponse>("Delete", { key, precondition }),
-    );
-    if (response.deleted) deleted++;
-    if (output.json) output.object({ key, ...response });
+  let done = 0;
+  try {
+    for (const key of keys) {
+      const response = await expectRevision(
+        ifRevision,
+        client.write<DeleteResponse>("Delete", { key, precondition }),
+      );
+      done++;
+      if (response.deleted) deleted++;
+      if (output.json) output.object({ key, ...response });
+    }
+  } finally {
+    // Also when a later key fails.
+    if (!output.json && done > 0) output.line(`deleted ${deleted}`);
   }
-  if (!output.json) output.line(`deleted ${deleted}`);
   return 0;
 }
 

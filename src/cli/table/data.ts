@@ -7,8 +7,9 @@ export const dataCommands = {
     positionals: [0, 0],
     summary: "print all entries, or those of a prefix, as lines of JSON",
     details:
-      "The entries are those of one revision. The last line is an end record with their count and a SHA-256 of their keys " +
-      "and values, so that a truncated export is detected.",
+      "The entries are those of one revision; if the history is shorter than the export takes, a warning tells from which one the " +
+      "rest is. The last line is an end record with their count and a SHA-256 of their keys and values, so that a truncated " +
+      "export is detected.",
     examples: ["duetkv export > all.jsonl", "duetkv export --prefix config/ | gzip > config.gz"],
     flags: { prefix: { type: "text", value: "PREFIX", text: "only keys that begin with this" } },
   },
@@ -88,7 +89,8 @@ export const dataCommands = {
     summary: "create a new log from a backup",
     details:
       "Refuses a log that is not empty. The log has another id, and its history begins 1,000,000,000 revisions or more after the " +
-      "backup, so that watches and caches start over; entries keep their revisions. That is the one gap in revisions.",
+      "backup, so that watches and caches start over; entries keep their revisions. That is the one gap in revisions. A password of " +
+      "PostgreSQL belongs in the variable PGPASSWORD, or in a file that PGPASSFILE names: all users of the machine can see the URL.",
     examples: ["duetkv snapshot restore backup.snapshot --log file:/var/lib/duetkv"],
     flags: {
       log: { type: "text", value: "URL", text: "the new log: file:DIR, postgres://… or nats://…; required" },
