@@ -26,6 +26,29 @@ describeConsole(() => {
     expect(console.faults).toEqual([]);
   });
 
+  test("asks before a link leaves what is not saved", async () => {
+    const console = await openConsole({ a: "before" });
+    const { page } = console;
+    await console.show("edit?key=a");
+    const value = page.getByLabel("Value", { exact: true });
+    await value.fill("draft");
+    const questions: string[] = [];
+    page.on("dialog", (dialog) => {
+      questions.push(dialog.message());
+      void (questions.length === 1 ? dialog.dismiss() : dialog.accept());
+    });
+    await page.getByRole("link", { name: "Browse" }).click();
+    expect(await value.inputValue()).toBe("draft");
+    expect(page.url()).toContain("edit?key=a");
+    await page.getByRole("link", { name: "Cancel" }).click();
+    await page.waitForURL(/entry\?key=a/);
+    expect(questions).toEqual(["Leave without saving?", "Leave without saving?"]);
+    await page.getByRole("link", { name: "Browse" }).click();
+    await page.waitForURL(/browse/);
+    expect(questions).toHaveLength(2);
+    expect(console.faults).toEqual([]);
+  });
+
   test("keeps the time to live of what it edits, and creates only keys that are new", async () => {
     const console = await openConsole({ taken: "before" });
     const { page } = console;

@@ -59,8 +59,17 @@ function Editor(props: EditorProps) {
   useEffect(() => {
     if (draft === before) return;
     const warn = (event: Event) => event.preventDefault();
+    // Other pages of the console are in the same document, which is not unloaded.
+    const ask = (event: MouseEvent) => {
+      const leaves = event.target instanceof Element && event.target.closest('a[href^="#/"]') !== null;
+      if (leaves && !confirm("Leave without saving?")) event.preventDefault();
+    };
     addEventListener("beforeunload", warn);
-    return () => removeEventListener("beforeunload", warn);
+    addEventListener("click", ask, true);
+    return () => {
+      removeEventListener("beforeunload", warn);
+      removeEventListener("click", ask, true);
+    };
   }, [draft === before]);
 
   if (base !== undefined && typeof base.value !== "string") {
