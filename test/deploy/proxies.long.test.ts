@@ -9,6 +9,7 @@ import {
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { GrpcSession } from "../../clients/typescript/src/grpc-session.ts";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { hasPrograms } from "../support/programs.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
@@ -31,8 +32,10 @@ const idOfProxy: Readonly<Record<ExampleProxy, RegExp>> = {
 
 const nodeOptions = { rejectUnauthorized: false };
 const baseUrl = (port: number) => `https://127.0.0.1:${port}`;
-const overGrpc = (port: number) =>
-  createClient(KeyValueService, createGrpcTransport({ baseUrl: baseUrl(port), nodeOptions }));
+const overGrpc = (port: number) => {
+  const sessionManager = new GrpcSession(baseUrl(port), {}, nodeOptions);
+  return createClient(KeyValueService, createGrpcTransport({ baseUrl: baseUrl(port), sessionManager }));
+};
 
 /** Sends a REST request over TLS, on a connection of its own. */
 function send(port: number, method: string, path: string, headers = {}, body = ""): Promise<IncomingMessage> {
@@ -100,6 +103,20 @@ describe.skipIf(!installed).each(exampleProxies)("the example of %s", (name: Exa
     // The proxy names a call, the server logs it under that name: the ids of the server itself are UUIDs.
     const calls = server.lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === "call");
     expect(calls.filter(({ requestId: id }) => idOfProxy[name].test(id)).length).toBeGreaterThan(5);
+  });
+
+  test("loses no response of calls that overlap", async () => {
+    const server = await startServer();
+    const client = overGrpc(await startedProxy(name, [server, server]));
+    const callers = Array.from({ length: 8 }, async (_, caller) => {
+      for (let n = 0; n < 200; n++) {
+        await client.put({ key: `${caller}`, value: "value" });
+        // Responses come together only when the calls do not begin one after another.
+        await delay(5);
+      }
+    });
+    await Promise.all(callers);
+    expect((await client.get({ key: "7" })).entry?.version).toBe(200n);
   });
 
   test.each(["1.1", "2"] as const)("lets pages of its own origin call over HTTP/%s", async (httpVersion) => {
