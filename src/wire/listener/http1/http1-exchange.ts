@@ -36,6 +36,7 @@ export class Http1Exchange implements Exchange {
   #bytes = 0;
   /** Bytes that are in the budget until the response is over, and the most that has waited for the socket. */
   #held = 0;
+  #isHeld = false;
   #unsent = 0;
 
   constructor(request: IncomingMessage, response: ServerResponse, connection: Http1Connection) {
@@ -226,7 +227,8 @@ export class Http1Exchange implements Exchange {
     if (response.closed) return undefined;
     const reason = budget.take(bytes);
     if (reason !== undefined) return reason;
-    if (this.#held === 0) {
+    if (!this.#isHeld) {
+      this.#isHeld = true;
       response.once("close", () => {
         budget.give(this.#held);
         this.#held = 0;
