@@ -13,8 +13,9 @@ export function startDuetKv(
   directory: string,
   flags: readonly string[] = [],
   program = main,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<ServerProcess> {
-  return startDuetKvOn(`file:${directory}`, flags, program);
+  return startDuetKvOn(`file:${directory}`, flags, program, environment);
 }
 
 /** The same over any log, as `--log` takes it. */
@@ -22,9 +23,10 @@ export function startDuetKvOn(
   log: string,
   flags: readonly string[] = [],
   program = main,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<ServerProcess> {
   const anywhere = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-  return startNodeServer(program, [...anywhere, "--log", log, ...flags]);
+  return startNodeServer(program, [...anywhere, "--log", log, ...flags], environment);
 }
 
 /** Calls `use` with an empty directory on a real disk, and removes it. */

@@ -36,8 +36,12 @@ export function pinThisProcess(): void {
 }
 
 /** Starts a script in this Node, as `npm start` and the image do: the peers made of Node get the same. */
-export function startNodeServer(script: string, args: readonly string[]): Promise<ServerProcess> {
-  return startServer([process.execPath, "--no-allocation-site-pretenuring", script, ...args]);
+export function startNodeServer(
+  script: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<ServerProcess> {
+  return startServer([process.execPath, "--no-allocation-site-pretenuring", script, ...args], environment);
 }
 
 /** Resolves when the process prints a JSON line whose `msg` is "ready"; `listen` in it is the address. */
@@ -51,7 +55,11 @@ export async function startServer(
   const ready = Promise.withResolvers<{ listen: string; admin?: string }>();
   lines.on("line", (line) => {
     const message = line.startsWith("{") ? JSON.parse(line) : {};
-    if (message.msg === "ready") ready.resolve(message);
+    if (message.msg !== "ready") return;
+    ready.resolve(message);
+    // Reading what a server logs must not slow the load, which has the same core.
+    lines.close();
+    child.stdout?.resume();
   });
   child.once("exit", (code) => ready.reject(new Error(`${command.join(" ")} ended with ${code}`)));
   const { listen, admin = "" } = await ready.promise;
