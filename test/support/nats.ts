@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,9 +16,13 @@ export interface NatsNode {
   readonly pid: number;
   /** Ends it as the kernel does, and resolves when it has ended. */
   kill(): Promise<void>;
+  /** Ends it in order, and resolves when it has ended. */
+  stop(): Promise<void>;
   pause(): void;
+  /** As `pause`; resolves when none of its threads runs. Only `kill` may follow. */
+  freeze(): Promise<void>;
   resume(): void;
-  /** Starts it again after `kill`, on the same ports. */
+  /** Starts it again after `kill` or `stop`, on the same ports. */
   start(): void;
 }
 
@@ -49,11 +53,16 @@ export interface NatsSettings {
   readonly version?: string;
   /** Further lines of the configuration. */
   readonly more?: string;
+  /** One for each node. Default: temporary ones. */
+  readonly dataDirectories?: readonly string[];
 }
 
-/** Runs the server for as long as its own standard input is open, so that nothing stays when the test process dies. */
+/**
+ * Runs the server for as long as its own standard input is open, so that nothing stays when the test process dies. A server
+ * that is paused ends without running again.
+ */
 const keeper =
-  'exec 3<&0; "$@" </dev/null 3<&- & server=$!; echo $server; (read order <&3; kill -CONT $server; kill -KILL $server) & wait $server';
+  'exec 3<&0; "$@" </dev/null 3<&- & server=$!; echo $server; (read order <&3; kill -KILL $server) & wait $server';
 
 /** Starts one node, or several that are a cluster. Resolves when JetStream takes requests. */
 export async function startNats(count: 1 | 3, settings: NatsSettings = {}): Promise<NatsCluster> {
@@ -62,7 +71,9 @@ export async function startNats(count: 1 | 3, settings: NatsSettings = {}): Prom
   const routes = Array.from({ length: count }, (_, index) => `nats://127.0.0.1:${ports[3 * index + 2]}`);
   const nodes = Array.from({ length: count }, (_, index) => {
     const [client, monitor, route] = ports.slice(3 * index) as [number, number, number];
-    return new Node(directory, `node${index + 1}`, { client, monitor, route }, routes, settings);
+    const name = `node${index + 1}`;
+    const dataDirectory = settings.dataDirectories?.[index] ?? join(directory, name);
+    return new Node(directory, name, dataDirectory, { client, monitor, route }, routes, settings);
   });
   const cluster: NatsCluster = {
     nodes,
@@ -112,6 +123,7 @@ class Node implements NatsNode {
   constructor(
     directory: string,
     name: string,
+    dataDirectory: string,
     ports: { readonly client: number; readonly monitor: number; readonly route: number },
     routes: readonly string[],
     { jetstream = "sync_interval: always", maxPayload = "8MB", version, more = "" }: NatsSettings,
@@ -119,7 +131,7 @@ class Node implements NatsNode {
     this.name = name;
     this.client = `127.0.0.1:${ports.client}`;
     this.monitor = `http://127.0.0.1:${ports.monitor}`;
-    this.dataDirectory = join(directory, name);
+    this.dataDirectory = dataDirectory;
     const file = join(directory, `${name}.conf`);
     const cluster = `cluster { name: test, listen: "127.0.0.1:${ports.route}", no_advertise: true, routes: [${routes.join()}] }`;
     writeFileSync(
@@ -165,8 +177,25 @@ ${more}
     await exited;
   }
 
+  async stop(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    process.kill(this.#pid, "SIGTERM");
+    await exited;
+    child.stdin?.end();
+  }
+
   pause(): void {
     process.kill(this.#pid, "SIGSTOP");
+  }
+
+  async freeze(): Promise<void> {
+    this.pause();
+    const threads = `/proc/${this.#pid}/task`;
+    const isStopped = (thread: string) =>
+      readFileSync(join(threads, thread, "status"), "utf8").includes("State:\tT");
+    await until(() => readdirSync(threads).every(isStopped));
   }
 
   resume(): void {

@@ -18,7 +18,11 @@ interface Link {
   readonly server: Socket;
 }
 
-export async function startTcpProxy(serverPort: number): Promise<TcpProxy> {
+/** `alter` changes a part of what the server sends. */
+export async function startTcpProxy(
+  serverPort: number,
+  alter: (chunk: Buffer) => Buffer = (chunk) => chunk,
+): Promise<TcpProxy> {
   const links = new Set<Link>();
   let isCut = false;
   let held = { requests: false, responses: false };
@@ -42,7 +46,7 @@ export async function startTcpProxy(serverPort: number): Promise<TcpProxy> {
       [server, client],
     ] as const) {
       from.setNoDelay(true);
-      from.on("data", (chunk) => to.write(chunk));
+      from.on("data", (chunk: Buffer) => to.write(from === server ? alter(chunk) : chunk));
       from.on("error", () => to.destroy());
       from.on("close", () => {
         links.delete(link);
