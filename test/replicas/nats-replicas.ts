@@ -1,5 +1,5 @@
 import { expect, onTestFinished } from "vitest";
-import { type NatsCluster, startNats } from "../support/nats.ts";
+import { type NatsCluster, type NatsSettings, startNats } from "../support/nats.ts";
 import { createRandom, type Random, seed } from "../support/random.ts";
 import type { ServerProcess } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
@@ -36,9 +36,10 @@ export class NatsReplicas {
   /** `urlsOf` gives the URL of the log for each replica; by default all connect to the servers directly. */
   static async start(
     urlsOf = async (nats: NatsCluster): Promise<readonly string[]> => [0, 1, 2].map(() => nats.url("log")),
+    settings: NatsSettings = {},
   ): Promise<NatsReplicas> {
     console.log(`SEED=${seed}`);
-    const nats = await startNats(3);
+    const nats = await startNats(3, settings);
     onTestFinished(async () => {
       for (const node of nats.nodes) node.resume();
       await nats.stop();
