@@ -2,21 +2,20 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { replay } from "../../src/committer/replay.ts";
 import { MapStore } from "../../src/store/map-store.ts";
-import { silentSink } from "../../src/transaction-log/log-sink.ts";
-import { openPostgresTransactionLogger } from "../../src/transaction-log/postgres/postgres-transaction-logger.ts";
+import { openSharedLog, type SharedLog } from "./shared-log.ts";
 
 const writer = new URL("log-writer.ts", import.meta.url).pathname;
 
 /** The append rate of a number of writers together, each a process, in events per second. */
 export async function appendAlone(
-  url: string,
+  log: SharedLog,
   writers: number,
   batchLength: number,
   seconds: number,
 ): Promise<number> {
   const children: ChildProcess[] = [];
   for (let index = 0; index < writers; index++) {
-    const child = fork(writer, [url, String(batchLength), String(seconds * 1000)]);
+    const child = fork(writer, [JSON.stringify(log), String(batchLength), String(seconds * 1000)]);
     children.push(child);
     await once(child, "message");
   }
@@ -34,9 +33,9 @@ export async function appendAlone(
 
 /** How fast the log becomes a store, in events a second, and how many events that were. */
 export async function replayAlone(
-  url: string,
+  shared: SharedLog,
 ): Promise<{ readonly count: number; readonly perSecond: number }> {
-  const log = await openPostgresTransactionLogger({ url, log: silentSink });
+  const log = await openSharedLog(shared);
   try {
     let count = 0;
     const start = performance.now();

@@ -1,16 +1,15 @@
 /**
- * A writer on a log in PostgreSQL that shares it with others, and keeps nothing but count:
- * log-writer.ts URL BATCH MILLISECONDS. Says "ready", waits for a message, and says how many events a second it appended.
+ * A writer on a log that it shares with others, and keeps nothing but count: log-writer.ts LOG BATCH MILLISECONDS, with a
+ * `SharedLog` in JSON. Says "ready", waits for a message, and says how many events a second it appended.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { silentSink } from "../../src/transaction-log/log-sink.ts";
-import { openPostgresTransactionLogger } from "../../src/transaction-log/postgres/postgres-transaction-logger.ts";
 import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
+import { openSharedLog } from "./shared-log.ts";
 
-const [url = "", batchText, durationText] = process.argv.slice(2);
+const [shared = "", batchText, durationText] = process.argv.slice(2);
 const [batchLength, durationMs] = [Number(batchText), Number(durationText)];
 const value = "x".repeat(64);
-const log = await openPostgresTransactionLogger({ url, log: silentSink });
+const log = await openSharedLog(JSON.parse(shared));
 /** Followed transactions may come before own ones that are durable, and not answered yet. */
 const early = new Set<number>();
 let revision = 0;

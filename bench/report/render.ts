@@ -12,7 +12,7 @@ const questions: Readonly<Record<string, string>> = {
   million: "What does a store of a million entries cost?",
   compaction: "What does compaction cost the writers?",
   snapshot: "How fast is a backup, and what does it cost the writers?",
-  replicas: "How fast are replicas on PostgreSQL?",
+  replicas: "How fast are replicas on PostgreSQL and on NATS?",
   startup: "How long does a start take?",
   watch: "How many events reach the watchers?",
   expiry: "How long do many expiries take?",

@@ -1,46 +1,62 @@
 import { Consistency, KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { findWriter } from "../../test/support/find-writer.ts";
-import { type PostgresServer, startPostgres } from "../../test/support/postgres.ts";
-import { startServerProcess } from "../../test/support/server-process.ts";
+import { type ServerProcess, startServerProcess } from "../../test/support/server-process.ts";
 import { startDuetKvOn, withClient } from "../duetkv.ts";
 import { type Figures, measure, median } from "../load/measure.ts";
 import { percentiles } from "../load/percentiles.ts";
 import { grpcRequest } from "../load/requests.ts";
+import { measureGap } from "../replicas/gap.ts";
 import { httpRequest, loadServers, type MakeRequest } from "../replicas/http-load.ts";
 import { measureLags } from "../replicas/lag.ts";
 import { appendAlone, replayAlone } from "../replicas/log-alone.ts";
+import { type LogServer, withLogServers } from "../replicas/log-server.ts";
+import { flagsOf, type SharedLog } from "../replicas/shared-log.ts";
 import { duetKv, type Run } from "../results.ts";
 
 const section = "replicas";
 const value = "x".repeat(64);
 
 /**
- * Replicas on one PostgreSQL that syncs. All of them, the database and the load share the machine, so more replicas do
- * not have more cores.
+ * Replicas on a PostgreSQL that syncs, and on three servers of NATS that do. All of them, the servers and the load share the
+ * machine, so more replicas do not have more cores.
  */
-export async function replicas(run: Run): Promise<void> {
-  const server = await startPostgres({ fsync: "on" });
+export function replicas(run: Run): Promise<void> {
+  return withLogServers(async (server) => {
+    for (const measureOn of [appends, writes, oneWriter, reads, lag, gaps]) {
+      try {
+        await measureOn(run, server);
+      } catch (error) {
+        run.failed(`${measureOn.name} of replicas on ${server.name}`, error);
+      }
+    }
+  });
+}
+
+/** Starts replicas, calls `use`, and stops those that are left. */
+async function withReplicas<T>(
+  log: SharedLog,
+  count: number,
+  use: (replicas: readonly ServerProcess[]) => Promise<T>,
+): Promise<T> {
+  const started = await Promise.all(Array.from({ length: count }, () => startServerProcess(flagsOf(log))));
   try {
-    await appends(run, server);
-    await writes(run, server);
-    await oneWriter(run, server);
-    await reads(run, server);
-    await lag(run, server);
+    return await use(started);
   } finally {
-    await server.stop();
+    await Promise.all(started.map((replica) => replica.stop("SIGTERM")));
   }
 }
 
-async function appends(run: Run, server: PostgresServer): Promise<void> {
-  for (const batchLength of [128, 512]) {
-    for (const writers of [1, 2, 3]) {
-      const url = await server.createDatabase();
-      const rate = await appendAlone(url, writers, batchLength, run.seconds);
-      const what = `the log alone, appended by ${writers} in batches of ${batchLength}`;
+async function appends(run: Run, server: LogServer): Promise<void> {
+  for (const batchLength of [1, 16, 128, 512]) {
+    for (const writers of [1, 3]) {
+      const log = await server.createLog();
+      const rate = await appendAlone(log, writers, batchLength, run.seconds);
+      const what = `${server.name}: the log alone, appended by ${writers} in batches of ${batchLength}`;
       run.found({ section, what, value: rate, unit: "events/s" });
-      if (writers > 1 || batchLength === 128) continue;
-      const { count, perSecond } = await replayAlone(url);
-      run.found({ section, what: `replay of ${count} events`, value: perSecond, unit: "events/s" });
+      if (writers > 1 || batchLength < 512) continue;
+      const { count, perSecond } = await replayAlone(log);
+      const replay = `${server.name}: replay of ${count} events`;
+      run.found({ section, what: replay, value: perSecond, unit: "events/s" });
     }
   }
 }
@@ -55,15 +71,11 @@ const commit: MakeRequest = (connection, call) => {
 const put: MakeRequest = (connection, call) =>
   httpRequest("PUT", `/v1/key/${connection}-${call % 100}`, value);
 
-async function writes(run: Run, server: PostgresServer): Promise<void> {
-  for (const count of [1, 2, 3]) {
-    const url = await server.createDatabase();
-    const started = await Promise.all(
-      Array.from({ length: count }, () => startServerProcess(["--log", url])),
-    );
-    try {
+async function writes(run: Run, server: LogServer): Promise<void> {
+  for (const count of [1, 3, 10]) {
+    await withReplicas(await server.createLog(), count, async (started) => {
       const addresses = started.map(({ address }) => address);
-      const who = `${count} writing`;
+      const who = `${server.name}, ${count} writing`;
       const commits = await loadServers(addresses, 24, run.seconds, commit);
       const what = `${who}: Commit of 100 over REST, 24 under way`;
       run.found({ section, what, value: commits.perSecond * 100, unit: "events/s" });
@@ -73,17 +85,13 @@ async function writes(run: Run, server: PostgresServer): Promise<void> {
       found("", puts.perSecond, "events/s");
       found(", p50", puts.p50, "ms");
       found(", p99", puts.p99, "ms");
-    } finally {
-      await Promise.all(started.map((replica) => replica.stop("SIGTERM")));
-    }
+    });
   }
 }
 
 /** Ten replicas that all take writes, against one that takes all writes beside nine that follow; alternating. */
-async function oneWriter(run: Run, server: PostgresServer): Promise<void> {
-  const url = await server.createDatabase();
-  const started = await Promise.all(Array.from({ length: 10 }, () => startServerProcess(["--log", url])));
-  try {
+async function oneWriter(run: Run, server: LogServer): Promise<void> {
+  await withReplicas(await server.createLog(), 10, async (started) => {
     const { address: writer } = await findWriter(started);
     const all = started.map(({ address }) => address);
     const ratios: number[] = [];
@@ -93,10 +101,9 @@ async function oneWriter(run: Run, server: PostgresServer): Promise<void> {
       ratios.push(ten.perSecond / one.perSecond);
     }
     const what = "PUT through ten replicas ÷ through the writer, 120 under way, median of the rounds";
-    run.found({ section, what, value: percentiles(ratios).p50, unit: "times as many" });
-  } finally {
-    await Promise.all(started.map((replica) => replica.stop("SIGTERM")));
-  }
+    const ratio = percentiles(ratios).p50;
+    run.found({ section, what: `${server.name}: ${what}`, value: ratio, unit: "times as many" });
+  });
 }
 
 const readKinds = [
@@ -105,8 +112,9 @@ const readKinds = [
 ] as const;
 
 /** Alternating, so that a change of the machine's speed does not look like one of the reads. */
-async function reads(run: Run, server: PostgresServer): Promise<void> {
-  const replica = await startDuetKvOn(await server.createDatabase());
+async function reads(run: Run, server: LogServer): Promise<void> {
+  const [, url = "", ...flags] = flagsOf(await server.createLog());
+  const replica = await startDuetKvOn(url, flags);
   try {
     await withClient(replica.address, (client) => client.put({ key: "key", value }));
     const ratios: number[] = [];
@@ -128,28 +136,52 @@ async function reads(run: Run, server: PostgresServer): Promise<void> {
       ratios.push((rates[1] as number) / (rates[0] as number));
     }
     for (const [kind, figures] of all) {
-      const where = { section, what: `get, ${kind}`, server: duetKv, protocol: "gRPC" } as const;
+      const where = {
+        section,
+        what: `${server.name}: get, ${kind}`,
+        server: duetKv,
+        protocol: "gRPC",
+      } as const;
       run.measured({ ...where, concurrency: 64, ...median(figures) });
     }
-    const what = "get, linearizable ÷ LOCAL, median of the rounds";
+    const what = `${server.name}: get, linearizable ÷ LOCAL, median of the rounds`;
     run.found({ section, what, value: percentiles(ratios).p50, unit: "times as many" });
   } finally {
     await replica.stop();
   }
 }
 
-async function lag(run: Run, server: PostgresServer): Promise<void> {
-  const url = await server.createDatabase();
-  const [one, two] = await Promise.all([
-    startServerProcess(["--log", url]),
-    startServerProcess(["--log", url]),
-  ]);
-  try {
-    const { p50, p99 } = percentiles(await measureLags(one.address, two.address, run.quick ? 100 : 500));
-    const what = "from the response of a put on one to its event on another";
+async function lag(run: Run, server: LogServer): Promise<void> {
+  await withReplicas(await server.createLog(), 2, async ([one, two]) => {
+    const lags = await measureLags(
+      (one as ServerProcess).address,
+      (two as ServerProcess).address,
+      run.quick ? 100 : 500,
+    );
+    const { p50, p99 } = percentiles(lags);
+    const what = `${server.name}: from the response of a put on one to its event on another`;
     run.found({ section, what: `${what}, p50`, value: p50, unit: "ms" });
     run.found({ section, what: `${what}, p99`, value: p99, unit: "ms" });
-  } finally {
-    await Promise.all([one.stop("SIGTERM"), two.stop("SIGTERM")]);
-  }
+  });
+}
+
+/** How long writes wait when what appends them is killed. */
+async function gaps(run: Run, server: LogServer): Promise<void> {
+  const log = await server.createLog();
+  await withReplicas(log, 3, async (started) => {
+    const found = (killed: string, gapMs: number) => {
+      const what = `${server.name}: longest time without an acknowledged put when ${killed} is killed`;
+      run.found({ section, what, value: gapMs, unit: "ms" });
+    };
+    const writer = await findWriter(started);
+    const others = started.filter((replica) => replica !== writer).map(({ address }) => address);
+    found("the writer", await measureGap(others, () => writer.stop("SIGKILL")));
+    if (server.killLeader === undefined) return;
+    let startAgain: (() => void) | undefined;
+    const kill = async () => {
+      startAgain = await server.killLeader?.(log);
+    };
+    found("the server that leads the log", await measureGap(others, kill));
+    startAgain?.();
+  });
 }
