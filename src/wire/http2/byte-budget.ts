@@ -1,3 +1,6 @@
+/** What new streams may take beyond a budget, as a part of it: short requests are served while longer ones are refused. */
+const streamsPart = 1 / 8;
+
 /** Bytes that all connections may hold together. Shared by all code that holds bytes of requests or responses. */
 export class ByteBudget {
   readonly #bytesMax: number;
@@ -15,9 +18,9 @@ export class ByteBudget {
     return this.#used < this.#bytesMax;
   }
 
-  /** False, with nothing taken, when there is no room. */
-  take(bytes: number): boolean {
-    if (this.#used + bytes > this.#bytesMax) return false;
+  /** False, with nothing taken, when there is no room. `parts`: of the budget, how much of it may be used afterwards. */
+  take(bytes: number, parts = 1): boolean {
+    if (this.#used + bytes > this.#bytesMax * parts) return false;
     this.#used += bytes;
     return true;
   }
@@ -31,6 +34,9 @@ export class ByteBudget {
     this.#used -= bytes;
   }
 }
+
+/** Which budget has no room. */
+type NoRoom = "connection_bytes" | "total_bytes";
 
 /** The bytes that one connection holds: part of the budget of all. */
 export class ConnectionBudget {
@@ -53,9 +59,18 @@ export class ConnectionBudget {
   }
 
   /** Undefined, or which budget has no room; nothing is taken then. */
-  take(bytes: number): "connection_bytes" | "total_bytes" | undefined {
-    if (this.#used + bytes > this.#bytesMax) return "connection_bytes";
-    if (!this.#total.take(bytes)) return "total_bytes";
+  take(bytes: number): NoRoom | undefined {
+    return this.#take(bytes, 1);
+  }
+
+  /** The same for a new stream, which finds room longer. */
+  takeForStream(bytes: number): NoRoom | undefined {
+    return this.#take(bytes, 1 + streamsPart);
+  }
+
+  #take(bytes: number, parts: number): NoRoom | undefined {
+    if (this.#used + bytes > this.#bytesMax * parts) return "connection_bytes";
+    if (!this.#total.take(bytes, parts)) return "total_bytes";
     this.#used += bytes;
     return undefined;
   }

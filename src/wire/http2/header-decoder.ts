@@ -1,4 +1,4 @@
-import { BlockMemo, type DecodedBlock, ListMemo, rememberedListBytesMax } from "./header-memo.ts";
+import { BlockMemo, type DecodedBlock, ListMemo } from "./header-memo.ts";
 import type { HeaderField } from "./hpack/header-field.ts";
 import { type FieldSink, HpackDecoder } from "./hpack/hpack-decoder.ts";
 
@@ -29,9 +29,8 @@ export class HeaderDecoder {
     collector.begin();
     this.#hpack.decode(bytes, start, end, collector);
     if (collector.isTooLarge) return undefined;
-    const { fields, varying } = collector;
-    const heldBytes = collector.bytes > rememberedListBytesMax ? collector.bytes : 0;
-    const decoded = { list: this.#lists.get(fields), varying, heldBytes };
+    const { fields, varying, bytes: listBytes } = collector;
+    const decoded = { list: this.#lists.get(fields), varying, bytes: listBytes };
     // A block that changes the table means something else the next time.
     if (this.#hpack.tableVersion === version) this.#blocks.remember(bytes, start, end, version, decoded);
     return decoded;

@@ -4,15 +4,15 @@ import type { HeaderField } from "./hpack/header-field.ts";
 const slots = 16;
 /** Longer blocks and lists are not remembered: the memos of one connection hold at most a few dozen KiB. */
 const blockBytesMax = 512;
-export const rememberedListBytesMax = 4096;
+const rememberedListBytesMax = 4096;
 
 /** What a block decodes to. */
 export interface DecodedBlock {
   readonly list: HeaderList;
   /** The value of the header that varies from call to call. */
   readonly varying: string | undefined;
-  /** What a stream with these headers holds for itself; 0 when the list is remembered, and shared. */
-  readonly heldBytes: number;
+  /** Of all fields, as RFC 9113, section 6.5.2 counts them. */
+  readonly bytes: number;
 }
 
 interface RememberedBlock {
@@ -36,7 +36,7 @@ export class BlockMemo {
   }
 
   remember(bytes: Uint8Array, start: number, end: number, tableVersion: number, decoded: DecodedBlock): void {
-    if (end - start > blockBytesMax || decoded.heldBytes > 0) return;
+    if (end - start > blockBytesMax || decoded.bytes > rememberedListBytesMax) return;
     this.#slots[slotOf(bytes, start, end)] = { bytes: bytes.slice(start, end), tableVersion, decoded };
   }
 }

@@ -40,6 +40,12 @@ const initialConnectionWindow = 65_535;
 /** Many frames of less than this on a stream that was reset are a flood. */
 const smallDataBytes = 256;
 
+/**
+ * What an open stream occupies besides its headers: its objects, and a request of up to 1 KiB, which its handler does not
+ * count. Headers count for each stream, though streams with equal ones share them: the one that came first may go first.
+ */
+const streamBytes = 2048;
+
 /** Receives requests: header blocks, DATA and its flow control, trailers (RFC 9113, sections 5.2, 6.1, 6.2 and 8.1). */
 export class RequestReceiver {
   readonly #options: RequestReceiverOptions;
@@ -92,8 +98,8 @@ export class RequestReceiver {
       streams.refuse(streamId, errorCodes.refusedStream, "too_many_streams");
       return;
     }
-    const heldBytes = decoded?.heldBytes ?? 0;
-    const reason = heldBytes > 0 ? budget.take(heldBytes) : undefined;
+    const heldBytes = streamBytes + (decoded?.bytes ?? 0);
+    const reason = budget.takeForStream(heldBytes);
     if (reason !== undefined) {
       streams.refuse(streamId, errorCodes.refusedStream, reason);
       return;

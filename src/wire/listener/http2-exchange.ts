@@ -17,7 +17,7 @@ import { peerOf } from "./peer-of.ts";
 /** The header whose value differs from call to call; see `varyingHeader` of the HTTP/2 server. */
 export const varyingHeader = "grpc-timeout";
 
-/** A body of one part up to this length is not counted: reads are served even while larger requests are refused. */
+/** A body of one part up to this length counts with its stream: reads are served even while larger requests are refused. */
 const uncountedBytesMax = 1024;
 
 /** Larger texts are encoded into a buffer of their own. */

@@ -131,15 +131,15 @@ describe("a client that takes too long", () => {
   });
 
   test("but makes progress gets its response", async () => {
-    const { port, ended } = await serveHttp1({ stallMs: 500 }, respondLarge);
+    const { port, ended } = await serveHttp1({ stallMs: 1500 }, respondLarge);
     const socket = await openUnread(port, get);
     let bytes = 0;
     socket.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
-      // A pause after each MiB, 1.6 s in all.
+      // A pause after each MiB, 3.2 s in all.
       if (bytes % MiB < chunk.length) {
         socket.pause();
-        setTimeout(() => socket.resume(), 100);
+        setTimeout(() => socket.resume(), 200);
       }
     });
     socket.resume();
