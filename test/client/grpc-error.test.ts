@@ -15,6 +15,12 @@ test.each([Code.Aborted, Code.Canceled, Code.Internal, Code.Unknown])(
   },
 );
 
+// Node's words, when a server closes its connection in order while a call begins.
+test("a refused stream has done nothing", () => {
+  const error = new ConnectError("Stream closed with error code NGHTTP2_REFUSED_STREAM", Code.Internal);
+  expect(toDuetError(error, url)).toMatchObject({ code: "unavailable", outcome: "nothing" });
+});
+
 test("a conflict that the service reports stays one", () => {
   const error = new ConnectError("the revision is 2, not 1", Code.Aborted);
   Object.assign(error, { isWireError: true });

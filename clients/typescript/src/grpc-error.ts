@@ -17,7 +17,8 @@ export function toDuetError(error: unknown, url: string): DuetError {
   const [retry] = failure.findDetails(RetryInfoSchema);
   const code = isLost(failure) ? "unavailable" : toCodeName(failure.code);
   const reason = info?.reason ?? "";
-  const isRefused = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN"].some((name) =>
+  // A refused stream has done nothing: RFC 9113, section 8.7.
+  const isRefused = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "NGHTTP2_REFUSED_STREAM"].some((name) =>
     failure.rawMessage.includes(name),
   );
   const details = {
