@@ -35,9 +35,11 @@ async function onTerminal(
   running.child.stdin?.write(typed);
   if (end !== undefined) {
     let shown = "";
-    running.child.stdout?.on("data", (chunk: string) => {
+    running.child.stdout?.on("data", function look(chunk: string) {
       shown += chunk;
-      if (shown.includes(end)) running.child.stdin?.write("\u0003");
+      if (!shown.includes(end)) return;
+      running.child.stdout?.off("data", look);
+      running.child.stdin?.write("\u0003");
     });
   }
   const result = await running.catch((error) => error);
