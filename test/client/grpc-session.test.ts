@@ -1,11 +1,14 @@
 import { once } from "node:events";
+import { createServer as createHttp2Server } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { generate } from "selfsigned";
 import { expect, onTestFinished, test } from "vitest";
+import { GrpcSession } from "../../clients/typescript/src/grpc-session.ts";
 import { connect } from "../../clients/typescript/src/node.ts";
 import { GetResponseSchema } from "../../gen/duetkv/v1/key_value_pb.ts";
+import { until } from "../support/until.ts";
 import { flags, frame, frameType, headerBlock, preface, settings } from "../wire/raw-http2.ts";
 import { patienceMs } from "./patience.ts";
 
@@ -88,4 +91,19 @@ test("reads responses that arrive together while the client sends another call",
     client.get("c"),
   ]);
   expect(values.map((entry) => entry?.value)).toEqual(["again", "2", "3"]);
+});
+
+test("closes a stream that its reader leaves after the first bytes", async () => {
+  const server = createHttp2Server((_, { stream }) => void stream.write("first"));
+  onTestFinished(() => void server.close());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const session = new GrpcSession(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  onTestFinished(() => session.abort());
+  const stream = await session.request("POST", "/", {}, {});
+  for await (const chunk of stream) {
+    expect(String(chunk)).toBe("first");
+    break;
+  }
+  await until(() => expect(stream.destroyed).toBe(true));
 });

@@ -24,8 +24,13 @@ async function* readFrom<Item>(
   first: Promise<IteratorResult<Item>>,
   others: AsyncIterableIterator<Item>,
 ): AsyncGenerator<Item, void, undefined> {
-  const { done, value } = await first;
-  if (done === true) return;
-  yield value;
-  yield* others;
+  try {
+    const { done, value } = await first;
+    if (done === true) return;
+    yield value;
+    yield* others;
+  } finally {
+    // A reader may leave after the first bytes, which must end the stream.
+    await others.return?.();
+  }
 }
