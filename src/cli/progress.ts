@@ -9,7 +9,8 @@ export class Progress {
   /** Whether anybody sees it. */
   readonly shown: boolean;
   readonly #start = performance.now();
-  #last = 0;
+  /** When the line was last written, undefined before it was. */
+  #last: number | undefined;
 
   /** `what` is the counted unit: "entries". */
   constructor(what: string, quiet: boolean) {
@@ -20,7 +21,7 @@ export class Progress {
   /** Updates the line. `total` is 0 while it is unknown. */
   update(done: number, total = 0): void {
     const now = performance.now();
-    if (!this.shown || now - this.#last < pauseMs) return;
+    if (!this.shown || (this.#last !== undefined && now - this.#last < pauseMs)) return;
     this.#last = now;
     const seconds = (now - this.#start) / 1000;
     const rate = `${toCountText(Math.round(done / Math.max(seconds, 0.001)))}/s`;
@@ -30,7 +31,7 @@ export class Progress {
 
   /** Removes the line. */
   end(): void {
-    if (this.#last > 0) this.#write("");
+    if (this.#last !== undefined) this.#write("");
   }
 
   #write(text: string): void {
