@@ -6,6 +6,7 @@ import { repairLog } from "./file/repair/repair.ts";
 import { verifyLog } from "./file/repair/verify.ts";
 import { silentSink } from "./log-sink.ts";
 import type { PostgresTransactionLoggerOptions } from "./postgres/options.ts";
+import type { RemoteLogDriver } from "./remote/driver.ts";
 import { inspectRemoteLog } from "./remote/inspect.ts";
 import { optionsFromEnvironment } from "./remote/jetstream/environment.ts";
 import type { JetStreamLogOptions } from "./remote/jetstream/options.ts";
@@ -24,7 +25,8 @@ type Print = (line: string) => void;
 
 /**
  * Runs `duetkv log verify`, `repair` or `cat`. Resolves with the exit code: 0, the log is good or was repaired; 1, it
- * is damaged or cannot be read; 2, the command line is wrong. `printError` receives everything that is not a result.
+ * cannot be read; 2, the command line is wrong; 9, it is damaged, or has a damaged copy. `printError` receives everything
+ * that is not a result.
  */
 export async function runLogCommand(
   args: string[],
@@ -40,7 +42,7 @@ export async function runLogCommand(
     const { place, verb, apply } = command;
     if (typeof place === "string") return await runOnFiles(verb, place, apply, print);
     return await ("nats" in place
-      ? runOnJetStream(verb, place.nats, print)
+      ? runOnJetStream(verb, place.nats, print, printError)
       : runOnPostgres(verb, place, print));
   } catch (error) {
     // Other errors are unexpected; the caller shows their stack.
@@ -98,25 +100,56 @@ async function runOnPostgres(
 }
 
 /** The same for a log in JetStream. */
-async function runOnJetStream(verb: Verb, options: JetStreamLogOptions, print: Print): Promise<number> {
+async function runOnJetStream(
+  verb: Verb,
+  options: JetStreamLogOptions,
+  print: Print,
+  printError: Print,
+): Promise<number> {
   const { openJetStreamDriverForReading } = await import("./remote/jetstream/open.ts");
   const driver = await openJetStreamDriverForReading(options);
   try {
-    const report = await inspectRemoteLog(driver, (transactions) => {
-      if (verb === "cat") for (const transaction of transactions) print(toLine(transaction));
-    });
-    const { batches, transactions, lastSequence, horizon, damage } = report;
-    if (verb === "verify") {
-      print(
-        `${batches} batches, ${transactions} transactions; last sequence ${lastSequence}, horizon ${horizon}`,
-      );
-    }
-    if (damage) throw damage;
-    if (verb === "verify") print("The log is good.");
-    return exitCodes.good;
+    return await runOnRemoteLog(verb, driver, print, printError);
   } finally {
     await driver.close();
   }
+}
+
+/** The same for a log behind any driver. A log that can be read is not good if one of its copies is damaged. */
+export async function runOnRemoteLog(
+  verb: Verb,
+  driver: RemoteLogDriver,
+  print: Print,
+  printError: Print,
+): Promise<number> {
+  const isVerify = verb === "verify";
+  let damagedReads = 0;
+  const report = await inspectRemoteLog(driver, {
+    onTransactions(transactions) {
+      if (verb === "cat") for (const transaction of transactions) print(toLine(transaction));
+    },
+    onDamagedRead({ what, copies }) {
+      damagedReads++;
+      (isVerify ? print : printError)(`damaged copy: ${what}; the copies are on ${copies}`);
+    },
+  });
+  const { batches, transactions, lastSequence, horizon, damage } = report;
+  if (isVerify) {
+    print(
+      `${batches} batches, ${transactions} transactions; last sequence ${lastSequence}, horizon ${horizon}`,
+    );
+  }
+  if (damage) throw damage;
+  if (!isVerify) return exitCodes.good;
+  if (damagedReads === 0) {
+    print("The log is good.");
+    return exitCodes.good;
+  }
+  print(
+    `${damagedReads} ${damagedReads === 1 ? "read" : "reads"} found a damaged copy. Other copies had everything, so the log is complete. ` +
+      "Replace the damaged copy: docs/runbook.md, DuetkvLogCopyDamaged",
+  );
+  return exitCodes.damaged;
 }
 
 /** Returns a text when the arguments are wrong. */

@@ -158,7 +158,7 @@ export const operationCommands = {
     positionals: [0, 0],
     summary: "check a transaction log",
     details:
-      "Changes nothing. A file log must not be in use; one in PostgreSQL or NATS may. Exit code 1: it is damaged or cannot be read.",
+      "Changes nothing. A file log must not be in use; one in PostgreSQL or NATS may. Exit code 9: it is damaged; in NATS, a copy that was read is damaged, also when another copy had everything. Exit code 1: it cannot be read.",
     examples: ["duetkv log verify --log file:/var/lib/duetkv"],
     flags: log,
   },
@@ -167,7 +167,7 @@ export const operationCommands = {
     positionals: [0, 0],
     summary: "show what a repair of a log would do, or repair it",
     details:
-      "Bytes that it cuts off are kept in files beside the log. Exit code 1: the log is damaged and was not repaired.",
+      "Bytes that it cuts off are kept in files beside the log. Exit code 9: the log is damaged and was not repaired.",
     examples: ["duetkv log repair --log file:/var/lib/duetkv --apply"],
     flags: {
       log: { type: "text", value: "file:DIR", text: "the log (DUETKV_LOG, or else file:./data)" },

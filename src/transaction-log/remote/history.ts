@@ -9,6 +9,13 @@ import { type FoundHead, type LogHead, readHead } from "./log-head.ts";
 /** How often any copy is asked for a batch before each one is, with pauses of 1, 2, 4 … ms. */
 const asksMax = 4;
 
+/** A read that found one copy damaged; another copy replaced it. */
+export interface DamagedRead {
+  readonly what: string;
+  /** The servers that may have the damaged copy. */
+  readonly copies: string;
+}
+
 /**
  * The past of the log as this process has read it. When the log no longer contains it, the log was made anew or restored;
  * when compaction has dropped what was not read, this process is too late. In both cases the log is not used any more.
@@ -28,6 +35,8 @@ export class History {
   #verified: string;
   /** Called when `seen` advances and when `fault` is set. */
   onAdvance: () => void = () => {};
+  /** Called for each of `damagedReads`. */
+  onDamagedRead: (read: DamagedRead) => void = () => {};
 
   constructor(driver: RemoteLogDriver, head: LogHead, log: LogSink) {
     this.driver = driver;
@@ -144,7 +153,9 @@ export class History {
   async reportDamage({ message }: ChainError): Promise<string> {
     this.damagedReads++;
     const copies = await this.driver.describeCopies();
-    this.log.warn({ copies, what: message }, "a copy of the log is damaged; reading another one");
+    const read = { copies, what: message };
+    this.log.warn(read, "a copy of the log is damaged; reading another one");
+    this.onDamagedRead(read);
     return copies;
   }
 

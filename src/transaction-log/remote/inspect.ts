@@ -4,10 +4,17 @@ import type { Transaction } from "../transaction-logger.ts";
 import { encodeBarrier } from "./barrier.ts";
 import { transactionsOf } from "./chain.ts";
 import type { RemoteLogDriver } from "./driver.ts";
-import { History } from "./history.ts";
+import { type DamagedRead, History } from "./history.ts";
 import { readHead } from "./log-head.ts";
 import { LogReader } from "./log-reader.ts";
 import { snapshotOf } from "./replay.ts";
+
+/** What an inspection finds, while it reads. */
+export interface RemoteLogFindings {
+  /** The transactions before the first damage, in order. */
+  onTransactions(transactions: readonly Transaction[]): void;
+  onDamagedRead(read: DamagedRead): void;
+}
 
 export interface RemoteLogReport {
   /** After the snapshot. */
@@ -21,19 +28,20 @@ export interface RemoteLogReport {
 }
 
 /**
- * Reads and checks the whole log, and changes nothing but the barrier; replicas may use it meanwhile. `onTransactions` is
- * given what is before the first damage, in order. Rejects with LOG_CORRUPT when there is no log, and with the driver's
- * error.
+ * Reads and checks the whole log, and changes nothing but the barrier; replicas may use it meanwhile. Each part is read from
+ * one copy, which the engine picks, unless that is damaged. Rejects with LOG_CORRUPT when there is no log, and with the
+ * driver's error.
  */
 export async function inspectRemoteLog(
   driver: RemoteLogDriver,
-  onTransactions: (transactions: readonly Transaction[]) => void = () => {},
+  { onTransactions = () => {}, onDamagedRead = () => {} }: Partial<RemoteLogFindings> = {},
 ): Promise<RemoteLogReport> {
   const found = await readHead(driver, await driver.barrier(encodeBarrier("", 0)));
   if (found === undefined) throw new DuetError("LOG_CORRUPT", "the streams contain no log");
   const { head } = found;
   const { horizon, cursor } = head;
   const history = new History(driver, head, silentSink);
+  history.onDamagedRead = onDamagedRead;
   const reader = new LogReader(history, cursor);
   let batches = 0;
   let transactions = 0;

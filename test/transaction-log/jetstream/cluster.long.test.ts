@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { runLogCommand } from "../../../src/transaction-log/log-command.ts";
 import { silentSink } from "../../../src/transaction-log/log-sink.ts";
 import { openJetStreamTransactionLogger } from "../../../src/transaction-log/remote/jetstream/open.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
@@ -139,6 +140,11 @@ describe.skipIf(natsBinary() === undefined)(`replicas on three NATS servers (SEE
     expect(flips).toBeGreaterThan(0);
     const copies = expect.stringMatching(new RegExp(`^${leader.name}, node\\d, node\\d \\(`));
     expect(warnings).toContainEqual({ copies, what: expect.stringContaining("cannot be decoded") });
+    const lines: string[] = [];
+    expect(await runLogCommand(["verify", "--log", url], (line) => lines.push(line))).toBe(9);
+    const found = `^damaged copy: .*cannot be decoded.*; the copies are on ${leader.name}, node\\d, node\\d \\(`;
+    expect(lines).toContainEqual(expect.stringMatching(found));
+    expect(lines.at(-1)).toMatch(/^\d+ reads? found a damaged copy/);
     for (const proxy of proxies) await proxy.close();
   });
 

@@ -1,4 +1,5 @@
 import { expect, it, onTestFinished } from "vitest";
+import type { DamagedRead } from "../../../src/transaction-log/remote/history.ts";
 import { inspectRemoteLog } from "../../../src/transaction-log/remote/inspect.ts";
 import { restoreRemoteLog } from "../../../src/transaction-log/remote/restore.ts";
 import type { Transaction } from "../../../src/transaction-log/transaction-logger.ts";
@@ -13,8 +14,12 @@ async function* each(transactions: readonly Transaction[]): AsyncGenerator<Trans
 
 async function inspect(engine: MemoryLogEngine) {
   const seen: Transaction[] = [];
-  const report = await inspectRemoteLog(engine.connect(), (transactions) => seen.push(...transactions));
-  return { seen, report };
+  const damagedReads: DamagedRead[] = [];
+  const report = await inspectRemoteLog(engine.connect(), {
+    onTransactions: (transactions) => seen.push(...transactions),
+    onDamagedRead: (read) => damagedReads.push(read),
+  });
+  return { seen, report, damagedReads };
 }
 
 it("restores into an empty log, which goes on after the horizon", async () => {
@@ -60,7 +65,8 @@ it("inspects a log: what it contains, and where it is damaged", async () => {
   onTestFinished(() => log.close());
   for (let basis = 0; basis < 20; basis += 2) await log.append(basis, simples(basis + 1, 2));
   await log.compact(retaining(10, simples(1, 20)));
-  const { report, seen } = await inspect(engine);
+  const { report, seen, damagedReads } = await inspect(engine);
+  expect(damagedReads).toEqual([]);
   expect(report).toEqual({ batches: 5, transactions: 17, lastSequence: 20, horizon: 10, damage: undefined });
   expect(seen).toEqual(simples(4, 17));
   for (const copy of [0, 1, 2]) engine.damageCopy(copy, engine.batches[3] as number, "flipped");
