@@ -33,21 +33,8 @@ export interface ErrorListeners {
 }
 
 /**
- * As `toConnectError`, for the one response to a call: the error is reported, and what a caller may not see is logged.
- * `requestId` is called at most once, for an error that is logged.
+ * As `toConnectError`, and logs what a caller may not see. `requestId` is called at most once, for an error that is logged.
  */
-export function toReportedError(
-  thrown: unknown,
-  listeners: ErrorListeners,
-  path: string,
-  requestId: () => string,
-): ConnectError {
-  const error = toLoggedError(thrown, listeners.log, path, requestId);
-  listeners.onError(path, error);
-  return error;
-}
-
-/** The same, for an error that is reported elsewhere. */
 export function toLoggedError(
   thrown: unknown,
   log: WireLog,

@@ -124,6 +124,24 @@ test("a client that leaves aborts the signal and ends the generator", async () =
   await expect.poll(() => ended).toBe(true);
 });
 
+test("a client that leaves is not counted as a failed call, whatever its handler throws", async () => {
+  const { port, memory, failed, errors } = await serve();
+  let left = false;
+  memory.watch = async function* (signal) {
+    yield { revision: 1n };
+    await aborted(signal);
+    left = true;
+    throw signal.reason;
+  };
+  const [request, response] = await openStream(port, "/v1/key:watch");
+  await once(response, "data");
+  request.destroy();
+  await expect.poll(() => left).toBe(true);
+  // By then the stream of the first client has ended, too.
+  expect((await ask(port, "GET", "/v1/key/missing")).status).toBe(404);
+  expect([failed, errors]).toEqual([[["get", "NO_SUCH_KEY"]], []]);
+});
+
 test("messages are pulled no faster than the client takes them", async () => {
   const { port, memory } = await serve();
   const value = "x".repeat(64 * 1024);

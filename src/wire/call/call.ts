@@ -179,17 +179,26 @@ export class Call extends CallContext implements BodyReader {
     if (this.#settled) return;
     this.#settled = true;
     this.finish();
-    const { log, onError } = this.#options;
-    const { path } = this.entry;
-    const error = toLoggedError(thrown, log, path, () => requestIdOf(this));
+    const error = this.report(thrown);
     if (this.exchange.gone) return;
-    onError(path, error);
     try {
       this.#protocol.fail(this, error);
     } catch (unwritable) {
-      log.error({ err: unwritable, path }, "response could not be written");
+      this.#options.log.error({ err: unwritable, path: this.entry.path }, "response could not be written");
       this.exchange.abort();
     }
+  }
+
+  /**
+   * What was thrown, as the client may see it. It is logged if it is unexpected, and counted if the client is still there. For
+   * the one error of a call, before the exchange is over.
+   */
+  report(thrown: unknown): ConnectError {
+    const { log, onError } = this.#options;
+    const { path } = this.entry;
+    const error = toLoggedError(thrown, log, path, () => requestIdOf(this));
+    if (!this.exchange.gone) onError(path, error);
+    return error;
   }
 
   #callUnary(request: Message): void {

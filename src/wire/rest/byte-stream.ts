@@ -10,8 +10,7 @@ export const byteStreamHeaders = {
 
 /**
  * Sends the messages of a server-streaming call as one body of bytes; the next one is pulled when the client has taken the
- * last. Rejects with the error of the call when nothing was sent yet. Later ones break the response off, so that no client
- * takes what it has for the whole.
+ * last. Rejects with the error of the call, also when the response has begun.
  */
 export async function sendByteStream(
   call: Call,
@@ -25,13 +24,8 @@ export async function sendByteStream(
     ...Object.fromEntries(call.responseHeaderIfAny ?? []),
     ...byteStreamHeaders,
   });
-  try {
-    for (; message !== undefined && !exchange.gone; message = await messages.next()) {
-      if (!exchange.write(toBytes(message))) await call.drained();
-    }
-    if (!exchange.gone) exchange.end();
-  } catch (error) {
-    exchange.abort();
-    throw error;
+  for (; message !== undefined && !exchange.gone; message = await messages.next()) {
+    if (!exchange.write(toBytes(message))) await call.drained();
   }
+  if (!exchange.gone) exchange.end();
 }

@@ -1,5 +1,4 @@
 import type { Message } from "@bufbuild/protobuf";
-import type { ConnectError } from "@connectrpc/connect";
 import type { Call } from "../call/call.ts";
 import type { MessageStream } from "../call/message-stream.ts";
 import { toErrorJson } from "./error-response.ts";
@@ -20,8 +19,6 @@ export interface EventStreamOptions {
   readonly messages: MessageStream;
   readonly heartbeat: Heartbeat;
   readonly toJson: (message: Message) => string;
-  /** What was thrown, as the client may see it. */
-  readonly toConnectError: (thrown: unknown) => ConnectError;
 }
 
 export const eventStreamHeaders = {
@@ -60,7 +57,7 @@ export async function streamEvents(options: EventStreamOptions): Promise<void> {
       if (exchange.gone) break;
     }
   } catch (error) {
-    const end = toErrorJson(options.toConnectError(error));
+    const end = toErrorJson(call.report(error));
     if (!exchange.gone) exchange.write(`event: end\ndata: ${end}\n\n`);
   } finally {
     stopBeating();

@@ -7,13 +7,12 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
-import { requestIdOf } from "../../telemetry/request-id.ts";
 import type { Call, Protocol } from "../call/call.ts";
 import { respondEncoded } from "../call/content-encoding.ts";
 import type { MessageStream } from "../call/message-stream.ts";
 import type { RequestTarget } from "../call/request-target.ts";
 import type { ListLimits } from "../protobuf/codecs.ts";
-import { toReportedError, wireError } from "../wire-error.ts";
+import { wireError } from "../wire-error.ts";
 import { byteStreamHeaders, sendByteStream } from "./byte-stream.ts";
 import type { RestResponse } from "./convention.ts";
 import { respondWithError } from "./error-response.ts";
@@ -91,13 +90,13 @@ export class RestProtocol implements Protocol {
       messages,
       heartbeat: this.#options.heartbeat,
       toJson: (message) => this.#toJson(message),
-      toConnectError: (thrown) =>
-        toReportedError(thrown, call.options, call.entry.path, () => requestIdOf(call)),
     });
   }
 
   fail({ exchange }: Call, error: ConnectError): void {
     const { convention } = this.#match.route;
+    // No client shall take a part of the bytes for the whole.
+    if (exchange.headersSent) return exchange.abort();
     respondWithError(exchange, error, convention.errorStatus?.(error, exchange.headers));
   }
 
