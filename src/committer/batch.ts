@@ -1,6 +1,6 @@
 import { DuetError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
-import { type Entry, entryAfter } from "../store/entry.ts";
+import { type Entry, type EntryView, entryAfter } from "../store/entry.ts";
 import type { ReadonlyStore, Room } from "../store/store.ts";
 import { detachText } from "../store/text.ts";
 import type { Transaction, TransactionEvent } from "../transaction-log/transaction-logger.ts";
@@ -140,7 +140,7 @@ export class Batch {
     if (why !== undefined) throw new DuetError("STORE_FULL", `the store is full: ${why}`);
   }
 
-  #bytesOf(entry: Entry | undefined): number {
+  #bytesOf(entry: EntryView | undefined): number {
     return entry === undefined ? 0 : this.#store.bytesOf(entry);
   }
 
@@ -148,13 +148,17 @@ export class Batch {
     return this.#store.revision + this.transactions.length;
   }
 
-  #get(key: string): Entry | undefined {
+  #get(key: string): EntryView | undefined {
     const pending = this.#pending.get(key);
-    return pending === undefined ? this.#store.get(key) : (pending ?? undefined);
+    return pending === undefined ? this.#store.stored(key) : (pending ?? undefined);
   }
 
   /** The event of a mutation; undefined for a delete of a missing key. */
-  #event(mutation: Mutation, sequence: number, previous: Entry | undefined): TransactionEvent | undefined {
+  #event(
+    mutation: Mutation,
+    sequence: number,
+    previous: EntryView | undefined,
+  ): TransactionEvent | undefined {
     switch (mutation.type) {
       case "put":
         return {

@@ -57,6 +57,10 @@ export class MapStore implements Store {
     return this.#entries.get(key);
   }
 
+  stored(key: string): Entry | undefined {
+    return this.#entries.get(key);
+  }
+
   *scan(range: KeyRange, reverse: boolean): Generator<Entry, void> {
     for (const key of this.#index.scan(range, reverse)) yield this.#entries.get(key) as Entry;
   }

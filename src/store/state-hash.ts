@@ -1,4 +1,6 @@
 import type { Entry } from "./entry.ts";
+import type { Records } from "./memory/records.ts";
+import type { Ref } from "./memory/slabs.ts";
 import { hashInput, murmur3 } from "./murmur3.ts";
 
 /**
@@ -34,15 +36,25 @@ export class StateHash {
 
   add(entry: HashedEntry): void {
     hashEntry(entry);
-    const sums = this.#sums;
-    for (let lane = 0; lane < 4; lane++) sums[lane] = (sums[lane] as number) + (entryHash[lane] as number);
+    this.#add();
+  }
+
+  /** As `add`, of the entry that a record has. */
+  addRecord(records: Records, ref: Ref): void {
+    hashRecord(records, ref);
+    this.#add();
   }
 
   /** `entry` must have been added before. */
   remove(entry: HashedEntry): void {
     hashEntry(entry);
-    const sums = this.#sums;
-    for (let lane = 0; lane < 4; lane++) sums[lane] = (sums[lane] as number) - (entryHash[lane] as number);
+    this.#subtract();
+  }
+
+  /** As `remove`, of the entry that a record has. */
+  removeRecord(records: Records, ref: Ref): void {
+    hashRecord(records, ref);
+    this.#subtract();
   }
 
   /** The hash as 32 hexadecimal digits; all 0 for an empty store. */
@@ -53,6 +65,16 @@ export class StateHash {
   /** Copies the four sums to `target` at `offset`. `hashDigits` formats them. */
   copyTo(target: Int32Array, offset: number): void {
     target.set(this.#sums, offset);
+  }
+
+  #add(): void {
+    const sums = this.#sums;
+    for (let lane = 0; lane < 4; lane++) sums[lane] = (sums[lane] as number) + (entryHash[lane] as number);
+  }
+
+  #subtract(): void {
+    const sums = this.#sums;
+    for (let lane = 0; lane < 4; lane++) sums[lane] = (sums[lane] as number) - (entryHash[lane] as number);
   }
 }
 
@@ -75,11 +97,36 @@ function hashEntry(entry: HashedEntry): void {
   let valueBytes = value.length;
   if (typeof value === "string") valueBytes = bytes.write(value, valueStart, "utf8");
   else bytes.set(value, valueStart);
+  hashInputOf(words, bytes, keyBytes, valueBytes, typeof value === "string");
+}
+
+/** Computes the hash of the entry that a record has into `entryHash`, without its texts. */
+function hashRecord(records: Records, ref: Ref): void {
+  const keyBytes = records.keyLength(ref);
+  const valueBytes = records.valueLength(ref);
+  const { bytes, words, numbers } = hashInput(headerBytes + keyBytes + valueBytes + 16);
+  numbers[0] = records.revision(ref);
+  numbers[1] = records.createRevision(ref);
+  numbers[2] = records.version(ref);
+  numbers[3] = records.updateTime(ref);
+  numbers[4] = records.expireTime(ref);
+  records.copyContent(ref, words, headerBytes / 4);
+  hashInputOf(words, bytes, keyBytes, valueBytes, records.isText(ref));
+}
+
+/** Completes the input, which has the numbers, the key and the value, and hashes it. */
+function hashInputOf(
+  words: Int32Array,
+  bytes: Uint8Array,
+  keyBytes: number,
+  valueBytes: number,
+  isText: boolean,
+): void {
   words[10] = keyBytes;
   words[11] = valueBytes;
-  words[12] = typeof value === "string" ? 0 : 1;
+  words[12] = isText ? 0 : 1;
   words[13] = 0;
-  let end = valueStart + valueBytes;
+  let end = headerBytes + keyBytes + valueBytes;
   while (end % 16 !== 0) bytes[end++] = 0;
   murmur3(words, end, entryHash);
 }

@@ -30,7 +30,7 @@ export class TreeStore implements Store {
   readonly #demand = new Demand();
 
   constructor(slabs: Slabs) {
-    this.#tree = new Tree(slabs);
+    this.#tree = new Tree(slabs, { isExclusive: true });
   }
 
   get revision(): number {
@@ -66,6 +66,11 @@ export class TreeStore implements Store {
     return ref === noRef ? undefined : new RecordView(this.#tree, ref, key);
   }
 
+  stored(key: string): EntryView | undefined {
+    const ref = this.#tree.findForTurn(key);
+    return ref === noRef ? undefined : new RecordView(this.#tree, ref);
+  }
+
   *scan(range: KeyRange, reverse: boolean): Generator<Entry, void> {
     for (const ref of this.#refs(range, reverse)) yield this.#entry(ref);
   }
@@ -82,8 +87,8 @@ export class TreeStore implements Store {
     return this.#tree.expired(now, limit).map((ref) => this.#entry(ref));
   }
 
-  bytesOf(entry: Entry): number {
-    return treeBytesOf(entry);
+  bytesOf(entry: EntryView): number {
+    return entry instanceof RecordView ? this.#tree.bytesOf(entry.ref) : treeBytesOf(entry);
   }
 
   room(): Room {
@@ -195,10 +200,10 @@ export class TreeStore implements Store {
 
   /** Puts or removes an entry. Returns the one before. */
   #replace(key: string, entry: Entry | undefined): Entry | undefined {
+    const { records } = this.#tree;
     const replaced = entry === undefined ? this.#tree.remove(key) : this.#tree.put(entry);
-    const previous = this.#entryOf(replaced, key);
-    if (previous !== undefined) this.#hash.remove(previous);
-    if (entry !== undefined) this.#hash.add(entry);
-    return previous;
+    if (replaced !== noRef) this.#hash.removeRecord(records, replaced);
+    if (entry !== undefined) this.#hash.addRecord(records, this.#tree.newest);
+    return this.#entryOf(replaced, key);
   }
 }

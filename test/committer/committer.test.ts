@@ -373,7 +373,7 @@ test("refuses entries beyond the number that a map can take", () => {
     revision: { value: 0 },
     time: { value: 0 },
     bytes: { value: 0 },
-    get: { value: () => undefined },
+    stored: { value: () => undefined },
   });
   const batch = new Batch(store, noRequests(), defaultLimits, 1);
   batch.evaluate(operation([put("a")]));

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { EntryView } from "../../src/store/entry.ts";
+import type { Entry, EntryView } from "../../src/store/entry.ts";
 import { reserveSlabs } from "../../src/store/memory/slabs.ts";
 import type { Store } from "../../src/store/store.ts";
 import { Tree } from "../../src/store/tree/tree.ts";
@@ -110,4 +110,17 @@ test("what is retired in a turn with reads is freed after it", async () => {
   write(5);
   expect(tree.usage.retired).toBe(0);
   tree.verify();
+});
+
+test.each(stores)("an entry that may be replaced is that of get, in the %s", (_, createStore) => {
+  const store = createStore();
+  applyNext(store, put("a key of some length", "text"), put("é", new Uint8Array([1, 2]), 5));
+  for (const key of ["a key of some length", "é"]) {
+    const entry = store.get(key) as Entry;
+    const stored = store.stored(key) as EntryView;
+    const fields = Object.keys(entry) as (keyof Entry)[];
+    expect(Object.fromEntries(fields.map((field) => [field, stored[field]]))).toEqual(entry);
+    expect(store.bytesOf(stored)).toBe(store.bytesOf(entry));
+  }
+  expect(store.stored("other")).toBeUndefined();
 });

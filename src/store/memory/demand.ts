@@ -6,11 +6,14 @@ const pagesPerBlock = blockBytes / pageBytes;
 
 /** A page that is split keeps at least this many children. */
 const childrenMin = 31;
+const logOfChildrenMin = Math.log(childrenMin);
 
 /** The memory that a batch of changes takes at most. It takes no more before it is published, whatever the order. */
 export class Demand {
   /** The number of records by class of slots. */
   readonly #slots = new Uint32Array(pageClass);
+  /** The classes that have records. */
+  readonly #classes: number[] = [];
   #puts = 0;
   #removals = 0;
   #slotBlocks = 0;
@@ -44,9 +47,7 @@ export class Demand {
       return;
     }
     const slotClass = recordClass(bytes);
-    const count = this.#slots[slotClass] as number;
-    this.#slotBlocks += slotBlocks(slotClass, count + 1) - slotBlocks(slotClass, count);
-    this.#slots[slotClass] = count + 1;
+    this.#addSlots(slotClass, 1);
   }
 
   /** Adds a removal, which copies pages. */
@@ -61,19 +62,13 @@ export class Demand {
     this.#runs += other.#runs;
     this.#runBlocks += other.#runBlocks;
     this.#longestRun = Math.max(this.#longestRun, other.#longestRun);
-    if (other.#slotBlocks === 0) return;
-    for (let slotClass = 0; slotClass < pageClass; slotClass++) {
-      const count = this.#slots[slotClass] as number;
-      const sum = count + (other.#slots[slotClass] as number);
-      if (sum === count) continue;
-      this.#slotBlocks += slotBlocks(slotClass, sum) - slotBlocks(slotClass, count);
-      this.#slots[slotClass] = sum;
-    }
+    for (const slotClass of other.#classes) this.#addSlots(slotClass, other.#slots[slotClass] as number);
   }
 
   /** Makes the demand that of no changes. */
   clear(): void {
-    this.#slots.fill(0);
+    for (const slotClass of this.#classes) this.#slots[slotClass] = 0;
+    this.#classes.length = 0;
     this.#puts = 0;
     this.#removals = 0;
     this.#slotBlocks = 0;
@@ -86,9 +81,16 @@ export class Demand {
   blocks(levels: number, others = nothing): number {
     // Each page on the way to a leaf is copied, and split or merged; the tree may get a new root.
     const changes = this.#changes + others.#changes;
-    const growth = Math.ceil(Math.log(changes + 1) / Math.log(childrenMin));
+    const growth = Math.ceil(Math.log(changes + 1) / logOfChildrenMin);
     const pages = changes * (2 * (levels + growth) + 1);
     return Math.ceil(pages / pagesPerBlock) + this.#recordBlocks + others.#recordBlocks;
+  }
+
+  #addSlots(slotClass: number, more: number): void {
+    const count = this.#slots[slotClass] as number;
+    if (count === 0) this.#classes.push(slotClass);
+    this.#slotBlocks += slotBlocks(slotClass, count + more) - slotBlocks(slotClass, count);
+    this.#slots[slotClass] = count + more;
   }
 
   get #changes(): number {

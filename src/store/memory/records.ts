@@ -184,6 +184,18 @@ export class Records {
     return length;
   }
 
+  /** Copies key and value, one after the other, to `target` from a word on. The last word may have other bytes at its end. */
+  copyContent(ref: Ref, target: Int32Array, targetWord: number): void {
+    const source = this.#slabs.wordsOf(ref);
+    const sizes = this.#sizes(ref);
+    const start = keyStart(ref, sizes) >>> 2;
+    const count = ((sizes & 0xffff) + this.valueLength(ref) + 3) >>> 2;
+    if (count > loopMax) target.set(source.subarray(start, start + count), targetWord);
+    else
+      for (let index = 0; index < count; index++)
+        target[targetWord + index] = source[start + index] as number;
+  }
+
   /** Length of the key in the low 16 bits, flags above. */
   #sizes(ref: Ref): number {
     return this.#slabs.wordsOf(ref)[wordOf(ref) + 1] as number;

@@ -61,6 +61,11 @@ export class Indexes {
     return this.#expiries.expired(now, limit);
   }
 
+  /** The `treeEntryBytes` of a record of the tree. */
+  bytesOf(ref: Ref): number {
+    return treeEntryBytes(this.#allocator.sizeOf(ref), this.#records.expireTime(ref) !== 0);
+  }
+
   add(ref: Ref): void {
     this.#hashes.add(this.#hashes.hash(this.#key), ref);
     this.#size++;
@@ -83,24 +88,20 @@ export class Indexes {
   verify(refs: Iterable<Ref>): void {
     let bytes = 0;
     const all = Array.from(refs);
-    for (const ref of all) bytes += this.#bytesOf(ref);
+    for (const ref of all) bytes += this.bytesOf(ref);
     if (bytes !== this.#entryBytes) throw new Error(`entries take ${bytes} bytes, not ${this.#entryBytes}`);
     this.#hashes.verify(all);
   }
 
   #came(ref: Ref): void {
     const expireTime = this.#records.expireTime(ref);
-    this.#entryBytes += this.#bytesOf(ref);
+    this.#entryBytes += this.bytesOf(ref);
     if (expireTime !== 0) this.#expiries.add(expireTime, ref, this.#records.revision(ref));
   }
 
   #left(ref: Ref): void {
-    this.#entryBytes -= this.#bytesOf(ref);
+    this.#entryBytes -= this.bytesOf(ref);
     if (this.#records.expireTime(ref) !== 0) this.#expiries.leave();
-  }
-
-  #bytesOf(ref: Ref): number {
-    return treeEntryBytes(this.#allocator.sizeOf(ref), this.#records.expireTime(ref) !== 0);
   }
 
   /** Whether the record at a ref, which the tree may no longer reach, is the one with this expire time and revision. */

@@ -21,7 +21,7 @@
  *
  * 1. Keys ascend strictly in a page; each key below child i is at or after its least key and before that of child i + 1.
  * 2. No page but an empty root leaf has no items. All leaves have level 0, a child is one level below its parent.
- * 3. A page that a published root reaches never changes; one made by the version under way may.
+ * 3. A page changes only if nobody else can read it: see `Versions.ownedFrom`.
  */
 export const countWord = 3;
 export const headWord = 4;

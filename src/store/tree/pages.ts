@@ -12,6 +12,7 @@ import {
   keyWord,
   leastWord,
   levelOf,
+  madeBy,
   recordWord,
   setItems,
   setSkip,
@@ -75,13 +76,17 @@ export class Pages {
     return ref;
   }
 
-  /** A page with the same content that may be changed: the page itself if the version under way made it, or a copy. */
+  /** A page with the same content that may be changed: the page itself if nobody else can read it, or a copy. */
   own(ref: Ref): Ref {
-    if (this.#isOwn(ref)) return ref;
+    return this.#isOwn(ref) ? ref : this.move(ref);
+  }
+
+  /** A copy of the page in another place, which may be changed. The version under way no longer reaches the page itself. */
+  move(ref: Ref): Ref {
     const copy = this.#allocator.allocatePage();
     this.#slabs.copy(ref, copy, pageBytes);
     this.#mark(this.#slabs.wordsOf(copy), wordOf(copy));
-    this.#versions.retire(ref);
+    this.drop(ref);
     return copy;
   }
 
@@ -163,10 +168,7 @@ export class Pages {
   }
 
   #isOwn(ref: Ref): boolean {
-    const words = this.#slabs.wordsOf(ref);
-    const page = wordOf(ref);
-    const { current } = this.#versions;
-    return words[page + 2] === (current | 0) && (words[page + 1] as number) >>> 16 === highOf(current);
+    return madeBy(this.#slabs.wordsOf(ref), wordOf(ref)) >= this.#versions.ownedFrom;
   }
 
   /** Marks the page as made by the version under way. */

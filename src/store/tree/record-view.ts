@@ -13,16 +13,27 @@ interface Source {
  * after that gets an error, and never the bytes of another record.
  */
 export class RecordView implements EncodedEntry {
-  readonly key: string;
+  #key: string | undefined;
   readonly #source: Source;
   readonly #ref: Ref;
   readonly #turn: number;
 
-  constructor(source: Source, ref: Ref, key: string) {
-    this.key = key;
+  /** `key` is the record's key if the caller has a text that the view may give. */
+  constructor(source: Source, ref: Ref, key?: string) {
+    this.#key = key;
     this.#source = source;
     this.#ref = ref;
     this.#turn = source.readTurns;
+  }
+
+  get key(): string {
+    this.#key ??= this.#records.key(this.#ref);
+    return this.#key;
+  }
+
+  /** Of its source. */
+  get ref(): Ref {
+    return this.#ref;
   }
 
   get value(): string | Uint8Array {

@@ -12,8 +12,8 @@ import type { Pages } from "./pages.ts";
 import type { Search } from "./search.ts";
 
 /**
- * Changes the tree of the version under way. Pages on the way from the root to a changed leaf are copied unless this
- * version made them, so a published root is never touched.
+ * Changes the tree of the version under way. Pages on the way from the root to a changed leaf are copied unless nobody else
+ * can read them, so what others read is never touched.
  */
 export class TreeWriter {
   readonly #slabs: Slabs;
@@ -63,16 +63,15 @@ export class TreeWriter {
   }
 
   /**
-   * Copies the pages from the root down to `level` on the way to the search key, if they are not of this version. Returns
-   * the new root.
+   * Moves the page of `level` on the way to the search key to another place. Returns the new root.
    */
-  rewrite(root: Ref, level: number): Ref {
+  move(root: Ref, level: number): Ref {
+    if (levelOf(this.#slabs.wordsOf(root), wordOf(root)) === level) return this.#pages.move(root);
     const ref = this.#pages.own(root);
     const words = this.#slabs.wordsOf(ref);
     const page = wordOf(ref);
-    if (levelOf(words, page) <= level) return ref;
     const index = this.#search.childIndex(words, page);
-    const child = this.rewrite(words[page + childWord + index] as Ref, level);
+    const child = this.move(words[page + childWord + index] as Ref, level);
     this.#pages.setChild(ref, index, child, true);
     return ref;
   }

@@ -16,7 +16,7 @@ import { buildPages } from "./load/build-pages.ts";
 import { BulkLoader } from "./load/bulk-loader.ts";
 import { levelOf } from "./page-format.ts";
 import { Pages } from "./pages.ts";
-import type { PinBounds } from "./pin.ts";
+import type { Pin, PinBounds } from "./pin.ts";
 import { Search } from "./search.ts";
 import type { SharedTree } from "./shared-reader.ts";
 import { TreeView } from "./tree-view.ts";
@@ -77,11 +77,17 @@ export class Tree {
   readonly #indexes: Indexes;
   #root: Ref = noRef;
   /** Grows with each change of the tree. */
+  /** The record of the last `put`. */
+  #newest: Ref = noRef;
   #changes = 0;
+  /** `#changes` at the last `publish`. */
+  #publishedChanges = 0;
+  readonly #isExclusive: boolean;
 
   /** `options` bound the snapshots. */
   constructor(slabs: Slabs, options?: VersionOptions) {
     this.#slabs = slabs;
+    this.#isExclusive = options?.isExclusive ?? false;
     this.#allocator = new Allocator(slabs);
     this.#records = new Records(slabs);
     this.#versions = new Versions(createControl(), slabs, this.#allocator, this.#records, options);
@@ -104,6 +110,16 @@ export class Tree {
   /** The memory that the entries take, in bytes: see `treeEntryBytes`. */
   get entryBytes(): number {
     return this.#indexes.entryBytes;
+  }
+
+  /** The record that the last `put` wrote. It stays readable until the next change. */
+  get newest(): Ref {
+    return this.#newest;
+  }
+
+  /** The memory that a record of the tree takes, in bytes: see `treeEntryBytes`. */
+  bytesOf(ref: Ref): number {
+    return this.#indexes.bytesOf(ref);
   }
 
   get usage(): TreeUsage {
@@ -187,6 +203,7 @@ export class Tree {
       this.#allocator.free(record);
       throw noRoomForPages();
     }
+    this.#newest = record;
     this.#root = this.#writer.put(this.#root, record);
     const { replaced } = this.#writer;
     if (replaced === noRef) this.#indexes.add(record);
@@ -217,11 +234,12 @@ export class Tree {
    */
   publish(revision: number, time: number): void {
     this.#versions.publish({ root: this.#root, size: this.size, revision, time });
+    this.#publishedChanges = this.#changes;
   }
 
   /** The published version for an image, with a pin; see `snapshot`. */
   imageSource(bounds: PinBounds): ImageSource {
-    const pin = this.#versions.pin(bounds);
+    const pin = this.#pin(bounds);
     const { state, published: version } = this.#versions;
     const { table } = this.#allocator;
     const release = () => this.#versions.release(pin);
@@ -277,7 +295,7 @@ export class Tree {
    * when a version is published.
    */
   snapshot(bounds: PinBounds): TreeSnapshot {
-    const pin = this.#versions.pin(bounds);
+    const pin = this.#pin(bounds);
     const isValid = () => {
       pin.check();
       return true;
@@ -312,6 +330,13 @@ export class Tree {
       retired: this.#versions.retired(),
     });
     this.#indexes.verify(this.view().refs(everything, false));
+  }
+
+  #pin(bounds: PinBounds): Pin {
+    if (this.#isExclusive && this.#changes !== this.#publishedChanges) {
+      throw new Error("changes must be published before a snapshot: they may have changed published pages");
+    }
+    return this.#versions.pin(bounds);
   }
 
   /** Makes pages from below for records in the order of their keys. The tree must be empty. */
@@ -371,12 +396,12 @@ export class Tree {
     return true;
   }
 
-  /** Copies the page, and those on the way to it. False if the version under way does not reach it. */
+  /** Moves the page, and copies those on the way to it where others read them. False if the version under way does not reach it. */
   #movePage(ref: Ref): boolean {
     const level = levelOf(this.#slabs.wordsOf(ref), wordOf(ref));
     this.#records.copyKey(this.#pages.least(ref), this.#search.key);
     if (this.#search.findPage(this.#root, level) !== ref) return false;
-    this.#root = this.#writer.rewrite(this.#root, level);
+    this.#root = this.#writer.move(this.#root, level);
     return true;
   }
 }

@@ -19,6 +19,11 @@ import { Pin, type PinBounds } from "./pin.ts";
 export interface VersionOptions {
   /** How many bytes may wait for pins. Default: any number. */
   readonly keptBytesMax?: number;
+  /**
+   * No other thread reads the tree, and nothing is pinned while changes are under way. Then pages are changed in place where
+   * no pin reaches them. Default: false.
+   */
+  readonly isExclusive?: boolean;
   /** A clock that never goes back, in milliseconds. */
   readonly now?: () => number;
 }
@@ -42,7 +47,7 @@ interface Retired {
 /**
  * The versions of the tree, on the side of the thread that writes.
  *
- * A version is under way until it is published; then it never changes. What version v replaces is retired with v. It is freed
+ * A version is under way until it is published; then it never changes, except where nobody can read it (`ownedFrom`). What version v replaces is retired with v. It is freed
  * when v is published if it was made after the newest pin, and else when no pin holds a version older than v.
  *
  * The protocol with other threads: a reader stores its pin, and then sees that the version is still the published one; see
@@ -57,9 +62,11 @@ export class Versions {
   readonly #retired = new Fifo<Retired>();
   readonly #now: () => number;
   readonly #keptBytesMax: number;
+  readonly #isExclusive: boolean;
   /** Pins of this thread. */
   readonly #pins = new Set<Pin>();
   #published = firstVersion;
+  #ownedFrom = firstVersion + versionStep;
   #state = emptyState;
   /** Retired by the version under way. */
   #replaced: Ref[] = [];
@@ -79,16 +86,22 @@ export class Versions {
     slabs: Slabs,
     allocator: Allocator,
     records: Records,
-    { now = () => performance.now(), keptBytesMax = Number.POSITIVE_INFINITY }: VersionOptions = {},
+    {
+      now = () => performance.now(),
+      keptBytesMax = Number.POSITIVE_INFINITY,
+      isExclusive = false,
+    }: VersionOptions = {},
   ) {
     this.#now = now;
     this.#keptBytesMax = keptBytesMax;
+    this.#isExclusive = isExclusive;
     this.control = control;
     this.#slabs = slabs;
     this.#allocator = allocator;
     this.#records = records;
     storeState(control, firstVersion, emptyState);
     Atomics.store(control, versionWord, firstVersion);
+    this.#own();
   }
 
   /** The published state. */
@@ -104,6 +117,11 @@ export class Versions {
   /** The number of the version under way. */
   get current(): number {
     return this.#published + versionStep;
+  }
+
+  /** Pages of this version and later ones may be changed in place: nobody but this thread can read them. */
+  get ownedFrom(): number {
+    return this.#ownedFrom;
   }
 
   /** The number of pages and records that wait until no reader needs them. */
@@ -145,6 +163,7 @@ export class Versions {
     this.#state = state;
     storeState(this.control, version, state);
     Atomics.store(this.control, versionWord, version | 0);
+    this.#own();
   }
 
   /**
@@ -157,6 +176,7 @@ export class Versions {
     Atomics.store(this.control, versionWord, version | 0);
     this.#published = version;
     this.#state = state;
+    this.#own();
     if (this.#replaced.length > 0) {
       if (this.#keepsForTurn && this.#waiting.length === 0) setImmediate(() => this.endTurn());
       this.#waiting.push({ version, refs: this.#replaced });
@@ -186,13 +206,16 @@ export class Versions {
   pin(bounds: PinBounds): Pin {
     const pin = new Pin(this.#published, this.#state.revision, bounds, this.#now(), this.#keptBytesEver);
     this.#pins.add(pin);
+    this.#own();
     return pin;
   }
 
   /** A second call has no effect. */
   release(pin: Pin): void {
     pin.release();
-    if (this.#pins.delete(pin)) this.#reclaim(this.#pinned().oldest);
+    if (!this.#pins.delete(pin)) return;
+    this.#own();
+    this.#reclaim(this.#pinned().oldest);
   }
 
   /** All that is retired and not freed. For tests and debugging. */
@@ -255,6 +278,7 @@ export class Versions {
     const end = (pin: Pin, why: string) => {
       pin.end(why);
       this.#pins.delete(pin);
+      this.#own();
       ended.push(pin);
       this.#reclaim(this.#pinned().oldest);
     };
@@ -268,6 +292,15 @@ export class Versions {
       end(pin, `all snapshots together kept more than ${this.#keptBytesMax} bytes that were overwritten`);
     }
     for (const pin of ended) pin.tellEnd();
+  }
+
+  #own(): void {
+    let from = this.current;
+    if (this.#isExclusive) {
+      from = 0;
+      for (const { version } of this.#pins) from = Math.max(from, version + versionStep);
+    }
+    this.#ownedFrom = from;
   }
 
   #pinned(): Pinned {

@@ -8,6 +8,7 @@ import type { Snapshot } from "../../../src/store/snapshot.ts";
 import { toByteRange } from "../../../src/store/tree/byte-range.ts";
 import type { PinBounds } from "../../../src/store/tree/pin.ts";
 import { Tree, type TreeSnapshot } from "../../../src/store/tree/tree.ts";
+import type { VersionOptions } from "../../../src/store/tree/versions.ts";
 import type { TransactionEvent } from "../../../src/transaction-log/transaction-logger.ts";
 
 export const unbounded: PinBounds = {
@@ -26,8 +27,8 @@ export class MirroredTree {
   readonly tree: Tree;
   readonly store = new MapStore();
 
-  constructor(slabs: Slabs = reserveSlabs(2)) {
-    this.tree = new Tree(slabs);
+  constructor(slabs: Slabs = reserveSlabs(2), options?: VersionOptions) {
+    this.tree = new Tree(slabs, options);
   }
 
   /** Applies a transaction to both, without publishing it. */

@@ -1,4 +1,6 @@
 import { keyRange, prefixRange } from "../../../src/store/key-range.ts";
+import { reserveSlabs } from "../../../src/store/memory/slabs.ts";
+import type { VersionOptions } from "../../../src/store/tree/versions.ts";
 import type { TransactionEvent, Value } from "../../../src/transaction-log/transaction-logger.ts";
 import { createRandom, type Random } from "../../support/random.ts";
 import { put, remove, touch } from "../store-model.ts";
@@ -69,11 +71,16 @@ export function randomValue(random: Random): Value {
 
 /**
  * Puts, deletes and touches keys of a pattern in a tree and in a store, several in a version, while snapshots are held;
- * compares ranges, counts, entries and snapshots; verifies the tree.
+ * compares ranges, counts, entries and snapshots; verifies the tree. `options` are those of the tree.
  */
-export function runRandomOperations(seed: number, pattern: KeyPattern, steps: number): void {
+export function runRandomOperations(
+  seed: number,
+  pattern: KeyPattern,
+  steps: number,
+  options: VersionOptions,
+): void {
   const random = createRandom(seed);
-  const mirrored = new MirroredTree();
+  const mirrored = new MirroredTree(reserveSlabs(2), options);
   const keys: string[] = [];
   const snapshots: MirroredSnapshot[] = [];
   const randomRange = () => {
@@ -106,11 +113,12 @@ export function runRandomOperations(seed: number, pattern: KeyPattern, steps: nu
       mirrored.publish();
     }
     if (step % 50 === 0) mirrored.expectSame(randomRange());
-    if (step % 200 === 0) {
+    if (step % 25 === 0) {
       mirrored.publish();
       snapshots.push(mirrored.snapshot());
       for (const snapshot of snapshots) snapshot.expectSame(randomRange());
-      if (snapshots.length > 4) snapshots.splice(random.below(snapshots.length), 1)[0]?.release();
+      if (snapshots.length > 4 || random.chance(0.1))
+        snapshots.splice(random.below(snapshots.length), 1)[0]?.release();
       mirrored.tree.verify();
     }
   }

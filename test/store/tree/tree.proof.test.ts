@@ -12,7 +12,35 @@ const everything = prefixRange("");
 const allBytes = toByteRange(everything);
 
 test.each(keyPatterns)(`holds what the store holds, with keys $name (seed ${seed})`, (pattern) => {
-  runRandomOperations(seed, pattern, 80 * rounds);
+  runRandomOperations(seed, pattern, 80 * rounds, {});
+});
+
+test.each(keyPatterns)(`the same where no other thread reads, with keys $name (seed ${seed})`, (pattern) => {
+  runRandomOperations(seed, pattern, 80 * rounds, { isExclusive: true });
+});
+
+test("where no other thread reads, only what a snapshot needs is copied", () => {
+  const mirrored = new MirroredTree(reserveSlabs(1), { isExclusive: true });
+  const { tree } = mirrored;
+  const keys = Array.from({ length: 1000 }, (_, index) => `key ${index}`);
+  for (const key of keys) mirrored.write(put(key, "before"));
+  const { liveBytes } = tree.usage;
+  mirrored.change(put("key 500", "after!"));
+  expect(tree.usage.retired).toBe(1);
+  expect(() => tree.snapshot(unbounded)).toThrow("must be published before a snapshot");
+  mirrored.publish();
+  expect(tree.usage).toMatchObject({ liveBytes, retired: 0 });
+
+  const snapshot = mirrored.snapshot();
+  mirrored.write(put("key 500", "second"));
+  // The record, its leaf and the root.
+  expect(tree.usage.retired).toBe(3);
+  mirrored.write(put("key 500", "third!"));
+  expect(tree.usage.retired).toBe(3);
+  snapshot.expectSame(everything);
+  snapshot.release();
+  expect(tree.usage).toMatchObject({ liveBytes, retired: 0 });
+  tree.verify();
 });
 
 test("an empty tree has no entries", () => {
