@@ -125,6 +125,24 @@ test("edit writes the edited text if it has changed", async () => {
   });
 });
 
+test("edit keeps the time to live of the entry, also if it is renewed meanwhile", async () => {
+  const readExpiry = async () => Date.parse(JSON.parse(await printed("get", "ttl", "--json")).expireTime);
+  await printed("put", "ttl", "old", "--ttl", "1000s", "--quiet");
+  const before = await readExpiry();
+  const editor = await createEditor(`echo new > "$1"`);
+  expect(await duetkv(["edit", "ttl"], { environment: { EDITOR: editor } })).toMatchObject({ code: 0 });
+  const lateMs = (await readExpiry()) - before;
+  expect(await printed("get", "ttl")).toBe("new");
+  // The server sends its time in whole seconds, and writes a little later.
+  expect(lateMs).toBeGreaterThanOrEqual(0);
+  expect(lateMs).toBeLessThan(60_000);
+
+  const touch = `curl -s -d '{"key":"ttl","ttl":"5000s"}' http://${server.address}/v1/key:touch`;
+  const touching = await createEditor(`${touch}; echo newer > "$1"`);
+  expect(await duetkv(["edit", "ttl"], { environment: { EDITOR: touching } })).toMatchObject({ code: 0 });
+  expect((await readExpiry()) - before).toBeGreaterThan(3_900_000);
+});
+
 test("an interrupt while the editor runs is for the editor", async () => {
   const directory = await temporaryDirectory();
   const [up, go] = [join(directory, "up"), join(directory, "go")];

@@ -165,3 +165,20 @@ test("a token that was replaced in its file is used once the service refuses the
   }
   expect(seen.slice(4)).toEqual(["old", "new"]);
 });
+
+test("the clock of the server is that of its last response", async () => {
+  const hourMs = 3_600_000;
+  const server = await start((response) => {
+    response.setHeader("date", new Date(Date.now() + hourMs).toUTCString()).end("{}");
+  });
+  const client = new Client({
+    servers: [server],
+    tokenFile: new TokenFile(undefined),
+    tls: {},
+    timeoutMs: 60_000,
+  });
+  onTestFinished(() => client.close());
+  expect(client.serverTimeMs).toBeLessThan(Date.now() + hourMs / 2);
+  await client.read("Get", { key: "k" });
+  expect(client.serverTimeMs).toBeGreaterThan(Date.now() + hourMs / 2);
+});

@@ -29,6 +29,8 @@ export class Client {
   #server = 0;
   /** The token of the last request. */
   #token: string | undefined;
+  /** The clock of the server minus that of this machine. */
+  #clockOffsetMs = 0;
 
   /** `onRetry` receives the error before each retry. */
   constructor(settings: ClientSettings, onRetry: (error: CallError) => void = () => {}) {
@@ -43,6 +45,14 @@ export class Client {
 
   get timeoutMs(): number {
     return this.#settings.timeoutMs;
+  }
+
+  /**
+   * The time of the last server that responded, in milliseconds since 1970. It is up to a second behind, and more by the time that
+   * the response took. Without a date in a response, it is the time of this machine.
+   */
+  get serverTimeMs(): number {
+    return Date.now() + this.#clockOffsetMs;
   }
 
   /**
@@ -142,7 +152,8 @@ export class Client {
   async #call<Response>(kind: CallKind, toRequest: (leftMs: number) => HttpRequest): Promise<Response> {
     const deadline = monotonicMs() + this.#settings.timeoutMs;
     return this.#retrying(kind, deadline, (leftMs, tryMs) =>
-      this.#exchange(toRequest(leftMs), leftMs, tryMs, async ({ status, body }) => {
+      this.#exchange(toRequest(leftMs), leftMs, tryMs, async ({ status, headers, body }) => {
+        this.#readClock(headers.get("date"));
         const text = (await readBody(body)).toString();
         // 201: a value was stored by REST.
         if (status !== 200 && status !== 201) throw readCallError(status, text);
@@ -227,6 +238,11 @@ export class Client {
         new CallError({ code: "unavailable", ...failure, metadata: {}, outcome: "nothing" }, error)
       );
     }
+  }
+
+  #readClock(date: string | undefined): void {
+    const time = Date.parse(date ?? "");
+    if (Number.isFinite(time)) this.#clockOffsetMs = time - Date.now();
   }
 
   #toPost(method: string, type: string, body: string | Uint8Array, timeoutMs?: number): HttpRequest {

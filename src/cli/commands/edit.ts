@@ -10,6 +10,7 @@ import type { Output } from "../output.ts";
 import { isTerminalSafe, toPrintable } from "../printable.ts";
 import { ask, canAsk } from "../prompt.ts";
 import { toTextDiff } from "../text-diff.ts";
+import { toDuration } from "../write-options.ts";
 
 export const run: Run<"edit"> = async ({
   positionals: [key = ""],
@@ -27,6 +28,7 @@ export const run: Run<"edit"> = async ({
       const response = await client.write<WriteResponse>("Put", {
         key,
         ...toValueField(Buffer.from(text), base?.bytesValue !== undefined),
+        ttl: await readTtl(client, base),
         precondition: base === undefined ? { exists: false } : { revision: base.revision },
       });
       draft.discard();
@@ -60,6 +62,18 @@ async function readTextEntry(client: Client, key: string): Promise<Entry | undef
     "the value is not text",
     "Read and write it as a file: duetkv get KEY > FILE, duetkv put KEY --file FILE.",
   );
+}
+
+/**
+ * What is left of the entry's time to live, by the clock of the server: a put without it would make the entry permanent. A touch
+ * during the edit changes the time to live, but not the revision, so it is read again.
+ */
+async function readTtl(client: Client, base: Entry | undefined): Promise<string | undefined> {
+  if (base === undefined) return undefined;
+  const { expireTime } = (await readEntry(client, base.key)) ?? base;
+  if (expireTime === undefined) return undefined;
+  // The service requires at least one second.
+  return toDuration(Math.max(Date.parse(expireTime) - client.serverTimeMs, 1000));
 }
 
 function toText(entry: Entry | undefined): string {

@@ -63,8 +63,8 @@ export const keyCommands = {
     summary: "change a value in an editor",
     details:
       "Opens $VISUAL or $EDITOR, shows the difference, and writes it if no other client has changed the entry; " +
-      "otherwise it shows the other change and asks. A newline that the editor adds at the end is removed. The time " +
-      "to live of the entry is removed: put it again with --ttl.",
+      "otherwise it shows the other change and asks. A newline that the editor adds at the end is removed. The " +
+      "entry expires when it would have expired without the edit, or up to a second later.",
     examples: ["duetkv edit config/app.json --format json"],
     flags: { format: { type: "text", value: "json", values: ["json"], text: "write only valid JSON" } },
   },
