@@ -12,7 +12,7 @@ export const exitCodes = {
   },
   outcomeUnknown: { code: 7, meaning: "the write may or may not have happened" },
   limit: { code: 8, meaning: "a limit is exceeded, or the store is full" },
-  found: { code: 9, meaning: "verify or diff found a difference or damage" },
+  found: { code: 9, meaning: "verify, diff, import or export found a difference or damage" },
   lockLost: { code: 75, meaning: "the lock or the leadership was lost" },
   interrupted: { code: 130, meaning: "interrupted" },
 } as const;

@@ -8,8 +8,10 @@ export interface ExportEnd {
   /** The hash of `ContentTally`. */
   readonly sha256: string;
   readonly prefix: string;
-  /** The revision at which the entries were read. */
+  /** The revision at which the entries were read, or the last of them. */
   readonly revision: string;
+  /** The first of several revisions; undefined if there is only one. */
+  readonly firstRevision?: string | undefined;
 }
 
 const lineBytesMax = 256 * 1024 * 1024;

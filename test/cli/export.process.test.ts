@@ -1,7 +1,10 @@
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { type CliResult, runCli } from "./run-cli.ts";
@@ -71,6 +74,33 @@ test("an error of the operating system is a message", async () => {
     code: 1,
     stderr: "duetkv: illegal operation on a directory, read (EISDIR)\n",
   });
+});
+
+test("an export of several revisions ends with 9 and can be imported", async () => {
+  const entry = (key: string) => ({ key, value: "x", revision: "5" });
+  const pages = [
+    { revision: "7", count: "3", entries: [], prefixes: [], nextPageToken: "" },
+    { revision: "7", entries: [entry("m/a")], prefixes: [], nextPageToken: "1" },
+    { revision: "9", entries: [entry("m/b")], prefixes: [], nextPageToken: "2" },
+    { revision: "12", entries: [entry("m/c")], prefixes: [], nextPageToken: "" },
+  ];
+  const server = createServer((request, response) => {
+    request.resume().once("end", () => response.end(JSON.stringify(pages.shift())));
+  });
+  onTestFinished(() => void server.close());
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { code, stdout, stderr } = await runCli(["export", "--prefix", "m/"], { address });
+  expect(code).toBe(9);
+  expect(stderr).toBe(
+    "duetkv: the history no longer has revision 7; the other entries are of later revisions\n" +
+      "duetkv: the export is complete, but has entries of several revisions, from 7 to 12 (REVISIONS_MIXED)\n" +
+      "Export again while fewer entries change, or with a longer history: --watch-history-events-max of the server. " +
+      "A backup is always of one revision: duetkv snapshot save.\n",
+  );
+  expect(endRecord(stdout.toString())).toMatchObject({ count: 3, firstRevision: "7", revision: "12" });
+  expect((await onTarget(["import"], stdout.toString())).code).toBe(0);
+  expect((await onTarget(["ls", "m/"])).stdout.toString()).toBe("m/a\nm/b\nm/c\n");
 });
 
 test("an export and import keeps entries and their times to live", async () => {

@@ -2,6 +2,7 @@ import { listEntries } from "../client/list-entries.ts";
 import type { ListResponse } from "../client/messages.ts";
 import { ContentTally } from "../content-tally.ts";
 import type { ExportEnd } from "../export-format.ts";
+import { CommandFailure } from "../failure.ts";
 import type { Run } from "../invocation.ts";
 import { Progress } from "../progress.ts";
 
@@ -11,13 +12,16 @@ export const run: Run<"export"> = async ({ flags, output, openClient }) => {
   const tally = new ContentTally();
   const { count } = await client.read<ListResponse>("List", { prefix, countOnly: true });
   const progress = new Progress("entries", output.quiet);
-  let revision: string | undefined;
+  let firstRevision: string | undefined;
+  let revision = "0";
   const notePage = (page: ListResponse) => {
-    revision ??= page.revision;
-    if (revision === page.revision) return;
-    output.warn(
-      `the history no longer has revision ${revision}; the following entries are from revision ${page.revision}`,
-    );
+    firstRevision ??= page.revision;
+    // Tells once, so that a user need not wait for the end.
+    if (revision === firstRevision && page.revision !== firstRevision) {
+      output.warn(
+        `the history no longer has revision ${firstRevision}; the other entries are of later revisions`,
+      );
+    }
     revision = page.revision;
   };
   try {
@@ -31,7 +35,23 @@ export const run: Run<"export"> = async ({ flags, output, openClient }) => {
   } finally {
     progress.end();
   }
-  const end: ExportEnd = { count: tally.count, sha256: tally.digest(), prefix, revision: revision ?? "0" };
+  const isMixed = firstRevision !== undefined && firstRevision !== revision;
+  const end: ExportEnd = {
+    count: tally.count,
+    sha256: tally.digest(),
+    prefix,
+    revision,
+    ...(isMixed && { firstRevision }),
+  };
   output.object({ end });
-  return 0;
+  if (!isMixed) return 0;
+  await output.flushed();
+  throw new CommandFailure({
+    outcome: "found",
+    reason: "REVISIONS_MIXED",
+    message: `the export is complete, but has entries of several revisions, from ${firstRevision} to ${revision}`,
+    advice:
+      "Export again while fewer entries change, or with a longer history: --watch-history-events-max of the server. " +
+      "A backup is always of one revision: duetkv snapshot save.",
+  });
 };

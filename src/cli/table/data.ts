@@ -7,9 +7,9 @@ export const dataCommands = {
     positionals: [0, 0],
     summary: "print all entries, or those of a prefix, as lines of JSON",
     details:
-      "The entries are those of one revision; if the history is shorter than the export takes, a warning tells from which one the " +
-      "rest is. The last line is an end record with their count and a SHA-256 of their keys and values, so that a truncated " +
-      "export is detected.",
+      "The entries are those of one revision. Exit code 9: they are of several revisions, because the history of the server is " +
+      "shorter than the export took; all entries are printed. The last line is an end record with their count and a SHA-256 of " +
+      "their keys and values, so that a truncated export is detected. It has the revision, and `firstRevision` if there are several.",
     examples: ["duetkv export > all.jsonl", "duetkv export --prefix config/ | gzip > config.gz"],
     flags: { prefix: { type: "text", value: "PREFIX", text: "only keys that begin with this" } },
   },
