@@ -1,4 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { runCli } from "./run-cli.ts";
@@ -31,6 +34,22 @@ test("status shows the server, for people and for programs", async () => {
 test("whoami shows an anonymous caller when there is no policy", async () => {
   expect(await printed(["whoami"])).toBe("anonymous\nno policy: everything is allowed\n");
   expect(JSON.parse(await printed(["whoami", "--json"]))).toMatchObject({ via: "anonymous", grants: [] });
+});
+
+test("what a server says of an identity cannot move the cursor", async () => {
+  const grants = [{ prefix: "p\u001b[2J", rights: ["read\u009b2J"], deny: false }];
+  const identity = { name: "ci\u001b[2J", via: "to\u202eken", grants };
+  const fake = createServer((request, response) => {
+    request.resume().once("end", () => response.end(JSON.stringify(identity)));
+  });
+  onTestFinished(() => void fake.close());
+  await once(fake.listen(0, "127.0.0.1"), "listening");
+  const address = `127.0.0.1:${(fake.address() as AddressInfo).port}`;
+  const { code, stdout } = await runCli(["whoami"], { address });
+  expect({ code, shown: stdout.toString() }).toEqual({
+    code: 0,
+    shown: '"ci\\u001b[2J" via "to\\u202eken"\nallow "read\\u009b2J" on "p\\u001b[2J"*\n',
+  });
 });
 
 test("health tells whether the server serves", async () => {

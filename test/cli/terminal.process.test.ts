@@ -105,6 +105,18 @@ test.skipIf(!hasPrograms("script"))("a person sees how far a snapshot is", async
   }
 });
 
+test.skipIf(!hasPrograms("script"))("on a terminal a log is shown without control characters", async () => {
+  const log = `file:${join(await temporaryDirectory(), "data")}`;
+  const writer = await startServerProcess(["--log", log]);
+  await runCli(["put", "k", "\u009b2J\u202e"], { address: writer.address });
+  await writer.stop();
+  const { shown, code } = await onTerminal(`duetkv log cat --log ${log}`);
+  expect({ shown, code }).toEqual({ shown: expect.stringContaining('"\\u009b2J\\u202e"'), code: 0 });
+  const { stdout } = await runCli(["log", "cat", "--log", log]);
+  expect(JSON.parse(stdout.toString()).events).toMatchObject([{ key: "k", value: "\u009b2J\u202e" }]);
+  expect(JSON.parse(shown)).toEqual(JSON.parse(stdout.toString()));
+});
+
 test.skipIf(!hasPrograms("script"))("a prefix is deleted when a person says yes", async () => {
   await runCli(["put", "below/a", "x"], { address: server.address });
   const refused = await onTerminal("duetkv del --prefix below/", "n\n");

@@ -36,14 +36,14 @@ export const run: Run<"status"> = async ({ output, openClient }) => {
   const storeBytesMax = status.limits["store_bytes_max"];
   const bound = storeBytesMax === undefined ? "" : ` of ${toSizeText(Number(storeBytesMax))}`;
   const rows = [
-    ["server", `${client.server.origin}, version ${status.version}`],
-    ["store", status.storeId],
+    ["server", `${client.server.origin}, version ${toPrintable(status.version)}`],
+    ["store", toPrintable(status.storeId)],
     ["entries", `${toCountText(status.entries)}, ${toSizeText(Number(status.storeBytes))}${bound}`],
     ["revision", `${status.revision}; changes after ${status.oldestRevision} can be watched`],
     ["writes", status.writable ? "yes" : "no"],
     ["fault", status.fault === "" ? "none" : output.color("red", toPrintable(status.fault))],
     ["calls", `${status.callsPerSecond.toFixed(1)}/s, p99 ${(status.callP99Seconds * 1000).toFixed(1)} ms`],
-    ["state hash", status.stateHash],
+    ["state hash", toPrintable(status.stateHash)],
     ...status.replicas.map((replica) => ["replica", toReplicaText(replica)]),
   ] as const;
   for (const [name, text] of rows) output.line(`${name?.padEnd(11)}${text}`);

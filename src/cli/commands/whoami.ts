@@ -22,10 +22,12 @@ export const run: Run<"whoami"> = async ({ output, openClient }) => {
     return 0;
   }
   const { name, via, grants, expireTime } = identity;
-  output.line(name === "" ? via : `${toPrintable(name)} via ${via}`);
+  output.line(name === "" ? toPrintable(via) : `${toPrintable(name)} via ${toPrintable(via)}`);
   if (expireTime !== undefined) output.line(`until ${toDateText(expireTime)}`);
   for (const { prefix, rights, deny } of grants) {
-    output.line(`${deny ? "deny" : "allow"} ${rights.join(", ")} on ${toPrintable(prefix)}*`);
+    output.line(
+      `${deny ? "deny" : "allow"} ${rights.map(toPrintable).join(", ")} on ${toPrintable(prefix)}*`,
+    );
   }
   if (grants.length === 0) output.line("no policy: everything is allowed");
   return 0;
