@@ -1,5 +1,7 @@
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { keepCompiled } from "./test/support/compile-cache.ts";
 import { LongestFirst } from "./test/support/longest-first.ts";
 
 /** The end of a test file's name names its project; a file without one is a unit test. */
@@ -7,6 +9,8 @@ const suffixes = ["heap", "proof", "process", "postgres", "long"] as const;
 
 /** Slow proofs do this many times their work. */
 const rounds = Number(process.env["ROUNDS"] ?? 1);
+
+keepCompiled(join(import.meta.dirname, "node_modules/.cache/compiled"));
 
 function project(
   name: string,
@@ -26,6 +30,7 @@ function project(
       isolate: name === "heap",
       ...(name.startsWith("long") && { testTimeout: 600_000 * rounds }),
       ...(name === "long-proof" && { env: { ROUNDS: String(8 * rounds) } }),
+      ...(startsService && { setupFiles: ["test/support/program-cache.ts"] }),
       globalSetup: [
         ...(startsService ? ["test/support/bundled-program.ts"] : []),
         ...(usesDatabase ? ["test/support/postgres-server.ts"] : []),

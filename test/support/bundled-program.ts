@@ -2,18 +2,16 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { compileCacheVariable } from "./compile-cache.ts";
 import { startServerProcess } from "./server-process.ts";
-import { programVariable } from "./server-program.ts";
-
-/** Node keeps compiled code in the folder that it names. */
-const cacheVariable = "NODE_COMPILE_CACHE";
+import { programCacheVariable, programVariable } from "./server-program.ts";
 
 const root = join(import.meta.dirname, "../..");
 
 /**
  * Global set-up of the projects that start the service: bundles the sources once for the whole run. The bundle starts in
  * less than half the time of the sources, and it is what a release ships. What Node compiles of it is kept for all starts
- * of the run. Returns the tear-down.
+ * of the run (program-cache.ts). Returns the tear-down.
  */
 export default async function setup(): Promise<(() => void) | undefined> {
   if (process.env[programVariable] !== undefined) return undefined;
@@ -22,7 +20,7 @@ export default async function setup(): Promise<(() => void) | undefined> {
   chmodSync(directory, 0o755);
   const remove = () => {
     delete process.env[programVariable];
-    delete process.env[cacheVariable];
+    delete process.env[programCacheVariable];
     rmSync(directory, { recursive: true, force: true });
   };
   try {
@@ -31,9 +29,10 @@ export default async function setup(): Promise<(() => void) | undefined> {
     });
     if (status !== 0) throw new Error(`tools/bundle.ts failed with ${status}`);
     process.env[programVariable] = join(directory, "duetkv.mjs");
-    process.env[cacheVariable] = join(directory, "compiled");
+    const cache = join(directory, "compiled");
+    process.env[programCacheVariable] = cache;
     // Node writes the cache when a process ends in order, which most servers of the tests do not.
-    await (await startServerProcess(["--log", "memory:"])).stop();
+    await (await startServerProcess(["--log", "memory:"], { [compileCacheVariable]: cache })).stop();
     return remove;
   } catch (error) {
     remove();
