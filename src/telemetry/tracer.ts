@@ -5,7 +5,14 @@ import { http } from "../../gen/google/api/annotations_pb.ts";
 import type { Sampler } from "./otel-configuration.ts";
 import { requestHeader } from "./request-header.ts";
 import { type Span, timeOf } from "./span.ts";
-import { createSpanId, createTraceId, parseTraceparent } from "./trace-context.ts";
+import {
+  createSampledTraceId,
+  createSpanId,
+  isUnsampled,
+  isWithinRatio,
+  parseTraceparent,
+  type TraceContext,
+} from "./trace-context.ts";
 
 /** For which the server is to blame, as the semantic conventions for gRPC servers say. */
 const serverFaults: ReadonlySet<Code> = new Set([
@@ -44,13 +51,11 @@ export class Tracer {
     return {
       begin: (context) => {
         const traceparent = requestHeader(context, "traceparent");
+        if (traceparent !== undefined && this.#sampler.parentBased && isUnsampled(traceparent))
+          return undefined;
         const parent = traceparent === undefined ? undefined : parseTraceparent(traceparent);
-        const traceId = parent?.traceId ?? createTraceId();
-        const sampled =
-          parent !== undefined && this.#sampler.parentBased
-            ? parent.sampled
-            : isWithinRatio(traceId, this.#sampler.ratio);
-        if (!sampled) return undefined;
+        const traceId = this.#sample(parent);
+        if (traceId === undefined) return undefined;
         const { protocolName, requestMethod } = context;
         const isRest = protocolName === "rest";
         const startTime = timeOf(performance.now());
@@ -83,6 +88,14 @@ export class Tracer {
       },
     };
   }
+
+  /** The trace of a call; undefined when it is not sampled. */
+  #sample(parent: TraceContext | undefined): string | undefined {
+    const { parentBased, ratio } = this.#sampler;
+    if (parent === undefined) return createSampledTraceId(ratio);
+    const { traceId, sampled } = parent;
+    return (parentBased ? sampled : isWithinRatio(traceId, ratio)) ? traceId : undefined;
+  }
 }
 
 function readTraceState(context: HandlerContext): string {
@@ -95,10 +108,4 @@ function routeOf(method: DescMethod): string | undefined {
   if (!hasOption(method, http)) return undefined;
   const { pattern } = getOption(method, http);
   return typeof pattern.value === "string" ? pattern.value : undefined;
-}
-
-/** The same decision for a trace wherever it is made: by its id, as OpenTelemetry does. */
-function isWithinRatio(traceId: string, ratio: number): boolean {
-  if (ratio === 1) return true;
-  return Number.parseInt(traceId.slice(-14), 16) < ratio * 2 ** 56;
 }
