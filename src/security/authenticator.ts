@@ -19,12 +19,6 @@ const anonymous: Credential = { via: "anonymous" };
 const ofPeers = new WeakMap<Peer, Credential>();
 
 /**
- * The token that came last on a connection, and its hash: making that takes several times as long as all the rest. Whether
- * the policy knows the hash is asked for each call.
- */
-const lastTokens = new WeakMap<Peer, { readonly authorization: string; readonly credential: Credential }>();
-
-/**
  * Finds what a caller proves: a bearer token before a client certificate, or else nothing. Throws or rejects with
  * TOKEN_INVALID or TOKEN_EXPIRED for a bearer that proves nothing: it never falls back to the rest.
  */
@@ -33,7 +27,7 @@ export function readCredential(
   jwts: JwtVerifier | undefined,
 ): Credential | Promise<Credential> {
   const { authorization } = headers;
-  if (authorization !== undefined) return readBearer(authorization, peer, jwts);
+  if (authorization !== undefined) return readBearer(authorization, jwts);
   const { certificate } = peer;
   if (certificate === undefined) return anonymous;
   const forwarded = headers["x-forwarded-client-cert"];
@@ -48,21 +42,11 @@ export function readCredential(
   return credential;
 }
 
-function readBearer(
-  authorization: string,
-  peer: Peer,
-  jwts: JwtVerifier | undefined,
-): Credential | Promise<Credential> {
-  const last = lastTokens.get(peer);
-  if (last?.authorization === authorization) return last.credential;
+function readBearer(authorization: string, jwts: JwtVerifier | undefined): Credential | Promise<Credential> {
   const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
   if (token === undefined) throw tokenInvalid("Authorization must be Bearer and a token");
   const id = tokenIdOf(token);
-  if (id !== undefined) {
-    const credential: Credential = { via: "token", id, digest: digestToken(token) };
-    lastTokens.set(peer, { authorization, credential });
-    return credential;
-  }
+  if (id !== undefined) return { via: "token", id, digest: digestToken(token) };
   if (jwts === undefined) throw tokenInvalid();
   return jwts.verify(token);
 }

@@ -11,6 +11,7 @@ import { CallAudit } from "./call-audit.ts";
 import type { Caller } from "./caller.ts";
 import { protect } from "./guard.ts";
 import type { Credential, Identity } from "./identity.ts";
+import { LastCallers } from "./last-callers.ts";
 import { findRule, type MethodRule } from "./method-rules.ts";
 import { networkOf } from "./network.ts";
 import { PolicySource } from "./policy-source.ts";
@@ -111,10 +112,20 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
   const ofIdentities = new RateLimiter();
   const ofAnonymous = new RateLimiter();
 
-  function identify(credential: Credential, { peer }: CallOrigin, asks: MethodRule["asks"]): Caller {
+  const lastCallers = new LastCallers();
+
+  function identify(credential: Credential, origin: CallOrigin, asks: MethodRule["asks"]): Caller {
+    const { peer } = origin;
     if (source === undefined) return { identity: unrestricted, credential, peer, policy: undefined };
     const { policy } = source;
-    const identity = policy.identify(credential);
+    const caller = { identity: policy.identify(credential), credential, peer, policy };
+    lastCallers.remember(origin, caller);
+    return admit(caller, asks);
+  }
+
+  /** What each call of a caller is asked. */
+  function admit(caller: Caller, asks: MethodRule["asks"]): Caller {
+    const { identity, peer } = caller;
     if (asks === "identities") requireKnown(identity);
     const { callRate, via, name } = identity;
     // Anonymous callers have no name by which they differ. Their addresses are without number.
@@ -123,7 +134,7 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
       else ofIdentities.take(`${via} ${name}`, callRate);
     }
     counts.authenticated(via, "ok");
-    return { identity, credential, peer, policy };
+    return caller;
   }
 
   function limitAddress({ peer }: CallOrigin): void {
@@ -138,6 +149,20 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
     audit?.refused(call, via, error);
   };
 
+  async function identifyLater(
+    verifying: Promise<Credential>,
+    origin: CallOrigin,
+    method: DescMethod,
+    protocol: string,
+  ): Promise<Caller> {
+    try {
+      return identify(await verifying, origin, findRule(method).asks);
+    } catch (error) {
+      refused(origin, method, protocol, viaOf(origin), error);
+      throw error;
+    }
+  }
+
   return {
     refused(origin, method, protocol, via, error) {
       try {
@@ -151,19 +176,18 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
     authenticate(origin, method, protocol) {
       const { asks } = findRule(method);
       if (asks === "nobody") return undefined;
-      const fail = (error: unknown): never => {
-        refused(origin, method, protocol, viaOf(origin), error);
-        throw error;
-      };
       try {
         limitAddress(origin);
+        const last = source && lastCallers.find(origin, source.policy);
+        if (last !== undefined) return admit(last, asks);
         const credential: Credential | Promise<Credential> =
           source === undefined ? { via: "anonymous" } : readCredential(origin, source.jwts);
         return credential instanceof Promise
-          ? credential.then((verified) => identify(verified, origin, asks)).catch(fail)
+          ? identifyLater(credential, origin, method, protocol)
           : identify(credential, origin, asks);
       } catch (error) {
-        return fail(error);
+        refused(origin, method, protocol, viaOf(origin), error);
+        throw error;
       }
     },
     protect: (service, implementation) =>
