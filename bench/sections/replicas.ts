@@ -5,6 +5,12 @@ import { startDuetKvOn, withClient } from "../duetkv.ts";
 import { type Figures, measure, median } from "../load/measure.ts";
 import { percentiles } from "../load/percentiles.ts";
 import { grpcRequest } from "../load/requests.ts";
+import {
+  compactionFlags,
+  putsBesideCompactions,
+  type SteadyPuts,
+  steadyPuts,
+} from "../replicas/compaction.ts";
 import { measureGap } from "../replicas/gap.ts";
 import { httpRequest, loadServers, type MakeRequest } from "../replicas/http-load.ts";
 import { measureLags } from "../replicas/lag.ts";
@@ -22,7 +28,7 @@ const value = "x".repeat(64);
  */
 export function replicas(run: Run): Promise<void> {
   return withLogServers(async (server) => {
-    for (const measureOn of [appends, writes, oneWriter, reads, lag, gaps]) {
+    for (const measureOn of [appends, writes, oneWriter, compactions, reads, lag, gaps]) {
       try {
         await measureOn(run, server);
       } catch (error) {
@@ -37,8 +43,10 @@ async function withReplicas<T>(
   log: SharedLog,
   count: number,
   use: (replicas: readonly ServerProcess[]) => Promise<T>,
+  flags: readonly string[] = [],
 ): Promise<T> {
-  const started = await Promise.all(Array.from({ length: count }, () => startServerProcess(flagsOf(log))));
+  const all = [...flagsOf(log), ...flags];
+  const started = await Promise.all(Array.from({ length: count }, () => startServerProcess(all)));
   try {
     return await use(started);
   } finally {
@@ -104,6 +112,45 @@ async function oneWriter(run: Run, server: LogServer): Promise<void> {
     const ratio = percentiles(ratios).p50;
     run.found({ section, what: `${server.name}: ${what}`, value: ratio, unit: "times as many" });
   });
+}
+
+/** What compaction costs the writers: puts at a fixed rate, without compaction and with one soon after the other. */
+async function compactions(run: Run, server: LogServer): Promise<void> {
+  const seconds = run.quick ? 5 : 15;
+  const measurePuts = async (bytesMin: number) =>
+    withReplicas(
+      await server.createLog(),
+      3,
+      (started) => putsBesideCompactions(started, seconds),
+      compactionFlags(bytesMin),
+    );
+  const rounds: { readonly without: SteadyPuts; readonly beside: SteadyPuts }[] = [];
+  for (let round = 0; round < (run.quick ? 1 : 3); round++) {
+    rounds.push({ without: await measurePuts(1e12), beside: await measurePuts(1) });
+  }
+  const found = (figure: string, values: readonly number[], unit: string) => {
+    const what = `${server.name}: ${steadyPuts}, ${figure}, median of the rounds`;
+    run.found({ section, what, value: percentiles(values).p50, unit });
+  };
+  for (const figure of ["p50", "p99"] as const) {
+    found(
+      `without compaction, ${figure}`,
+      rounds.map(({ without }) => without[figure]),
+      "ms",
+    );
+    found(
+      `beside compactions, ${figure}`,
+      rounds.map(({ beside }) => beside[figure]),
+      "ms",
+    );
+  }
+  found(
+    "time with a compaction under way",
+    rounds.map(({ beside }) => beside.compactingShare * 100),
+    "%",
+  );
+  const ratios = rounds.map(({ without, beside }) => beside.p99 / without.p99);
+  found("p99 beside compactions ÷ without", ratios, "times as long");
 }
 
 const readKinds = [
