@@ -166,8 +166,8 @@ export class MemoryLogEngine {
     return this.copyOf(kept).map((message) => (isFlipped(message) ? flip(message) : message));
   }
 
-  readHead(): HeadPage {
-    const messages = this.copyOf(this.messages);
+  readHead(copy: Copy): HeadPage {
+    const messages = this.#messagesOf(copy, this.messages, "");
     const newest = (wanted: Stored["kind"]) => messages.findLast(({ kind }) => kind === wanted);
     return { head: newest("head"), barrier: newest("barrier") };
   }
@@ -216,8 +216,8 @@ export class MemoryLogDriver implements RemoteLogDriver {
     return this.#write(() => this.#engine.addAfter("head", after, bytes));
   }
 
-  readHead() {
-    return this.#read(() => this.#engine.readHead());
+  readHead(copy: Copy) {
+    return this.#read(() => this.#engine.readHead(copy));
   }
 
   barrier(bytes: Buffer) {

@@ -71,8 +71,8 @@ export interface RemoteLogDriver {
   /** The same for the head. */
   trySetHead(after: number, bytes: Buffer): Promise<number | undefined>;
 
-  /** Reads the head from any copy, which may be old. */
-  readHead(): Promise<HeadPage>;
+  /** Reads the head from a copy, which may be old. */
+  readHead(copy: Copy): Promise<HeadPage>;
 
   /**
    * Writes a barrier on a majority of the copies and resolves with its position. A copy that has it has everything that

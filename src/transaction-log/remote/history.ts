@@ -123,7 +123,7 @@ export class History {
   /** Reads the head as of a barrier, and takes it over if it is newer. Rejects with the driver's error or the fault. */
   async readHead(barrier: number): Promise<FoundHead> {
     if (this.#fault) throw this.#fault;
-    const found = await readHead(this.driver, barrier);
+    const found = await readHead(this.driver, barrier, (damage) => this.reportDamage(damage));
     if (found === undefined) throw this.wentBack("it is empty");
     const { head } = found;
     if (head.log !== this.id) throw this.wentBack("it is another log");

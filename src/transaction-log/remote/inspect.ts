@@ -36,7 +36,9 @@ export async function inspectRemoteLog(
   driver: RemoteLogDriver,
   { onTransactions = () => {}, onDamagedRead = () => {} }: Partial<RemoteLogFindings> = {},
 ): Promise<RemoteLogReport> {
-  const found = await readHead(driver, await driver.barrier(encodeBarrier("", 0)));
+  const found = await readHead(driver, await driver.barrier(encodeBarrier("", 0)), async ({ message }) =>
+    onDamagedRead({ what: message, copies: await driver.describeCopies() }),
+  );
   if (found === undefined) throw new DuetError("LOG_CORRUPT", "the streams contain no log");
   const { head } = found;
   const { horizon, cursor } = head;

@@ -3,7 +3,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } 
 import { silentSink } from "../../../src/transaction-log/log-sink.ts";
 import { Durability } from "../../../src/transaction-log/remote/jetstream/durability.ts";
 import { JetStreamDriver } from "../../../src/transaction-log/remote/jetstream/jetstream-driver.ts";
-import { openJetStreamTransactionLogger } from "../../../src/transaction-log/remote/jetstream/open.ts";
+import {
+  openJetStreamDriver,
+  openJetStreamTransactionLogger,
+} from "../../../src/transaction-log/remote/jetstream/open.ts";
 import { namesOf } from "../../../src/transaction-log/remote/jetstream/streams.ts";
 import { type NatsCluster, type NatsSettings, startNats } from "../../support/nats.ts";
 import { natsBinary, oldNatsVersion } from "../../support/nats-binary.ts";
@@ -189,6 +192,20 @@ describe.skipIf(natsBinary() === undefined)("a log in JetStream", () => {
     );
     await expect(log.latestSequence()).rejects.toMatchObject({ reason: "DATABASE_WENT_BACK_IN_TIME" });
     expect(await readAll(await open(cluster, "anew"))).toEqual([]);
+  });
+
+  it("has the same head in each way of reading a copy", async () => {
+    const log = await open(cluster, "head");
+    await log.append(0, simples(1, 3));
+    const driver = await openJetStreamDriver({ ...cluster.options("head"), log: silentSink });
+    onTestFinished(() => driver.close());
+    const barrier = await driver.barrier(Buffer.from("barrier"));
+    const pages = await Promise.all((["any", "leader", 0] as const).map((copy) => driver.readHead(copy)));
+    for (const page of pages) {
+      expect(page.barrier?.position).toBeGreaterThanOrEqual(barrier);
+      expect(page.head?.position).toBe(pages[0]?.head?.position);
+      expect(page.head?.bytes.toString()).toContain(log.id);
+    }
   });
 
   it("keeps a batch that is as large as a batch may be", async () => {

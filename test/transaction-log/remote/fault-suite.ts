@@ -47,6 +47,7 @@ export async function surviveFaults(random: Random, seed: number, writes: number
           await replica.step();
           if (random.chance(0.1)) damageBatch(engine, random);
           if (random.chance(0.1)) damagePiece(engine, random);
+          if (random.chance(0.1)) damageHead(engine, random);
           if (random.chance(0.3)) await delay(random.below(5));
         }
       }),
@@ -106,6 +107,12 @@ function damageBatch(engine: MemoryLogEngine, random: Random): void {
   const copy = position % 3;
   if (copy === 0 && position === batches.at(-1)) return;
   engine.damageCopy(copy, position, random.chance(0.5) ? "lost" : "flipped");
+}
+
+function damageHead(engine: MemoryLogEngine, random: Random): void {
+  const head = engine.messages.find(({ kind }) => kind === "head");
+  if (head === undefined) return;
+  engine.damageCopy(head.position % 3, head.position, random.chance(0.5) ? "lost" : "flipped");
 }
 
 function damagePiece(engine: MemoryLogEngine, random: Random): void {

@@ -97,10 +97,16 @@ export class JetStreamDriver implements RemoteLogDriver {
     return this.#publishAfter(this.#names.head, after, bytes, true);
   }
 
-  async readHead(): Promise<HeadPage> {
-    this.#assertConnected();
+  async readHead(copy: Copy): Promise<HeadPage> {
     const { stream, head, barrier } = this.#names;
-    const messages = await readPage(this.#connection, stream, { multi_last: [head, barrier] });
+    if (copy === "leader") {
+      this.#assertConnected();
+      // In this order: a head that is read after a barrier is at least as new.
+      const [newest] = await readThroughLeader(this.#connection, stream, { last_by_subj: barrier });
+      const [found] = await readThroughLeader(this.#connection, stream, { last_by_subj: head });
+      return { head: found, barrier: newest };
+    }
+    const messages = await this.#readPage(stream, { multi_last: [head, barrier] }, copy);
     return {
       head: messages.find(({ subject }) => subject === head),
       barrier: messages.find(({ subject }) => subject === barrier),
@@ -189,8 +195,17 @@ export class JetStreamDriver implements RemoteLogDriver {
   /** NATS lets any server answer that has a copy, at random; only the leader is sure to read its own. */
   async #readCopy(stream: string, query: PageQuery, copy: Copy): Promise<readonly StoredMessage[]> {
     this.#assertConnected();
-    if (copy === "any") return readPage(this.#connection, stream, query);
     if (copy === "leader") return readThroughLeader(this.#connection, stream, query);
+    return this.#readPage(stream, query, copy);
+  }
+
+  async #readPage(
+    stream: string,
+    query: Parameters<typeof readPage>[2],
+    copy: "any" | number,
+  ): Promise<readonly StoredMessage[]> {
+    this.#assertConnected();
+    if (copy === "any") return readPage(this.#connection, stream, query);
     const connection = await this.#connectTo(copy);
     try {
       return await readPage(connection, stream, query);

@@ -72,11 +72,11 @@ function toStored({ headers, data }: Msg): StoredMessage {
   };
 }
 
-/** Reads the next message, if there is one, through the leader of the stream. Rejects with the client's error. */
+/** Reads the next message, or the last one of a subject, through the leader of the stream. Rejects with the client's error. */
 export async function readThroughLeader(
   connection: NatsConnection,
   stream: string,
-  query: PageQuery,
+  query: PageQuery | { readonly last_by_subj: string },
 ): Promise<readonly StoredMessage[]> {
   const response = await connection.request(`$JS.API.STREAM.MSG.GET.${stream}`, JSON.stringify(query), {
     timeout: 5_000,
