@@ -28,13 +28,36 @@ export interface Log {
   readonly abandon: () => void;
 }
 
-interface Output extends DestinationStream {
+interface Output {
   /** Returns false when the line was dropped. */
   readonly write: (line: string) => boolean;
+  /** Writes the lines that were gathered, without waiting for the reader. */
+  readonly flush: () => void;
   /** Resolves when all lines are written, which may be never. */
   readonly end: () => Promise<unknown>;
   readonly abandon: () => void;
 }
+
+/** Writes the lines of pino. Warnings and errors go out at once: the process may not live to the end of the turn. */
+class Destination implements DestinationStream {
+  /** Asks pino to set `lastLevel` before each line. */
+  readonly [pino.symbols.needsMetadataGsym] = true;
+  lastLevel = 0;
+  readonly #output: Output;
+  readonly #format: (line: string) => string;
+
+  constructor(output: Output, isTerminal: boolean) {
+    this.#output = output;
+    this.#format = isTerminal ? formatForTerminal : (line) => line;
+  }
+
+  write(line: string): void {
+    this.#output.write(this.#format(line));
+    if (this.lastLevel >= warnLevel) this.#output.flush();
+  }
+}
+
+const warnLevel = pino.levels.values["warn"] as number;
 
 /** The most bytes that wait for a slow reader; further lines are dropped. */
 const waitingBytesMax = 1024 * 1024;
@@ -54,9 +77,8 @@ export function createLog(level: string): Log {
   const stat = fstatSync(1);
   const output = stat.isFIFO() || stat.isSocket() ? openPipe() : openFile();
   const terminal = isatty(1);
-  const formatted = { write: (line: string) => output.write(formatForTerminal(line)) };
   return {
-    log: pino({ level }, terminal ? formatted : output),
+    log: pino({ level }, new Destination(output, terminal)),
     hint(text) {
       if (terminal) output.write(`${text}\n`);
     },
@@ -72,19 +94,35 @@ export function createLog(level: string): Log {
 /**
  * Writes to a pipe as to a socket. A write to a full pipe as to a file blocks a thread, and the process cannot end
  * before that thread does.
+ *
+ * Lines of one turn of the event loop are written together: a write of each would cost more than the call that it logs.
  */
 function openPipe(): Output {
   const socket = new Socket({ fd: 1, readable: false, writable: true });
   // The reader has closed the pipe. The service continues without a log.
   socket.on("error", () => socket.destroy());
+  let waiting = "";
+  function flush(): void {
+    if (waiting !== "" && socket.writable) socket.write(waiting);
+    waiting = "";
+  }
+  process.on("exit", flush);
   return {
     write(line) {
-      if (!socket.writable || socket.writableLength >= waitingBytesMax) return false;
-      socket.write(line);
+      if (!socket.writable || socket.writableLength + waiting.length >= waitingBytesMax) return false;
+      if (waiting === "") setImmediate(flush);
+      waiting += line;
       return true;
     },
-    end: () => new Promise<void>((resolve) => socket.end(resolve)),
-    abandon: () => socket.destroy(),
+    flush,
+    end() {
+      flush();
+      return new Promise<void>((resolve) => socket.end(resolve));
+    },
+    abandon() {
+      waiting = "";
+      socket.destroy();
+    },
   };
 }
 
@@ -100,6 +138,8 @@ function openFile(): Output {
       file.write(line);
       return isTaken;
     },
+    // The file is written by a thread, which begins at once.
+    flush() {},
     end() {
       const closed = once(file, "close");
       file.end();

@@ -6,17 +6,25 @@ import { parseTraceparent } from "./trace-context.ts";
 /** What an id of a caller may look like, so that it can stand in a log. */
 const idPattern = /^[\w.:/+=-]{1,128}$/;
 
+/** Those of calls that Connect's library serves. */
 const ids = new WeakMap<HandlerContext, string>();
+
+/** The context of our own calls has it as a field: an entry of a map would cost each call that is logged. */
+export interface ContextWithRequestId extends HandlerContext {
+  requestId: string | undefined;
+}
 
 /**
  * The id under which a call is found in logs: that of its trace or its `x-request-id`, where the caller or a proxy has sent
  * one, and otherwise a new one. Always the same for a call.
  */
 export function requestIdOf(context: HandlerContext): string {
-  let id = ids.get(context);
+  const own = "requestId" in context ? (context as ContextWithRequestId) : undefined;
+  let id = own === undefined ? ids.get(context) : own.requestId;
   if (id === undefined) {
     id = readRequestId((name) => requestHeader(context, name));
-    ids.set(context, id);
+    if (own === undefined) ids.set(context, id);
+    else own.requestId = id;
   }
   return id;
 }

@@ -2,6 +2,7 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { Code, type ContextValues, createContextValues } from "@connectrpc/connect";
 import type { Caller, ContextWithCaller } from "../../security/caller.ts";
 import type { ContextWithSpan } from "../../telemetry/call-span.ts";
+import type { ContextWithRequestId } from "../../telemetry/request-id.ts";
 import type { Span } from "../../telemetry/span.ts";
 import type { MethodEntry } from "../method-table.ts";
 import { clientGone, connectionAged, wireError } from "../wire-error.ts";
@@ -16,7 +17,7 @@ const deadlines = new DeadlineWheel();
  * The context that a handler sees, of one call in one of our own protocols. Everything that costs (headers, signal,
  * values) is made when it is first looked at. It is not a plain object: pass it on, do not spread it.
  */
-export class CallContext implements ContextWithCaller, ContextWithSpan, Deadline {
+export class CallContext implements ContextWithCaller, ContextWithSpan, ContextWithRequestId, Deadline {
   readonly entry: MethodEntry;
   readonly exchange: Exchange;
   readonly protocolName: string;
@@ -24,6 +25,8 @@ export class CallContext implements ContextWithCaller, ContextWithSpan, Deadline
   caller: Caller | undefined = undefined;
   /** Set by the tracer. */
   span: Span | undefined = undefined;
+  /** Set when it is first asked for; see `requestIdOf`. */
+  requestId: string | undefined = undefined;
   deadlineTick = 0;
   nextDeadline: Deadline | undefined = undefined;
   previousDeadline: Deadline | undefined = undefined;
