@@ -1,11 +1,11 @@
 import { DuetError } from "../errors.ts";
 import { decodeRequestRecord, encodeRequestRecord } from "../transaction-log/codec/request-record.ts";
 import type { RequestRecord, RequestResult } from "../transaction-log/transaction-logger.ts";
+import { BatchRequestTable } from "./batch-request-table.ts";
 import type { MutationResult, Operation, Outcome } from "./operation.ts";
 import { digestOperation } from "./request-digest.ts";
 import { idBytesOf, type RequestId } from "./request-id.ts";
 import { type RequestIndex, requestBytesMax, requestIdValidMs } from "./request-index.ts";
-import { RequestTable } from "./request-table.ts";
 
 /**
  * The request ids that a batch is checked against: those of earlier successful requests and those of the batch itself.
@@ -17,7 +17,7 @@ export class BatchRequests {
   #time = 0;
   /** The memory of the earlier requests whose ids may be valid at the time of the batch. */
   #earlierBytes = 0;
-  readonly #own = new RequestTable();
+  readonly #own = new BatchRequestTable();
 
   /** `bytesMax` is the memory limit of the index. */
   constructor(index: RequestIndex, bytesMax: number) {
@@ -59,7 +59,7 @@ export class BatchRequests {
       digest: digestOperation(checks, mutations),
       results,
     });
-    this.#own.add(record, id.hash, revision);
+    this.#own.add(id, record, revision);
     return record;
   }
 

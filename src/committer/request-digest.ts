@@ -4,6 +4,12 @@ import type { Check, Mutation } from "./operation.ts";
 /** The most bytes that the numbers, tags and lengths of a check or mutation take. */
 const fieldsBytesMax = 32;
 
+/** The bytes of a tag and a length. */
+const headBytes = 5;
+
+/** The letters c, p, t, d, s, b. */
+const tags = { check: 0x63, put: 0x70, touch: 0x74, delete: 0x64, text: 0x73, bytes: 0x62 } as const;
+
 export const digestBytes = 16;
 
 const hash = new Int32Array(digestBytes / 4);
@@ -23,16 +29,16 @@ export function digestOperation(checks: readonly Check[], mutations: readonly Mu
   bytes = input.bytes;
   offset = 0;
   for (const { key, condition } of checks) {
-    text("c", key);
+    text(tags.check, key);
     if ("revision" in condition) number(condition.revision);
     else number("exists" in condition && condition.exists ? -1 : -2);
   }
   for (const mutation of mutations) {
     if (mutation.type === "delete") {
-      text("d", mutation.key);
+      text(tags.delete, mutation.key);
       continue;
     }
-    text(mutation.type === "put" ? "p" : "t", mutation.key);
+    text(mutation.type === "put" ? tags.put : tags.touch, mutation.key);
     number(mutation.ttlMs);
     if (mutation.type === "put") value(mutation.value);
   }
@@ -54,23 +60,26 @@ function mostBytes(checks: readonly Check[], mutations: readonly Mutation[]): nu
 }
 
 function value(content: string | Uint8Array): void {
-  if (typeof content === "string") return text("s", content);
-  bytes.set(content, begin("b", content.length));
+  if (typeof content === "string") return text(tags.text, content);
+  begin(tags.bytes, content.length);
+  bytes.set(content, offset);
   offset += content.length;
 }
 
-function text(tag: string, content: string): void {
-  const start = begin(tag, 0);
-  const length = bytes.write(content, start, "utf8");
-  bytes.writeUInt32LE(length, start - 4);
+function text(tag: number, content: string): void {
+  const length = bytes.write(content, offset + headBytes, "utf8");
+  begin(tag, length);
   offset += length;
 }
 
-/** Writes tag and length. Returns the offset of the content. */
-function begin(tag: string, length: number): number {
-  bytes[offset] = tag.charCodeAt(0);
-  offset = bytes.writeUInt32LE(length, offset + 1);
-  return offset;
+/** Writes tag and length, 4 bytes, little-endian. */
+function begin(tag: number, length: number): void {
+  bytes[offset] = tag;
+  bytes[offset + 1] = length;
+  bytes[offset + 2] = length >>> 8;
+  bytes[offset + 3] = length >>> 16;
+  bytes[offset + 4] = length >>> 24;
+  offset += headBytes;
 }
 
 function number(content: number): void {

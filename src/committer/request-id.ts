@@ -10,7 +10,7 @@ export interface RequestId {
   /** Milliseconds since 1970 UTC. */
   readonly time: number;
   readonly hash: number;
-  /** The 16 bytes in order, as numbers of 32 bits with a sign. */
+  /** The 16 bytes in order, as numbers of 32 bits with a sign, little-endian. */
   readonly a: number;
   readonly b: number;
   readonly c: number;
@@ -20,7 +20,8 @@ export interface RequestId {
 /** 256 for each byte of an id. Random for each process, so that clients cannot choose ids with equal hashes. */
 const hashNumbers = randomFillSync(new Uint32Array(requestIdBytes * 256));
 
-const scratch = Buffer.alloc(requestIdBytes);
+const scratch = new Int32Array(requestIdBytes / 4);
+const scratchBytes = new Uint8Array(scratch.buffer);
 
 /** `bytes` begins with the 16 bytes of the id. */
 export function toRequestId(bytes: Uint8Array): RequestId {
@@ -34,19 +35,26 @@ export function toRequestId(bytes: Uint8Array): RequestId {
   };
 }
 
-/** The 16 bytes, valid until the next call. */
+/** The 16 bytes, valid until the next call. Words are little-endian, as on every machine that Node supports. */
 export function idBytesOf({ a, b, c, d }: RequestId): Uint8Array {
-  scratch.writeInt32BE(a, 0);
-  scratch.writeInt32BE(b, 4);
-  scratch.writeInt32BE(c, 8);
-  scratch.writeInt32BE(d, 12);
-  return scratch;
+  scratch[0] = a;
+  scratch[1] = b;
+  scratch[2] = c;
+  scratch[3] = d;
+  return scratchBytes;
+}
+
+export function isSameId(id: RequestId, other: RequestId): boolean {
+  return id.a === other.a && id.b === other.b && id.c === other.c && id.d === other.d;
 }
 
 function wordAt(bytes: Uint8Array, at: number): number {
-  let word = 0;
-  for (let index = at; index < at + 4; index++) word = (word << 8) | (bytes[index] as number);
-  return word;
+  return (
+    (bytes[at] as number) |
+    ((bytes[at + 1] as number) << 8) |
+    ((bytes[at + 2] as number) << 16) |
+    ((bytes[at + 3] as number) << 24)
+  );
 }
 
 /**

@@ -76,18 +76,6 @@ export class RequestTable {
     this.#bytes += recordBytes(record.length);
   }
 
-  /** Forgets all records, and keeps some of the memory for later ones. */
-  clear(): void {
-    if (this.#size === 0) return;
-    // In a larger chunk offsets would not fit into positions.
-    this.#chunks = this.#chunks.slice(0, 1).filter(({ length }) => length <= chunkBytesMax);
-    if (this.#slots.length > 64 * slotsMin) this.#slots = new Uint32Array(2 * slotsMin);
-    else this.#slots.fill(0);
-    this.#end = 0;
-    this.#bytes = 0;
-    this.#size = 0;
-  }
-
   /** The last chunk, with room for so many bytes at `#end`. */
   #chunkFor(bytes: number): Buffer {
     const last = this.#chunks.at(-1);

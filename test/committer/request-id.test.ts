@@ -187,6 +187,22 @@ test("the digest distinguishes contents with the same text", () => {
   expect(digestOperation([], [put("a", "bc")]).toString("hex")).toBe(alike[0]);
 });
 
+test("the digest is the same in every release, since the log keeps it", () => {
+  const checks = [
+    { key: "a", condition: { revision: 7 } },
+    { key: "b", condition: { exists: true } },
+    { key: "ü", condition: { exists: false } },
+  ];
+  const mutations = [
+    put("a", "größer", 5000),
+    { ...put("b"), value: new Uint8Array([1, 2, 255]) },
+    touch("c", 60_000),
+    remove("d"),
+    put("e", "x".repeat(70_000)),
+  ];
+  expect(digestOperation(checks, mutations).toString("hex")).toBe("8e9fdae2d6ef9681ff4f2032ef887f89");
+});
+
 test("only successes are remembered: a repeat after a failure is evaluated again", async () => {
   const { committer, store, logger } = startCommitting({ storeBytesMax: 600 });
   const guarded = repeatable(operation([put("b", "1")], check("a", { exists: true })), uuid7(1_000_000));

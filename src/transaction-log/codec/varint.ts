@@ -6,10 +6,15 @@ export const varintBytesMax = 8;
  * offset after the number.
  */
 export function writeVarint(bytes: Uint8Array, value: number, offset: number): number {
-  // Bitwise operators work on 32 bits.
-  while (value > 0x7fffffff) {
-    bytes[offset++] = (value % 128) | 128;
-    value = Math.floor(value / 128);
+  if (value > 0x7fffffff) {
+    // Bitwise operators work on 32 bits, and `%` is slow for larger numbers.
+    const high = Math.floor(value / 2 ** 28);
+    const low = value - high * 2 ** 28;
+    bytes[offset++] = low | 128;
+    bytes[offset++] = (low >>> 7) | 128;
+    bytes[offset++] = (low >>> 14) | 128;
+    bytes[offset++] = (low >>> 21) | 128;
+    value = high;
   }
   while (value > 127) {
     bytes[offset++] = (value & 127) | 128;

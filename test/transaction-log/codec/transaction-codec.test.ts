@@ -86,6 +86,21 @@ it("keeps a request record of any length", () => {
   expect(() => encodeRequestRecord(short)).toThrow("a request id has 16 bytes, not 15");
 });
 
+it(`request records keep their bytes while later ones are encoded (seed ${seed})`, () => {
+  const random = createRandom(seed);
+  const entry = { revision: 1e9, createRevision: 2 ** 40, version: 3, updateTime: 1.7e12, expireTime: 0 };
+  const encoded = Array.from({ length: 3000 }, (_, number) => {
+    const count = random.chance(0.01) ? 300 + random.below(1000) : random.below(5);
+    const decoded = {
+      id: requestId(number),
+      digest: new Uint8Array(16).fill(number),
+      results: Array.from({ length: count }, () => ({ entry, deleted: false })),
+    };
+    return { decoded, record: encodeRequestRecord(decoded) };
+  });
+  for (const { decoded, record } of encoded) expect(decodeRequestRecord(record)).toEqual(decoded);
+});
+
 it("skips fields with even numbers, and refuses odd ones, unknown bits of a tag and unknown results", () => {
   const touched = (tag: number, ...fields: number[]) => Buffer.of(1, 5, 2, tag, 1, 0x6b, ...fields);
   const touch = transaction(1, { type: "touch", key: "k", expireTime: 0 });
