@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { hasPrograms } from "../support/programs.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { until } from "../support/until.ts";
 import { type CliResult, runCli, startCli } from "./run-cli.ts";
@@ -71,6 +73,38 @@ test("a command whose lock is lost is ended, by force if it must be", async () =
   await duetkv("put", "x", "taken");
   expect(await holder.ended).toEqual([75, null]);
   expect((await duetkv("get", "x")).stdout.toString()).toBe("taken");
+});
+
+test("the processes that a command has started end with it when the lock is lost", async () => {
+  const inner = "trap '' TERM; echo up; for i in $(seq 600); do sleep 0.1; done";
+  const flags = ["--ttl", "1s", "--kill-after", "100ms"];
+  const holder = start("lock", "group", ...flags, "--", "sh", "-c", 'sh -c "$0" & wait', inner);
+  await until(() => holder.lines.length === 1);
+  await duetkv("put", "group", "taken");
+  // The output ends with the last process that writes to it.
+  expect(await holder.ended).toEqual([75, null]);
+});
+
+test("a signal reaches the processes that a command has started", async () => {
+  const inner = "trap 'echo ended; exit' TERM; echo up; for i in $(seq 600); do sleep 0.1; done";
+  const holder = start("lock", "signals", "--", "sh", "-c", 'trap : TERM; sh -c "$0"; exit 5', inner);
+  await until(() => holder.lines.length === 1);
+  holder.child.kill("SIGTERM");
+  expect(await holder.ended).toEqual([5, null]);
+  expect(holder.lines).toEqual(["up", "ended"]);
+});
+
+test.skipIf(!hasPrograms("ps"))("a command is stopped and continued together with its lock", async () => {
+  const holder = start("lock", "stop", "--", "sh", "-c", "echo $$; read line; echo $line");
+  await until(() => holder.lines.length === 1);
+  const stateOf = (pid: unknown) => spawnSync("ps", ["-o", "stat=", "-p", String(pid)]).stdout.toString();
+  holder.child.kill("SIGTSTP");
+  await until(() => stateOf(holder.lines[0]).startsWith("T") && stateOf(holder.child.pid).startsWith("T"));
+  holder.child.kill("SIGCONT");
+  await until(() => !stateOf(holder.lines[0]).startsWith("T"));
+  holder.child.stdin.write("done\n");
+  expect(await holder.ended).toEqual([0, null]);
+  expect(holder.lines[1]).toBe("done");
 });
 
 test("a command whose lock is lost is ended also when nobody reads the messages", async () => {

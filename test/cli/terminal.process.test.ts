@@ -117,6 +117,18 @@ test.skipIf(!hasPrograms("script"))("on a terminal a log is shown without contro
   expect(JSON.parse(shown)).toEqual(JSON.parse(stdout.toString()));
 });
 
+test.skipIf(!hasPrograms("script"))(
+  "a command with a lock reads from the terminal, and gets its signals once",
+  async () => {
+    const reader = await onTerminal(`duetkv lock t/read -- sh -c 'read line; echo "read $line"'`, "hello\n");
+    expect(reader).toEqual({ shown: expect.stringContaining("read hello\n"), code: 0 });
+    const script = "trap 'echo caught' INT; echo up; sleep 1000; sleep 0.5; exit 3";
+    const caught = await onTerminal(`exec duetkv lock t/signal -- sh -c "${script}"`, "", "up");
+    expect(caught.code).toBe(3);
+    expect(caught.shown.match(/caught/g)).toEqual(["caught"]);
+  },
+);
+
 test.skipIf(!hasPrograms("script"))("a prefix is deleted when a person says yes", async () => {
   await runCli(["put", "below/a", "x"], { address: server.address });
   const refused = await onTerminal("duetkv del --prefix below/", "n\n");

@@ -15,8 +15,9 @@ export const coordinationCommands = {
     details:
       "The lock is an entry that is renewed three times within its time to live. CMD has the fencing token in " +
       "DUETKV_FENCE. It grows with every holder; the protected resource must refuse a lower token than it has seen. " +
-      "When the lock is lost, CMD gets SIGTERM and then SIGKILL. The exit code is that of CMD, 4 if the lock did not " +
-      "become free, and 75 if it was lost.",
+      "When the lock is lost, CMD and the processes that it has started get SIGTERM and then SIGKILL: they are a process group. " +
+      "On a terminal they stay in the group of the terminal, which ctrl-C and ctrl-Z reach, and only CMD itself gets these " +
+      "signals, as with flock. The exit code is that of CMD, 4 if the lock did not become free, and 75 if it was lost.",
     examples: ["duetkv lock locks/backup --wait 10m -- ./backup.sh"],
     flags: {
       wait: { type: "duration", value: "TIME", text: "how long to wait for the lock (30s)" },
