@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { until } from "../support/until.ts";
 import { describeConsole, findViolations, openConsole, toPath } from "./open-console.ts";
 
 describeConsole(() => {
@@ -38,14 +39,70 @@ describeConsole(() => {
       void (questions.length === 1 ? dialog.dismiss() : dialog.accept());
     });
     await page.getByRole("link", { name: "Browse" }).click();
+    await page.waitForURL(/edit\?key=a/);
     expect(await value.inputValue()).toBe("draft");
-    expect(page.url()).toContain("edit?key=a");
     await page.getByRole("link", { name: "Cancel" }).click();
     await page.waitForURL(/entry\?key=a/);
     expect(questions).toEqual(["Leave without saving?", "Leave without saving?"]);
     await page.getByRole("link", { name: "Browse" }).click();
     await page.waitForURL(/browse/);
     expect(questions).toHaveLength(2);
+    expect(console.faults).toEqual([]);
+  });
+
+  test("asks before Back, Forward, a reload or the end of the tab leave what is not saved", async () => {
+    const console = await openConsole({ a: "before" });
+    const { page } = console;
+    const questions: string[] = [];
+    let isAllowed = false;
+    page.on("dialog", (dialog) => {
+      questions.push(dialog.type());
+      void (isAllowed ? dialog.accept() : dialog.dismiss());
+    });
+    const asked = async (kind: string, count: number) => {
+      await until(() => questions.length === count);
+      expect(questions.at(-1)).toBe(kind);
+      await page.waitForURL(/edit\?key=a/);
+      expect(await value.inputValue()).toBe("draft");
+    };
+    await console.show("entry?key=a");
+    await page.getByRole("link", { name: "Edit" }).click();
+    await page.waitForURL(/edit\?key=a/);
+    await page.getByRole("link", { name: "Cluster" }).click();
+    await page.waitForURL(/cluster/);
+    await page.evaluate("history.back()");
+    await page.waitForURL(/edit\?key=a/);
+    const value = page.getByLabel("Value", { exact: true });
+    await value.click();
+    await value.fill("draft");
+    await page.evaluate("history.back()");
+    await asked("confirm", 1);
+    await page.evaluate("history.go(-2)");
+    await asked("confirm", 2);
+    await page.evaluate("history.forward()");
+    await asked("confirm", 3);
+    // Not awaited: it has no end as long as the page stays.
+    await page.evaluate("void setTimeout(() => location.reload())");
+    await asked("beforeunload", 4);
+    await page.close({ runBeforeUnload: true });
+    await asked("beforeunload", 5);
+
+    isAllowed = true;
+    await page.evaluate("history.back()");
+    await until(() => questions.length === 6);
+    await page.waitForURL(/entry\?key=a/);
+    await page.getByRole("heading", { name: "a", exact: true }).waitFor();
+    await page.evaluate("history.forward()");
+    await page.waitForURL(/edit\?key=a/);
+    expect(await value.inputValue()).toBe("before");
+    await page.getByLabel(/Time to live/).fill("1000");
+    isAllowed = false;
+    await page.evaluate("history.back()");
+    await until(() => questions.length === 7);
+    await page.waitForURL(/edit\?key=a/);
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.waitForURL(/entry\?key=a/);
+    expect(questions).toHaveLength(7);
     expect(console.faults).toEqual([]);
   });
 

@@ -4,7 +4,7 @@ import { formatCount, formatKey, quoteForShell } from "../format.ts";
 import { DiffView } from "../parts/diff-view.tsx";
 import { ErrorNote } from "../parts/error-note.tsx";
 import { PageHead } from "../parts/page-head.tsx";
-import { goTo, hrefOf, route } from "../route.ts";
+import { goTo, guardPage, hrefOf, route } from "../route.ts";
 import { serverTime } from "../server-clock.ts";
 import { report, session } from "../session.ts";
 import { useLoad } from "../use-load.ts";
@@ -49,28 +49,20 @@ function Editor(props: EditorProps) {
   // What the draft began with. Taking theirs begins anew.
   const [base, setBase] = useState(props.seen);
   const [draft, setDraft] = useState(textOf(props.seen));
-  const [seconds, setSeconds] = useState(() => secondsLeft(props.seen));
+  const [openedSeconds, setOpenedSeconds] = useState(() => secondsLeft(props.seen));
+  const [seconds, setSeconds] = useState(openedSeconds);
   const [theirs, setTheirs] = useState<{ readonly entry: Entry<Value> | undefined }>();
   const [error, setError] = useState<Error>();
   const [isSaving, setIsSaving] = useState(false);
   const before = textOf(base);
   const fault = base !== undefined && jsonFault(before) === undefined ? jsonFault(draft) : undefined;
 
+  const isSaved = useRef(false);
+  const isChanged = draft !== before || seconds !== openedSeconds || name !== props.name;
   useEffect(() => {
-    if (draft === before) return;
-    const warn = (event: Event) => event.preventDefault();
-    // Other pages of the console are in the same document, which is not unloaded.
-    const ask = (event: MouseEvent) => {
-      const leaves = event.target instanceof Element && event.target.closest('a[href^="#/"]') !== null;
-      if (leaves && !confirm("Leave without saving?")) event.preventDefault();
-    };
-    addEventListener("beforeunload", warn);
-    addEventListener("click", ask, true);
-    return () => {
-      removeEventListener("beforeunload", warn);
-      removeEventListener("click", ask, true);
-    };
-  }, [draft === before]);
+    if (!isChanged) return;
+    return guardPage(() => isSaved.current || confirm("Leave without saving?"));
+  }, [isChanged]);
 
   if (base !== undefined && typeof base.value !== "string") {
     const command = `duetkv put --bytes --file FILE -- ${quoteForShell(name) ?? "KEY"}`;
@@ -107,6 +99,7 @@ function Editor(props: EditorProps) {
     try {
       if (over === undefined) await client.create(name, value, ttl);
       else await client.replace(over, value, ttl);
+      isSaved.current = true;
       goTo("entry", { key: name });
     } catch (cause) {
       report(cause);
@@ -155,7 +148,9 @@ function Editor(props: EditorProps) {
           onTake={() => {
             setBase(theirs.entry);
             setDraft(textOf(theirs.entry));
-            setSeconds(secondsLeft(theirs.entry));
+            const left = secondsLeft(theirs.entry);
+            setOpenedSeconds(left);
+            setSeconds(left);
             setTheirs(undefined);
           }}
         />
