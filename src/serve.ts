@@ -11,7 +11,6 @@ import { openServer, type Server } from "./server.ts";
 import { readOtelConfiguration } from "./telemetry/otel-configuration.ts";
 import { openFileTransactionLogger } from "./transaction-log/file/file-transaction-logger.ts";
 import { MemoryTransactionLogger } from "./transaction-log/memory/memory-transaction-logger.ts";
-import { openPostgresTransactionLogger } from "./transaction-log/postgres/postgres-transaction-logger.ts";
 import type { TransactionLogger } from "./transaction-log/transaction-logger.ts";
 import { isLoopback } from "./wire/allowed-hosts.ts";
 
@@ -127,15 +126,19 @@ async function openLogger(
   switch (location.type) {
     case "file":
       return openFileTransactionLogger({ directory: location.directory, log });
-    case "postgres":
+    // The clients of other servers are loaded only here: a service with another log does not pay for them.
+    case "postgres": {
+      const { openPostgresTransactionLogger } = await import(
+        "./transaction-log/postgres/postgres-transaction-logger.ts"
+      );
       return openPostgresTransactionLogger({
         url: location.url,
         log,
         stopping,
         ...(deployment !== undefined && { deployment }),
       });
+    }
     case "nats": {
-      // Loaded only here: a service with another log does not pay for the client.
       const { openJetStreamTransactionLogger } = await import("./transaction-log/remote/jetstream/open.ts");
       return openJetStreamTransactionLogger({
         url: location.url,
