@@ -11,7 +11,10 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 test("docs/metrics.md lists every metric, and besides them only those of a policy and of replicas", async () => {
   const directory = await temporaryDirectory();
   const [cert, key] = [join(directory, "tls.crt"), join(directory, "tls.key")];
-  const pair = await generate([{ name: "commonName", value: "localhost" }], { algorithm: "sha256" });
+  const pair = await generate([{ name: "commonName", value: "localhost" }], {
+    algorithm: "sha256",
+    keyType: "ec",
+  });
   await writeFile(cert, pair.cert);
   await writeFile(key, pair.private);
   const anywhere = { listen: "127.0.0.1:0", "admin-listen": "127.0.0.1:0" };

@@ -82,6 +82,7 @@ test("a failure of TLS says what to change", async () => {
   expect(notTls.message).toBe(`cannot use TLS with ${plain.origin}: the server does not use it`);
   const { cert, private: key } = await generate([{ name: "commonName", value: "localhost" }], {
     algorithm: "sha256",
+    keyType: "ec",
   });
   const tls = createTlsServer({ cert, key });
   onTestFinished(() => void tls.close());
@@ -95,6 +96,7 @@ test("a failure of TLS says what to change", async () => {
 test("a server that requires a certificate says so", async () => {
   const { cert, private: key } = await generate([{ name: "commonName", value: "localhost" }], {
     algorithm: "sha256",
+    keyType: "ec",
     extensions: [{ name: "subjectAltName", altNames: [{ type: 2, value: "localhost" }] }],
   });
   const server = createTlsServer({ cert, key, ca: cert, requestCert: true });

@@ -24,6 +24,7 @@ async function startSilentServer(
   const names = [{ type: 7, ip: "127.0.0.1" } as const];
   const { cert, private: key } = await generate([{ name: "commonName", value: "localhost" }], {
     algorithm: "sha256",
+    keyType: "ec",
     extensions: [{ name: "subjectAltName", altNames: names }],
   });
   const server = createServer({ cert, key, ALPNProtocols: ["h2"] }, (socket) => {

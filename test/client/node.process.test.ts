@@ -37,6 +37,7 @@ function open(options: GrpcOptions): Client {
 function issue(name: string, authority: Pair): Promise<Pair> {
   return generate([{ name: "commonName", value: name }], {
     algorithm: "sha256",
+    keyType: "ec",
     ca: { key: authority.private, cert: authority.cert },
     extensions: [{ name: "subjectAltName", altNames: [{ type: addressName, ip: "127.0.0.1" }] }],
   });
@@ -45,6 +46,7 @@ function issue(name: string, authority: Pair): Promise<Pair> {
 test("certificates of both sides are checked", async () => {
   const authority = await generate([{ name: "commonName", value: "authority" }], {
     algorithm: "sha256",
+    keyType: "ec",
     extensions: [{ name: "basicConstraints", cA: true, critical: true }],
   });
   const own = await issue("client", authority);

@@ -277,7 +277,7 @@ test("replicas verify the name of --peer-tls-name where certificates lack their 
     { name: "basicConstraints", cA: true },
     { name: "subjectAltName", altNames: [{ type: 2, value: name }] },
   ];
-  const options = { algorithm: "sha256", extensions } as Parameters<typeof generate>[1];
+  const options = { algorithm: "sha256", keyType: "ec", extensions } as Parameters<typeof generate>[1];
   const pair = await generate([{ name: "commonName", value: name }], options);
   const [cert, key] = ["tls.crt", "tls.key"].map((file) => join(directory, file)) as [string, string];
   await writeFile(cert, pair.cert);

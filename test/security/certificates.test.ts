@@ -22,6 +22,7 @@ const dnsName = 2;
 function issue(authority: Pair, altNames: object[]): Promise<Pair> {
   return generate([{ name: "commonName", value: "admin" }], {
     algorithm: "sha256",
+    keyType: "ec",
     ca: { key: authority.private, cert: authority.cert },
     extensions: [{ name: "subjectAltName", altNames }],
   } as Parameters<typeof generate>[1]);
@@ -29,6 +30,7 @@ function issue(authority: Pair, altNames: object[]): Promise<Pair> {
 
 const authority = await generate([{ name: "commonName", value: "authority" }], {
   algorithm: "sha256",
+  keyType: "ec",
   extensions: [{ name: "basicConstraints", cA: true, critical: true }],
 });
 const cart = await issue(authority, [{ type: uriName, value: "spiffe://prod/ns/shop/sa/cart" }]);

@@ -81,7 +81,10 @@ test("neither secrets nor values are in any log, whatever fails", async () => {
     jwt: [{ ...issuer, roles: { claim: "groups", map: { sre: ["ci"] } } }],
   };
   await writeFile(file("policy.json"), JSON.stringify(policy));
-  const pair = await generate([{ name: "commonName", value: "localhost" }], { algorithm: "sha256" });
+  const pair = await generate([{ name: "commonName", value: "localhost" }], {
+    algorithm: "sha256",
+    keyType: "ec",
+  });
   await writeFile(file("tls.crt"), pair.cert);
   await writeFile(file("tls.key"), pair.private);
   const server = run(

@@ -57,6 +57,7 @@ describe.skipIf(!install())("h2spec passes", () => {
   test("over TLS", async () => {
     const { private: key, cert } = await generate([{ name: "commonName", value: "127.0.0.1" }], {
       algorithm: "sha256",
+      keyType: "ec",
     });
     const { port, errors } = await serveHttp2({ ...options, tls: { key, cert } });
     expect(await run(port, "-t", "-k")).toContain("145 tests, 145 passed, 0 skipped, 0 failed");

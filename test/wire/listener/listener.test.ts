@@ -346,8 +346,8 @@ describe("TLS", () => {
   const name = [{ name: "commonName", value: "localhost" }];
   beforeAll(async () => {
     [server, client] = await Promise.all([
-      generate(name, { algorithm: "sha256" }),
-      generate(name, { algorithm: "sha256" }),
+      generate(name, { algorithm: "sha256", keyType: "ec" }),
+      generate(name, { algorithm: "sha256", keyType: "ec" }),
     ]);
   });
 
