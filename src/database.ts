@@ -268,7 +268,7 @@ export class Database implements State {
     return measurementsOf(this.#engine);
   }
 
-  /** Ends watches and waiting reads, including later ones. Writes and other reads continue until `close`. */
+  /** Ends watches, and reads that wait for a revision of the future, including later ones. All else continues until `close`. */
   drain(): void {
     this.#engine.drain();
   }

@@ -126,15 +126,16 @@ export class Engine {
     return !isAtFault && this.#followsLog && (logger.clock?.agrees ?? true);
   }
 
-  /** Ends watches and waiting reads, including later ones. Writes and other reads continue until `close`. */
+  /** Ends watches, and reads that wait for a revision of the future, including later ones. All else continues until `close`. */
   drain(): void {
     this.state.hub.close();
-    this.state.freshness.close();
+    this.state.freshness.drain();
   }
 
   /** Drains, finishes the waiting writes, and closes the log. */
   async close(): Promise<void> {
     this.drain();
+    this.state.freshness.close();
     this.expirer.close();
     this.compactor.close();
     await this.committer.close();

@@ -49,6 +49,7 @@ export class Freshness {
   readonly #options: FreshnessOptions;
   /** What waits for each revision. Ordered, because every run of transactions looks for those that it has reached. */
   readonly #waiting = new BTree<number, Set<Release>>(undefined, (a, b) => a - b);
+  readonly #drained = new AbortController();
   readonly #closed = new AbortController();
   /** Of each question to the log, and of applying its answer. */
   readonly barrierSeconds = new Histogram(durationBounds);
@@ -70,7 +71,7 @@ export class Freshness {
     // The store can be behind only if the log has other writers.
     const asks = linearizable && this.#options.logger.shared;
     if (minRevision <= this.#options.store.revision) return asks ? this.#reachLatest(call, span) : undefined;
-    const reached = this.#reachRevision(minRevision, call);
+    const reached = this.#reachRevision(minRevision, call, this.#drained.signal);
     return asks ? reached.then(() => this.#reachLatest(call, span)) : reached;
   }
 
@@ -96,8 +97,17 @@ export class Freshness {
     if (waiting?.delete(release) && waiting.size === 0) this.#waiting.delete(revision);
   }
 
+  /**
+   * Rejects every read that waits for a `minRevision`, including later ones: it may never come. Reads that wait for what the log
+   * has already go on.
+   */
+  drain(reason = shuttingDown()): void {
+    this.#drained.abort(reason);
+  }
+
   /** Rejects every read that waits, including later ones, with `reason`. */
-  close(reason = new DuetError("SHUTTING_DOWN", "the server is shutting down")): void {
+  close(reason = shuttingDown()): void {
+    this.drain(reason);
     this.#closed.abort(reason);
   }
 
@@ -105,22 +115,23 @@ export class Freshness {
     const begin = performance.now();
     try {
       const sequence = await this.#options.logger.latestSequence();
-      if (sequence > this.#options.store.revision) await this.#reachRevision(sequence, call);
+      if (sequence > this.#options.store.revision)
+        await this.#reachRevision(sequence, call, this.#closed.signal);
       this.barrierSeconds.record((performance.now() - begin) / 1000);
     } finally {
       if (span !== undefined) this.#options.tracer?.waited(span, "barrier", begin, performance.now());
     }
   }
 
-  async #reachRevision(revision: number, call: ReadCall): Promise<void> {
+  async #reachRevision(revision: number, call: ReadCall, ended: AbortSignal): Promise<void> {
     const waitMs = Math.floor((call.timeoutMs() ?? this.#options.waitMs) * deadlineShare);
     // The deadline may have just passed.
     const timeout = AbortSignal.timeout(Math.min(Math.max(waitMs, 0), timerMsMax));
-    const bounded = AbortSignal.any([this.#closed.signal, call.signal, timeout]);
+    const bounded = AbortSignal.any([ended, call.signal, timeout]);
     await new Promise<void>((resolve, reject) => {
       const fail = () => {
         this.#leave(revision, release);
-        const { aborted, reason } = this.#closed.signal;
+        const { aborted, reason } = ended;
         const late = new DuetError("REVISION_NOT_REACHED", `revision ${revision} was not reached in time`);
         reject(aborted ? reason : late);
       };
@@ -133,4 +144,8 @@ export class Freshness {
       if (bounded.aborted) fail();
     });
   }
+}
+
+function shuttingDown(): DuetError {
+  return new DuetError("SHUTTING_DOWN", "the server is shutting down");
 }

@@ -60,6 +60,17 @@ test("asks the log only for linearizable reads of a log that others write to", a
   expect(looks()).toBe(2);
 });
 
+test("a drain ends reads that wait for the future, and no others", async () => {
+  const { freshness, apply } = start({ revision: 1, latest: 3 });
+  const future = freshness.reach(from(9), call());
+  const read = freshness.reach(linearizable, call());
+  freshness.drain();
+  await expect(future).rejects.toMatchObject({ reason: "SHUTTING_DOWN" });
+  const later = freshness.reach(linearizable, call());
+  apply(3);
+  await expect(Promise.all([read, later])).resolves.toBeDefined();
+});
+
 test.for([
   ["after the time", 1],
   ["at once when the deadline has passed already", -5],
