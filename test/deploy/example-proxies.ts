@@ -47,12 +47,12 @@ export interface Replica {
 }
 
 /**
- * Starts a proxy with its example of deploy/proxies, only addresses and paths replaced, until the test is over. Resolves
- * with the port on which it takes TLS.
+ * Starts a proxy with its example of deploy/proxies until the test is over. Only addresses and paths are replaced, and more than
+ * two replicas are added after the manner of the second. Resolves with the port on which it takes TLS.
  */
 export async function startExampleProxy(
   name: ExampleProxy,
-  replicas: readonly [Replica, Replica],
+  replicas: readonly [Replica, Replica, ...Replica[]],
 ): Promise<number> {
   const { file, command } = proxies[name];
   const directory = await temporaryDirectory();
@@ -64,7 +64,7 @@ export async function startExampleProxy(
   const example = await readFile(new URL(`../../deploy/proxies/${file}`, import.meta.url), "utf8");
   const port = await freePort();
   const configuration = join(directory, file);
-  await writeFile(configuration, placed(example, port, directory, replicas));
+  await writeFile(configuration, placed(withServers(example, replicas.length), port, directory, replicas));
   const [program, ...args] = await command();
   const child = spawn(program, [...args, configuration], {
     cwd: directory,
@@ -79,6 +79,20 @@ export async function startExampleProxy(
   await until(() => child.exitCode !== null || accepts(port));
   if (child.exitCode !== null) throw new Error(`${name} ended: ${errors}`);
   return port;
+}
+
+/** What an example says of its second replica: a line, or an endpoint of Envoy. */
+const secondReplica = /^ *- endpoint:\n.*10\.0\.0\.2.*\n.*\n|^ *server .*10\.0\.0\.2.*\n/gm;
+
+function withServers(example: string, count: number): string {
+  return example.replaceAll(secondReplica, (second) => {
+    const all = [second];
+    for (let number = 3; number <= count; number++)
+      all.push(
+        second.replace("10.0.0.2", `10.0.0.${number}`).replace("server two", `server number-${number}`),
+      );
+    return all.join("");
+  });
 }
 
 function placed(text: string, port: number, directory: string, replicas: readonly Replica[]): string {

@@ -17,6 +17,7 @@ import { until } from "../support/until.ts";
 import { uuid7 } from "../support/uuid7.ts";
 import { startBreakingServer } from "./breaking-server.ts";
 import { type ExampleProxy, exampleProxies, startExampleProxy } from "./example-proxies.ts";
+import { toUuid } from "./proxy-clients.ts";
 
 async function startServer(...flags: string[]): Promise<ServerProcess> {
   const server = await startServerProcess(["--log", "memory:", ...flags]);
@@ -55,10 +56,7 @@ const put = (port: number, key: string, headers = {}) =>
   status(port, "PUT", `/v1/key/${key}`, headers, "value");
 
 /** A new id, as the header Idempotency-Key has it. */
-function requestId(): string {
-  const hex = Buffer.from(uuid7(Date.now())).toString("hex");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-}
+const requestId = () => toUuid(uuid7(Date.now()));
 
 /** Resolves once the proxy can reach a replica. */
 const startedProxy = async (...args: Parameters<typeof startExampleProxy>): Promise<number> => {

@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 
@@ -9,6 +10,26 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
+}
+
+/** Linux gives those from 32768 on to outgoing connections. */
+const lastingPorts = { first: 16_384, count: 16_384 };
+
+/** The same, where a server can listen again after it has stopped: no connection takes the port meanwhile. */
+export async function lastingPort(): Promise<number> {
+  for (;;) {
+    const port = lastingPorts.first + randomInt(lastingPorts.count);
+    const server = createServer().listen(port, "127.0.0.1");
+    try {
+      await once(server, "listening");
+    } catch {
+      // Taken.
+      continue;
+    }
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 /** Whether something listens on a port of 127.0.0.1. */
