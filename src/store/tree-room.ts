@@ -21,8 +21,8 @@ export class TreeRoom implements Room {
       else operation.put(Buffer.byteLength(entry.key), valueBytes(entry.value), entry.expireTime !== 0);
     }
     if (!this.#tree.fits(operation, this.#taken)) {
-      const { reservedBytes, usedBytes } = this.#tree.usage;
-      return `it uses ${usedBytes} of ${reservedBytes} bytes of memory, and may not find room for this write in the rest`;
+      const { reservedBytesMax, usedBytes } = this.#tree.usage;
+      return `it uses ${usedBytes} of ${reservedBytesMax} bytes of memory, and may not find room for this write in the rest`;
     }
     this.#taken.add(operation);
     return undefined;

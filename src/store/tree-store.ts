@@ -170,10 +170,10 @@ export class TreeStore implements Store {
     this.publish();
     this.#tree.endTurn();
     if (this.#tree.fits(demand)) return;
-    const { reservedBytes } = this.#tree.usage;
+    const { reservedBytesMax } = this.#tree.usage;
     throw new DuetError(
       "STORE_FULL",
-      `the log has more than the ${reservedBytes} bytes of memory that are reserved for the store can hold; give it more memory`,
+      `the log has more than the ${reservedBytesMax} bytes of memory that the store may use can hold; give it more memory`,
     );
   }
 

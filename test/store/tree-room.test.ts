@@ -1,9 +1,10 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Batch } from "../../src/committer/batch.ts";
 import type { Mutation } from "../../src/committer/operation.ts";
 import { DuetError } from "../../src/errors.ts";
 import { defaultLimits } from "../../src/limits.ts";
-import { reserveSlabs } from "../../src/store/memory/slabs.ts";
+import { growingSlabs, reserveSlabs, slabBytes } from "../../src/store/memory/slabs.ts";
 import { TreeStore } from "../../src/store/tree-store.ts";
 import { noRequests, operation, put, remove } from "../committer/committing.ts";
 import { createRandom, seed } from "../support/random.ts";
@@ -93,4 +94,29 @@ test("a transaction of another writer that does not fit changes nothing", () => 
   store.verify();
   apply(events.touch("small", 5), events.remove("large"));
   expect(store.revision).toBe(16);
+});
+
+test("a store reserves memory when it is needed, and is full when the operating system refuses", async () => {
+  let given = 0;
+  const slabs = growingSlabs(5, (bytes) => {
+    if (given === 2) throw new RangeError("Array buffer allocation failed");
+    given++;
+    return new SharedArrayBuffer(bytes);
+  });
+  const store = new TreeStore(slabs);
+  const value = "x".repeat(1_000_000);
+  const write = (index: number) => commit(store, [put(`key ${index}`, value)]);
+  for (let index = 0; index < 50; index++) expect(write(index)).toBe(0);
+  expect(slabs.bytes).toBe(slabBytes);
+  for (let index = 50; index < 100; index++) expect(write(index)).toBe(0);
+  expect(slabs.bytes).toBe(2 * slabBytes);
+  let stored = 100;
+  while (write(stored) === 0) stored++;
+  expect(stored).toBeLessThan(128);
+  expect([slabs.bytes, slabs.bytesMax, store.size]).toEqual([2 * slabBytes, 2 * slabBytes, stored]);
+  expect(commit(store, [remove("key 7"), remove("key 8")])).toBe(0);
+  // What the batch has read is freed at the end of the turn.
+  await nextTurn();
+  expect(commit(store, [put("key 7", value)])).toBe(0);
+  store.verify();
 });

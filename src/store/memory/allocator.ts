@@ -32,10 +32,10 @@ export class Allocator {
   #liveBytes = 0;
 
   constructor(slabs: Slabs) {
-    this.#map = new BlockMap(slabs.blocks);
+    this.#map = new BlockMap(slabs);
     this.#slots = new SlotBlocks(slabs);
-    this.#open = new BlockLists(pageClass + 1, slabs.blocks);
-    this.#class = new Uint8Array(slabs.blocks).fill(unusedClass);
+    this.#open = new BlockLists(pageClass + 1, slabs.blocksMax);
+    this.#class = new Uint8Array(slabs.blocksMax).fill(unusedClass);
   }
 
   /** Bytes of the slots and runs in use. */
@@ -48,9 +48,14 @@ export class Allocator {
     return this.#map.used * blockBytes;
   }
 
-  /** The number of blocks that are not in use. */
+  /** The number of blocks that are not in use, with those of slabs that are not yet reserved. */
   get freeBlocks(): number {
     return this.#map.free;
+  }
+
+  /** Whether there is a free block. */
+  hasFreeBlock(): boolean {
+    return this.#map.reserve(1);
   }
 
   /**
@@ -59,12 +64,12 @@ export class Allocator {
    * up to it, or overlaps two places of its length.
    */
   hasRoom(demand: Demand, blocks: number, others = nothing): boolean {
-    if (blocks > this.#map.free) return false;
+    if (!this.#map.reserve(blocks)) return false;
     const runs = demand.runs + others.runs;
     const longestRun = Math.max(demand.longestRun, others.longestRun);
     if (runs === 0) return true;
     const places = Math.ceil(blocks / longestRun) + 2 * runs + 1;
-    return this.#map.countRuns(longestRun, places) === places;
+    return this.#map.reserveRuns(longestRun, places);
   }
 
   /** The class of each block up to the last one in use. It gives a meaning to the content of blocks; see `restore`. */

@@ -1,4 +1,4 @@
-import { blocksPerSlab } from "./slabs.ts";
+import { blocksPerSlab, type Slabs } from "./slabs.ts";
 
 const free = 0;
 const used = 1;
@@ -11,13 +11,15 @@ export class MemoryFullError extends Error {}
  * stays together.
  */
 export class BlockMap {
+  readonly #slabs: Slabs;
   readonly #blocks: Uint8Array;
   /** No block before this one is free. */
   #firstFree = 1;
   #used = 0;
 
-  constructor(blocks: number) {
-    this.#blocks = new Uint8Array(blocks);
+  constructor(slabs: Slabs) {
+    this.#slabs = slabs;
+    this.#blocks = new Uint8Array(slabs.blocksMax);
     // Refs into block 0 could be 0, which means "no ref".
     this.#blocks[0] = used;
   }
@@ -27,17 +29,29 @@ export class BlockMap {
     return this.#used;
   }
 
-  /** The number of blocks that are not in use. */
+  /** The number of blocks that are not in use, with those of slabs that are not yet reserved. */
   get free(): number {
     // The block 0 is not counted as used.
-    return this.#blocks.length - 1 - this.#used;
+    return this.#slabs.blocksMax - 1 - this.#used;
+  }
+
+  /** Reserves slabs until `count` blocks are free. Returns false when there is no more memory. */
+  reserve(count: number): boolean {
+    while (this.#slabs.blocks - 1 - this.#used < count) if (!this.#slabs.grow()) return false;
+    return true;
+  }
+
+  /** Reserves slabs until there are `count` runs of `length` free blocks of one slab. Returns false as `reserve`. */
+  reserveRuns(length: number, count: number): boolean {
+    while (this.#countRuns(length, count) < count) if (!this.#slabs.grow()) return false;
+    return true;
   }
 
   /** How many runs of `count` free blocks of one slab there are side by side. Stops counting at `most`. */
-  countRuns(count: number, most: number): number {
+  #countRuns(count: number, most: number): number {
     let runs = 0;
     let block = this.#blocks.indexOf(free, this.#firstFree);
-    while (block >= 0 && runs < most) {
+    while (block >= 0 && block < this.#slabs.blocks && runs < most) {
       const obstacle = this.#obstacle(block, count);
       if (obstacle < 0) runs++;
       block = this.#blocks.indexOf(free, obstacle < 0 ? block + count : obstacle);
@@ -70,7 +84,10 @@ export class BlockMap {
     this.#firstFree = block < 0 ? this.#blocks.length : block;
     while (block >= 0) {
       const obstacle = this.#obstacle(block, count);
-      if (obstacle < 0) return block;
+      if (obstacle < 0) {
+        if (block < this.#slabs.blocks || this.#slabs.grow()) return block;
+        break;
+      }
       block = this.#blocks.indexOf(free, obstacle);
     }
     throw new MemoryFullError(

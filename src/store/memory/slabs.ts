@@ -8,8 +8,9 @@
  * A `Ref` is the number of a unit, counted through all slabs. It has 32 bits and may be negative as a JavaScript number;
  * so slabs hold up to 32 GiB. The unit 0 is never used: 0 means "no ref".
  *
- * All slabs are reserved at once, so that other threads need not learn of new ones. The operating system gives memory to
- * a slab only where it is written. Buffers that can grow would make each access six times as slow.
+ * Slabs that other threads read are reserved at once (`reserveSlabs`), because they cannot be told of new ones in time. If one
+ * thread uses them alone, each is reserved when it is needed (`growingSlabs`). The operating system gives memory to a slab
+ * only where it is written. Buffers that can grow would make each access six times as slow.
  */
 export type Ref = number;
 
@@ -50,24 +51,59 @@ export function refIn(block: number, units: number): Ref {
 
 /** The slabs of a store, each as words and as bytes. */
 export class Slabs {
-  /** What another thread needs to make its own `Slabs` over the same memory. */
-  readonly buffers: readonly SharedArrayBuffer[];
-  readonly #words: readonly Int32Array[];
-  readonly #bytes: readonly Buffer[];
+  readonly #buffers: SharedArrayBuffer[] = [];
+  readonly #words: Int32Array[] = [];
+  readonly #bytes: Buffer[] = [];
+  readonly #reserve: Reserve;
+  #countMax: number;
 
-  constructor(buffers: readonly SharedArrayBuffer[]) {
-    this.buffers = buffers;
-    this.#words = buffers.map((buffer) => new Int32Array(buffer));
-    this.#bytes = buffers.map((buffer) => Buffer.from(buffer));
+  /** There may be up to `countMax` slabs; `reserve` makes more of them. */
+  constructor(
+    buffers: readonly SharedArrayBuffer[],
+    countMax = buffers.length,
+    reserve: Reserve = reserveBuffer,
+  ) {
+    this.#countMax = countMax;
+    this.#reserve = reserve;
+    for (const buffer of buffers) this.#add(buffer);
+  }
+
+  /** What another thread needs to make its own `Slabs` over the same memory. */
+  get buffers(): readonly SharedArrayBuffer[] {
+    return this.#buffers;
   }
 
   /** The reserved memory. It may be less than was asked for; see `reserveSlabs`. */
   get bytes(): number {
-    return this.buffers.length * slabBytes;
+    return this.#buffers.length * slabBytes;
+  }
+
+  /** What `bytes` may become. It shrinks when the operating system refuses more. */
+  get bytesMax(): number {
+    return this.#countMax * slabBytes;
   }
 
   get blocks(): number {
-    return this.buffers.length * blocksPerSlab;
+    return this.#buffers.length * blocksPerSlab;
+  }
+
+  /** What `blocks` may become. It shrinks when the operating system refuses more. */
+  get blocksMax(): number {
+    return this.#countMax * blocksPerSlab;
+  }
+
+  /** Reserves one more slab. Returns false when there are as many as there may be, or the operating system refuses. */
+  grow(): boolean {
+    if (this.#buffers.length === this.#countMax) return false;
+    try {
+      this.#add(this.#reserve(slabBytes));
+      return true;
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      // Not asked for again: before V8 gives up, it collects all garbage, which takes long.
+      this.#countMax = this.#buffers.length;
+      return false;
+    }
   }
 
   /** The words of the slab that the ref points into. */
@@ -87,13 +123,25 @@ export class Slabs {
     if (slabOf(from) === slabOf(to)) this.wordsOf(to).copyWithin(wordOf(to), start, end);
     else this.wordsOf(to).set(this.wordsOf(from).subarray(start, end), wordOf(to));
   }
+
+  #add(buffer: SharedArrayBuffer): void {
+    this.#buffers.push(buffer);
+    this.#words.push(new Int32Array(buffer));
+    this.#bytes.push(Buffer.from(buffer));
+  }
+}
+
+/** Returns a shared buffer of so many bytes, or throws a RangeError. */
+type Reserve = (bytes: number) => SharedArrayBuffer;
+
+function reserveBuffer(bytes: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(bytes);
 }
 
 export interface Reservation {
   /** The number of slabs to be content with when the operating system refuses; by default all. */
   readonly slabsMin?: number;
-  /** Returns a shared buffer of so many bytes, or throws a RangeError. */
-  readonly reserve?: (bytes: number) => SharedArrayBuffer;
+  readonly reserve?: Reserve;
 }
 
 /**
@@ -103,7 +151,7 @@ export interface Reservation {
  */
 export function reserveSlabs(
   count: number,
-  { slabsMin = count, reserve = (bytes) => new SharedArrayBuffer(bytes) }: Reservation = {},
+  { slabsMin = count, reserve = reserveBuffer }: Reservation = {},
 ): Slabs {
   if (count < 1 || count > slabsMax) throw new RangeError(`a store has 1 to ${slabsMax} slabs, not ${count}`);
   const buffers: SharedArrayBuffer[] = [];
@@ -122,6 +170,12 @@ export function reserveSlabs(
     }
   }
   return new Slabs(buffers);
+}
+
+/** One slab, and up to `countMax` when they are needed. Other threads cannot read them. Throws as `reserveSlabs`. */
+export function growingSlabs(countMax: number, reserve: Reserve = reserveBuffer): Slabs {
+  const { buffers } = reserveSlabs(1, { reserve });
+  return new Slabs(buffers, countMax, reserve);
 }
 
 function toMiB(slabs: number): string {

@@ -20,9 +20,9 @@ export class SlotBlocks {
 
   constructor(slabs: Slabs) {
     this.#slabs = slabs;
-    this.#live = new Uint16Array(slabs.blocks);
-    this.#firstFree = new Int32Array(slabs.blocks);
-    this.#carved = new Uint16Array(slabs.blocks);
+    this.#live = new Uint16Array(slabs.blocksMax);
+    this.#firstFree = new Int32Array(slabs.blocksMax);
+    this.#carved = new Uint16Array(slabs.blocksMax);
   }
 
   /** Makes all of a block unused. */

@@ -40,8 +40,10 @@ export interface TreeSnapshot {
 
 /** What the tree takes, in bytes unless the name says otherwise. */
 export interface TreeUsage {
-  /** What was reserved. */
+  /** What is reserved. */
   readonly reservedBytes: number;
+  /** What may be reserved. */
+  readonly reservedBytesMax: number;
   /** The hash index and the expire times, which are not in the slabs. */
   readonly indexBytes: number;
   /** Pages and records in use, including those that only an older version reaches. */
@@ -125,10 +127,11 @@ export class Tree {
   get usage(): TreeUsage {
     const { liveBytes, usedBytes } = this.#allocator;
     const { retiredCount: retired, retiredBytes, pinCount: snapshots, heldVersions } = this.#versions;
-    const { bytes: reservedBytes } = this.#slabs;
+    const { bytes: reservedBytes, bytesMax: reservedBytesMax } = this.#slabs;
     const { bytes: indexBytes, expiries } = this.#indexes;
     return {
       reservedBytes,
+      reservedBytesMax,
       usedBytes,
       liveBytes,
       indexBytes,
@@ -199,7 +202,7 @@ export class Tree {
     key.setText(entry.key);
     this.#changes++;
     const record = writeRecord(this.#slabs, this.#allocator, key, entry);
-    if (this.#allocator.freeBlocks === 0) {
+    if (!this.#allocator.hasFreeBlock()) {
       this.#allocator.free(record);
       throw noRoomForPages();
     }
@@ -220,7 +223,7 @@ export class Tree {
   remove(key: string): Ref {
     const record = this.find(key);
     if (record === noRef) return noRef;
-    if (this.#allocator.freeBlocks === 0) throw noRoomForPages();
+    if (!this.#allocator.hasFreeBlock()) throw noRoomForPages();
     this.#changes++;
     this.#root = this.#writer.remove(this.#root);
     this.#indexes.remove(record);

@@ -3,6 +3,7 @@ import { recordClass, slotBytes, slotBytesMax } from "../../../src/store/memory/
 import {
   blockOf,
   blocksPerSlab,
+  growingSlabs,
   noRef,
   type Reservation,
   refIn,
@@ -65,6 +66,18 @@ test("is content with fewer slabs, and leaves some to the process", () => {
   expect(reserveSlabs(8, { ...givesOnly(8), slabsMin: 3 }).bytes).toBe(8 * slabBytes);
   expect(() => reserveSlabs(8, { ...givesOnly(5), slabsMin: 4 })).toThrow("gave 320 MiB");
   expect(() => reserveSlabs(8, { ...givesOnly(1), slabsMin: 0 })).toThrow("gave 64 MiB");
+});
+
+test("grows until it has all slabs, or the operating system refuses", () => {
+  const slabs = growingSlabs(3, givesOnly(9).reserve);
+  expect([slabs.bytes, slabs.bytesMax]).toEqual([slabBytes, 3 * slabBytes]);
+  expect([slabs.grow(), slabs.grow(), slabs.grow()]).toEqual([true, true, false]);
+  expect(slabs.bytes).toBe(3 * slabBytes);
+
+  const refused = growingSlabs(5, givesOnly(2).reserve);
+  expect([refused.grow(), refused.grow(), refused.grow()]).toEqual([true, false, false]);
+  expect([refused.bytes, refused.bytesMax]).toEqual([2 * slabBytes, 2 * slabBytes]);
+  expect(() => growingSlabs(5, givesOnly(0).reserve)).toThrow("gave 0 MiB");
 });
 
 test("a slot is at most an eighth larger than its content", () => {

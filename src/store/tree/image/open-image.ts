@@ -48,6 +48,7 @@ async function readImage(file: ImageFile, slabs: Slabs, id: string): Promise<Ope
   await readAll(file, start, 0);
   const header = decodeImageHeader(id, start);
   const { blocks, noteBytes, checksum, version } = header;
+  while (blocks > slabs.blocks && slabs.grow());
   if (blocks > slabs.blocks) {
     throw new Error(`it has ${blocks} blocks of 64 KiB; the store may have ${slabs.blocks}`);
   }

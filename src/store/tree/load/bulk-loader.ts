@@ -61,7 +61,7 @@ export class BulkLoader {
     this.#records = records;
     this.#tree = tree;
     this.#eventsMax = most;
-    this.#blocks = slabs.blocks;
+    this.#blocks = slabs.blocksMax;
     this.#events = new EventRecords(slabs, allocator);
     this.#reader = new PayloadReader(this.#events, { record: (ref) => this.#add(ref), request });
     this.#sort = new RecordSort(records);
