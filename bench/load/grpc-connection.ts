@@ -85,6 +85,10 @@ export class GrpcConnection {
     return stream;
   }
 
+  close(): void {
+    this.#socket.destroy();
+  }
+
   #send(request: PreparedRequest, stream: number): void {
     const head =
       request.varying === undefined
