@@ -1,5 +1,5 @@
 import { describe, it, onTestFinished } from "vitest";
-import type { NatsCluster } from "../support/nats.ts";
+import type { NatsCluster, NatsNode } from "../support/nats.ts";
 import { natsBinary } from "../support/nats-binary.ts";
 import { rounds, seed } from "../support/random.ts";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
@@ -13,6 +13,26 @@ const failures: Readonly<Record<string, (proxy: TcpProxy) => void>> = {
   "returns no responses": (proxy) => proxy.freeze("responses"),
   "is silent": (proxy) => proxy.freeze("both"),
 };
+
+/** Starts replicas on servers whose links to each other can break. */
+async function startLinkedServers() {
+  const links = new Map<string, TcpProxy>();
+  onTestFinished(async () => {
+    for (const link of links.values()) await link.close();
+  });
+  const routePort = async (from: number, to: number, port: number) => {
+    const link = await startTcpProxy(port);
+    links.set(`${from} ${to}`, link);
+    return link.port;
+  };
+  const all = await NatsReplicas.start(undefined, { routePort });
+  /** The links of a server to the others, in both directions. */
+  const linksOf = (server: NatsNode) => {
+    const index = String(all.nats.nodes.indexOf(server));
+    return [...links].filter(([pair]) => pair.split(" ").includes(index)).map(([, link]) => link);
+  };
+  return { all, linksOf };
+}
 
 /** Starts replicas of which the first one has a link of its own to each server. */
 async function startLinked(): Promise<{ all: NatsReplicas; links: TcpProxy[] }> {
@@ -44,6 +64,26 @@ describe.skipIf(natsBinary() === undefined)("replicas on three NATS servers lose
       }
     });
   });
+
+  it.each(["is cut", "is silent"])(
+    `when the network between the leader and the other servers %s (seed ${seed})`,
+    async (how) => {
+      const { all, linksOf } = await startLinkedServers();
+      await all.check(async () => {
+        for (let round = 0; round < rounds; round++) {
+          await all.progress();
+          const leader = await all.nats.leaderOf("log");
+          // Clients still reach it, and it may take itself for the leader for a while.
+          for (const link of linksOf(leader)) failures[how]?.(link);
+          await until(async () => (await all.nats.leaderOf("log")) !== leader);
+          await all.progress();
+          for (const link of linksOf(leader)) link.restore();
+          await all.nats.healthy();
+          await all.progress();
+        }
+      });
+    },
+  );
 
   it(`when links to single servers fail one after another (seed ${seed})`, async () => {
     const { all, links } = await startLinked();

@@ -55,6 +55,8 @@ export interface NatsSettings {
   readonly more?: string;
   /** One for each node. Default: temporary ones. */
   readonly dataDirectories?: readonly string[];
+  /** Returns the port at which the node `from` finds the node `to`, whose own port for other nodes is `port`. */
+  readonly routePort?: (from: number, to: number, port: number) => Promise<number>;
 }
 
 /**
@@ -68,12 +70,27 @@ const keeper =
 export async function startNats(count: 1 | 3, settings: NatsSettings = {}): Promise<NatsCluster> {
   const directory = mkdtempSync(join(realpathSync(tmpdir()), "duetkv-nats-"));
   const ports = await freePorts(3 * count);
-  const routes = Array.from({ length: count }, (_, index) => `nats://127.0.0.1:${ports[3 * index + 2]}`);
+  const { routePort = async (_from, _to, port) => port } = settings;
+  const routesOf = (from: number) =>
+    Promise.all(
+      Array.from({ length: count }, async (_, to) => {
+        const port = ports[3 * to + 2] as number;
+        return `nats://127.0.0.1:${from === to ? port : await routePort(from, to, port)}`;
+      }),
+    );
+  const routes = await Promise.all(Array.from({ length: count }, (_, index) => routesOf(index)));
   const nodes = Array.from({ length: count }, (_, index) => {
     const [client, monitor, route] = ports.slice(3 * index) as [number, number, number];
     const name = `node${index + 1}`;
     const dataDirectory = settings.dataDirectories?.[index] ?? join(directory, name);
-    return new Node(directory, name, dataDirectory, { client, monitor, route }, routes, settings);
+    return new Node(
+      directory,
+      name,
+      dataDirectory,
+      { client, monitor, route },
+      routes[index] as string[],
+      settings,
+    );
   });
   const cluster: NatsCluster = {
     nodes,
