@@ -89,7 +89,7 @@ export function asLogError(error: unknown, place: string): unknown {
 }
 
 /** As `asLogError`, with LOG_CORRUPT for damaged bytes. */
-export function asFinalError(error: unknown, place: string): unknown {
+function asFinalError(error: unknown, place: string): unknown {
   const cause = asLogError(error, place);
   return cause instanceof ChainError
     ? new DuetError("LOG_CORRUPT", `the log is damaged: ${cause.message}`)
