@@ -35,7 +35,7 @@ export function toRequestId(bytes: Uint8Array): RequestId {
   };
 }
 
-/** The 16 bytes, valid until the next call. Words are little-endian, as on every machine that Node supports. */
+/** The 16 bytes, valid until the next call. Needs a little-endian machine, as the words are. */
 export function idBytesOf({ a, b, c, d }: RequestId): Uint8Array {
   scratch[0] = a;
   scratch[1] = b;
