@@ -122,7 +122,9 @@ test.skipIf(!hasPrograms("script"))(
   async () => {
     const reader = await onTerminal(`duetkv lock t/read -- sh -c 'read line; echo "read $line"'`, "hello\n");
     expect(reader).toEqual({ shown: expect.stringContaining("read hello\n"), code: 0 });
-    const script = "trap 'echo caught' INT; echo up; sleep 1000; sleep 0.5; exit 3";
+    // The signal may come before the first sleep begins, so a long sleep would not see it.
+    const script =
+      "trap 'echo caught; c=1' INT; echo up; until [ \\$c ]; do sleep 0.1; done; sleep 0.5; exit 3";
     const caught = await onTerminal(`exec duetkv lock t/signal -- sh -c "${script}"`, "", "up");
     expect(caught.code).toBe(3);
     expect(caught.shown.match(/caught/g)).toEqual(["caught"]);
