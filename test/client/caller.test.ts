@@ -202,3 +202,10 @@ test("a time that no timer can hold is not over at once", async () => {
   for (const timeoutMs of [Number.POSITIVE_INFINITY, 2 ** 31]) await client.get("k", { timeoutMs });
   expect(timeouts).toEqual([2 ** 31 - 1, 2 ** 31 - 1]);
 });
+
+test("an error whose outcome is known better has the name of its own class", async () => {
+  const lost = failure("internal", { outcome: "unknown" });
+  const client = open({ unary: () => Promise.reject(lost) });
+  const error: unknown = await client.get("k").catch((reason: unknown) => reason);
+  expect([lost.name, (error as Error).name]).toEqual(["UnknownOutcomeError", "DuetError"]);
+});

@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { generate } from "selfsigned";
 import { expect, onTestFinished, test } from "vitest";
 import {
@@ -43,7 +45,16 @@ function issue(name: string, authority: Pair): Promise<Pair> {
   });
 }
 
-test("certificates of both sides are checked", async () => {
+interface MutualTls {
+  readonly url: string;
+  /** The certificate of the authority, as a file and as text. */
+  readonly caFile: string;
+  readonly ca: string;
+  readonly own: Pair;
+}
+
+/** Starts a service that requires a client certificate. */
+async function startMutualTls(): Promise<MutualTls> {
   const authority = await generate([{ name: "commonName", value: "authority" }], {
     algorithm: "sha256",
     keyType: "ec",
@@ -63,16 +74,58 @@ test("certificates of both sides are checked", async () => {
     flags.push(flag, file);
   }
   const url = `https://${(await start(...flags)).address}`;
-  const client = open({ url, tls: { ca: authority.cert, cert: own.cert, key: own.private } });
+  return { url, caFile: join(directory, "tls-client-ca.pem"), ca: authority.cert, own };
+}
+
+test("certificates of both sides are checked", async () => {
+  const { url, ca, own } = await startMutualTls();
+  const client = open({ url, tls: { ca, cert: own.cert, key: own.private } });
   await client.put("k", "1");
   expect((await client.get("k"))?.value).toBe("1");
-  const withoutCertificate = open({ url, tls: { ca: authority.cert }, timeoutMs: patienceMs });
+  const withoutCertificate = open({ url, tls: { ca }, timeoutMs: patienceMs });
   const refused = { name: "UnauthenticatedError", outcome: "nothing" };
   await expect(withoutCertificate.put("k", "2")).rejects.toMatchObject(refused);
   await expect(withoutCertificate.get("k")).rejects.toThrow('the server sent "certificate required"');
   await expect(withoutCertificate.watch()[Symbol.asyncIterator]().next()).rejects.toMatchObject(refused);
   const withoutAuthority = open({ url, retry: false, tls: { cert: own.cert, key: own.private } });
   await expect(withoutAuthority.get("k")).rejects.toThrow(UnavailableError);
+});
+
+test("calls and watches over fetch say that a client certificate may be required", async () => {
+  const { url, caFile } = await startMutualTls();
+  // A process of its own: Node reads the authorities that fetch trusts once.
+  const program = `
+    import { connect } from ${JSON.stringify(join(import.meta.dirname, "../../clients/typescript/src/index.ts"))};
+    const interrupted = Promise.withResolvers();
+    const client = connect({
+      url: ${JSON.stringify(url)},
+      timeoutMs: ${patienceMs},
+      retry: { baseMs: 1, maxMs: 1 },
+      onEvent: ({ type, error }) => type === "watch-interrupted" && interrupted.resolve({ state: watch.state, error }),
+    });
+    const watch = client.watch();
+    const next = watch[Symbol.asyncIterator]().next();
+    const { state, error } = await interrupted.promise;
+    const calls = [client.get("k"), client.put("k", "2")];
+    const failures = (await Promise.allSettled(calls)).map(({ reason }) => reason);
+    await watch.close();
+    const described = [error, ...failures].map(({ name, code, reason, outcome, message }) => [name, code, reason, outcome, message]);
+    console.log(JSON.stringify({ state, described, last: await next }));
+    await client.close();`;
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: caFile };
+  const args = ["--input-type=module", "-e", program];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env });
+  const facts = ["unavailable", "TLS_CLOSED"];
+  const message = `cannot reach ${url}: connection closed; is a client certificate required?`;
+  expect(JSON.parse(stdout)).toEqual({
+    state: "stale",
+    described: [
+      ["UnavailableError", ...facts, "nothing", message],
+      ["UnavailableError", ...facts, "nothing", message],
+      ["UnknownOutcomeError", ...facts, "unknown", message],
+    ],
+    last: { done: true },
+  });
 });
 
 test("a call goes to the next address when one is gone or silent", async () => {

@@ -6,7 +6,7 @@ export type { Outcome };
 export interface ErrorDetails {
   /** The code of gRPC in small letters: `not_found`. */
   readonly code: string;
-  /** The reason that the service gave, such as `KEY_EXISTS`; empty if the service did not respond. */
+  /** The reason that the service gave, such as `KEY_EXISTS`; empty, or `TLS_CLOSED`, if the service did not respond. */
   readonly reason: string;
   /** For people. */
   readonly message: string;
@@ -20,26 +20,21 @@ export interface ErrorDetails {
 
 /** A call that failed. The classes below are for the failures that programs handle. */
 export class DuetError extends Error {
-  // The name of the class itself is lost in minified programs.
-  override readonly name: string = "DuetError";
   /** The code of gRPC in small letters: `not_found`; `canceled` if the signal of the call has aborted. */
-  readonly code: string;
-  /** The reason that the service gave, such as `KEY_EXISTS`; empty if the service did not respond. */
-  readonly reason: string;
+  declare readonly code: string;
+  /** The reason that the service gave, such as `KEY_EXISTS`; empty, or `TLS_CLOSED`, if the service did not respond. */
+  declare readonly reason: string;
   /** `nothing`: the call has changed nothing. `unknown`: a write may have happened, or may happen yet. */
-  readonly outcome: Outcome;
+  declare readonly outcome: Outcome;
   /** The facts that the service gave with the reason, such as `current_revision`. */
-  readonly metadata: Readonly<Record<string, string>>;
+  declare readonly metadata: Readonly<Record<string, string>>;
   /** How long the service asks to wait before the next try, in milliseconds. */
-  readonly retryAfterMs: number | undefined;
+  declare readonly retryAfterMs: number | undefined;
 
-  constructor(details: ErrorDetails, cause?: unknown) {
-    super(details.message, { cause });
-    this.code = details.code;
-    this.reason = details.reason;
-    this.outcome = details.outcome;
-    this.metadata = details.metadata;
-    this.retryAfterMs = details.retryAfterMs;
+  constructor({ message, ...facts }: ErrorDetails, cause?: unknown) {
+    super(message, { cause });
+    // The name of the class itself is lost in minified programs. The facts of another error include its name.
+    Object.assign(this, facts, { name: "DuetError" });
   }
 }
 

@@ -1,8 +1,17 @@
 import { Deadline } from "./deadline.ts";
 import { encodeEnvelope, readEnvelopes } from "./envelope.ts";
 import { readError } from "./error-response.ts";
-import { createError, DuetError } from "./errors.ts";
+import { createError, DuetError, type Outcome } from "./errors.ts";
 import type { Transport, TransportCall } from "./transport.ts";
+
+/** The reason of a call over TLS whose connection ended before the server had sent anything. */
+const tlsClosed = "TLS_CLOSED";
+
+/** What Node's fetch tells of a connection. */
+interface ConnectionFailure {
+  readonly code?: string;
+  readonly socket?: { readonly bytesRead?: number };
+}
 
 /** The Connect protocol with JSON over `fetch`: works wherever there is a `fetch`. */
 export const fetchTransport: Transport = {
@@ -29,7 +38,7 @@ export const fetchTransport: Transport = {
         yield message;
       }
     } catch (error) {
-      throw toError(error, call, deadline);
+      throw toError(error, call, deadline, "nothing");
     } finally {
       deadline.end();
     }
@@ -53,18 +62,27 @@ async function send(
 }
 
 /** Whatever ended the try as a DuetError. */
-function toError(error: unknown, { url }: TransportCall, deadline: Deadline): DuetError {
+function toError(
+  error: unknown,
+  { url }: TransportCall,
+  deadline: Deadline,
+  outcome: Outcome = "unknown",
+): DuetError {
   if (error instanceof DuetError) return error;
-  const { message, cause } = error as { message: string; cause?: { code?: string } };
+  const { message, cause } = error as { message: string; cause?: ConnectionFailure };
   // Node tells why there was no connection; a browser does not.
   const isRefused = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN"].includes(cause?.code ?? "");
+  // Node's fetch does not tell the alert of a server that requires a certificate: the connection ends without a byte.
+  const isClosed = url.startsWith("https:") && cause?.socket?.bytesRead === 0;
+  const why = isClosed ? "connection closed; is a client certificate required?" : (cause?.code ?? message);
   return (
     deadline.errorOf(error) ??
     createError(
       {
         code: "unavailable",
-        message: `cannot reach ${url}: ${cause?.code ?? message}`,
-        outcome: isRefused ? "nothing" : "unknown",
+        reason: isClosed ? tlsClosed : "",
+        message: `cannot reach ${url}: ${why}`,
+        outcome: isRefused ? "nothing" : outcome,
       },
       error,
     )

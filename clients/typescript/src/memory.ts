@@ -30,7 +30,7 @@ export function memoryTransport(): Transport {
   return {
     async unary({ method, message, signal }) {
       if (signal.aborted) throw failure("", "canceled");
-      const name = method.slice(method.lastIndexOf("/") + 1) as keyof typeof calls;
+      const name = method.split("/")[1] as keyof typeof calls;
       // What is sent is a copy, as over a connection.
       const request = structuredClone(message) as Request;
       // Throws if it is to come.
@@ -199,18 +199,17 @@ class MemoryStore {
 
   #expire(): void {
     const now = Date.now();
-    const over = [...this.#entries.values()].filter(
-      ({ expireTime }) => expireTime && Date.parse(expireTime) <= now,
-    );
+    // Without a time, the comparison is false.
+    const over = [...this.#entries.values()].filter(({ expireTime = "" }) => Date.parse(expireTime) <= now);
     for (const { key } of over) this.write(new Map([[key, undefined]]), "expiry");
   }
 
   /** Wakes watches at the next expiry. */
   #schedule(): void {
     clearTimeout(this.#timer);
-    const times = [...this.#entries.values()].flatMap(({ expireTime }) =>
-      expireTime ? [Date.parse(expireTime)] : [],
-    );
+    const times = [...this.#entries.values()]
+      .map(({ expireTime = "" }) => Date.parse(expireTime))
+      .filter((time) => time > 0);
     if (times.length === 0) return;
     const leftMs = Math.min(...times) - Date.now();
     const expire = (): void => {

@@ -9,12 +9,14 @@ export class RequestIds {
   /** A UUIDv7 (RFC 9562) as base64. */
   next(): string {
     const bytes = crypto.getRandomValues(new Uint8Array(16));
-    const view = new DataView(bytes.buffer);
-    const now = Date.now() + this.#offsetMs;
-    view.setUint32(0, Math.floor(now / 2 ** 16));
-    view.setUint16(4, now % 2 ** 16);
-    view.setUint8(6, (view.getUint8(6) & 0x0f) | 0x70);
-    view.setUint8(8, (view.getUint8(8) & 0x3f) | 0x80);
+    let time = Date.now() + this.#offsetMs;
+    for (let at = 5; at >= 0; at--) {
+      // Keeps the last 8 bits.
+      bytes[at] = time;
+      time /= 256;
+    }
+    bytes[6] = ((bytes[6] as number) & 0x0f) | 0x70;
+    bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
     return btoa(String.fromCharCode(...bytes));
   }
 
