@@ -13,6 +13,9 @@ interface Sum {
   entries: number;
 }
 
+/** What the mutations of an operation add together to each quota that they count towards. */
+type QuotaGrowth = ReadonlyMap<QuotaCounter, Readonly<Sum>>;
+
 /** Judges the operations of one batch by the quotas, each with what those before it in the batch add. */
 export class BatchQuotas {
   readonly #usage: QuotaUsage;
@@ -24,16 +27,21 @@ export class BatchQuotas {
   }
 
   /**
-   * Admits an operation by what all its mutations add together. One that adds nothing to a quota is admitted even when
-   * the quota is exceeded. Throws QUOTA_EXCEEDED; the operation then does not count.
+   * Returns what an operation adds to each quota, for `admit`. One that adds nothing to a quota passes even when the quota
+   * is exceeded. Throws QUOTA_EXCEEDED.
    */
-  admit(growths: readonly Growth[]): void {
+  judge(growths: readonly Growth[]): QuotaGrowth {
     const sums = new Map<QuotaCounter, Sum>();
     for (const { key, bytes, entries } of growths) {
       for (const counter of this.#usage.of(key)) add(sums, counter, { bytes, entries });
     }
     for (const [counter, sum] of sums) this.#check(counter, sum);
-    for (const [counter, sum] of sums) add(this.#admitted, counter, sum);
+    return sums;
+  }
+
+  /** Counts an operation that `judge` has let pass, and nothing else has refused. */
+  admit(growth: QuotaGrowth): void {
+    for (const [counter, sum] of growth) add(this.#admitted, counter, sum);
   }
 
   #check(counter: QuotaCounter, growth: Sum): void {

@@ -112,9 +112,12 @@ export class Batch {
       }
       results.push({ entry, deleted: mutation.type === "delete" && previous !== undefined });
     }
-    this.#checkRoom(growth, entries, added);
+    this.#checkBytes(growth);
     if (this.#putRefusal && events.some(({ type }) => type !== "delete")) throw this.#putRefusal;
-    if (growths !== undefined) this.#quotas?.admit(growths);
+    const quotaGrowth = growths && this.#quotas?.judge(growths);
+    // What is refused takes nothing from the others: only the last judge may count at once.
+    this.#takeRoom(entries, added);
+    if (quotaGrowth !== undefined) this.#quotas?.admit(quotaGrowth);
     if (events.length === 0 && requestId === undefined) return { revision: this.#revision, results };
     this.#bytes += growth;
     events.forEach(({ key }, index) => {
@@ -128,14 +131,16 @@ export class Batch {
   }
 
   /** A write that makes the store smaller is accepted even when the store is full. */
-  #checkRoom(growth: number, entries: readonly (Entry | undefined)[], added: number): void {
+  #checkBytes(growth: number): void {
     const { storeBytesMax } = this.#limits;
-    if (growth > 0 && this.#bytes + growth > storeBytesMax) {
-      throw new DuetError(
-        "STORE_FULL",
-        `the store is full: its entries take ${this.#bytes} bytes, this write ${growth} more; the limit is ${storeBytesMax} (--store-bytes-max)`,
-      );
-    }
+    if (growth <= 0 || this.#bytes + growth <= storeBytesMax) return;
+    throw new DuetError(
+      "STORE_FULL",
+      `the store is full: its entries take ${this.#bytes} bytes, this write ${growth} more; the limit is ${storeBytesMax} (--store-bytes-max)`,
+    );
+  }
+
+  #takeRoom(entries: readonly (Entry | undefined)[], added: number): void {
     const why = this.#room.take(entries, added);
     if (why !== undefined) throw new DuetError("STORE_FULL", `the store is full: ${why}`);
   }

@@ -1,10 +1,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Batch } from "../../src/committer/batch.ts";
+import { BatchQuotas } from "../../src/committer/batch-quotas.ts";
 import type { Mutation } from "../../src/committer/operation.ts";
 import { DuetError } from "../../src/errors.ts";
 import { defaultLimits } from "../../src/limits.ts";
 import { growingSlabs, reserveSlabs, slabBytes } from "../../src/store/memory/slabs.ts";
+import { QuotaUsage } from "../../src/store/quota-usage.ts";
 import { TreeStore } from "../../src/store/tree-store.ts";
 import { noRequests, operation, put, remove } from "../committer/committing.ts";
 import { createRandom, seed } from "../support/random.ts";
@@ -119,4 +121,28 @@ test("a store reserves memory when it is needed, and is full when the operating 
   await nextTurn();
   expect(commit(store, [put("key 7", value)])).toBe(0);
   store.verify();
+});
+
+test("an operation that a quota refuses takes no room in its batch, and one without room counts towards no quota", () => {
+  const store = new TreeStore(reserveSlabs(1));
+  const usage = new QuotaUsage(store, [
+    { prefix: "small/", bytesMax: 1000, entriesMax: undefined },
+    { prefix: "few/", bytesMax: undefined, entriesMax: 1 },
+  ]);
+  const quotas = new BatchQuotas(usage);
+  const batch = new Batch(store, noRequests(), defaultLimits, 1, { quotas });
+  const reasonOf = (...mutations: Mutation[]) => {
+    try {
+      batch.evaluate(operation(mutations));
+      return "OK";
+    } catch (error) {
+      return (error as DuetError).reason;
+    }
+  };
+  const large = Array.from({ length: 100 }, (_, index) => put(`small/${index}`, text));
+  expect(new Set(large.map((mutation) => reasonOf(mutation)))).toEqual(new Set(["QUOTA_EXCEEDED"]));
+  const tooLarge = Array.from({ length: 100 }, (_, index) => put(`${index}`, text));
+  expect(reasonOf(put("few/a"), ...tooLarge)).toBe("STORE_FULL");
+  expect(reasonOf(put("few/b"), put("other", text))).toBe("OK");
+  expect(reasonOf(put("few/c"))).toBe("QUOTA_EXCEEDED");
 });
