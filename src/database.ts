@@ -39,7 +39,6 @@ export type { DatabaseStatus } from "./database-status.ts";
 export type { Replica, Writer } from "./replicas.ts";
 export type { ChangeSet } from "./store/change-set.ts";
 export {
-  type ByteSpan,
   type EncodedEntry,
   type Entry,
   type EntryHead,

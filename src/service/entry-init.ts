@@ -1,7 +1,8 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import type { EntrySchema } from "../../gen/duetkv/v1/key_value_pb.ts";
-import type { ByteSpan, EncodedEntry, EntryHead, EntryView } from "../database.ts";
+import type { ByteSpan } from "../byte-span.ts";
+import type { EncodedEntry, EntryHead, EntryView } from "../database.ts";
 
 /**
  * The fields of an Entry message. The wire can encode them directly; creating the message first would double the

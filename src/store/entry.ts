@@ -1,3 +1,4 @@
+import type { ByteSpan } from "../byte-span.ts";
 import type {
   PutEvent,
   Transaction,
@@ -26,13 +27,6 @@ export interface Entry {
 
 /** The key and metadata of an entry, without the value. */
 export type EntryHead = Omit<Entry, "value" | "bytes">;
-
-/** The bytes of `buffer` from `start` to `end`. */
-export interface ByteSpan {
-  readonly buffer: Buffer;
-  readonly start: number;
-  readonly end: number;
-}
 
 /** An entry whose value lies in memory as bytes. To read `value` makes a copy of them. */
 export interface EncodedEntry extends Entry {

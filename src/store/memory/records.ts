@@ -1,4 +1,5 @@
-import type { ByteSpan, Entry } from "../entry.ts";
+import type { ByteSpan } from "../../byte-span.ts";
+import type { Entry } from "../entry.ts";
 import {
   asciiKeyFlag,
   asciiValueFlag,

@@ -1,4 +1,5 @@
-import { asciiEntryBytes, type ByteSpan, type EncodedEntry, entryBytes } from "../entry.ts";
+import type { ByteSpan } from "../../byte-span.ts";
+import { asciiEntryBytes, type EncodedEntry, entryBytes } from "../entry.ts";
 import type { Records } from "../memory/records.ts";
 import type { Ref } from "../memory/slabs.ts";
 

@@ -1,9 +1,4 @@
-/** The bytes of `buffer` from `start` to `end`. */
-export interface ByteSpan {
-  readonly buffer: Buffer;
-  readonly start: number;
-  readonly end: number;
-}
+import type { ByteSpan } from "../../byte-span.ts";
 
 /**
  * The content of fields as it lies in memory: `$name` has the bytes of field `name`, UTF-8 if it is a text. An encoder takes them

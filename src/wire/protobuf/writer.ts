@@ -1,5 +1,5 @@
 import type { Message } from "@bufbuild/protobuf";
-import type { ByteSpan } from "./spans.ts";
+import type { ByteSpan } from "../../byte-span.ts";
 
 /** Messages up to this size need no buffer of their own. */
 const scratchBytes = 256 * 1024;

@@ -16,7 +16,8 @@ import {
   type WatchRequest,
   type WatchResponse,
 } from "../../../../gen/duetkv/v1/key_value_pb.ts";
-import type { ByteSpan, Spans } from "../../protobuf/spans.ts";
+import type { ByteSpan } from "../../../byte-span.ts";
+import type { Spans } from "../../protobuf/spans.ts";
 import { wireError } from "../../wire-error.ts";
 import type { RestConvention, RestConventions, RestResponse } from "../convention.ts";
 import { prefersJson } from "./accept.ts";
