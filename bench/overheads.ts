@@ -51,7 +51,7 @@ async function measurePolicy(directory: string, tokenCount: number, ruleCount: n
   const security = await openSecurity({ policy, log: silentLogger });
   // A thousand connections, each with a token of its own.
   const origins = tokens.slice(0, 1000).map(({ token }) => ({
-    headers: { authorization: `Bearer ${token}` },
+    header: (name: string) => (name === "authorization" ? `Bearer ${token}` : undefined),
     peer: { address: "127.0.0.1", certificate: undefined },
   }));
   const request = create(GetRequestSchema, { key: `${prefixes.at(-1)}a-key` });

@@ -67,7 +67,7 @@ export function authenticateAll(
   return (origin, method, protocol) => {
     if (method.parent !== ForwardingService) return security?.authenticate(origin, method, protocol);
     try {
-      replication.requireReplica(origin.headers, protocol);
+      replication.requireReplica(origin, protocol);
     } catch (error) {
       security?.refused(origin, method, protocol, "replica", error);
       throw error;

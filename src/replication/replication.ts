@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from "node:http";
 import type { ConnectionOptions } from "node:tls";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { ForwardingService } from "../../gen/duetkv/internal/v1/forwarding_pb.ts";
@@ -71,12 +70,11 @@ export class Replication {
   }
 
   /** Throws when a caller of the service does not prove that it is a replica, or does not use the protocol of replicas. */
-  requireReplica(headers: IncomingHttpHeaders, protocol: string): void {
+  requireReplica(origin: { header(name: string): string | undefined }, protocol: string): void {
     try {
       if (protocol !== "grpc") throw new DuetError("NO_SUCH_METHOD", "this method is for gRPC alone");
       const { storeId, replicaId, time } = this.#database;
-      const shown = headers[proofHeader];
-      this.#proof.require(typeof shown === "string" ? shown : undefined, { storeId, replicaId, time });
+      this.#proof.require(origin.header(proofHeader), { storeId, replicaId, time });
     } catch (error) {
       this.counts.denied++;
       throw error;

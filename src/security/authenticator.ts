@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from "node:http";
 import { parseForwardedCertificate } from "./forwarded-certificate.ts";
 import type { Credential } from "./identity.ts";
 import type { JwtVerifier } from "./jwt-verifier.ts";
@@ -8,8 +7,8 @@ import { digestToken, tokenIdOf } from "./token.ts";
 
 /** What tells who calls. */
 export interface CallOrigin {
-  /** Names are in lower case. */
-  readonly headers: IncomingHttpHeaders;
+  /** One header of the request, by its name in lower case. */
+  header(name: string): string | undefined;
   readonly peer: Peer;
 }
 
@@ -23,15 +22,16 @@ const ofPeers = new WeakMap<Peer, Credential>();
  * TOKEN_INVALID or TOKEN_EXPIRED for a bearer that proves nothing: it never falls back to the rest.
  */
 export function readCredential(
-  { headers, peer }: CallOrigin,
+  origin: CallOrigin,
   jwts: JwtVerifier | undefined,
 ): Credential | Promise<Credential> {
-  const { authorization } = headers;
+  const authorization = origin.header("authorization");
   if (authorization !== undefined) return readBearer(authorization, jwts);
+  const { peer } = origin;
   const { certificate } = peer;
   if (certificate === undefined) return anonymous;
-  const forwarded = headers["x-forwarded-client-cert"];
-  if (typeof forwarded === "string") {
+  const forwarded = origin.header("x-forwarded-client-cert");
+  if (forwarded !== undefined) {
     return { via: "certificate", ...certificate, forwarded: parseForwardedCertificate(forwarded) };
   }
   let credential = ofPeers.get(peer);

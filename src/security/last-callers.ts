@@ -11,9 +11,9 @@ export class LastCallers {
   readonly #callers = new WeakMap<Peer, { readonly authorization: string; readonly caller: Caller }>();
 
   /** Undefined when the header, or the policy, is another one, and for a token that has expired. */
-  find({ headers, peer }: CallOrigin, policy: Policy): Caller | undefined {
-    const last = this.#callers.get(peer);
-    if (last === undefined || last.authorization !== headers.authorization) return undefined;
+  find(origin: CallOrigin, policy: Policy): Caller | undefined {
+    const last = this.#callers.get(origin.peer);
+    if (last === undefined || last.authorization !== origin.header("authorization")) return undefined;
     const { caller } = last;
     const { expires } = caller.identity;
     const isValid = caller.policy === policy && (expires === undefined || Date.now() < expires);
@@ -21,9 +21,10 @@ export class LastCallers {
   }
 
   /** Remembers a caller if a token of the policy told who it is. */
-  remember({ headers: { authorization }, peer }: CallOrigin, caller: Caller): void {
+  remember(origin: CallOrigin, caller: Caller): void {
+    const authorization = origin.header("authorization");
     // What a JWT proves ends with the keys of its issuer.
     if (caller.credential.via !== "token" || authorization === undefined) return;
-    this.#callers.set(peer, { authorization, caller });
+    this.#callers.set(origin.peer, { authorization, caller });
   }
 }

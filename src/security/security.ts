@@ -133,7 +133,7 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
       if (via === "anonymous") ofAnonymous.take(networkOf(peer.address), callRate);
       else ofIdentities.take(`${via} ${name}`, callRate);
     }
-    counts.authenticated(via, "ok");
+    counts.authenticated(via);
     return caller;
   }
 
@@ -143,9 +143,8 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
   }
 
   const refused: Security["refused"] = (origin, method, protocol, via, error) => {
-    if (error instanceof DuetError) counts.authenticated(via, error.reason);
-    const traceparent = origin.headers["traceparent"];
-    const call = { method, protocol, peer: origin.peer, traceparent: traceparent as string | undefined };
+    if (error instanceof DuetError) counts.notAuthenticated(via, error.reason);
+    const call = { method, protocol, peer: origin.peer, traceparent: origin.header("traceparent") };
     audit?.refused(call, via, error);
   };
 
@@ -224,7 +223,7 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
 }
 
 /** What a call that fails has tried. */
-function viaOf({ headers, peer }: CallOrigin): string {
-  if (headers.authorization !== undefined) return "bearer";
-  return peer.certificate === undefined ? "anonymous" : "certificate";
+function viaOf(origin: CallOrigin): string {
+  if (origin.header("authorization") !== undefined) return "bearer";
+  return origin.peer.certificate === undefined ? "anonymous" : "certificate";
 }

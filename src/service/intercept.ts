@@ -41,20 +41,22 @@ function interceptUnary(handler: Unary, observer: CallObserver): Unary {
   return (request, context) => {
     const begun = observer.begin(context);
     const start = performance.now();
-    const fail = (error: unknown): never => {
-      throw report(observer, context, begun, start, error);
-    };
     let result: unknown;
     try {
       result = handler(request, context);
     } catch (error) {
-      return fail(error);
+      throw report(observer, context, begun, start, error);
     }
     if (result instanceof Promise) {
-      return result.then((response: unknown) => {
-        observer.end(context, begun, performance.now() - start);
-        return response;
-      }, fail);
+      return result.then(
+        (response: unknown) => {
+          observer.end(context, begun, performance.now() - start);
+          return response;
+        },
+        (error: unknown) => {
+          throw report(observer, context, begun, start, error);
+        },
+      );
     }
     observer.end(context, begun, performance.now() - start);
     return result;

@@ -26,8 +26,8 @@ async function connect(policy: string) {
   return {
     security,
     call: (token: TestToken | undefined): Caller => {
-      const headers = token === undefined ? {} : { authorization: token.headers.authorization };
-      return security.authenticate({ headers, peer }, KeyValueService.method.get, "grpc") as Caller;
+      const header = (name: string) => (name === "authorization" ? token?.headers.authorization : undefined);
+      return security.authenticate({ header, peer }, KeyValueService.method.get, "grpc") as Caller;
     },
     replacePolicy: async (next: string): Promise<void> => {
       await writeFile(path, next);

@@ -78,10 +78,14 @@ test("anonymous addresses do not use up the buckets of identities", async () => 
     () => true,
   );
   onTestFinished(() => security?.close());
-  const call = (address: string, headers = {}) => {
+  const call = (address: string, headers: Record<string, string> = {}) => {
     try {
       const peer = { address, certificate: undefined };
-      void security?.authenticate({ headers, peer }, KeyValueService.method.get, "rest");
+      void security?.authenticate(
+        { header: (name) => headers[name], peer },
+        KeyValueService.method.get,
+        "rest",
+      );
       return "OK";
     } catch (error) {
       return (error as { reason: string }).reason;
@@ -265,7 +269,7 @@ test("lines of the audit that standard output does not take are counted", async 
     silentLogger,
     () => taken.shift() as boolean,
   );
-  const origin = { headers: {}, peer: { address: "127.0.0.1", certificate: undefined } };
+  const origin = { header: () => undefined, peer: { address: "127.0.0.1", certificate: undefined } };
   for (let calls = 0; calls < 3; calls++) {
     security?.refused(origin, KeyValueService.method.put, "rest", "anonymous", new Error("refused"));
   }

@@ -80,8 +80,7 @@ export class CallContext implements ContextWithCaller, ContextWithSpan, ContextW
   }
   /** One header of the request, without copying all of them: `requestHeader` costs more than the read of a key. */
   header(name: string): string | undefined {
-    const value = this.exchange.headers[name];
-    return typeof value === "string" ? value : value?.[0];
+    return this.exchange.header(name);
   }
   get responseHeader(): Headers {
     return (this.#responseHeader ??= new Headers());

@@ -26,6 +26,8 @@ export interface Exchange {
   readonly target: string;
   /** `:authority` stands as `host`. */
   readonly headers: IncomingHttpHeaders;
+  /** One header, by its name in lower case. Costs less than `headers`, which may be a copy for each call. */
+  header(name: string): string | undefined;
   /** Whether a body comes with the request, as far as its headers tell. */
   readonly hasBody: boolean;
   readonly headersSent: boolean;

@@ -11,7 +11,7 @@ import type { Stream } from "../http2/stream.ts";
 import type { StreamHandler } from "../http2/stream-handler.ts";
 import { BodyBuffer } from "./body-buffer.ts";
 import { httpDate } from "./http-date.ts";
-import { toIncomingHeaders } from "./incoming-headers.ts";
+import { headerOf, toIncomingHeaders } from "./incoming-headers.ts";
 import { peerOf } from "./peer-of.ts";
 
 /** The header whose value differs from call to call; see `varyingHeader` of the HTTP/2 server. */
@@ -83,6 +83,11 @@ export class Http2Exchange implements Exchange, StreamHandler {
     const shared = toIncomingHeaders(headers);
     this.#headers = varying === undefined ? shared : { ...shared, [varyingHeader]: varying };
     return this.#headers;
+  }
+  header(name: string): string | undefined {
+    const { headers, varying } = this.stream;
+    if (name === varyingHeader && varying !== undefined) return varying;
+    return headerOf(toIncomingHeaders(headers), name);
   }
   get hasBody(): boolean {
     return !this.stream.requestEnded;

@@ -22,6 +22,12 @@ export function toIncomingHeaders(list: HeaderList): IncomingHttpHeaders {
   return headers;
 }
 
+/** One header; of several values, which only `set-cookie` may have, the first. */
+export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === "string" ? value : value?.[0];
+}
+
 /** Of these the first counts, as in Node. */
 const single: ReadonlySet<string> = new Set([
   "authorization",

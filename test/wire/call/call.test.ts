@@ -3,6 +3,7 @@ import { Code, ConnectError, createContextKey, type HandlerContext } from "@conn
 import { expect, test } from "vitest";
 import { GetRequestSchema, KeyValueService } from "../../../gen/duetkv/v1/key_value_pb.ts";
 import { toConnectError } from "../../../src/service/connect-error.ts";
+import { requestHeader } from "../../../src/telemetry/request-header.ts";
 import { Call } from "../../../src/wire/call/call.ts";
 import { Compression } from "../../../src/wire/call/compression.ts";
 import type { Exchange } from "../../../src/wire/call/exchange.ts";
@@ -38,6 +39,7 @@ function exchange(): FakeExchange {
       fake.looks++;
       return { host: "x", a: "b" };
     },
+    header: (name: string) => (name === "a" ? "b" : undefined),
     whenEnding() {},
     whenGone(callback: () => void) {
       fake.looks++;
@@ -95,6 +97,17 @@ test("a handler that looks at nothing costs nothing", async () => {
   const from = exchange();
   const entry = entryOf(() => ({ revision: 3n }));
   expect(await begin(entry, from)).toEqual({ revision: 3n });
+  expect(from.looks).toBe(0);
+});
+
+test("a header is found without a copy of all headers", async () => {
+  const from = exchange();
+  const entry = entryOf((context) => {
+    expect(requestHeader(context, "a")).toBe("b");
+    expect(requestHeader(context, "c")).toBeUndefined();
+    return {};
+  });
+  await begin(entry, from);
   expect(from.looks).toBe(0);
 });
 
@@ -163,7 +176,8 @@ test("a handler that is not there is unimplemented, and one that throws is heard
 });
 
 test("an unexpected error has the id under which the log has its cause", async () => {
-  const from = { ...exchange(), headers: { "x-request-id": "abc-1" } };
+  const header = (name: string) => (name === "x-request-id" ? "abc-1" : undefined);
+  const from = { ...exchange(), header };
   const cause = new Error("secret");
   const { call, outcome, lines } = start(
     entryOf(() => Promise.reject(cause)),

@@ -264,6 +264,22 @@ describe("floods", () => {
   });
 });
 
+test("one header is what it is among all headers, on both versions", async () => {
+  const seen: [one: string | undefined, all: unknown][] = [];
+  const handle = (exchange: Exchange): void => {
+    for (const name of ["host", "grpc-timeout", "x-list", "absent"])
+      seen.push([exchange.header(name), exchange.headers[name]]);
+    exchange.respond(200, {}, "");
+  };
+  const { port } = await serve({ listener: { handle } });
+  const headers = { "grpc-timeout": "1S", "x-list": ["a", "b"] };
+  for (const send of [ask, askHttp2]) {
+    await send(port, "GET", "/", { headers });
+    expect(seen.map(([one]) => one)).toEqual([`127.0.0.1:${port}`, "1S", "a, b", undefined]);
+    expect(seen.map(([, all]) => all)).toEqual(seen.splice(0).map(([one]) => one));
+  }
+});
+
 describe("a handler", () => {
   test("that throws is answered with 500, and the next request is served", async () => {
     let thrown = false;

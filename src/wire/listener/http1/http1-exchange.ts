@@ -5,6 +5,7 @@ import { type BodyReader, type Exchange, withAddedHeaders } from "../../call/exc
 import { overloaded } from "../../call/overloaded.ts";
 import type { ConnectionBudget } from "../../http2/byte-budget.ts";
 import { BodyBuffer } from "../body-buffer.ts";
+import { headerOf } from "../incoming-headers.ts";
 import { peerOf } from "../peer-of.ts";
 import type { Http1Connection } from "./http1-connection.ts";
 
@@ -62,6 +63,9 @@ export class Http1Exchange implements Exchange {
   }
   get headers(): IncomingHttpHeaders {
     return this.#request.headers;
+  }
+  header(name: string): string | undefined {
+    return headerOf(this.#request.headers, name);
   }
   get hasBody(): boolean {
     const { headers } = this.#request;
