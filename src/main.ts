@@ -4,6 +4,7 @@ import { type ProgramPart, programPartOf, spellHelp } from "./cli/program-part.t
 /** Each part is loaded alone, so that a command does not wait for the modules of the server. */
 const runners: { readonly [Part in ProgramPart]: (args: readonly string[]) => Promise<number> } = {
   server: async (args) => (await import("./serve.ts")).runService(args),
+  entry: async (args) => (await import("./cli/entry-commands.ts")).runEntryCommand(args),
   client: async (args) => (await import("./cli/client-commands.ts")).runClientCommand(args),
   local: async (args) => (await import("./cli/local-commands.ts")).runLocalCommand(args),
   completion: async (args) => (await import("./cli/completion/complete.ts")).runComplete(args.slice(1)),

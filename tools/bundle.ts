@@ -38,6 +38,7 @@ const consoleFolder: esbuild.Plugin = {
 /** main.ts loads these modules on demand. They are separate files, so that a command does not load the server. */
 const parts: Readonly<Record<string, string>> = {
   "./serve.ts": "service.mjs",
+  "./cli/entry-commands.ts": "entry-commands.mjs",
   "./cli/client-commands.ts": "client-commands.mjs",
   "./cli/local-commands.ts": "local-commands.mjs",
   "./cli/completion/complete.ts": "completion.mjs",

@@ -1,15 +1,10 @@
-import type { CommandName, LocalCommandName } from "./command-table.ts";
+import type { CommandName, EntryCommandName, LocalCommandName } from "./command-table.ts";
 import { type Loaders, runCommandLine } from "./run.ts";
 
-/** The commands that need no more than a connection to a server. */
-const loaders: Loaders<Exclude<CommandName, LocalCommandName>> = {
-  get: () => import("./commands/get.ts"),
-  put: () => import("./commands/put.ts"),
-  del: () => import("./commands/del.ts"),
-  ls: () => import("./commands/ls.ts"),
+/** The other commands that need no more than a connection to a server. */
+const loaders: Loaders<Exclude<CommandName, EntryCommandName | LocalCommandName>> = {
   watch: () => import("./commands/watch.ts"),
   commit: () => import("./commands/commit.ts"),
-  touch: () => import("./commands/touch.ts"),
   edit: () => import("./commands/edit.ts"),
   history: () => import("./commands/history.ts"),
   diff: () => import("./commands/diff.ts"),

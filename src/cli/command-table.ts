@@ -1,5 +1,5 @@
 import type { CommandSpec, FlagValues } from "./command.ts";
-import type { localGroups } from "./program-part.ts";
+import type { entryCommands, localGroups } from "./program-part.ts";
 import { coordinationCommands } from "./table/coordination.ts";
 import { dataCommands } from "./table/data.ts";
 import { keyCommands } from "./table/keys.ts";
@@ -12,6 +12,9 @@ export type CommandName = keyof typeof commands;
 
 /** A command of one of `localGroups`. */
 export type LocalCommandName = Extract<CommandName, `${(typeof localGroups)[number]} ${string}`>;
+
+/** A command of `entryCommands`. */
+export type EntryCommandName = (typeof entryCommands)[number];
 
 /** The parsed arguments of a command. */
 export interface CommandArguments<Name extends CommandName = CommandName> {

@@ -1,9 +1,14 @@
-/** Letters, marks, digits, punctuation, symbols and spaces: no characters that move the cursor or are invisible. */
-const printable = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u;
+/**
+ * Letters, marks, digits, punctuation, symbols and spaces: no characters that move the cursor or are invisible. Such an
+ * expression takes more than a millisecond to create, which commands that print to no terminal save.
+ */
+function isPrintable(text: string): boolean {
+  return /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(text);
+}
 
 /** Formats a text for one line of a terminal: unchanged, or as a JSON string if it could be misread. */
 export function toPrintable(text: string): string {
-  if (printable.test(text) && !text.startsWith('"')) return text;
+  if (isPrintable(text) && !text.startsWith('"')) return text;
   return escapeUnprintable(JSON.stringify(text));
 }
 
@@ -18,5 +23,5 @@ export function escapeUnprintable(text: string): string {
 
 /** Whether a terminal can show the text: it has no control characters except tabs and line ends. */
 export function isTerminalSafe(text: string): boolean {
-  return printable.test(text.replace(/[\t\n]|\r\n/g, " "));
+  return isPrintable(text.replace(/[\t\n]|\r\n/g, " "));
 }

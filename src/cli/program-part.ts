@@ -1,11 +1,17 @@
 import type { Flags } from "./command.ts";
 import { globalFlags } from "./global-flags.ts";
 
+/**
+ * The commands that scripts run most often, mostly for a few milliseconds. Parsing all client commands would take a tenth of
+ * that.
+ */
+export const entryCommands = ["get", "put", "del", "ls", "touch"] as const;
+
 /** The first words of the commands that need modules of the server. */
 export const localGroups = ["snapshot", "log", "policy", "token"] as const;
 
 /** The parts of the program, each of which is loaded without the others. */
-export type ProgramPart = "server" | "client" | "local" | "completion";
+export type ProgramPart = "server" | "entry" | "client" | "local" | "completion";
 
 /**
  * The part that the arguments of `duetkv` need. They are a command, not settings of the server, if they begin with a word, or
@@ -17,6 +23,7 @@ export function programPartOf(args: readonly string[]): ProgramPart {
   if (first === "complete") return "completion";
   if (first.startsWith("-") && !Object.hasOwn(globalFlags, first.replace(/^--|=.*$/gs, ""))) return "server";
   const word = args[commandIndex(args)];
+  if (entryCommands.some((name) => name === word)) return "entry";
   return localGroups.some((group) => group === word) ? "local" : "client";
 }
 

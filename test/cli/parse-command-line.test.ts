@@ -27,11 +27,14 @@ test.each([
   ["-h", "server"],
   ["--log memory:", "server"],
   ["--listen=127.0.0.1:1", "server"],
-  ["get a", "client"],
-  ["get token", "client"],
-  ["--server x get a", "client"],
-  ["--server=x get a", "client"],
-  ["--json get a", "client"],
+  ["get a", "entry"],
+  ["get token", "entry"],
+  ["--server x get a", "entry"],
+  ["--server=x get a", "entry"],
+  ["--json get a", "entry"],
+  ["watch get", "client"],
+  ["--json lock a -- touch b", "client"],
+  ["gett", "client"],
   ["log verify", "local"],
   ["--json snapshot verify a", "local"],
   ["--server token token new a", "local"],
@@ -48,7 +51,7 @@ test("help is a word, too", () => {
 
 test.each(Object.keys(commands))("%s has a loader in the part of its name", (name) => {
   const part = programPartOf(name.split(" "));
-  expect(part).toMatch(/^(?:client|local)$/);
+  expect(part).toMatch(/^(?:entry|client|local)$/);
   const source = readFileSync(`src/cli/${part}-commands.ts`, "utf8");
   expect(source).toContain(/^\w+$/.test(name) ? `  ${name}: ` : `  "${name}": `);
 });
