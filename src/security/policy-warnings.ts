@@ -44,19 +44,71 @@ function findExpired({ tokens }: PolicyFile, now: number): string[] {
   );
 }
 
-/** Rules that allow nothing, since the same role denies all of it. */
-function findOverruled({ roles }: PolicyFile): string[] {
+/** Rules that allow nothing, since the same role denies all of it, or other roles of some identities do. */
+function findOverruled(policy: PolicyFile): string[] {
+  const { roles } = policy;
+  const identities = identitiesBySeveralRoles(policy);
   return Object.entries(roles).flatMap(([role, rules]) =>
-    rules.flatMap(({ prefix, allow = [] }, index) => {
-      if (prefix === undefined || allow.length === 0) return [];
-      const denied = new Set(
-        rules.flatMap((rule) => (prefix.startsWith(rule.prefix ?? "\0") ? expand(rule.deny) : [])),
+    rules.flatMap((rule, index) => {
+      if (isOverruled(rule, rules))
+        return [`roles.${role}[${index}]: the role denies all that this rule allows`];
+      const places = identities.flatMap((each) =>
+        each.roles.has(role) && isOverruled(rule, each.denials) ? each.places : [],
       );
-      return expand(allow).every((right) => denied.has(right))
-        ? [`roles.${role}[${index}]: the role denies all that this rule allows`]
-        : [];
+      if (places.length === 0) return [];
+      const who = places.length === 1 ? places[0] : `${places[0]} and ${places.length - 1} more`;
+      return [`roles.${role}[${index}]: the roles of ${who} deny all that this rule allows`];
     }),
   );
+}
+
+interface Identities {
+  readonly roles: ReadonlySet<string>;
+  /** The rules of these roles that deny something. */
+  readonly denials: readonly Rule[];
+  /** Of the identities in the file. */
+  readonly places: string[];
+}
+
+/**
+ * Identities that have more than one role, those with the same roles together. Which groups a JWT has together is not in the
+ * file: each group counts by itself.
+ */
+function identitiesBySeveralRoles({ tokens, certificates, jwt, anonymous, roles }: PolicyFile): Identities[] {
+  const all: (readonly [place: string, roles: readonly string[]])[] = [
+    ...tokens.map((each, index) => [`tokens[${index}]`, each.roles] as const),
+    ...certificates.map((each, index) => [`certificates[${index}]`, each.roles] as const),
+    ...jwt.flatMap((issuer, index) =>
+      Object.entries(issuer.roles.map).map(
+        ([group, names]) => [`jwt[${index}].roles.map.${group}`, names] as const,
+      ),
+    ),
+    ["anonymous", anonymous],
+  ];
+  const byRoles = new Map<string, Identities>();
+  for (const [place, names] of all) {
+    const own = new Set(names.toSorted());
+    if (own.size < 2) continue;
+    const key = JSON.stringify([...own]);
+    const known = byRoles.get(key);
+    if (known !== undefined) known.places.push(place);
+    else {
+      const denials = [...own].flatMap((name) => roles[name] ?? []).filter(({ deny }) => deny !== undefined);
+      byRoles.set(key, { roles: own, denials, places: [place] });
+    }
+  }
+  return [...byRoles.values()];
+}
+
+/** Whether a rule allows something, and others deny all of it, whatever {name} stands for. */
+function isOverruled({ prefix, allow = [] }: Rule, by: readonly Rule[]): boolean {
+  if (prefix === undefined || allow.length === 0) return false;
+  const denied = new Set(
+    by.flatMap((rule) =>
+      rule.prefix !== undefined && prefix.startsWith(rule.prefix) ? expand(rule.deny) : [],
+    ),
+  );
+  return expand(allow).every((right) => denied.has(right));
 }
 
 /** Quotas of keys that no role may write. */

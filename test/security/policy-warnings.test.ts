@@ -65,6 +65,66 @@ test.each([
   expect(warningsOf({ roles })).toEqual(overruled ? [warning] : []);
 });
 
+const denies = (prefix: string, deny = ["*"]) => [{ prefix, deny }];
+
+test.each([
+  { guest: denies("svc/"), overruled: true },
+  { guest: denies("", ["read", "list", "watch", "write", "delete"]), overruled: true },
+  { guest: denies("svc/", ["write"]), overruled: false },
+  { guest: denies("svc/a/"), overruled: false },
+  { guest: denies("other/"), overruled: false },
+])(
+  "warns about a rule that $guest of another role of the same token overrules: $overruled",
+  ({ guest, overruled }) => {
+    const tokens = [{ ...token, roles: ["app", "guest"] }];
+    const warning = "roles.app[0]: the roles of tokens[0] deny all that this rule allows";
+    expect(warningsOf({ tokens, roles: { app, guest } })).toEqual(overruled ? [warning] : []);
+  },
+);
+
+test("warns about a rule that two other roles overrule together", () => {
+  const tokens = [{ ...token, roles: ["app", "noReads", "noWrites"] }];
+  const roles = {
+    app: [{ prefix: "svc/", allow: ["read", "write"] }],
+    noReads: denies("svc/", ["read"]),
+    noWrites: denies("", ["write"]),
+  };
+  expect(warningsOf({ tokens, roles })).toEqual([
+    "roles.app[0]: the roles of tokens[0] deny all that this rule allows",
+  ]);
+});
+
+test("warns once about a rule that the roles of several identities overrule", () => {
+  const both = ["app", "guest"];
+  const jwt = {
+    issuer: "https://id.example",
+    audience: "duetkv",
+    jwks: "https://id.example/jwks",
+    algorithms: ["ES256"],
+    roles: { claim: "groups", map: { dev: ["app"], sre: both } },
+  };
+  const policy = {
+    tokens: [token, { ...token, id: "b", roles: both }],
+    certificates: [{ dns: "a.example", name: "a", roles: ["guest", "app"] }],
+    jwt: [jwt],
+    anonymous: both,
+    roles: { app, guest: denies("") },
+  };
+  expect(warningsOf(policy)).toEqual([
+    "roles.app[0]: the roles of tokens[1] and 3 more deny all that this rule allows",
+  ]);
+  expect(warningsOf({ ...policy, tokens: [], certificates: [], anonymous: [] })).toEqual([
+    "roles.app[0]: the roles of jwt[0].roles.map.sre deny all that this rule allows",
+  ]);
+});
+
+test("does not warn again about a rule that its own role overrules", () => {
+  const roles = { app: [...app, ...denies("svc/")], guest: denies("svc/") };
+  expect(warningsOf({ tokens: [{ ...token, roles: ["app", "guest"] }], roles })).toEqual([
+    "roles.app[0]: the role denies all that this rule allows",
+  ]);
+});
+
 test.each([
   { allowed: "svc/", quota: "svc/a/", used: true },
   { allowed: "svc/a/", quota: "svc/", used: true },
