@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
+import { freePort } from "../support/ports.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
@@ -15,8 +16,8 @@ async function startServer(...flags: readonly string[]): Promise<ServerProcess> 
 
 test("a call waits for a server that was killed and starts again, and happens once", async () => {
   const log = ["--log", `file:${await temporaryDirectory()}`];
-  const first = await startServer(...log);
-  const { address } = first;
+  const address = `127.0.0.1:${await freePort()}`;
+  const first = await startServer(...log, "--listen", address);
   expect((await runCli(["put", "a", "1"], { address })).code).toBe(0);
   await first.stop("SIGKILL");
   const patient = ["--timeout", "200s"];

@@ -4,6 +4,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { expect, onTestFinished, test } from "vitest";
+import { freePort } from "../support/ports.ts";
 import { createRandom, seed } from "../support/random.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -77,7 +78,8 @@ test("a mirror of 100,000 entries is equal by hash, however often it or its serv
   const content = await contentOf(source);
   expect(content.count).toBe(entryCount);
   const log = ["--log", `file:${await temporaryDirectory()}`];
-  let target = await startServer(...log);
+  const address = `127.0.0.1:${await freePort()}`;
+  let target = await startServer(...log, "--listen", address);
   await commit(target, [{ put: { key: "stale", value: "x" } }, { put: { key: "k/1", value: "other" } }]);
 
   // The export is cut: nothing is written.
@@ -100,7 +102,6 @@ test("a mirror of 100,000 entries is equal by hash, however often it or its serv
   // Its server is killed and starts again.
   mirror = await startMirror(source, target);
   await grownBy(target, before, 1 + random.below(100));
-  const { address } = target;
   await target.stop("SIGKILL");
   target = await startServer(...log, "--listen", address);
   expect(await mirror.ended).toEqual([0, null]);

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
+import { freePort } from "../support/ports.ts";
 import { startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
@@ -39,7 +40,7 @@ function keysOf(lines: readonly string[]): string[] {
 
 test("a watch continues after its server was killed, and shows each change once", async () => {
   const directory = await temporaryDirectory();
-  const first = await startStore(directory);
+  const first = await startStore(directory, `127.0.0.1:${await freePort()}`);
   const watch = startWatch(first.address, ["--json"]);
   await until(() => watch.lines.length > 0);
   await put(first.address, "one", "1");

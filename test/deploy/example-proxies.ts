@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
-import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { generate } from "selfsigned";
 import { onTestFinished } from "vitest";
+import { accepts, freePort } from "../support/ports.ts";
 import { pythonTool } from "../support/python-tool.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
@@ -109,25 +109,4 @@ function placed(text: string, port: number, directory: string, replicas: readonl
       .replace(`address: ${example}, port_value: 8080`, `address: 127.0.0.1, port_value: ${service}`)
       .replace("health_check_config: { port_value: 8081 }", `health_check_config: { port_value: ${admin} }`);
   }, listening);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-async function accepts(port: number): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1");
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { connectTo, expectSameState } from "../replicas/cluster.ts";
-import { lastingPort } from "../support/ports.ts";
+import { freePort } from "../support/ports.ts";
 import { hasPrograms } from "../support/programs.ts";
 import { rounds } from "../support/random.ts";
 import { request } from "../support/rest-request.ts";
@@ -26,7 +26,7 @@ class Replica {
   }
 
   static async start(url: string): Promise<Replica> {
-    const [listen, admin] = [`127.0.0.1:${await lastingPort()}`, `127.0.0.1:${await lastingPort()}`];
+    const [listen, admin] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
     // The delay of the manifests.
     const replica = new Replica([
       "--log",

@@ -1,11 +1,12 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import type { KeyValueClient } from "../support/key-value-client.ts";
+import { freePort } from "../support/ports.ts";
 import { startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { until } from "../support/until.ts";
 import { withClients } from "./every-client.ts";
 import { runToEnd, spawnUnread } from "./lifecycle-process.ts";
 
@@ -84,7 +85,7 @@ test("continues when its log is not read", async () => {
   const child = spawnUnread([...flags, "--log", "memory:", "--log-level", "debug"]);
   const exit = once(child, "exit");
   onTestFinished(() => void child.kill("SIGKILL"));
-  await untilReady(`http://127.0.0.1:${admin}/readyz`);
+  await until(async () => (await fetch(`http://127.0.0.1:${admin}/readyz`)).ok);
   // Each makes a debug line; together they are several times what a pipe holds.
   const frames = brokenPreface;
   for (let round = 0; round < 30; round++) {
@@ -98,20 +99,3 @@ test("continues when its log is not read", async () => {
 
 // The preface of HTTP/2, then a SETTINGS frame on a stream other than 0, which is a connection error.
 const brokenPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\x01";
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-async function untilReady(url: string): Promise<void> {
-  for (;;) {
-    const response = await fetch(url).catch(() => undefined);
-    if (response?.status === 200) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
+import { onTestFinished } from "vitest";
 import { serverProgram } from "../support/server-program.ts";
 
 export interface Ended {
@@ -10,7 +11,7 @@ export interface Ended {
   readonly errors: string;
 }
 
-/** Starts the service as it is told and waits for its end, which must come by itself. */
+/** Starts the service as it is told and waits for its end, which must come by itself before the test's time is over. */
 export async function runToEnd(
   flags: readonly string[],
   options: { uid?: number; environment?: Record<string, string> } = {},
@@ -22,11 +23,9 @@ export async function runToEnd(
     env,
     ...identity,
   });
-  // A start that hangs is a failure like any other.
-  const watchdog = setTimeout(() => child.kill("SIGKILL"), 30_000);
+  onTestFinished(() => void child.kill("SIGKILL"));
   const [output, errors] = [collect(child, "stdout"), collect(child, "stderr")];
   const [code] = await once(child, "close");
-  clearTimeout(watchdog);
   return { code, output: output(), errors: errors() };
 }
 

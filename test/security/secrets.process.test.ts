@@ -156,7 +156,7 @@ test("neither secrets nor values are in any log, whatever fails", async () => {
   for (const event of ["policy not reloaded", "TLS files refused", "spans could not be exported"])
     await until(() => server.output.includes(event));
   server.child.kill("SIGTERM");
-  await once(server.child, "exit");
+  await once(server.child, "close");
 
   const audit = await readFile(file("audit.json"), "utf8");
   expect(audit).toContain('"TOKEN_EXPIRED"');
@@ -187,7 +187,7 @@ test("the password of the database is in no log and no error", async () => {
   onTestFinished(() => void database.close());
   const { port } = database.address() as AddressInfo;
   const server = run(["--log", `postgres://duet:pg-s3cret@127.0.0.1:${port}/kv?application_name=x`]);
-  await once(server.child, "exit");
+  await once(server.child, "close");
   expect(passwords.join()).toContain("pg-s3cret");
   expect(server.output).toContain("password authentication failed");
   expect(server.output).not.toContain("s3cret");

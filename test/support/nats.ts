@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { natsBinary } from "./nats-binary.ts";
+import { freePort } from "./ports.ts";
 import { until } from "./until.ts";
 
 export interface NatsNode {
@@ -69,7 +69,7 @@ const keeper =
 /** Starts one node, or several that are a cluster. Resolves when JetStream takes requests. */
 export async function startNats(count: 1 | 3, settings: NatsSettings = {}): Promise<NatsCluster> {
   const directory = mkdtempSync(join(realpathSync(tmpdir()), "duetkv-nats-"));
-  const ports = await freePorts(3 * count);
+  const ports = await Promise.all(Array.from({ length: 3 * count }, freePort));
   const { routePort = async (_from, _to, port) => port } = settings;
   const routesOf = (from: number) =>
     Promise.all(
@@ -253,12 +253,4 @@ interface Jsz {
       readonly cluster?: { readonly leader?: string };
     }[];
   }[];
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
 }

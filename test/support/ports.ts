@@ -1,24 +1,17 @@
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect, createServer } from "node:net";
 
-/** A port of 127.0.0.1 on which nothing listens. */
+/** Linux gives those from 32768 on to outgoing connections, and to servers that listen on port 0. */
+const ports = { first: 16_384, count: 16_384 };
+
+/**
+ * A port of 127.0.0.1 on which nothing listens. Nothing takes it before a server listens on it, nor while that server
+ * restarts: the system gives it to nobody by itself.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-/** Linux gives those from 32768 on to outgoing connections. */
-const lastingPorts = { first: 16_384, count: 16_384 };
-
-/** The same, where a server can listen again after it has stopped: no connection takes the port meanwhile. */
-export async function lastingPort(): Promise<number> {
   for (;;) {
-    const port = lastingPorts.first + randomInt(lastingPorts.count);
+    const port = ports.first + randomInt(ports.count);
     const server = createServer().listen(port, "127.0.0.1");
     try {
       await once(server, "listening");

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { serverProgram } from "./server-program.ts";
@@ -11,9 +11,9 @@ export interface ServerProcess {
   readonly pid: number;
   /** Every line that it has logged so far. */
   readonly lines: readonly string[];
-  /** Resolves when it has ended, with the exit code or the signal that ended it. */
+  /** Resolves when it has ended and `lines` has all, with the exit code or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals | null>;
-  /** Sends the signal and resolves with the exit code, or the signal that ended it. */
+  /** Sends the signal, if it has not ended yet, and resolves as `ended` does. */
   stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
 
@@ -44,8 +44,9 @@ export async function startServerProcess(
     const message = JSON.parse(line);
     if (message.msg === "ready") ready.resolve(message);
   });
-  const ended = once(child, "exit").then(([code, signal]) => code ?? signal);
-  child.once("exit", (code, signal) =>
+  // At "exit" not all of its output need have come.
+  const ended = once(child, "close").then(([code, signal]) => code ?? signal);
+  child.once("close", (code, signal) =>
     ready.reject(new Error(`the server ended with ${code ?? signal}: ${errors}`)),
   );
   const { listen, admin } = await ready.promise;
@@ -55,14 +56,9 @@ export async function startServerProcess(
     pid: child.pid as number,
     lines,
     ended,
-    stop: (signal = "SIGTERM") => stop(child, signal),
+    stop(signal = "SIGTERM") {
+      child.kill(signal);
+      return ended;
+    },
   };
-}
-
-async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null> {
-  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode ?? child.signalCode;
-  const exit = once(child, "exit");
-  child.kill(signal);
-  const [code, signalCode] = await exit;
-  return code ?? signalCode;
 }
