@@ -1,9 +1,12 @@
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { Consistency } from "../../gen/duetkv/v1/key_value_pb.ts";
+import { runCli } from "../cli/run-cli.ts";
 import type { KeyValueClient } from "../support/key-value-client.ts";
 import { request } from "../support/rest-request.ts";
 import type { ServerProcess } from "../support/server-process.ts";
 import { sharedPostgres } from "../support/shared-postgres.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 import { connectTo, expectSameState, startReplica, startReplicas, stateOf } from "./cluster.ts";
 
@@ -72,8 +75,16 @@ test("replicas whose database went back in time report that, and serve only LOCA
     expect(await stateOf(replicas[index] as ServerProcess)).toEqual(before);
   }
 
-  // A restart accepts the loss.
   const [first, second] = replicas as [ServerProcess, ServerProcess];
+  // As docs/runbook.md says how to save what is lost.
+  const { address } = first;
+  const file = join(await temporaryDirectory(), "store.snapshot");
+  expect((await runCli(["snapshot", "save", file], { address })).code).toBe(0);
+  expect((await runCli(["export"], { address })).stderr).toContain("went back in time");
+  const { code, stdout } = await runCli(["export", "--local"], { address });
+  expect([code, stdout.toString()]).toEqual([0, expect.stringContaining('"key":"lost","value":"lost"')]);
+
+  // A restart accepts the loss.
   expect(await first.stop()).toBe(0);
   const fresh = await startReplica(url);
   expect(await stateOf(fresh)).toEqual(saved);

@@ -6,6 +6,8 @@ export interface ListRequest {
   readonly reverse?: boolean;
   readonly keysOnly?: boolean;
   readonly delimiter?: string;
+  /** Default: linearizable. */
+  readonly consistency?: "LOCAL";
 }
 
 /** An entry, or a common prefix that represents all keys that begin with it. */

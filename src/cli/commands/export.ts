@@ -10,7 +10,8 @@ export const run: Run<"export"> = async ({ flags, output, openClient }) => {
   const client = openClient();
   const prefix = flags.prefix ?? "";
   const tally = new ContentTally();
-  const { count } = await client.read<ListResponse>("List", { prefix, countOnly: true });
+  const request = { prefix, ...(flags.local && { consistency: "LOCAL" as const }) };
+  const { count } = await client.read<ListResponse>("List", { ...request, countOnly: true });
   const progress = new Progress("entries", output.quiet);
   let firstRevision: string | undefined;
   let revision = "0";
@@ -25,7 +26,7 @@ export const run: Run<"export"> = async ({ flags, output, openClient }) => {
     revision = page.revision;
   };
   try {
-    for await (const listed of listEntries(client, { prefix }, { onPage: notePage })) {
+    for await (const listed of listEntries(client, request, { onPage: notePage })) {
       if (!("entry" in listed)) continue;
       tally.add(listed.entry);
       output.object(listed.entry);

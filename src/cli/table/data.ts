@@ -1,4 +1,5 @@
 import type { CommandSpec } from "../command.ts";
+import { local } from "./keys.ts";
 
 /** All entries, or many of them, out of a store and into one. */
 export const dataCommands = {
@@ -11,7 +12,7 @@ export const dataCommands = {
       "shorter than the export took; all entries are printed. The last line is an end record with their count and a SHA-256 of " +
       "their keys and values, so that a truncated export is detected. It has the revision, and `firstRevision` if there are several.",
     examples: ["duetkv export > all.jsonl", "duetkv export --prefix config/ | gzip > config.gz"],
-    flags: { prefix: { type: "text", value: "PREFIX", text: "only keys that begin with this" } },
+    flags: { prefix: { type: "text", value: "PREFIX", text: "only keys that begin with this" }, local },
   },
   import: {
     usage: "[FILE|-|URL]",

@@ -8,6 +8,9 @@ const precondition = {
   },
 } as const;
 
+/** Of commands that may read a replica which cannot ask the log. */
+export const local = { type: "boolean", text: "read this replica's state without asking the log" } as const;
+
 /** Reading and writing of single keys, and lists of them. */
 export const keyCommands = {
   get: {
@@ -20,7 +23,7 @@ export const keyCommands = {
     examples: ["duetkv get greeting", "duetkv get icon > icon.png", "duetkv get greeting --json"],
     flags: {
       at: { type: "revision", value: "REV", text: "the value at this revision, if the history has it" },
-      local: { type: "boolean", text: "read this replica's state without asking the log" },
+      local,
       "min-revision": { type: "revision", value: "REV", text: "wait until the server has this revision" },
     },
   },
