@@ -1,6 +1,7 @@
 // What a policy, scrapes, traces and logs of calls cost a gRPC get of a whole server: `node bench/whole-servers.ts`. Servers
 // with and without them run side by side and take turns, each time in another order. Each gets the same calls in the same
-// batches: only CPU time is compared. A ratio is the median of those of the rounds.
+// batches: only CPU time is compared. A ratio is the median of those of the rounds, to a server with nothing; that of calls with
+// deadlines is to calls with deadlines.
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -29,6 +30,8 @@ interface Contender {
   readonly token?: string;
   /** Reads the metrics all the time that it is measured, once in this many milliseconds. */
   readonly scrapeMs?: number;
+  /** Whether each call has a deadline of its own. */
+  readonly deadlines?: boolean;
 }
 
 /** A policy with this many tokens and rules; the token returned is that of the last. */
@@ -76,21 +79,35 @@ function contendersOf(directory: string, collector: string): [Contender, ...Cont
       token: large.token,
     },
     { name: "metrics read each 100 ms", scrapeMs: 100 },
+    {
+      name: "a policy of 1 token and 1 rule, metrics read each second",
+      flags: ["--policy", small.path],
+      token: small.token,
+      scrapeMs: 1000,
+    },
     { name: "tracing that samples none", environment: tracing("0") },
     { name: "tracing that samples 1 of 100", environment: tracing("0.01") },
     { name: "tracing that samples all", environment: tracing("1") },
     { name: "--access-log on", flags: ["--access-log", "on"] },
+    { name: "deadlines: nothing", deadlines: true },
+    {
+      name: "deadlines: a policy of 1 token and 1 rule",
+      flags: ["--policy", small.path],
+      token: small.token,
+      deadlines: true,
+    },
+    { name: "deadlines: tracing that samples none", environment: tracing("0"), deadlines: true },
   ];
 }
 
 /** Microseconds of the server's CPU for each get. */
-async function measure({ token, scrapeMs }: Contender, server: ServerProcess): Promise<number> {
+async function measure({ token, scrapeMs, deadlines }: Contender, server: ServerProcess): Promise<number> {
   const request = withToken(grpcRequest(get, { key: keyOf(0) }), token);
   const scrape = async () => void (await (await fetch(`http://${server.adminAddress}/metrics`)).text());
   const before = server.cpuMicros();
   const scraping = scrapeMs === undefined ? undefined : setInterval(() => void scrape(), scrapeMs);
   try {
-    await sendBatches(server.address, request, getsOfRound, getsOfBatch);
+    await sendBatches(server.address, request, getsOfRound, getsOfBatch, deadlines);
   } finally {
     clearInterval(scraping);
   }
@@ -105,9 +122,10 @@ function withToken(request: Request, token: string | undefined): Request {
 /** `rows` has the microseconds of each contender, for each round. */
 function show(contenders: readonly Contender[], rows: readonly (readonly number[])[]): void {
   console.log("| | µs of a get | ratio |\n| --- | ---: | ---: |");
-  for (const [at, { name }] of contenders.entries()) {
+  for (const [at, { name, deadlines }] of contenders.entries()) {
+    const base = contenders.findIndex((each) => each.deadlines === deadlines);
     const micros = middleOf(rows.map((row) => row[at] as number));
-    const ratio = middleOf(rows.map((row) => (row[at] as number) / (row[0] as number)));
+    const ratio = middleOf(rows.map((row) => (row[at] as number) / (row[base] as number)));
     console.log(`| ${name} | ${micros.toFixed(1)} | ${ratio.toFixed(2)} |`);
   }
 }
