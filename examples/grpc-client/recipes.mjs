@@ -87,10 +87,17 @@ export async function followConfig({ watch }, prefix, onChange, signal, onRetry 
   while (!signal.aborted) {
     const from = resumeRevision === undefined ? { includeExisting: true } : { startRevision: resumeRevision };
     const changes = watch({ prefix, ...from });
-    signal.addEventListener("abort", () => changes.cancel());
+    const cancel = () => changes.cancel();
+    signal.addEventListener("abort", cancel);
+    // Entries come in several messages: the map gets them when all are there.
+    const existing = [];
     try {
       for await (const message of changes) {
-        for (const { key, value } of message.existing ?? []) config.set(key, value);
+        existing.push(...(message.existing ?? []));
+        if (message.existingEnd) {
+          config.clear();
+          for (const { key, value } of existing.splice(0)) config.set(key, value);
+        }
         for (const { type, entry } of message.events ?? []) {
           if (type === "PUT") config.set(entry.key, entry.value);
           else config.delete(entry.key);
@@ -108,8 +115,9 @@ export async function followConfig({ watch }, prefix, onChange, signal, onRetry 
       else if (error.code !== status.UNAVAILABLE && error.code !== status.RESOURCE_EXHAUSTED) throw error;
       if (++attempts === attemptsMax) throw error;
       onRetry(`the watch of ${prefix} ended and starts again: ${error.message}`);
-      if (resumeRevision === undefined) config.clear();
       await new Promise((resolve) => setTimeout(resolve, Math.min(200 * 2 ** attempts, 5000)));
+    } finally {
+      signal.removeEventListener("abort", cancel);
     }
   }
 }

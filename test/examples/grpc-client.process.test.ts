@@ -189,3 +189,54 @@ test("a follower whose watch never delivers anything says so, and gives up", asy
   expect(retries).toHaveLength(11);
   expect(retries[0]).toContain("larger than max");
 });
+
+/** A watch for each list of messages, which ends with an error after the last of them. */
+function watchesOf(...watches: readonly (readonly object[])[]) {
+  const left = [...watches];
+  return () => ({
+    cancel() {},
+    async *[Symbol.asyncIterator]() {
+      yield* left.shift() ?? [];
+      throw Object.assign(new Error("the history begins later"), { code: 11 });
+    },
+  });
+}
+
+test("a follower that starts over keeps the configuration until it has all of the new one", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const entry = (key: string, value: string) => ({ key, value });
+  const watch = watchesOf(
+    [{ existing: [entry("a", "1"), entry("b", "1")] }, { existingEnd: true, resumeRevision: "5" }],
+    // It ends in the middle of the entries.
+    [{ existing: [entry("a", "2")] }],
+    [
+      { existing: [entry("a", "3")] },
+      { existing: [entry("c", "3")] },
+      { existingEnd: true, resumeRevision: "9" },
+    ],
+  );
+  const stop = new AbortController();
+  const listens = vi.spyOn(stop.signal, "addEventListener");
+  const removes = vi.spyOn(stop.signal, "removeEventListener");
+  const changes: string[] = [];
+  const retries: string[] = [];
+  let config: ReadonlyMap<string, string> = new Map();
+  const text = () => JSON.stringify([...config]);
+  const following = followConfig(
+    { watch },
+    "",
+    (changed: ReadonlyMap<string, string>) => {
+      config = changed;
+      changes.push(text());
+      if (changes.length === 2) stop.abort();
+    },
+    stop.signal,
+    () => retries.push(text()),
+  );
+  await Promise.all([following, vi.runAllTimersAsync()]);
+  const [first, second] = ['[["a","1"],["b","1"]]', '[["a","3"],["c","3"]]'];
+  expect(changes).toEqual([first, second]);
+  expect(retries).toEqual([first, first]);
+  expect(removes).toHaveBeenCalledTimes(listens.mock.calls.length);
+});
