@@ -5,6 +5,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect, onTestFinished, test } from "vitest";
 import { KeyValueService } from "../../gen/duetkv/v1/key_value_pb.ts";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/health/v1/health_pb.ts";
 import { createConfiguration } from "../../src/config/configuration.ts";
 import { silentLogger } from "../../src/logging.ts";
 import { RateLimiter } from "../../src/security/rate-limiter.ts";
@@ -122,6 +123,15 @@ test("a limit without a role is one of each address, also for those who guess to
     statuses.push((await request(origin, "GET", "/v1/key/a", guess)).status);
   }
   expect(statuses).toEqual([401, 401, 401, 429, 429]);
+});
+
+test("health checks are served at an address that is at its limit, and use up nothing of it", async () => {
+  const { origin } = await serveSecured({ ...policy, limits: [{ calls_per_second: 0.001, burst: 1 }] });
+  const health = createClient(Health, createGrpcTransport({ baseUrl: origin }));
+  const check = async () => (await health.check({})).status;
+  const get = async () => (await request(origin, "GET", "/v1/key/k/a", slow.headers)).status;
+  expect([await check(), await check(), await get()]).toEqual([Status.SERVING, Status.SERVING, 404]);
+  expect([await get(), await check()]).toEqual([429, Status.SERVING]);
 });
 
 test("the logs of calls name the identity", async () => {
