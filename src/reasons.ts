@@ -88,7 +88,7 @@ export const reasons = {
   EXPECTATION_UNSUPPORTED: {
     code: "invalid_argument",
     status: 417,
-    meaning: "The `Expect` header asks for something else than `100-continue`.",
+    meaning: "The `Expect` header asks for something other than `100-continue`.",
   },
   HTTP_VERSION_UNSUPPORTED: {
     code: "unimplemented",
@@ -203,7 +203,7 @@ export const reasons = {
   },
   TOKEN_INVALID: {
     code: "unauthenticated",
-    meaning: "The policy knows no such token, or the JWT is not one that it accepts.",
+    meaning: "The policy has no such token, or does not accept the JWT.",
   },
   TOKEN_EXPIRED: {
     code: "unauthenticated",
@@ -212,7 +212,7 @@ export const reasons = {
   },
   CERTIFICATE_UNKNOWN: {
     code: "unauthenticated",
-    meaning: "The policy knows none of the names in the client certificate, or it has expired.",
+    meaning: "The policy has none of the names in the client certificate, or the certificate has expired.",
   },
   RIGHT_MISSING: {
     code: "permission_denied",

@@ -19,9 +19,9 @@ const machineClocks: MachineClocks = { running: () => performance.now(), all: ()
 
 /**
  * A clock that starts at the wall clock's time and then follows the monotonic clock. If the wall clock is changed
- * while the service runs, no entry expires early or late: this clock never goes back. The time during which the machine is suspended counts. It starts no
- * earlier than `notBefore`, the last time in the log: after a restart with a clock that was set back, time continues from
- * there.
+ * while the service runs, no entry expires early or late: this clock never goes back. The time during which the machine is
+ * suspended counts. It starts no earlier than `notBefore`, the last time in the log: after a restart with a clock that was
+ * set back, time continues from there.
  */
 export function createClock(notBefore: number, { running, all }: MachineClocks = machineClocks): Clock {
   const start = Math.max(Date.now(), notBefore) - running();

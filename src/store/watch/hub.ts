@@ -126,8 +126,8 @@ export class WatchHub {
    * signal is aborted.
    *
    * Throws REVISION_COMPACTED when the history does not reach back to startRevision, OVERLOADED when the keys and
-   * prefixes of all watches exceed their limit or too many watches read existing entries, WATCHER_TOO_SLOW when the reader is too slow, and the error that
-   * `close` was given. The last two carry the revision to resume from.
+   * prefixes of all watches exceed their limit or too many watches read existing entries, WATCHER_TOO_SLOW when the reader
+   * is too slow, and the error that `close` was given. The last two carry the revision to resume from.
    */
   watch(options: WatchOptions, signal: AbortSignal): Watch {
     return new Watch(this.#open(options, signal));
