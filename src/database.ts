@@ -33,7 +33,6 @@ export type {
   Operation,
   Outcome,
 } from "./committer/operation.ts";
-export { idBytesOf, toRequestId } from "./committer/request-id.ts";
 export type { DatabaseMeasurements } from "./database-measurements.ts";
 export type { DatabaseStatus } from "./database-status.ts";
 export type { Replica, Writer } from "./replicas.ts";
@@ -65,6 +64,7 @@ export { textBytes } from "./store/text.ts";
 export type { WatchOptions } from "./store/watch/hub.ts";
 export { type Selector, unite } from "./store/watch/selector.ts";
 export type { Watch, WatchMessage } from "./store/watch/watch.ts";
+export { idBytesOf, toRequestId } from "./transaction-log/codec/request-id.ts";
 export type { TransactionLogger, Value } from "./transaction-log/transaction-logger.ts";
 
 /** Where the operations of clients are committed, if not here. */

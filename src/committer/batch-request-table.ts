@@ -1,30 +1,26 @@
-import type { RequestRecord } from "../transaction-log/transaction-logger.ts";
-import { isSameId, type RequestId } from "./request-id.ts";
-import { type RememberedRequest, recordBytes } from "./request-table.ts";
+import { isSameId, type RequestId } from "../transaction-log/codec/request-id.ts";
+import type { Operation, Outcome } from "./operation.ts";
 
 /** The initial number of slots. At most half of the slots are used. */
 const slotsMin = 256;
 
-interface BatchRequest extends RememberedRequest {
+/** An operation of a batch with a request id, and its outcome if the batch is appended. */
+export interface BatchRequest {
   readonly id: RequestId;
+  readonly operation: Operation;
+  readonly outcome: Outcome;
 }
 
 /**
- * The request records of one batch by id: a hash table with open addressing. It holds few records for a short time, so
- * it refers to them; a `RequestTable` holds many for long, and copies them.
+ * The operations of one batch by request id: a hash table with open addressing. It holds few for a short time, so it
+ * refers to them; a `RequestTable` holds many for long, as bytes.
  */
 export class BatchRequestTable {
   readonly #requests: BatchRequest[] = [];
   /** Indexes of `#requests` plus 1; 0: free. */
   #slots = new Int32Array(slotsMin);
-  #bytes = 0;
 
-  /** The memory that the records take in a `RequestTable`, as `recordBytes` counts it. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  find(id: RequestId): RememberedRequest | undefined {
+  find(id: RequestId): BatchRequest | undefined {
     if (this.#requests.length === 0) return undefined;
     const mask = this.#slots.length - 1;
     for (let number = id.hash & mask; ; number = (number + 1) & mask) {
@@ -35,18 +31,16 @@ export class BatchRequestTable {
     }
   }
 
-  /** `id` is not in the table. */
-  add(id: RequestId, record: RequestRecord, revision: number): void {
-    this.#requests.push({ id, record, revision });
-    this.#bytes += recordBytes(record.length);
+  /** The id of the request is not in the table. */
+  add(request: BatchRequest): void {
+    this.#requests.push(request);
     if (2 * this.#requests.length > this.#slots.length) this.#growSlots();
-    else this.#takeSlot(id, this.#requests.length);
+    else this.#takeSlot(request.id, this.#requests.length);
   }
 
   clear(): void {
     if (this.#requests.length === 0) return;
     this.#requests.length = 0;
-    this.#bytes = 0;
     // Do not keep the memory of a large batch.
     if (this.#slots.length > 16 * slotsMin) this.#slots = new Int32Array(slotsMin);
     else this.#slots.fill(0);

@@ -1,11 +1,13 @@
 import { DuetError } from "../errors.ts";
+import { idBytesOf, type RequestId, timeOf } from "../transaction-log/codec/request-id.ts";
 import { decodeRequestRecord, encodeRequestRecord } from "../transaction-log/codec/request-record.ts";
 import type { RequestRecord, RequestResult } from "../transaction-log/transaction-logger.ts";
 import { BatchRequestTable } from "./batch-request-table.ts";
 import type { MutationResult, Operation, Outcome } from "./operation.ts";
+import { isPlainPut, repeatOfPlainPut } from "./plain-put.ts";
 import { digestOperation } from "./request-digest.ts";
-import { idBytesOf, type RequestId } from "./request-id.ts";
 import { type RequestIndex, requestBytesMax, requestIdValidMs } from "./request-index.ts";
+import { type RememberedRecord, rememberedPutBytes, rememberedRecordBytes } from "./request-table.ts";
 
 /**
  * The request ids that a batch is checked against: those of earlier successful requests and those of the batch itself.
@@ -18,6 +20,8 @@ export class BatchRequests {
   /** The memory of the earlier requests whose ids may be valid at the time of the batch. */
   #earlierBytes = 0;
   readonly #own = new BatchRequestTable();
+  /** The memory that the requests of the batch will take. */
+  #ownBytes = 0;
 
   /** `bytesMax` is the memory limit of the index. */
   constructor(index: RequestIndex, bytesMax: number) {
@@ -29,6 +33,7 @@ export class BatchRequests {
   begin(time: number): void {
     this.#time = time;
     this.#own.clear();
+    this.#ownBytes = 0;
     this.#earlierBytes = this.#index.bytesAt(time);
   }
 
@@ -36,35 +41,40 @@ export class BatchRequests {
    * Returns the outcome of the earlier successful operation with the same id and content; undefined when there is
    * none. Throws REQUEST_ID_EXPIRED, REQUEST_ID_INVALID, REQUEST_ID_REUSED or RATE_LIMITED.
    */
-  find(id: RequestId, { checks, mutations }: Operation): Outcome | undefined {
+  find(id: RequestId, operation: Operation): Outcome | undefined {
     // Checked before the lookup, so that the result does not depend on which ids were already forgotten.
     this.#checkTime(id);
-    const earlier = this.#own.find(id) ?? this.#index.find(id);
-    if (earlier === undefined) {
-      this.#checkRoom(mutations.length);
+    const own = this.#own.find(id);
+    const earlier = own === undefined ? this.#index.find(id) : undefined;
+    let outcome: Outcome | undefined;
+    if (own !== undefined) outcome = isSameContent(own.operation, operation) ? own.outcome : undefined;
+    else if (earlier === undefined) {
+      this.#checkRoom(operation.mutations.length);
       return undefined;
-    }
-    const { revision, record } = earlier;
-    const { digest, results } = decodeRequestRecord(record);
-    if (!digestOperation(checks, mutations).equals(digest)) {
-      throw new DuetError("REQUEST_ID_REUSED", "the request id was used for a request with other content");
-    }
-    return { revision, results: mutations.map(({ key }, index) => toMutationResult(key, results[index])) };
+    } else if ("record" in earlier) outcome = repeatOfRecord(earlier, operation);
+    else outcome = repeatOfPlainPut(earlier, operation);
+    if (outcome !== undefined) return outcome;
+    throw new DuetError("REQUEST_ID_REUSED", "the request id was used for a request with other content");
   }
 
-  /** Remembers an operation of the batch. Returns the request record to log. */
-  add(id: RequestId, { checks, mutations }: Operation, { revision, results }: Outcome): RequestRecord {
+  /** Remembers an operation of the batch. Returns what the log has of the request. */
+  add(id: RequestId, operation: Operation, outcome: Outcome): RequestId | RequestRecord {
+    this.#own.add({ id, operation, outcome });
+    if (isPlainPut(operation)) {
+      this.#ownBytes += rememberedPutBytes;
+      return id;
+    }
     const record = encodeRequestRecord({
       id: idBytesOf(id),
-      digest: digestOperation(checks, mutations),
-      results,
+      digest: digestOperation(operation.checks, operation.mutations),
+      results: outcome.results,
     });
-    this.#own.add(id, record, revision);
+    this.#ownBytes += rememberedRecordBytes(record.length);
     return record;
   }
 
-  #checkTime({ time }: RequestId): void {
-    const ahead = time - this.#time;
+  #checkTime(id: RequestId): void {
+    const ahead = timeOf(id) - this.#time;
     if (ahead < -requestIdValidMs) {
       throw new DuetError(
         "REQUEST_ID_EXPIRED",
@@ -80,7 +90,7 @@ export class BatchRequests {
   }
 
   #checkRoom(mutations: number): void {
-    const bytes = this.#earlierBytes + this.#own.bytes;
+    const bytes = this.#earlierBytes + this.#ownBytes;
     if (bytes + requestBytesMax(mutations) <= this.#bytesMax) return;
     const seconds = Math.ceil(this.#index.roomAfterMs(this.#time) / 1000);
     throw new DuetError(
@@ -89,6 +99,21 @@ export class BatchRequests {
       { metadata: { retry_after_ms: String(seconds * 1000) } },
     );
   }
+}
+
+function isSameContent(one: Operation, other: Operation): boolean {
+  const digest = Buffer.from(digestOperation(one.checks, one.mutations));
+  return digestOperation(other.checks, other.mutations).equals(digest);
+}
+
+/** The outcome of the request for a repeat of it; undefined when the operation has other content. */
+function repeatOfRecord(
+  { revision, record }: RememberedRecord,
+  { checks, mutations }: Operation,
+): Outcome | undefined {
+  const { digest, results } = decodeRequestRecord(record);
+  if (!digestOperation(checks, mutations).equals(digest)) return undefined;
+  return { revision, results: mutations.map(({ key }, index) => toMutationResult(key, results[index])) };
 }
 
 function toMutationResult(key: string, result: RequestResult | undefined): MutationResult {

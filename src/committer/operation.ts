@@ -1,6 +1,6 @@
 import type { EntryHead } from "../store/entry.ts";
+import type { RequestId } from "../transaction-log/codec/request-id.ts";
 import type { Value } from "../transaction-log/transaction-logger.ts";
-import type { RequestId } from "./request-id.ts";
 
 /**
  * A condition on an entry: it has exactly this revision; it exists, or does not; or it has expired at this time

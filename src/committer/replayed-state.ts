@@ -47,7 +47,7 @@ export async function openReplayedState(options: ReplayOptions): Promise<Replaye
   const { logger, limits, log, onReplayed, watchHeartbeatMs = 15_000, quotas = [], tracer } = options;
   const observe = (empty: Store) => {
     const garbage = new LogGarbage(logger);
-    const requests = new RequestIndex((bytes) => garbage.addRecords(bytes));
+    const requests = new RequestIndex(empty, (bytes) => garbage.addRecords(bytes));
     const usage = new QuotaUsage(empty, quotas);
     const history = new History(limits, logger.horizon, (set) => garbage.add(set));
     const hub = new WatchHub(empty, history, limits, watchHeartbeatMs);
@@ -60,10 +60,11 @@ export async function openReplayedState(options: ReplayOptions): Promise<Replaye
       hub,
       freshness,
       applied(transaction: Transaction, changes: readonly Change[]) {
+        // First, because it needs the hash of the entry that the store has put last.
+        requests.applied(transaction);
         const set = createChangeSet(transaction.sequence, transaction.time, changes);
         history.add(set);
         hub.publish(set);
-        requests.applied(transaction);
         usage.applied(changes);
       },
       close() {

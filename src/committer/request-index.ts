@@ -1,34 +1,46 @@
-import { requestRecordBytesMax, requestTime } from "../transaction-log/codec/request-record.ts";
-import type { Transaction } from "../transaction-log/transaction-logger.ts";
+import type { Store } from "../store/store.ts";
+import { type RequestId, timeOf, toRequestId } from "../transaction-log/codec/request-id.ts";
+import { requestRecordBytesMax } from "../transaction-log/codec/request-record.ts";
+import type { PutEvent, Transaction } from "../transaction-log/transaction-logger.ts";
 import { digestBytes } from "./request-digest.ts";
-import { hashId, type RequestId } from "./request-id.ts";
-import { type RememberedRequest, RequestTable, recordBytes } from "./request-table.ts";
+import {
+  type CopyHash,
+  type RememberedPut,
+  type RememberedRecord,
+  RequestTable,
+  rememberedRecordBytes,
+} from "./request-table.ts";
 
 /** A request id is valid while its time differs by at most this from the log's time, in milliseconds. */
 export const requestIdValidMs = 10 * 60_000;
 
 /** The length of a span in milliseconds. Ids of one span are forgotten together. */
-const spanMs = 10_000;
+const spanMs = 1000;
 
 /**
  * The successful requests with an id, kept while their ids are valid by the times of the log. All replicas remember the same requests,
- * because they come from the request records in the log.
+ * because they come from the log.
  *
- * Each request is kept as the bytes of its record in the log; objects would take three times as much memory.
+ * Each request is kept as bytes; objects would take three times as much memory.
  */
 export class RequestIndex {
   /** By the span of the id's time. */
   readonly #spans = new Map<number, RequestTable>();
   readonly #onForgotten: (bytes: number) => void;
+  readonly #copyHash: CopyHash;
   #bytes = 0;
   #size = 0;
-  /** The time of the newest transaction with a request record. */
+  /** The time of the newest transaction with a request. */
   #newest = 0;
   /** The earliest time at which a span can be forgotten. */
   #forgetTime = Number.POSITIVE_INFINITY;
 
-  /** `onForgotten` is called with the size of forgotten requests in bytes. */
-  constructor(onForgotten: (bytes: number) => void = () => {}) {
+  /**
+   * `store` is the one that applies the transactions. `onForgotten` is called with the size of forgotten requests in
+   * bytes.
+   */
+  constructor(store: Pick<Store, "copyEntryHash">, onForgotten: (bytes: number) => void = () => {}) {
+    this.#copyHash = (target, offset) => store.copyEntryHash(target, offset);
     this.#onForgotten = onForgotten;
   }
 
@@ -43,24 +55,26 @@ export class RequestIndex {
   }
 
   /**
-   * Compaction may remove request records whose id has an earlier time. The limit follows the newest record, not the
-   * clock. That record then stays in the log and fixes the time at which all removed ids are invalid, even after a
+   * Compaction may remove requests whose id has an earlier time. The limit follows the newest request, not the clock.
+   * That request then stays in the log and fixes the time at which all removed ids are invalid, even after a
    * restart with a clock that was set back.
    */
   get neededSince(): number {
     return this.#newest - requestIdValidMs;
   }
 
-  find(id: RequestId): RememberedRequest | undefined {
-    return this.#spans.get(spanOf(id.time))?.find(id);
+  find(id: RequestId): RememberedPut | RememberedRecord | undefined {
+    return this.#spans.get(spanOf(timeOf(id)))?.find(id);
   }
 
-  /** Must be called once for each transaction, in order, after the store has applied it. */
-  applied({ sequence, time, request }: Transaction): void {
+  /** Must be called once for each transaction, in order, right after the store has applied it. */
+  applied({ sequence, time, events, request }: Transaction): void {
     this.#forgetInvalid(time);
     if (request === undefined) return;
     this.#newest = Math.max(this.#newest, time);
-    const number = spanOf(requestTime(request));
+    const isRecord = request instanceof Uint8Array;
+    const id = isRecord ? toRequestId(request) : request;
+    const number = spanOf(timeOf(id));
     let span = this.#spans.get(number);
     if (span === undefined) {
       span = new RequestTable();
@@ -68,7 +82,11 @@ export class RequestIndex {
       this.#forgetTime = Math.min(this.#forgetTime, endOf(number));
     }
     const before = span.bytes;
-    span.add(request, hashId(request), sequence);
+    if (isRecord) span.addRecord(id, request, sequence);
+    else {
+      const { createRevision, version } = events[0] as PutEvent;
+      span.addPut(id, sequence, createRevision, version, time, this.#copyHash);
+    }
     this.#bytes += span.bytes - before;
     this.#size++;
   }
@@ -116,7 +134,7 @@ export class RequestIndex {
 
 /** The most memory that a request with this many mutations takes, in bytes. */
 export function requestBytesMax(mutations: number): number {
-  return recordBytes(requestRecordBytesMax(digestBytes, mutations));
+  return rememberedRecordBytes(requestRecordBytesMax(digestBytes, mutations));
 }
 
 function spanOf(time: number): number {

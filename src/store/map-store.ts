@@ -49,6 +49,10 @@ export class MapStore implements Store {
     this.#hash.copyTo(target, offset);
   }
 
+  copyEntryHash(target: Int32Array, offset: number): void {
+    this.#hash.copyAdded(target, offset);
+  }
+
   get(key: string): Entry | undefined {
     return this.#entries.get(key);
   }

@@ -67,6 +67,11 @@ export class StateHash {
     target.set(this.#sums, offset);
   }
 
+  /** Copies the hash of the entry that was just added, four words, to `target` at `offset`. */
+  copyAdded(target: Int32Array, offset: number): void {
+    for (let lane = 0; lane < 4; lane++) target[offset + lane] = entryHash[lane] as number;
+  }
+
   #add(): void {
     const sums = this.#sums;
     for (let lane = 0; lane < 4; lane++) sums[lane] = (sums[lane] as number) + (entryHash[lane] as number);
@@ -76,6 +81,12 @@ export class StateHash {
     const sums = this.#sums;
     for (let lane = 0; lane < 4; lane++) sums[lane] = (sums[lane] as number) - (entryHash[lane] as number);
   }
+}
+
+/** The hash of an entry as four words, valid until the next entry is hashed. */
+export function hashOf(entry: HashedEntry): Int32Array {
+  hashEntry(entry);
+  return entryHash;
 }
 
 export function hashDigits(sums: Int32Array): string {

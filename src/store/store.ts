@@ -83,6 +83,11 @@ export interface Store extends ReadonlyStore {
   /** See `StateHash.copyTo`. */
   copyHash(target: Int32Array, offset: number): void;
   /**
+   * Copies the hash of the entry that the last event of the last transaction has put (`hashOf`), to `target` at `offset`. To
+   * be called right after `apply`.
+   */
+  copyEntryHash(target: Int32Array, offset: number): void;
+  /**
    * Applies a durable transaction, which must be later than all before it. Returns the changes that its events made.
    *
    * `entries`, if given, are the entries that the events create, so that they need not be built and measured again:

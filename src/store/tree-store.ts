@@ -57,6 +57,10 @@ export class TreeStore implements Store {
     this.#hash.copyTo(target, offset);
   }
 
+  copyEntryHash(target: Int32Array, offset: number): void {
+    this.#hash.copyAdded(target, offset);
+  }
+
   get(key: string): Entry | undefined {
     return this.#entryOf(this.#tree.find(key));
   }

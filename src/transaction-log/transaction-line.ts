@@ -1,3 +1,4 @@
+import { idBytesOf, type RequestId } from "./codec/request-id.ts";
 import { decodeRequestRecord } from "./codec/request-record.ts";
 import type { RequestRecord, Transaction, TransactionEvent } from "./transaction-logger.ts";
 
@@ -20,8 +21,9 @@ function toJson(event: TransactionEvent): object {
   return { type: "put", key, ...content, createRevision, version, ...expiryToJson(expireTime) };
 }
 
-function requestToJson(record: RequestRecord): object {
-  const { id, digest, results } = decodeRequestRecord(record);
+function requestToJson(request: RequestId | RequestRecord): object {
+  if (!(request instanceof Uint8Array)) return { id: Buffer.from(idBytesOf(request)).toString("hex") };
+  const { id, digest, results } = decodeRequestRecord(request);
   return {
     id: Buffer.from(id).toString("hex"),
     digest: Buffer.from(digest).toString("hex"),

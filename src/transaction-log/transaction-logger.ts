@@ -1,9 +1,13 @@
+import type { RequestId } from "./codec/request-id.ts";
+
 /**
  * The interface of a transaction log, which makes the store durable. Its only caller is the committer.
  *
  * - event: one put, delete or touch of one key
  * - transaction: events that are applied together, all or none
  * - request record: the result of a request with a request id, for repeats of the request
+ * - plain put: a request with a request id that is one put without checks or expire time. Its put event has the result, so
+ *   the log has only its id.
  * - sequence: the number of a transaction in the log, 1, 2, 3 … without gaps. The revision of an entry is the
  *   sequence of the transaction that last wrote it.
  * - horizon: compaction may have dropped events at or before this sequence that later events, up to the horizon,
@@ -73,10 +77,10 @@ export interface Transaction {
   readonly sequence: number;
   /** The time of the commit, in milliseconds since 1970 UTC. Never before that of the previous transaction. */
   readonly time: number;
-  /** Empty only if there is a request record. */
+  /** Empty only if there is a request record. One put without an expire time if there is a request id. */
   readonly events: readonly TransactionEvent[];
-  /** Undefined when the request had no request id. */
-  readonly request: RequestRecord | undefined;
+  /** The id of a plain put, or the record of any other request; undefined when the request had no request id. */
+  readonly request: RequestId | RequestRecord | undefined;
 }
 
 /** The part of an entry that compaction needs. */
@@ -92,8 +96,10 @@ export interface Retention {
   readonly horizon: number;
   /** The entry of `key` at the horizon; undefined when there was none. */
   live(key: string): LiveEntry | undefined;
-  /** Milliseconds since 1970 UTC. Request records at or before the horizon whose id has an earlier time are dropped. */
+  /** Milliseconds since 1970 UTC. Requests at or before the horizon whose id has an earlier time are dropped. */
   readonly requestsSince: number;
+  /** The record of a plain put, for when its event is dropped or changed. */
+  recordOf(id: RequestId, put: PutEvent, transaction: Transaction): RequestRecord;
 }
 
 /**
@@ -177,7 +183,7 @@ export interface TransactionLogger {
 
   /**
    * Yields every durable transaction after `after`, oldest first, in batches. Transactions after the horizon are
-   * complete and without gaps. Transactions at or before it have at least the puts and request records that the last
+   * complete and without gaps. Transactions at or before it have at least the puts and requests that the last
    * compaction had to keep; a transaction without any is omitted. Some dropped events may still appear: a touch or
    * delete of a missing key has no effect. `after` is 0 or at least the horizon. Throws LOG_CORRUPT, LOG_VERSION or
    * DATABASE_WENT_BACK_IN_TIME; it never skips a transaction.
@@ -224,8 +230,9 @@ export interface TransactionLogger {
   onOwners?: () => void;
 
   /**
-   * Moves the horizon forward to `retention.horizon` and drops events and request records at or before it that are
-   * not needed: all events except live puts, which get the expire time of the live entry, and old request records.
+   * Moves the horizon forward to `retention.horizon` and drops events and requests at or before it that are not needed:
+   * all events except live puts, which get the expire time of the live entry, and old requests. A plain put whose event is
+   * dropped or changed gets its record.
    * Transactions after the horizon stay unchanged. Appends continue meanwhile. A call while another one is running
    * joins it. When it rejects, the log is as good as before.
    */

@@ -3,13 +3,13 @@ import { BatchRequests } from "../../src/committer/batch-requests.ts";
 import { Committer } from "../../src/committer/committer.ts";
 import type { EngineTracer } from "../../src/committer/engine-tracer.ts";
 import type { Check, Condition, Mutation, Operation, Outcome } from "../../src/committer/operation.ts";
-import { toRequestId } from "../../src/committer/request-id.ts";
 import { RequestIndex } from "../../src/committer/request-index.ts";
 import { defaultLimits, type Limits } from "../../src/limits.ts";
 import { prefixRange } from "../../src/store/key-range.ts";
 import { MapStore } from "../../src/store/map-store.ts";
 import { type Quota, QuotaUsage } from "../../src/store/quota-usage.ts";
 import type { Store } from "../../src/store/store.ts";
+import { toRequestId } from "../../src/transaction-log/codec/request-id.ts";
 import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
 import { FakeLogger } from "./fake-logger.ts";
 
@@ -33,7 +33,7 @@ export function startCommitting(
 ): Committing {
   const store = new MapStore();
   const usage = new QuotaUsage(store, quotas);
-  const requests = new RequestIndex();
+  const requests = new RequestIndex(store);
   const logger = new FakeLogger();
   const applied: Transaction[] = [];
   const committer = new Committer({
@@ -69,7 +69,7 @@ export function startCommitting(
 
 /** What a batch knows of request ids when there were none. */
 export function noRequests(): BatchRequests {
-  return new BatchRequests(new RequestIndex(), defaultLimits.requestIdsBytesMax);
+  return new BatchRequests(new RequestIndex(new MapStore()), defaultLimits.requestIdsBytesMax);
 }
 
 export function put(key: string, value = "", ttlMs = 0): Mutation {

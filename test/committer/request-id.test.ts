@@ -3,7 +3,7 @@ import { Applier } from "../../src/committer/applier.ts";
 import { Compactor } from "../../src/committer/background/compactor.ts";
 import { LogGarbage } from "../../src/committer/background/log-garbage.ts";
 import { Committer } from "../../src/committer/committer.ts";
-import type { Operation, Outcome } from "../../src/committer/operation.ts";
+import type { Mutation, Operation, Outcome } from "../../src/committer/operation.ts";
 import { replay } from "../../src/committer/replay.ts";
 import { digestOperation } from "../../src/committer/request-digest.ts";
 import { RequestIndex } from "../../src/committer/request-index.ts";
@@ -11,10 +11,11 @@ import { DuetError } from "../../src/errors.ts";
 import { defaultLimits } from "../../src/limits.ts";
 import { History } from "../../src/store/history.ts";
 import { MapStore } from "../../src/store/map-store.ts";
-import { requestTime } from "../../src/transaction-log/codec/request-record.ts";
+import { timeOf, toRequestId } from "../../src/transaction-log/codec/request-id.ts";
 import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
 import { createRandom, type Random, seed } from "../support/random.ts";
 import { uuid7 } from "../support/uuid7.ts";
+import { readAll } from "../transaction-log/log-model.ts";
 import {
   check,
   contents,
@@ -37,7 +38,7 @@ class World {
   readonly logger = new FakeLogger();
   time = 1_700_000_000_000;
   store = new MapStore();
-  requests = new RequestIndex();
+  requests = new RequestIndex(this.store);
   #committer: Committer | undefined;
 
   static async open(): Promise<World> {
@@ -49,7 +50,8 @@ class World {
   /** The clock then begins no earlier than the log ends. */
   async restart(): Promise<void> {
     const { logger } = this;
-    const [store, requests] = [new MapStore(), new RequestIndex()];
+    const store = new MapStore();
+    const requests = new RequestIndex(store);
     await replay(logger, store, (transaction) => requests.applied(transaction));
     const onApplied = (transaction: Transaction) => requests.applied(transaction);
     const applier = new Applier({ store, logger, onApplied, onRun: () => {} });
@@ -83,6 +85,7 @@ class World {
 
 const kinds: Readonly<Record<string, Operation>> = {
   put: operation([put("a", "1")]),
+  "put of bytes": operation([{ ...put("a"), value: new Uint8Array([1, 255]) } as Mutation]),
   "put with a time to live": operation([put("b", "1", 5000)], check("b", { exists: true })),
   touch: operation([touch("b", 60_000)]),
   delete: operation([remove("b")]),
@@ -165,6 +168,70 @@ test("other content under the same id is refused, in the batch and later, and ch
   await committed;
   expect([...sameBatch, ...later]).toEqual(Array(20).fill("REQUEST_ID_REUSED"));
   expect([contents(store), store.revision]).toEqual([{ a: "1" }, 1]);
+});
+
+test("other content than that of a plain put is refused, in the batch, later, after a restart and a compaction", async () => {
+  const world = await World.open();
+  const id = world.uuid();
+  const first = repeatable(operation([put("a", "1")]), id);
+  const others = [
+    operation([put("a", "2")]),
+    operation([put("a", "")]),
+    operation([put("b", "1")]),
+    operation([put("a1", "")]),
+    operation([{ ...put("a"), value: new TextEncoder().encode("1") } as Mutation]),
+    operation([put("a", "1", 5000)]),
+    operation([put("a", "1")], check("a", { exists: false })),
+    operation([put("a", "1"), put("b", "1")]),
+    operation([touch("a", 0)]),
+    operation([remove("a")]),
+    operation([]),
+  ].map((each) => repeatable(each, id));
+  const expectRefused = async () => {
+    const outcomes = await Promise.all(others.map((each) => outcomeOf(world.commit(each))));
+    expect(outcomes).toEqual(Array(others.length).fill("REQUEST_ID_REUSED"));
+  };
+  const committed = world.commit(first);
+  await expectRefused();
+  const outcome = seen(await committed);
+  await expectRefused();
+  await world.restart();
+  await expectRefused();
+  // The next compaction drops its event.
+  await world.commit(operation([put("a", "later")]));
+  await world.compact();
+  await expectRefused();
+  await world.restart();
+  await expectRefused();
+  expect(seen(await world.commit(first))).toEqual(outcome);
+  expect([contents(world.store), world.store.revision]).toEqual([{ a: "later" }, 2]);
+});
+
+test("a plain put is repeated exactly after its entry was touched and the log compacted", async () => {
+  const world = await World.open();
+  const repeated = repeatable(operation([put("a", "1")]), world.uuid());
+  const first = seen(await world.commit(repeated));
+  await world.commit(operation([touch("a", 60_000)]));
+  await world.compact();
+  expect((await readAll(world.logger)).map(({ request }) => request instanceof Uint8Array)).toEqual([true]);
+  await world.restart();
+  expect(seen(await world.commit(repeated))).toEqual(first);
+  const other = { ...repeated, mutations: [put("a", "2")] };
+  expect(await outcomeOf(world.commit(other))).toBe("REQUEST_ID_REUSED");
+});
+
+test("of a plain put whose entry is live, the log keeps the id alone across a compaction", async () => {
+  const world = await World.open();
+  const repeated = repeatable(operation([put("a", "1")]), world.uuid());
+  const first = seen(await world.commit(repeated));
+  await world.commit(operation([put("b", "1")]));
+  await world.compact();
+  expect((await readAll(world.logger)).map(({ request }) => request)).toEqual([
+    repeated.requestId,
+    undefined,
+  ]);
+  await world.restart();
+  expect(seen(await world.commit(repeated))).toEqual(first);
 });
 
 test("the digest distinguishes contents with the same text", () => {
@@ -394,7 +461,7 @@ async function repeatRandomly(world: World, random: Random): Promise<void> {
       const id = uuid7(world.time - random.below(minute));
       const each = repeatable(random.pick(Object.values(kinds)), id);
       const outcome = await world.commit(each).then(seen, () => undefined);
-      if (outcome) known.push({ operation: each, time: requestTime(id), outcome });
+      if (outcome) known.push({ operation: each, time: timeOf(toRequestId(id)), outcome });
     }
   }
   expect(repeats).toBeGreaterThan(100);

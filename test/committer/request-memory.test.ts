@@ -2,8 +2,9 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { RequestIndex, requestBytesMax } from "../../src/committer/request-index.ts";
+import { toRequestId } from "../../src/transaction-log/codec/request-id.ts";
 import { encodeRequestRecord } from "../../src/transaction-log/codec/request-record.ts";
-import type { RequestResult } from "../../src/transaction-log/transaction-logger.ts";
+import type { PutEvent, RequestResult, Transaction } from "../../src/transaction-log/transaction-logger.ts";
 import { uuid7 } from "../support/uuid7.ts";
 
 setFlagsFromString("--expose-gc");
@@ -27,17 +28,31 @@ function result(revision: number): RequestResult {
   };
 }
 
+const noHash = { copyEntryHash() {} };
+const plainPut: PutEvent = {
+  type: "put",
+  key: "",
+  value: "",
+  createRevision: 1,
+  version: 1,
+  expireTime: 0,
+};
+
 test.each([
+  ["plain puts", 20_000, 0],
   ["puts", 20_000, 1],
   ["commits of 100 puts", 1000, 100],
 ])("remembered %s occupy no more than they are counted with", (_, count, mutations) => {
   const before = memoryBytes();
-  const index = new RequestIndex();
+  const index = new RequestIndex(noHash);
   for (let sequence = 1; sequence <= count; sequence++) {
     const time = start + sequence;
     const results = Array.from({ length: mutations }, () => result(sequence));
-    const request = encodeRequestRecord({ id: uuid7(time), digest: uuid7(time), results });
-    index.applied({ sequence, time, events: [], request });
+    const request: Transaction["request"] =
+      mutations === 0
+        ? toRequestId(uuid7(time))
+        : encodeRequestRecord({ id: uuid7(time), digest: uuid7(time), results });
+    index.applied({ sequence, time, events: [plainPut], request });
   }
   const occupied = memoryBytes() - before;
   expect(index.size).toBe(count);
@@ -45,5 +60,5 @@ test.each([
   expect(occupied).toBeLessThanOrEqual(index.bytes);
   expect(index.bytes).toBeLessThan(2 * occupied);
   // What is assumed before the results are known.
-  expect(index.bytes).toBeLessThanOrEqual(count * requestBytesMax(mutations));
+  expect(index.bytes).toBeLessThanOrEqual(count * requestBytesMax(Math.max(1, mutations)));
 });

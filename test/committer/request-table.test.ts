@@ -1,54 +1,79 @@
 import { expect, test } from "vitest";
-import { hashId, idBytesOf, toRequestId } from "../../src/committer/request-id.ts";
-import { RequestTable } from "../../src/committer/request-table.ts";
-import { createRandom, seed } from "../support/random.ts";
+import { type CopyHash, RequestTable } from "../../src/committer/request-table.ts";
+import { toRequestId } from "../../src/transaction-log/codec/request-id.ts";
+import { createRandom, type Random, seed } from "../support/random.ts";
 
-function holds(table: RequestTable, record: Uint8Array): boolean {
-  const found = table.find(toRequestId(record))?.record;
-  return found !== undefined && Buffer.compare(found, record) === 0;
+/** What is added at a revision. */
+interface Added {
+  readonly bytes: Uint8Array;
+  readonly isPut: boolean;
 }
 
-test(`records are found by their ids, in chunks and slots that grow (seed ${seed})`, () => {
+const copyHashOf =
+  (revision: number): CopyHash =>
+  (target, offset) => {
+    for (let lane = 0; lane < 4; lane++) target[offset + lane] = revision * 4 + lane;
+  };
+
+function add(table: RequestTable, { bytes, isPut }: Added, revision: number): void {
+  const id = toRequestId(bytes);
+  if (isPut) table.addPut(id, revision, revision + 1, revision + 2, 2 ** 40 + revision, copyHashOf(revision));
+  else table.addRecord(id, bytes, revision);
+}
+
+function expectFound(table: RequestTable, { bytes, isPut }: Added, revision: number): void {
+  const found = table.find(toRequestId(bytes));
+  if (!isPut) return expect(found).toEqual({ revision, record: bytes });
+  const [createRevision, version, updateTime] = [revision + 1, revision + 2, 2 ** 40 + revision];
+  expect(found).toEqual({
+    result: { revision, createRevision, version, updateTime, expireTime: 0 },
+    hash: Int32Array.from([0, 1, 2, 3], (lane) => revision * 4 + lane),
+  });
+}
+
+/** A put, or a record of any length. Its id may differ from that of `before` in one bit. */
+function randomRequest(random: Random, before: Added | undefined): Added {
+  const isPut = random.chance(0.5);
+  const length = random.chance(0.006) ? 60_000 + random.below(50_000) : 16 + random.below(100);
+  const bytes = Uint8Array.from({ length: isPut ? 16 : length }, () => random.below(256));
+  if (before !== undefined && random.chance(0.3)) {
+    bytes.set(before.bytes.subarray(0, 16));
+    const at = random.below(16);
+    bytes[at] = (bytes[at] as number) ^ (1 << random.below(8));
+  }
+  return { bytes, isPut };
+}
+
+test(`puts and records are found by their ids, in chunks and slots that grow (seed ${seed})`, () => {
   const random = createRandom(seed);
   const table = new RequestTable();
-  const records: Uint8Array[] = [];
-  for (let revision = 1; revision <= 5000; revision++) {
-    const length = random.chance(0.003) ? 60_000 + random.below(50_000) : 16 + random.below(100);
-    const record = Uint8Array.from({ length }, () => random.below(256));
-    // Ids that differ in one bit, too.
-    const before = records.at(-1);
-    if (before && random.chance(0.3)) {
-      record.set(before.subarray(0, 16));
-      const at = random.below(16);
-      record[at] = (record[at] as number) ^ (1 << random.below(8));
-    }
-    if (table.find(toRequestId(record))) continue;
-    table.add(record, hashId(record), revision);
-    records.push(record);
-    expect(table.find(toRequestId(record))?.revision).toBe(revision);
-    for (const some of [record, random.pick(records)]) expect(holds(table, some)).toBe(true);
+  const known: Added[] = [];
+  while (known.length < 2000) {
+    const added = randomRequest(random, known.at(-1));
+    if (table.find(toRequestId(added.bytes))) continue;
+    known.push(added);
+    add(table, added, known.length);
+    expectFound(table, added, known.length);
+    const some = random.below(known.length);
+    expectFound(table, known[some] as Added, some + 1);
   }
-  expect(table.size).toBe(records.length);
-  for (const record of records) {
-    expect(holds(table, record)).toBe(true);
-    const other = Uint8Array.from(record.subarray(0, 16), (byte) => byte ^ 1);
+  expect(table.size).toBe(known.length);
+  known.forEach((added, index) => {
+    expectFound(table, added, index + 1);
+    const other = Uint8Array.from(added.bytes.subarray(0, 16), (byte) => byte ^ 1);
     expect(table.find(toRequestId(other))).toBeUndefined();
-  }
+  });
 });
 
-test("ids that differ in the high bits of a few bytes have different hashes", () => {
-  const id = Buffer.from("0193a000000070008000000000000000", "hex");
-  const hashes = new Set<number>();
-  for (let number = 0; number < 4096; number++) {
-    [7, 11, 15].forEach((at, index) => id.writeUInt8(((number >> (4 * index)) & 15) << 4, at));
-    hashes.add(hashId(id));
-  }
-  expect(hashes.size).toBeGreaterThan(4000);
-});
-
-test("an id has the time, the bytes and the hash of its bytes", () => {
-  const bytes = Buffer.from("0193a0fe0102f7008000ffffffff7f80", "hex");
-  const id = toRequestId(bytes);
-  expect([id.time, id.hash]).toEqual([0x0193a0fe0102, hashId(bytes)]);
-  expect(Buffer.from(idBytesOf(id))).toEqual(bytes);
+test("ids with equal hashes are distinguished by each of their words", () => {
+  const table = new RequestTable();
+  const id = { hash: -7, a: 1, b: 2, c: 3, d: 4 };
+  const ids = [id, { ...id, a: 9 }, { ...id, b: 9 }, { ...id, c: 9 }, { ...id, d: 9 }];
+  ids.forEach((each, index) => {
+    expect(table.find(each)).toBeUndefined();
+    table.addPut(each, index, 1, 1, 1, copyHashOf(0));
+  });
+  expect(ids.map((each) => table.find(each))).toMatchObject(
+    ids.map((_, revision) => ({ result: { revision } })),
+  );
 });

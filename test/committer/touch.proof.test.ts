@@ -11,6 +11,7 @@ import { MemoryTransactionLogger } from "../../src/transaction-log/memory/memory
 import type { Transaction } from "../../src/transaction-log/transaction-logger.ts";
 import { stores } from "../store/stores.ts";
 import { createRandom, type Random, rounds, seed } from "../support/random.ts";
+import { retaining } from "../transaction-log/log-model.ts";
 import {
   check,
   noRequests,
@@ -114,7 +115,7 @@ class World {
     await logger.append(0, this.log);
     if (snapshot !== undefined) {
       const { revision: horizon } = snapshot;
-      await logger.compact({ horizon, live: (key) => snapshot.get(key), requestsSince: 0 });
+      await logger.compact({ ...retaining(horizon), live: (key) => snapshot.get(key) });
     }
     const store = this.#createStore();
     await replay(logger, store, () => {});

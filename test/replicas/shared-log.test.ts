@@ -13,7 +13,7 @@ import { SharedFakeLogger } from "./shared-fake-logger.ts";
 
 function startReplica(logger = new SharedFakeLogger(), clock = () => 1000) {
   const store = new MapStore();
-  const requests = new RequestIndex();
+  const requests = new RequestIndex(store);
   const applied: number[] = [];
   const applier = new Applier({
     store,

@@ -1,3 +1,4 @@
+import { idBytesOf, toRequestId } from "../../src/transaction-log/codec/request-id.ts";
 import { encodeRequestRecord } from "../../src/transaction-log/codec/request-record.ts";
 import { retain } from "../../src/transaction-log/retain.ts";
 import type {
@@ -62,7 +63,11 @@ export class LogModel {
       const sequence = this.lastSequence + 1 + index;
       const keys = new Set(Array.from({ length: 1 + random.below(3) }, () => `key ${random.below(12)}`));
       const events = [...keys].map((key) => randomEvent(random, key, sequence));
-      if (random.chance(0.7)) return transaction(sequence, ...events);
+      if (random.chance(0.6)) return transaction(sequence, ...events);
+      if (random.chance(0.3)) {
+        const plain = put(random.pick([...keys]), "v", { version: 1 + random.below(5) });
+        return { ...transaction(sequence, plain), request: toRequestId(requestId(2 ** 40 + sequence)) };
+      }
       const request = randomRequest(random, sequence);
       return { ...transaction(sequence, ...(random.chance(0.1) ? [] : events)), request };
     });
@@ -115,8 +120,18 @@ export function retaining(
   requestsSince = 0,
 ): Retention {
   const live = replay(transactions.filter(({ sequence }) => sequence <= horizon));
-  return { horizon, live: (key) => live.get(key), requestsSince };
+  return { horizon, live: (key) => live.get(key), requestsSince, recordOf };
 }
+
+/** A record that depends on all that it is given. */
+const recordOf: Retention["recordOf"] = (id, { createRevision, version, expireTime }, { sequence, time }) => {
+  const entry = { revision: sequence, createRevision, version, updateTime: time, expireTime };
+  return encodeRequestRecord({
+    id: idBytesOf(id),
+    digest: new Uint8Array(16),
+    results: [{ entry, deleted: false }],
+  });
+};
 
 function randomEvent(random: Random, key: string, sequence: number): TransactionEvent {
   if (random.chance(0.2))

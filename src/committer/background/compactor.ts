@@ -3,6 +3,7 @@ import type { History } from "../../store/history.ts";
 import { PastState } from "../../store/past.ts";
 import type { Store } from "../../store/store.ts";
 import type { TransactionLogger } from "../../transaction-log/transaction-logger.ts";
+import { recordOfPlainPut } from "../plain-put.ts";
 import type { RequestIndex } from "../request-index.ts";
 import type { LogGarbage } from "./log-garbage.ts";
 
@@ -79,6 +80,7 @@ export class Compactor {
         horizon,
         live: (key) => pin.get(key),
         requestsSince: requests.neededSince,
+        recordOf: recordOfPlainPut,
       });
       garbage.compacted();
       this.counts.succeeded++;

@@ -1,3 +1,4 @@
+import type { RequestId } from "../../transaction-log/codec/request-id.ts";
 import type { RequestRecord } from "../../transaction-log/transaction-logger.ts";
 import { Allocator } from "../memory/allocator.ts";
 import { MemoryFullError } from "../memory/block-map.ts";
@@ -273,7 +274,10 @@ export class Tree {
   }
 
   /** A loader for this tree, which must be empty and is not read meanwhile. `request` gets each request record. */
-  loader(request: (sequence: number, record: RequestRecord) => void, eventsMax?: number): BulkLoader {
+  loader(
+    request: (sequence: number, request: RequestId | RequestRecord) => void,
+    eventsMax?: number,
+  ): BulkLoader {
     const tree = {
       isEmpty: () => this.#root === noRef,
       find: (ref: Ref) => this.#findKeyOf(ref),

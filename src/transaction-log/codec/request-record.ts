@@ -1,6 +1,7 @@
 import type { EntryResult, RequestRecord, RequestResult } from "../transaction-logger.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { skipFields, UnknownFormatError } from "./fields.ts";
+import { requestIdBytes } from "./request-id.ts";
 import { varintBytesMax, writeVarint } from "./varint.ts";
 
 /**
@@ -15,8 +16,6 @@ import { varintBytesMax, writeVarint } from "./varint.ts";
  *     fields           as those of a transaction
  */
 const kinds = { missing: 0, deleted: 1, entry: 2 } as const;
-
-export const requestIdBytes = 16;
 
 /** The most bytes of the kind and the numbers of a result. */
 const resultBytesMax = 1 + 5 * varintBytesMax;
@@ -128,16 +127,4 @@ function readEntry(reader: ByteReader): EntryResult {
   const updateTime = reader.number();
   const expireTime = reader.number();
   return { revision, createRevision, version, updateTime, expireTime };
-}
-
-/** The time in the id of a record, or at the start of an id, in milliseconds since 1970 UTC. */
-export function requestTime(record: Uint8Array): number {
-  const high = (byteAt(record, 0) << 8) | byteAt(record, 1);
-  const low =
-    (byteAt(record, 2) << 24) | (byteAt(record, 3) << 16) | (byteAt(record, 4) << 8) | byteAt(record, 5);
-  return high * 2 ** 32 + (low >>> 0);
-}
-
-function byteAt(bytes: Uint8Array, index: number): number {
-  return bytes[index] as number;
 }

@@ -1,8 +1,9 @@
 import type { RequestRecord, Transaction, TransactionEvent } from "../transaction-logger.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { skipField, skipFields, UnknownFormatError } from "./fields.ts";
+import { type RequestId, requestIdBytes, toRequestId } from "./request-id.ts";
 import { readRequest } from "./request-record.ts";
-import { requestField, tags } from "./transaction-encoder.ts";
+import { requestField, requestIdField, tags } from "./transaction-encoder.ts";
 
 /**
  * Decodes consecutive transactions of `TransactionEncoder`. Throws RangeError for bytes that it cannot have written,
@@ -35,7 +36,7 @@ export class TransactionDecoder {
     if (count > reader.left) throw new RangeError("a bad count of events");
     const events: TransactionEvent[] = [];
     for (let index = 0; index < count; index++) events.push(this.#event());
-    const request = hasFields ? this.#fields() : undefined;
+    const request = hasFields ? this.#fields(isPlainPut(events)) : undefined;
     return { sequence: this.#sequence, time, events, request };
   }
 
@@ -61,13 +62,14 @@ export class TransactionDecoder {
     return { type: "put", key, value, createRevision, version, expireTime };
   }
 
-  #fields(): RequestRecord | undefined {
+  #fields(isPlain: boolean): RequestId | RequestRecord | undefined {
     const reader = this.#reader;
-    let request: RequestRecord | undefined;
+    let request: RequestId | RequestRecord | undefined;
     for (let number = reader.number(); number !== 0; number = reader.number()) {
       const length = reader.length();
       const end = length + reader.offset;
       if (number === requestField) request = this.#request(length);
+      else if (number === requestIdField) request = readRequestId(reader, isPlain);
       else skipField(reader, "a transaction", number, end);
       if (reader.offset !== end) throw new RangeError("a field of another length");
     }
@@ -85,4 +87,15 @@ export class TransactionDecoder {
     reader.offset = end;
     return record;
   }
+}
+
+/** Reads the id of a plain put. `isPlain`: the transaction has the events of one. Throws RangeError. */
+export function readRequestId(reader: ByteReader, isPlain: boolean): RequestId {
+  if (!isPlain) throw new RangeError("a request id without its put");
+  return toRequestId(reader.copy(requestIdBytes));
+}
+
+function isPlainPut(events: readonly TransactionEvent[]): boolean {
+  const [event] = events;
+  return events.length === 1 && event?.type === "put" && event.expireTime === 0;
 }

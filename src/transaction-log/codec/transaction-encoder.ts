@@ -1,4 +1,5 @@
 import type { Transaction, TransactionEvent, Value } from "../transaction-logger.ts";
+import { requestIdBytes, writeRequestId } from "./request-id.ts";
 import { varintBytes, varintBytesMax, writeVarint } from "./varint.ts";
 
 /**
@@ -15,6 +16,7 @@ import { varintBytes, varintBytesMax, writeVarint } from "./varint.ts";
  *       put, touch:    [expireTime]
  *       [fields]
  *     [fields]         1: the request record (request-record.ts)
+ *                      3: the id of a plain put, 16 bytes; the only event is a put without an expire time
  *
  * Fields are optional and reserved for later releases. Each is a number from 1, a length, and the content; a 0 ends
  * them. A reader skips an unknown even number and refuses an unknown odd one. A field that changes the meaning of other
@@ -32,6 +34,7 @@ export const tags = {
   fields: 0x80,
 } as const;
 export const requestField = 1;
+export const requestIdField = 3;
 
 /** The most bytes that the numbers of a transaction, an event or a result take. */
 const numbersBytesMax = 6 * varintBytesMax;
@@ -75,10 +78,17 @@ export class TransactionEncoder {
     this.#number(events.length * 2 + (request === undefined ? 0 : 1));
     for (const event of events) this.#event(event);
     if (request === undefined) return;
-    this.reserve(numbersBytesMax + request.length);
-    this.#number(requestField);
-    this.#number(request.length);
-    this.#bytes(request);
+    if (request instanceof Uint8Array) {
+      this.reserve(numbersBytesMax + request.length);
+      this.#number(requestField);
+      this.#number(request.length);
+      this.#bytes(request);
+    } else {
+      this.reserve(numbersBytesMax + requestIdBytes);
+      this.#number(requestIdField);
+      this.#number(requestIdBytes);
+      this.offset = writeRequestId(this.buffer, request, this.offset);
+    }
     this.#number(0);
   }
 

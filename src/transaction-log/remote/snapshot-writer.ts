@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { encodeBatch } from "../codec/batch.ts";
+import { requestIdBytes } from "../codec/request-id.ts";
 import type { Transaction, Value } from "../transaction-logger.ts";
 import type { RemoteLogDriver } from "./driver.ts";
 
@@ -52,7 +53,7 @@ export class SnapshotWriter {
 
 /** What a transaction takes in a piece, at most; numbers are varints. */
 function encodedBytesMax({ events, request }: Transaction): number {
-  let bytes = 64 + (request?.length ?? 0);
+  let bytes = 64 + (request instanceof Uint8Array ? request.length : requestIdBytes);
   for (const event of events)
     bytes += 64 + Buffer.byteLength(event.key) + (event.type === "put" ? valueBytes(event.value) : 0);
   return bytes;

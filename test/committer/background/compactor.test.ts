@@ -13,7 +13,7 @@ import { MemoryTransactionLogger } from "../../../src/transaction-log/memory/mem
 import type { Retention, TransactionLogger } from "../../../src/transaction-log/transaction-logger.ts";
 import { createRandom, seed } from "../../support/random.ts";
 import { until } from "../../support/until.ts";
-import { readAll } from "../../transaction-log/log-model.ts";
+import { readAll, retaining } from "../../transaction-log/log-model.ts";
 import { contents, operation, put, remove } from "../committing.ts";
 
 interface Compacting {
@@ -93,7 +93,7 @@ test("stops counting what another owner has compacted", async () => {
   const { committer, garbage } = await start(logger, Number.MAX_SAFE_INTEGER);
   for (let count = 1; count <= 10; count++) await committer.commit(operation([put("key", value)]));
   expect(garbage.bytes).toBe(9 * bytes);
-  await logger.compact({ horizon: 10, live: () => ({ revision: 10, expireTime: 0 }), requestsSince: 0 });
+  await logger.compact({ ...retaining(10), live: () => ({ revision: 10, expireTime: 0 }) });
   await committer.commit(operation([put("key", value)]));
   expect(garbage.bytes).toBe(0);
   await committer.commit(operation([put("key", value)]));

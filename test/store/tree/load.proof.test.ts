@@ -4,6 +4,7 @@ import { MapStore } from "../../../src/store/map-store.ts";
 import { reserveSlabs } from "../../../src/store/memory/slabs.ts";
 import { toByteRange } from "../../../src/store/tree/byte-range.ts";
 import { Tree } from "../../../src/store/tree/tree.ts";
+import { toRequestId } from "../../../src/transaction-log/codec/request-id.ts";
 import { encodeRequestRecord } from "../../../src/transaction-log/codec/request-record.ts";
 import { TransactionDecoder } from "../../../src/transaction-log/codec/transaction-decoder.ts";
 import { TransactionEncoder } from "../../../src/transaction-log/codec/transaction-encoder.ts";
@@ -31,6 +32,16 @@ function randomTransaction(sequence: number, random: Random, pattern: KeyPattern
     if (chance < 2) events.set(key, remove(key));
     else if (chance < 4) events.set(key, touch(key, random.below(3) * 1000));
     else events.set(key, put(key, randomValue(random), random.chance(0.3) ? 1 + random.below(100) : 0));
+  }
+  if (random.chance(0.1)) {
+    const key = pattern.key(random.below(800), random);
+    const request = toRequestId(new Uint8Array(16).fill(sequence));
+    return {
+      sequence,
+      time: 1_700_000_000_000 + sequence,
+      events: [put(key, randomValue(random), 0)],
+      request,
+    };
   }
   const request = random.chance(0.1)
     ? encodeRequestRecord({

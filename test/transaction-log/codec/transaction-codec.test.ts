@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { UnknownFormatError } from "../../../src/transaction-log/codec/fields.ts";
 import { Format1Decoder } from "../../../src/transaction-log/codec/format-1-decoder.ts";
+import { toRequestId } from "../../../src/transaction-log/codec/request-id.ts";
 import {
   decodeRequestRecord,
   encodeRequestRecord,
@@ -86,6 +87,26 @@ it("keeps a request record of any length", () => {
   expect(() => encodeRequestRecord(short)).toThrow("a request id has 16 bytes, not 15");
 });
 
+it("keeps the id of a plain put in 19 bytes, and refuses one without its put", () => {
+  const request = toRequestId(requestId(2 ** 40 + 5));
+  const plain = transaction(1, put("k", "v"));
+  const bytes = encode([{ ...plain, request }]);
+  expect(decode(bytes)).toEqual([{ ...plain, request }]);
+  expect(bytes.length).toBe(encode([plain]).length + 19);
+  const others = [
+    transaction(1),
+    transaction(1, put("k", "v", { expireTime: 7 })),
+    transaction(1, { type: "delete", key: "k", expired: false }),
+    transaction(1, put("k", "v"), put("l", "v")),
+  ];
+  for (const other of others) {
+    expect(() => decode(encode([{ ...other, request }]))).toThrow("a request id without its put");
+  }
+  const length = bytes.length - 18;
+  const short = Buffer.concat([bytes.subarray(0, length), Buffer.of(15), bytes.subarray(length + 2)]);
+  expect(() => decode(short)).toThrow("a field of another length");
+});
+
 it(`request records keep their bytes while later ones are encoded (seed ${seed})`, () => {
   const random = createRandom(seed);
   const entry = { revision: 1e9, createRevision: 2 ** 40, version: 3, updateTime: 1.7e12, expireTime: 0 };
@@ -115,7 +136,7 @@ it("skips fields with even numbers, and refuses odd ones, unknown bits of a tag 
   expect(() => decode(empty(5, 1, 9))).toThrow("field 5 of a transaction");
   const record = (...rest: number[]) => empty(1, 17 + rest.length, ...requestId(3), 0, ...rest);
   const results = (bytes: Buffer) =>
-    decode(bytes).map(({ request }) => request && decodeRequestRecord(request).results);
+    decode(bytes).map(({ request }) => request && decodeRequestRecord(request as Uint8Array).results);
   expect(results(record(1, 1, 0))).toEqual([[{ entry: undefined, deleted: true }]]);
   expect(results(record(0, 2, 1, 9, 0))).toEqual([[]]);
   expect(() => decode(record(0, 1, 1, 9, 0))).toThrow("field 1 of a request record");

@@ -1,3 +1,4 @@
+import type { RequestId } from "../../../transaction-log/codec/request-id.ts";
 import type { RequestRecord } from "../../../transaction-log/transaction-logger.ts";
 import type { Allocator } from "../../memory/allocator.ts";
 import type { Records } from "../../memory/records.ts";
@@ -53,7 +54,7 @@ export class BulkLoader {
     allocator: Allocator,
     records: Records,
     tree: LoadedTree,
-    request: (sequence: number, record: RequestRecord) => void,
+    request: (sequence: number, request: RequestId | RequestRecord) => void,
     most = eventsMax,
   ) {
     this.#slabs = slabs;
