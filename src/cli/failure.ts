@@ -29,13 +29,13 @@ export class CommandFailure extends Error {
   /** `duetkv: MESSAGE (REASON)` and a line of advice, or one object of JSON. */
   describe(json: boolean): string {
     const { reason, message, advice, metadata = {} } = this.details;
-    // The message may quote a server or a file.
+    // The message may quote a server or a file, and the reason may be that of a server.
     if (json) {
       return escapeUnprintable(
         JSON.stringify({ reason, message, advice, metadata, exitCode: this.exitCode }),
       );
     }
-    const first = `duetkv: ${escapeUnprintable(message)}${reason === "USAGE" ? "" : ` (${reason})`}`;
+    const first = escapeUnprintable(`duetkv: ${message}${reason === "USAGE" ? "" : ` (${reason})`}`);
     // An advice may have several lines.
     return advice === undefined ? first : [first, ...advice.split("\n").map(escapeUnprintable)].join("\n");
   }

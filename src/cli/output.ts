@@ -1,10 +1,14 @@
 import { once } from "node:events";
-import { escapeUnprintable } from "./printable.ts";
+import { escapeUnprintable, toTerminalText } from "./printable.ts";
 import type { OutputSettings } from "./settings.ts";
 
-const colors = { red: 31, green: 32, yellow: 33, cyan: 36 } as const;
+const colors = { red: "\x1b[31m", green: "\x1b[32m", yellow: "\x1b[33m", cyan: "\x1b[36m" } as const;
+const colorEnd = "\x1b[39m";
 
-/** The output of a command: results go to stdout, everything else to stderr. */
+/**
+ * The output of a command: results go to stdout, everything else to stderr. On a terminal, nothing that a server sends can move
+ * the cursor, also where a command prints it as it is, such as a revision.
+ */
 export class Output {
   readonly json: boolean;
   readonly quiet: boolean;
@@ -19,7 +23,7 @@ export class Output {
   }
 
   line(text: string): void {
-    process.stdout.write(`${text}\n`);
+    process.stdout.write(`${this.terminal ? withoutControls(text) : text}\n`);
   }
 
   bytes(bytes: Uint8Array): void {
@@ -34,7 +38,7 @@ export class Output {
 
   /** Prints information that is not a result; omitted with --quiet. */
   note(text: string): void {
-    if (!this.quiet) process.stderr.write(`${text}\n`);
+    if (!this.quiet) process.stderr.write(`${process.stderr.isTTY ? withoutControls(text) : text}\n`);
   }
 
   /** Prints a warning, also with --quiet. It may quote others. */
@@ -43,7 +47,7 @@ export class Output {
   }
 
   color(name: keyof typeof colors, text: string): string {
-    return this.#colored ? `\x1b[${colors[name]}m${text}\x1b[39m` : text;
+    return this.#colored ? `${colors[name]}${text}${colorEnd}` : text;
   }
 
   /** Resolves when stdout accepts more data, which bounds the memory of unread output. */
@@ -56,4 +60,8 @@ export class Output {
     if (process.stdout.writableLength === 0) return;
     await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
   }
+}
+
+function withoutControls(text: string): string {
+  return toTerminalText(text, [...Object.values(colors), colorEnd]);
 }

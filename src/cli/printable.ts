@@ -25,3 +25,12 @@ export function escapeUnprintable(text: string): string {
 export function isTerminalSafe(text: string): boolean {
   return isPrintable(text.replace(/[\t\n]|\r\n/g, " "));
 }
+
+/** Formats lines for a terminal, whatever of others is in them: tabs, line ends and these codes stay as they are. */
+export function toTerminalText(text: string, codes: readonly string[]): string {
+  const kept = ["\t", "\r\n", "\n", ...codes].map((code) => RegExp.escape(code)).join("|");
+  return text
+    .split(new RegExp(`(${kept})`))
+    .map((part, index) => (index % 2 === 0 ? escapeUnprintable(part) : part))
+    .join("");
+}

@@ -143,6 +143,24 @@ test("edit keeps the time to live of the entry, also if it is renewed meanwhile"
   expect((await readExpiry()) - before).toBeGreaterThan(3_900_000);
 });
 
+test("edit does not bring back a key that expires meanwhile", async () => {
+  const directory = await temporaryDirectory();
+  const [up, go] = [join(directory, "up"), join(directory, "go")];
+  const script = `touch ${up}; while [ ! -e ${go} ]; do sleep 0.05; done; echo new > "$1"`;
+  const environment = { EDITOR: await createEditor(script), TMPDIR: directory };
+  await printed("put", "expiring", "old", "--ttl", "1h", "--quiet");
+  const edited = duetkv(["edit", "expiring"], { environment });
+  await until(() => existsSync(up));
+  await printed("touch", "expiring", "--ttl", "1s", "--quiet");
+  await until(async () => (await duetkv(["get", "expiring"])).code === 3);
+  await writeFile(go, "");
+  const { code, stderr } = await edited;
+  expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringContaining("(REVISION_MISMATCH)") });
+  const draft = /Your text is in (.*)/.exec(stderr)?.[1] ?? "";
+  expect(await readFile(draft, "utf8")).toBe("new\n");
+  expect((await duetkv(["get", "expiring"])).code).toBe(3);
+});
+
 test("an interrupt while the editor runs is for the editor", async () => {
   const directory = await temporaryDirectory();
   const [up, go] = [join(directory, "up"), join(directory, "go")];

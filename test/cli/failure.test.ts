@@ -8,11 +8,11 @@ const escaped = String.raw`\u001b]0;owned\u0007 \u009b2J größe \u202e`;
 test("a failure shows no control characters of others", () => {
   const failure = new CommandFailure({
     outcome: "failed",
-    reason: "SOURCE_FAILED",
+    reason: hostile,
     message: hostile,
     advice: `Stop.\n${hostile}`,
   });
-  expect(failure.describe(false)).toBe(`duetkv: ${escaped} (SOURCE_FAILED)\nStop.\n${escaped}`);
+  expect(failure.describe(false)).toBe(`duetkv: ${escaped} (${escaped})\nStop.\n${escaped}`);
   expect(failure.describe(true)).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   expect(JSON.parse(failure.describe(true))).toMatchObject({ message: hostile });
 });

@@ -1,9 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { hasPrograms } from "../support/programs.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { until } from "../support/until.ts";
 import { type CliResult, runCli, startCli } from "./run-cli.ts";
 
@@ -76,13 +79,18 @@ test("a command whose lock is lost is ended, by force if it must be", async () =
 });
 
 test("the processes that a command has started end with it when the lock is lost", async () => {
-  const inner = "trap '' TERM; echo up; for i in $(seq 600); do sleep 0.1; done";
+  const released = join(await temporaryDirectory(), "released");
+  const inner = `trap '' TERM; echo up; until [ -e ${released} ]; do sleep 0.1; done; echo outlived`;
   const flags = ["--ttl", "1s", "--kill-after", "100ms"];
   const holder = start("lock", "group", ...flags, "--", "sh", "-c", 'sh -c "$0" & wait', inner);
   await until(() => holder.lines.length === 1);
+  const exited = once(holder.child, "exit");
   await duetkv("put", "group", "taken");
+  expect(await exited).toEqual([75, null]);
+  await writeFile(released, "");
   // The output ends with the last process that writes to it.
-  expect(await holder.ended).toEqual([75, null]);
+  await holder.ended;
+  expect(holder.lines).toEqual(["up"]);
 });
 
 test("a signal reaches the processes that a command has started", async () => {

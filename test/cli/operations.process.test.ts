@@ -1,9 +1,7 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { startFakeServer } from "./fake-server.ts";
 import { runCli } from "./run-cli.ts";
 
 let server: ServerProcess;
@@ -39,17 +37,47 @@ test("whoami shows an anonymous caller when there is no policy", async () => {
 test("what a server says of an identity cannot move the cursor", async () => {
   const grants = [{ prefix: "p\u001b[2J", rights: ["read\u009b2J"], deny: false }];
   const identity = { name: "ci\u001b[2J", via: "to\u202eken", grants };
-  const fake = createServer((request, response) => {
-    request.resume().once("end", () => response.end(JSON.stringify(identity)));
-  });
-  onTestFinished(() => void fake.close());
-  await once(fake.listen(0, "127.0.0.1"), "listening");
-  const address = `127.0.0.1:${(fake.address() as AddressInfo).port}`;
-  const { code, stdout } = await runCli(["whoami"], { address });
+  const { code, stdout } = await runCli(["whoami"], { address: await startFakeServer(identity) });
   expect({ code, shown: stdout.toString() }).toEqual({
     code: 0,
     shown: '"ci\\u001b[2J" via "to\\u202eken"\nallow "read\\u009b2J" on "p\\u001b[2J"*\n',
   });
+});
+
+test("what a server says of its state cannot move the cursor", async () => {
+  const escape = "\u001b[2J";
+  const status = {
+    version: `1${escape}`,
+    storeId: `store${escape}`,
+    revision: "2",
+    oldestRevision: "1",
+    entries: "1",
+    storeBytes: "10",
+    limits: {},
+    writable: false,
+    fault: `disk${escape}`,
+    replicas: [{ id: `one${escape}`, revision: "2", writer: true }],
+    callsPerSecond: 0,
+    callP99Seconds: 0,
+    stateHash: `hash${escape}`,
+  };
+  const shown = await runCli(["status"], { address: await startFakeServer(status) });
+  expect(shown.stdout.toString()).not.toContain("\u001b");
+  const quoted = (text: string) => JSON.stringify(`${text}${escape}`);
+  expect(shown.stdout.toString().split("\n")).toEqual([
+    expect.stringMatching(/^server {5}http:.*, version "1\\u001b\[2J"$/),
+    `store      ${quoted("store")}`,
+    "entries    1, 10 B",
+    "revision   2; changes after 1 can be watched",
+    "writes     no",
+    `fault      ${quoted("disk")}`,
+    "calls      0.0/s, p99 0.0 ms",
+    `state hash ${quoted("hash")}`,
+    `replica    ${quoted("one")}, revision 2, writer`,
+    "",
+  ]);
+  const health = await runCli(["health"], { address: await startFakeServer({ status: `SERVING${escape}` }) });
+  expect([health.code, health.stdout.toString()]).toEqual([6, `${quoted("SERVING")}\n`]);
 });
 
 test("health tells whether the server serves", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isTerminalSafe, toPrintable } from "../../src/cli/printable.ts";
+import { isTerminalSafe, toPrintable, toTerminalText } from "../../src/cli/printable.ts";
 
 test.each([
   ["config/db/host", "config/db/host"],
@@ -22,4 +22,12 @@ test.each([
   ["over\rwritten", false],
 ])("%j is safe on a terminal: %s", (text, safe) => {
   expect(isTerminalSafe(text)).toBe(safe);
+});
+
+test("lines for a terminal keep their tabs, line ends and the codes of the command line, and escape all else", () => {
+  const [red, end] = ["\u001b[31m", "\u001b[39m"];
+  const text = `${red}fault${end}\t7\u001b[2J\r\nover\rwritten\n\u202e`;
+  expect(toTerminalText(text, [red, end])).toBe(
+    `${red}fault${end}\t7\\u001b[2J\r\nover\\u000dwritten\n\\u202e`,
+  );
 });

@@ -1,11 +1,14 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { hasPrograms } from "../support/programs.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { serverProgram } from "../support/server-program.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { until } from "../support/until.ts";
+import { startFakeServer } from "./fake-server.ts";
 import { runCli } from "./run-cli.ts";
 
 const run = promisify(execFile);
@@ -130,6 +133,59 @@ test.skipIf(!hasPrograms("script"))(
     expect(caught.shown.match(/caught/g)).toEqual(["caught"]);
   },
 );
+
+test.skipIf(!hasPrograms("script", "bash"))(
+  "ctrl-Z stops a command together with its lock, and fg continues both",
+  async () => {
+    const env = { PATH: process.env["PATH"], TERM: "dumb", DUETKV_CLIENT_SERVER: server.address, PS1: "" };
+    // Only an interactive shell has jobs.
+    const shell = spawn("script", ["-qec", "bash --norc --noprofile --noediting -i", "/dev/null"], { env });
+    onTestFinished(() => void shell.kill("SIGKILL"));
+    const ended = once(shell, "close");
+    let shown = "";
+    shell.stdout.on("data", (chunk) => {
+      shown += chunk;
+    });
+    const type = (text: string) => shell.stdin.write(text);
+    // The terminal shows what is typed, too, so what is waited for is spelled differently there.
+    const script = "echo u''p; read line; echo got $line";
+    type(
+      `'${process.execPath}' '${serverProgram()}' lock t/jobs --ttl 30m -- sh -c "${script.replace("$", "\\$")}"\n`,
+    );
+    await until(() => shown.includes("\nup"));
+    type("\u001a");
+    await until(() => shown.includes("Stopped"));
+    type("ps -o stat= -p $(jobs -p) $(ps -o pid= --ppid $(jobs -p)); echo list''ed\n");
+    await until(() => shown.includes("\nlisted"));
+    const states = shown.split("\n").filter((line) => /^T\S*\r?$/.test(line));
+    expect(states).toHaveLength(2);
+    type("fg\n");
+    await until(() => shown.lastIndexOf("lock t/jobs") > shown.indexOf("\nlisted"));
+    type("hello\n");
+    await until(() => shown.includes("\ngot hello"));
+    type("exit $?\n");
+    expect(await ended).toEqual([0, null]);
+    expect((await runCli(["get", "t/jobs"], { address: server.address })).code).toBe(3);
+  },
+);
+
+test.skipIf(!hasPrograms("script"))("on a terminal no revision of a server can move the cursor", async () => {
+  const revision = "7\u001b[2J";
+  const entry = { key: "k", value: "v", revision, version: revision, updateTime: "2026-01-01T00:00:00Z" };
+  const events = [{ type: "PUT", entry }];
+  const lists = { entries: [entry], prefixes: [], events, nextPageToken: "" };
+  const message = { revision, entry, oldestRevision: revision, ...lists };
+  const address = await startFakeServer(message);
+  for (const command of ["put k v", "ls --long", "history k", "touch k --permanent --json"]) {
+    const { shown, code } = await onTerminal(`duetkv ${command} --server ${address}`);
+    expect({ command, code, shown }).toEqual({
+      command,
+      code: 0,
+      shown: expect.stringContaining("7\\u001b[2J"),
+    });
+    expect(shown).not.toContain("\u001b[2J");
+  }
+});
 
 test.skipIf(!hasPrograms("script"))("a prefix is deleted when a person says yes", async () => {
   await runCli(["put", "below/a", "x"], { address: server.address });
