@@ -194,6 +194,8 @@ export class MemoryLogDriver implements RemoteLogDriver {
   readonly #engine: MemoryLogEngine;
   #disconnected = false;
   connections = 1;
+  /** How often it was told to leave its server. */
+  moves = 0;
   closed = false;
 
   constructor(engine: MemoryLogEngine, messageBytesMax: number) {
@@ -274,6 +276,10 @@ export class MemoryLogDriver implements RemoteLogDriver {
 
   ring(position: number) {
     for (const other of this.#engine.drivers) if (other !== this) other.onRing(position);
+  }
+
+  moveOn() {
+    this.moves++;
   }
 
   async describeCopies() {

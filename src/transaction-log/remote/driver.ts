@@ -112,6 +112,12 @@ export interface RemoteLogDriver {
   /** Set by the logger; called with the hints of other processes. */
   onRing: (position: number) => void;
 
+  /**
+   * Leaves the server that it is connected to for another one, if there is one: this one may be cut off from the others.
+   * Does nothing while it is not connected.
+   */
+  moveOn(): void;
+
   /** Names the copies of the log, for a message to an operator. */
   describeCopies(): Promise<string>;
 

@@ -21,6 +21,8 @@ export interface HeartbeatOptions {
   readonly replica: string;
   /** From the start of one beat to the start of the next. */
   readonly heartbeatMs: number;
+  /** How long a server may confirm no beat before another one is tried. */
+  readonly moveMs: number;
   /** How long a close may take to remove the heartbeat of this replica. */
   readonly leavingMs: number;
 }
@@ -157,9 +159,10 @@ export class Heartbeat {
   }
 
   async #run(): Promise<void> {
-    const { heartbeatMs, history } = this.#options;
+    const { heartbeatMs, moveMs, history } = this.#options;
     const { signal } = this.#closed;
     let next = performance.now() + heartbeatMs;
+    let moveAt = performance.now() + moveMs;
     while (!signal.aborted) {
       const waitMs = this.#failures === 0 ? next - performance.now() : backoffMs(this.#failures);
       await this.#due.wait(Math.max(0, waitMs), signal);
@@ -167,6 +170,7 @@ export class Heartbeat {
       next = performance.now() + heartbeatMs;
       try {
         await this.now();
+        moveAt = performance.now() + moveMs;
         this.#failures = 0;
         this.#recover();
       } catch (error) {
@@ -175,6 +179,9 @@ export class Heartbeat {
         history.doubt();
         this.#failures++;
         this.#fail(error);
+        if (performance.now() < moveAt) continue;
+        moveAt = performance.now() + moveMs;
+        history.driver.moveOn();
       }
     }
   }

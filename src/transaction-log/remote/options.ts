@@ -6,6 +6,8 @@ const defaults = {
   /** How often followers look for batches, in case that a hint got lost. */
   pollMs: 250,
   heartbeatMs: 500,
+  /** How long a server may confirm no heartbeat before another one is tried. A new leader takes less. */
+  moveMs: 10_000,
   /** How long a close waits until the heartbeat of this replica is removed. */
   leavingMs: 1_000,
   /** A replica without a heartbeat for so long no longer delays compaction. */

@@ -200,6 +200,28 @@ describe("an append", () => {
   });
 });
 
+describe("a server", () => {
+  it("is left when it confirms nothing for too long, and so is the next one", async () => {
+    const engine = new MemoryLogEngine(seed);
+    const log = await open(engine, { moveMs: 20 });
+    const [driver] = [...engine.drivers];
+    engine.faults.lostConfirmation = 1;
+    await until(() => driver!.moves === 2);
+    engine.heal();
+    await until(() => log.fault === undefined);
+    expect(await log.append(0, [simple(1)])).toEqual({ appended: true });
+  });
+
+  it("is kept while it confirms, whatever else fails", async () => {
+    const engine = new MemoryLogEngine(seed);
+    await open(engine, { moveMs: 0, heartbeatMs: 1 });
+    const [driver] = [...engine.drivers];
+    const { writes } = engine;
+    await until(() => engine.writes > writes + 20);
+    expect(driver!.moves).toBe(0);
+  });
+});
+
 it("writes one barrier for all reads that wait", async () => {
   const engine = new MemoryLogEngine(seed);
   const log = await open(engine, { heartbeatMs: 1_000_000 });

@@ -55,6 +55,9 @@ async function connectionOptions(
     // Credentials may be replaced, and a server that restarts may not know them yet.
     ignoreAuthErrorAbort: true,
     reconnectTimeWait: 250,
+    // By itself the client would first try the server again that it has left.
+    reconnectToServer: (pool) =>
+      pool.reduce((one, other) => (other.lastConnect < one.lastConnect ? other : one)),
     ...(user && { user: user.name, pass: user.password }),
     ...(tls && {
       tls: {

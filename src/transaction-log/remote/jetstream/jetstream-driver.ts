@@ -52,6 +52,7 @@ export class JetStreamDriver implements RemoteLogDriver {
   readonly #names: Names;
   readonly #durability: Durability;
   readonly servers: number;
+  readonly #log: LogSink;
   readonly #connectTo: (server: number) => Promise<NatsConnection>;
   #connected = true;
   #closing = false;
@@ -71,14 +72,15 @@ export class JetStreamDriver implements RemoteLogDriver {
     this.#durability = durability;
     this.servers = servers;
     this.#connectTo = connectTo;
+    this.#log = log;
     connection.subscribe(names.bell, {
       callback: (error, message) => {
         const position = error ? Number.NaN : Number(message.string());
         if (Number.isSafeInteger(position)) this.onRing(position);
       },
     });
-    void this.#watch(log);
-    void connection.closed().then((error) => this.#end(error, log));
+    void this.#watch();
+    void connection.closed().then((error) => this.#end(error));
   }
 
   get messageBytesMax(): number {
@@ -176,6 +178,16 @@ export class JetStreamDriver implements RemoteLogDriver {
     if (this.#connected) this.#connection.publish(this.#names.bell, String(position));
   }
 
+  moveOn(): void {
+    if (!this.#connected || this.servers === 1) return;
+    this.#log.warn(
+      { server: this.#connection.getServer() },
+      "NATS server confirms nothing; trying another one",
+    );
+    // Rejects only when the connection has ended, which `#end` reports.
+    this.#connection.reconnect().catch(() => {});
+  }
+
   async describeCopies(): Promise<string> {
     try {
       const servers = await serversOf(this.#manager, this.#names.stream);
@@ -252,26 +264,26 @@ export class JetStreamDriver implements RemoteLogDriver {
     };
   }
 
-  #end(error: unknown, log: LogSink): void {
+  #end(error: unknown): void {
     this.#connected = false;
     if (this.#closing) return;
     const message = "the connection to NATS has ended for good; restart this replica";
     this.#ended = new DuetError("LOG_UNAVAILABLE", message, { cause: error });
-    log.error({ err: error }, "NATS connection ended; writes refused");
+    this.#log.error({ err: error }, "NATS connection ended; writes refused");
   }
 
   /** Follows the state of the connection until it is closed. */
-  async #watch(log: LogSink): Promise<void> {
+  async #watch(): Promise<void> {
     for await (const status of this.#connection.status()) {
       if (status.type === "disconnect") {
         this.#connected = false;
-        log.warn({ server: status.server }, "NATS server disconnected");
+        this.#log.warn({ server: status.server }, "NATS server disconnected");
       } else if (status.type === "reconnect") {
         const mistake = serverMistake(this.#connection);
         this.#mistake = mistake === undefined ? undefined : new DuetError("LOG_UNAVAILABLE", mistake);
         this.#connected = true;
         this.connections++;
-        log.info({ server: status.server }, "NATS server connected");
+        this.#log.info({ server: status.server }, "NATS server connected");
       }
     }
   }
