@@ -5,52 +5,54 @@ import type { Call } from "../support/linearizability.ts";
 import type { Random } from "../support/random.ts";
 import type { StoreOperation } from "./store-model.ts";
 
-const clientCount = 6;
+/** Of each replica. */
+const clientCount = 2;
 const callsOfEach = 8;
 
-/** Random calls of a few clients at the same time, on keys that only they use: short enough for a search of their order. */
+/**
+ * Random calls of a few clients of each replica at the same time, on keys that only they use: short enough for a search of
+ * their order.
+ */
 export class Window {
   readonly calls: Call<StoreOperation>[] = [];
   readonly #keys: readonly string[];
   readonly #random: Random;
-  readonly #pick: () => KeyValueClient;
   #moment = 0;
 
-  /** `pick` returns the client of the next call. */
-  constructor(name: string, random: Random, pick: () => KeyValueClient) {
+  constructor(name: string, random: Random) {
     this.#keys = ["a", "b", "c"].map((key) => `${name} ${key}`);
     this.#random = random;
-    this.#pick = pick;
   }
 
-  async run(): Promise<void> {
+  /** Runs clients of one replica; `target` returns what the next call uses. */
+  async run(target: () => KeyValueClient): Promise<void> {
     const clients = Array.from({ length: clientCount }, async () => {
-      for (let call = 0; call < callsOfEach; call++) await this.#call();
+      for (let call = 0; call < callsOfEach; call++) await this.#call(target());
     });
     await Promise.all(clients);
   }
 
-  #call(): Promise<void> {
+  #call(client: KeyValueClient): Promise<void> {
     const key = this.#random.pick(this.#keys);
     const kind = this.#random.below(100);
-    if (kind < 20) return this.#put(key);
-    if (kind < 30) return this.#commit();
-    if (kind < 40) return this.#delete(key);
-    if (kind < 60) return this.#swap(key);
-    if (kind < 85) return this.#get([key]);
-    return this.#get(this.#keys);
+    if (kind < 20) return this.#put(client, key);
+    if (kind < 30) return this.#commit(client);
+    if (kind < 40) return this.#delete(client, key);
+    if (kind < 60) return this.#swap(client, key);
+    if (kind < 85) return this.#get(client, [key]);
+    return this.#get(client, this.#keys);
   }
 
-  #put(key: string): Promise<void> {
+  #put(client: KeyValueClient, key: string): Promise<void> {
     const value = this.#value();
     const operation = { kind: "put", writes: new Map([[key, value]]) } as const;
     return this.#record(operation, async () => {
-      await this.#pick().put({ key, value });
+      await client.put({ key, value });
       return operation;
     });
   }
 
-  #commit(): Promise<void> {
+  #commit(client: KeyValueClient): Promise<void> {
     const writes = new Map(
       this.#keys.slice(this.#random.below(2)).map((key) => [key, this.#value()] as const),
     );
@@ -59,22 +61,22 @@ export class Window {
       kind: { case: "put" as const, value: { key, value } },
     }));
     return this.#record(operation, async () => {
-      await this.#pick().commit({ mutations });
+      await client.commit({ mutations });
       return operation;
     });
   }
 
-  #delete(key: string): Promise<void> {
+  #delete(client: KeyValueClient, key: string): Promise<void> {
     return this.#record({ kind: "delete", key, deleted: undefined }, async () => {
-      const { deleted } = await this.#pick().delete({ key });
+      const { deleted } = await client.delete({ key });
       return { kind: "delete", key, deleted };
     });
   }
 
-  async #swap(key: string): Promise<void> {
+  async #swap(client: KeyValueClient, key: string): Promise<void> {
     let read: { readonly entry: Entry | undefined } | undefined;
     await this.#record(undefined, async () => {
-      read = { entry: await find(this.#pick(), key) };
+      read = { entry: await find(client, key) };
       return { kind: "get", found: new Map([[key, read.entry?.value]]) };
     });
     if (read === undefined) return;
@@ -85,7 +87,7 @@ export class Window {
         : ({ case: "revision", value: revision } as const);
     const to = this.#value();
     await this.#record({ kind: "swap", key, from, to, swapped: undefined }, async () => {
-      const swapped = await this.#pick()
+      const swapped = await client
         .put({ key, value: to, precondition: { condition } })
         .then(() => true)
         .catch((error: unknown) => {
@@ -96,9 +98,9 @@ export class Window {
     });
   }
 
-  #get(keys: readonly string[]): Promise<void> {
+  #get(client: KeyValueClient, keys: readonly string[]): Promise<void> {
     return this.#record(undefined, async () => {
-      const { entries } = await this.#pick().batchGet({ keys: [...keys] });
+      const { entries } = await client.batchGet({ keys: [...keys] });
       const values = new Map(entries.map(({ key, value }) => [key, value]));
       return { kind: "get", found: new Map(keys.map((key) => [key, values.get(key)])) };
     });

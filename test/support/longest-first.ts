@@ -29,6 +29,7 @@ const longest = [
   "cli/mirror.long.test.ts",
   "replicas/repeats.long.test.ts",
   "replicas/writer-failures.long.test.ts",
+  "replicas/nats-windows.long.test.ts",
   "replicas/nats-failures.long.test.ts",
   "client/runtimes/runtimes.long.test.ts",
   "end-to-end/upgrade.long.test.ts",
