@@ -30,9 +30,9 @@ const defaults = {
   compactionSilenceMs: 10_000,
   /** How long to look for the outcome of an append whose response was lost. */
   outcomeMs: 10_000,
-  /** Total time for an append once the process stops. */
-  stoppingMs: 2_000,
-  /** Aborts when the process stops: a running write may take `stoppingMs` more. */
+  /** Time for appends once the process stops: a log that only changes its leader, or is busy, needs more than 2 s. */
+  stoppingMs: 4_000,
+  /** Aborts when the process stops. */
   stopping: new AbortController().signal,
   /** The size of a page; larger pages would delay calls. */
   pageLimits: { pieces: 500, bytes: 256 * 1024 } as PageLimits,

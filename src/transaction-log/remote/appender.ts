@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { DuetError } from "../../errors.ts";
 import { encodeBatch } from "../codec/batch.ts";
 import { backoffMs } from "../shared/backoff.ts";
-import { boundOnceStopping } from "../shared/stopping.ts";
+import { StoppingBound } from "../shared/stopping.ts";
 import type { AppendOutcome, Transaction } from "../transaction-logger.ts";
 import type { ChainedBatch, Cursor } from "./chain.ts";
 import { NotSentError } from "./driver.ts";
@@ -19,7 +19,7 @@ export interface AppenderOptions {
   readonly own: OwnAppends;
   /** How long to look for the outcome of an append that was not confirmed. */
   readonly outcomeMs: number;
-  /** How long an append may take once the process stops. */
+  /** How long appends may take once the process stops, see `StoppingBound`. */
   readonly stoppingMs: number;
   readonly stopping: AbortSignal;
   readonly signal: AbortSignal;
@@ -32,6 +32,7 @@ export interface AppenderOptions {
 /** Appends batches, and finds out what became of those that were not confirmed. */
 export class Appender {
   readonly #options: AppenderOptions;
+  readonly #bound: StoppingBound;
   /** Whether the outcome of a sent batch is not known yet. */
   #open = false;
   #gaveUp = false;
@@ -40,15 +41,16 @@ export class Appender {
 
   constructor(options: AppenderOptions) {
     this.#options = options;
+    this.#bound = new StoppingBound(options.stopping, options.stoppingMs, options.signal);
   }
 
   /** As `TransactionLogger.append`. */
   async append(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome> {
-    const { stopping, stoppingMs, history } = this.#options;
+    const { history } = this.#options;
     const cause = new Error("no response from the log before the shutdown deadline");
     this.#assertNotGivenUp();
     const appending = this.#append(basis, transactions);
-    const appended = await boundOnceStopping(appending, stopping, stoppingMs, () => {
+    const appended = await this.#bound.await(appending, () => {
       this.#gaveUp = true;
       return this.#open ? outcomeUnknown(cause) : asRefusal(cause);
     });

@@ -16,9 +16,9 @@ const defaults = {
   compactionWaitMs: 90_000,
   /** How long to look for the outcome of an append that was not confirmed: long enough for a new leader. */
   outcomeMs: 20_000,
-  /** Total time for an append once the process stops. */
-  stoppingMs: 2_000,
-  /** Aborts when the process stops: a running write may take `stoppingMs` more. */
+  /** Time for appends once the process stops: a log that only changes its leader, or is busy, needs more than 2 s. */
+  stoppingMs: 4_000,
+  /** Aborts when the process stops. */
   stopping: new AbortController().signal,
 };
 

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { DuetError } from "../../../errors.ts";
 import { backoffMs } from "../../shared/backoff.ts";
 import { Doorbell } from "../../shared/doorbell.ts";
-import { boundOnceStopping } from "../../shared/stopping.ts";
+import { StoppingBound } from "../../shared/stopping.ts";
 import type { AppendOutcome, Transaction } from "../../transaction-logger.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Connections } from "../connection/connections.ts";
@@ -27,7 +27,7 @@ export interface AppenderOptions {
   readonly commitRow: (connection: Connection) => Promise<void>;
   /** How long to look for the outcome of an append whose response was lost. */
   readonly outcomeMs: number;
-  /** How long an append may take once the process stops. */
+  /** How long appends may take once the process stops, see `StoppingBound`. */
   readonly stoppingMs: number;
   readonly stopping: AbortSignal;
   /** Called when the database fails; `bytes` is the size of the refused write. */
@@ -40,6 +40,7 @@ export interface AppenderOptions {
 /** Appends batches, and resolves the outcome of those whose response was lost. */
 export class Appender {
   readonly #options: AppenderOptions;
+  readonly #bound: StoppingBound;
   readonly #lease: AppendLease;
   /** Whether the outcome of a sent batch is not known yet. */
   #open = false;
@@ -47,16 +48,16 @@ export class Appender {
 
   constructor(options: AppenderOptions) {
     this.#options = options;
+    this.#bound = new StoppingBound(options.stopping, options.stoppingMs, options.signal);
     this.#lease = new AppendLease(options.connections);
   }
 
   /** As `TransactionLogger.append`. */
   async append(basis: number, transactions: readonly Transaction[]): Promise<AppendOutcome> {
-    const { stopping, stoppingMs } = this.#options;
     const cause = new Error("no response from the database before the shutdown deadline");
     // An abandoned append may still be running, and appends run one at a time.
     if (this.#gaveUp) throw unavailable(cause);
-    return boundOnceStopping(this.#appendByLease(basis, transactions), stopping, stoppingMs, () => {
+    return this.#bound.await(this.#appendByLease(basis, transactions), () => {
       this.#gaveUp = true;
       return this.#open ? outcomeUnknown(cause) : unavailable(cause);
     });
