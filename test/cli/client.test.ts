@@ -9,6 +9,7 @@ import { Client } from "../../src/cli/client/client.ts";
 import { encodeEnvelope } from "../../src/cli/client/envelope.ts";
 import { followWatch } from "../../src/cli/client/follow-watch.ts";
 import { describeCallError } from "../../src/cli/describe-call-error.ts";
+import type { ClientSettings } from "../../src/cli/settings.ts";
 import { TokenFile } from "../../src/cli/token-file.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
@@ -34,9 +35,19 @@ function fail(status: number, code: string, reason: string) {
 const cut = (response: ServerResponse) => void response.destroy();
 const exists = fail(409, "already_exists", "KEY_EXISTS");
 
-async function write(...servers: [URL, ...URL[]]): Promise<CallError> {
-  const client = new Client({ servers, tokenFile: new TokenFile(undefined), tls: {}, timeoutMs: 60_000 });
+/** Opens a client that has a minute for each call. */
+function open(
+  settings: Pick<ClientSettings, "servers"> & Partial<ClientSettings>,
+  onRetry?: (error: CallError) => void,
+): Client {
+  const defaults = { tokenFile: new TokenFile(undefined), tls: {}, timeoutMs: 60_000 };
+  const client = new Client({ ...defaults, ...settings }, onRetry);
   onTestFinished(() => client.close());
+  return client;
+}
+
+async function write(...servers: [URL, ...URL[]]): Promise<CallError> {
+  const client = open({ servers });
   const error: unknown = await client.write("Put", { key: "k" }).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(CallError);
   return error as CallError;
@@ -64,11 +75,7 @@ test("a failure of TLS says what to change", async () => {
   async function leave(server: URL) {
     const errors: CallError[] = [];
     const servers = [server, await start(exists)] as const;
-    const client = new Client(
-      { servers: [...servers], tokenFile: new TokenFile(undefined), tls: {}, timeoutMs: 60_000 },
-      (error) => errors.push(error),
-    );
-    onTestFinished(() => client.close());
+    const client = open({ servers }, (error) => errors.push(error));
     await expect(client.write("Put", { key: "k" })).rejects.toMatchObject({
       details: { reason: "KEY_EXISTS" },
     });
@@ -104,14 +111,7 @@ test("a server that requires a certificate says so", async () => {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
   const servers = [new URL(`https://localhost:${port}`)] as const;
-  const tls = { ca: Buffer.from(cert) };
-  const client = new Client({
-    servers: [...servers],
-    tokenFile: new TokenFile(undefined),
-    tls,
-    timeoutMs: 60_000,
-  });
-  onTestFinished(() => client.close());
+  const client = open({ servers, tls: { ca: Buffer.from(cert) } });
   const error: unknown = await client.write("Put", { key: "k" }).catch((reason: unknown) => reason);
   const { reason, outcome, message, advice } = describeCallError(error as CallError).details;
   expect({ reason, outcome }).toEqual({ reason: "CERTIFICATE_REFUSED", outcome: "denied" });
@@ -142,8 +142,7 @@ test("a token that was replaced in its file is used once the service refuses the
       else response.end("{}");
     }),
   );
-  const client = new Client({ servers: [server], tokenFile, tls: {}, timeoutMs: 60_000 });
-  onTestFinished(() => client.close());
+  const client = open({ servers: [server], tokenFile });
   const denied = { details: { reason: "TOKEN_EXPIRED", outcome: "nothing" } };
   await expect(client.write("Put", { key: "k" })).rejects.toMatchObject(denied);
   writeFileSync(path, "two words");
@@ -153,13 +152,7 @@ test("a token that was replaced in its file is used once the service refuses the
   expect(seen).toEqual(["old", "old", "old", "new"]);
 
   writeFileSync(path, "old");
-  const watching = new Client({
-    servers: [server],
-    tokenFile: new TokenFile(path),
-    tls: {},
-    timeoutMs: 60_000,
-  });
-  onTestFinished(() => watching.close());
+  const watching = open({ servers: [server], tokenFile: new TokenFile(path) });
   writeFileSync(path, "new");
   for await (const { revision } of followWatch(watching, { key: "k" }, () => {})) {
     expect(revision).toBe("1");
@@ -173,13 +166,7 @@ test("the clock of the server is that of its last response", async () => {
   const server = await start((response) => {
     response.setHeader("date", new Date(Date.now() + hourMs).toUTCString()).end("{}");
   });
-  const client = new Client({
-    servers: [server],
-    tokenFile: new TokenFile(undefined),
-    tls: {},
-    timeoutMs: 60_000,
-  });
-  onTestFinished(() => client.close());
+  const client = open({ servers: [server] });
   expect(client.serverTimeMs).toBeLessThan(Date.now() + hourMs / 2);
   await client.read("Get", { key: "k" });
   expect(client.serverTimeMs).toBeGreaterThan(Date.now() + hourMs / 2);
