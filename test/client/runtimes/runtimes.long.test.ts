@@ -65,7 +65,9 @@ async function startBoth(): Promise<{ readonly faulty: string; readonly direct: 
     if (method === "Watch") return "pass";
     // With watches in the middle of a message.
     if (++calls % 20 === 0) proxy.cutAll();
-    const fault = inRow < 5 ? random.pick(faults) : "pass";
+    // Three callers at once, whose connections are cut besides, must not use up the budget of retries: a lock that was taken
+    // by a try whose response got lost would stay until it expires.
+    const fault = inRow < 2 ? random.pick(faults) : "pass";
     inRow = fault === "lose" || fault === "cut" ? inRow + 1 : 0;
     return fault;
   };
