@@ -10,7 +10,8 @@ const suffixes = ["heap", "proof", "process", "postgres", "long"] as const;
 /** Slow proofs do this many times their work. */
 const rounds = Number(process.env["ROUNDS"] ?? 1);
 
-keepCompiled(join(import.meta.dirname, "node_modules/.cache/compiled"));
+// About ten runs of all tests.
+keepCompiled(join(import.meta.dirname, "node_modules/.cache/compiled"), 10_000);
 
 function project(
   name: string,

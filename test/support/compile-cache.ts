@@ -3,15 +3,12 @@ import { readdirSync, rmSync } from "node:fs";
 /** Node keeps compiled code, and sources without their types, in the folder that it names. */
 export const compileCacheVariable = "NODE_COMPILE_CACHE";
 
-/** About ten runs of all tests. */
-const filesMax = 10_000;
-
 /**
  * Lets the processes that start from now on keep in the folder what they compile, for each other and for the next run.
- * Vitest imports a test file under a new name in each run, whose entries nobody finds again: a folder with too many
- * files is emptied.
+ * Vitest imports a test file under a new name in each run, whose entries nobody finds again: a folder with more than
+ * `filesMax` files is emptied.
  */
-export function keepCompiled(folder: string): void {
+export function keepCompiled(folder: string, filesMax: number): void {
   if (countFiles(folder) > filesMax) rmSync(folder, { recursive: true });
   process.env[compileCacheVariable] ??= folder;
 }
