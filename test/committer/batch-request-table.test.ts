@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { BatchRequestTable } from "../../src/committer/batch-request-table.ts";
 import { type RequestId, toRequestId } from "../../src/transaction-log/codec/request-id.ts";
 import { createRandom, seed } from "../support/random.ts";
+import { expectSame } from "../support/same.ts";
 import { uuid7 } from "../support/uuid7.ts";
 import { operation } from "./committing.ts";
 
@@ -24,17 +25,17 @@ test(`a batch finds its own requests, few or many, and forgets them (seed ${seed
       const at = random.below(16);
       bytes[at] = (bytes[at] as number) ^ (1 << random.below(8));
       const other = toRequestId(bytes);
-      expect([table.find(id), table.find(other)]).toEqual([undefined, undefined]);
+      expectSame([table.find(id), table.find(other)], [undefined, undefined]);
       table.add(request(id, revision));
       known.push(id);
       absent.push(other);
     }
     known.forEach((id, index) => {
-      expect(table.find({ ...id })?.outcome.revision).toBe(index + 1);
+      expectSame(table.find({ ...id })?.outcome.revision, index + 1);
     });
-    for (const id of absent) expect(table.find(id)).toBeUndefined();
+    for (const id of absent) expectSame(table.find(id), undefined);
     table.clear();
-    for (const id of known) expect(table.find(id)).toBeUndefined();
+    for (const id of known) expectSame(table.find(id), undefined);
   }
 });
 

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { type CopyHash, RequestTable } from "../../src/committer/request-table.ts";
 import { toRequestId } from "../../src/transaction-log/codec/request-id.ts";
 import { createRandom, type Random, seed } from "../support/random.ts";
+import { expectSame } from "../support/same.ts";
 
 /** What is added at a revision. */
 interface Added {
@@ -23,9 +24,9 @@ function add(table: RequestTable, { bytes, isPut }: Added, revision: number): vo
 
 function expectFound(table: RequestTable, { bytes, isPut }: Added, revision: number): void {
   const found = table.find(toRequestId(bytes));
-  if (!isPut) return expect(found).toEqual({ revision, record: bytes });
+  if (!isPut) return expectSame(found, { revision, record: bytes });
   const [createRevision, version, updateTime] = [revision + 1, revision + 2, 2 ** 40 + revision];
-  expect(found).toEqual({
+  expectSame(found, {
     result: { revision, createRevision, version, updateTime, expireTime: 0 },
     hash: Int32Array.from([0, 1, 2, 3], (lane) => revision * 4 + lane),
   });

@@ -6,6 +6,7 @@ import type {
   TransactionLogger,
 } from "../../src/transaction-log/transaction-logger.ts";
 import { createRandom, seed } from "../support/random.ts";
+import { expectSame } from "../support/same.ts";
 import { LogModel, put, readAll, requestId, retaining, simple, simples, transaction } from "./log-model.ts";
 
 /** One place where a log lives. */
@@ -144,9 +145,9 @@ export function transactionLoggerSuite({ name, create, lasts }: TransactionLogge
       const there = await place();
       const expected = [simple(1), { sequence: 2, ...content, request: undefined }, simple(3)];
       await there.log.append(0, expected);
-      expect(await readAll(there.log)).toEqual(expected);
+      expectSame(await readAll(there.log), expected);
       const read = await readAll(await there.reopen());
-      expect(read).toEqual(expected);
+      expectSame(read, expected);
       for (const event of read.flatMap(({ events }) => events)) {
         if (event.type === "put" && typeof event.value !== "string") {
           expect(event.value.constructor).toBe(Uint8Array);

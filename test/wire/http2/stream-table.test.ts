@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Stream } from "../../../src/wire/http2/stream.ts";
 import { StreamTable } from "../../../src/wire/http2/stream-table.ts";
 import { createRandom, seed } from "../../support/random.ts";
+import { expectSame } from "../../support/same.ts";
 
 test("random work on a table of streams equals that on a Map", () => {
   console.log(`SEED=${seed}`);
@@ -23,7 +24,7 @@ test("random work on a table of streams equals that on a Map", () => {
     }
     const id = random.chance(0.5) ? random.below(nextId + 10) : random.pick([...expected.keys(), 1]);
     if (table.get(id) !== expected.get(id)) throw new Error(`step ${step} of SEED=${seed}: stream ${id}`);
-    expect(table.size).toBe(expected.size);
+    expectSame(table.size, expected.size);
   }
   expect(new Set(table.all())).toEqual(new Set(expected.values()));
 });
