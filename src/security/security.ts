@@ -11,11 +11,11 @@ import { CallAudit } from "./call-audit.ts";
 import type { Caller } from "./caller.ts";
 import { protect } from "./guard.ts";
 import type { Credential, Identity } from "./identity.ts";
-import { LastCallers } from "./last-callers.ts";
 import { findRule, type MethodRule } from "./method-rules.ts";
 import { networkOf } from "./network.ts";
 import { PolicySource } from "./policy-source.ts";
 import { RateLimiter } from "./rate-limiter.ts";
+import { RecentCallers } from "./recent-callers.ts";
 import { keyRights, serverRights } from "./right.ts";
 import { Rights } from "./rights.ts";
 import { RunningStreams } from "./running-streams.ts";
@@ -112,14 +112,14 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
   const ofIdentities = new RateLimiter();
   const ofAnonymous = new RateLimiter();
 
-  const lastCallers = new LastCallers();
+  const recentCallers = new RecentCallers();
 
   function identify(credential: Credential, origin: CallOrigin, asks: MethodRule["asks"]): Caller {
     const { peer } = origin;
     if (source === undefined) return { identity: unrestricted, credential, peer, policy: undefined };
     const { policy } = source;
     const caller = { identity: policy.identify(credential), credential, peer, policy };
-    lastCallers.remember(origin, caller);
+    recentCallers.remember(origin, caller);
     return admit(caller, asks);
   }
 
@@ -177,8 +177,8 @@ export async function openSecurity(options: SecurityOptions): Promise<Security> 
       if (asks === "nobody") return undefined;
       try {
         limitAddress(origin);
-        const last = source && lastCallers.find(origin, source.policy);
-        if (last !== undefined) return admit(last, asks);
+        const known = source && recentCallers.find(origin, source.policy);
+        if (known !== undefined) return admit(known, asks);
         const credential: Credential | Promise<Credential> =
           source === undefined ? { via: "anonymous" } : readCredential(origin, source.jwts);
         return credential instanceof Promise

@@ -49,6 +49,19 @@ test("calls with the same token on a connection are of one caller, and each is c
   ]);
 });
 
+test("calls of 16 tokens that take turns on a connection are each of one caller, and an older one is forgotten", async () => {
+  const tokens = Array.from({ length: 17 }, (_, index) => makeToken(`name${index}`, "reader"));
+  const { call } = await connect(policyFor(...tokens.map(({ entry }) => entry)));
+  const sixteen = tokens.slice(0, 16);
+  const callers = sixteen.map(call);
+  expect(callers.map(({ identity }) => identity.name)).toEqual(sixteen.map((_, index) => `name${index}`));
+  for (const [index, token] of sixteen.entries()) expect(call(token)).toBe(callers[index]);
+  call(tokens[16]);
+  expect(call(tokens[15])).toBe(callers[15]);
+  expect(call(tokens[0])).not.toBe(callers[0]);
+  expect(call(tokens[0]).identity.name).toBe("name0");
+});
+
 test("a token that the next policy does not have is refused on its connection", async () => {
   const { call, replacePolicy } = await connect(policyFor(one.entry));
   const before = call(one);
