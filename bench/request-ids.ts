@@ -25,7 +25,9 @@ interface Put {
 
 /** A put of one of many keys, with a new id or without one. */
 function createPut(index: number, withId: boolean): Put {
-  return { key: keyOf(index % keyCount), value, requestId: withId ? uuid7() : new Uint8Array() };
+  // Made in any case: what it does to the caches must not count for the id.
+  const id = uuid7();
+  return { key: keyOf(index % keyCount), value, requestId: withId ? id : new Uint8Array() };
 }
 
 function uuid7(): Uint8Array<ArrayBuffer> {
