@@ -28,6 +28,9 @@ export interface Entry {
 /** The key and metadata of an entry, without the value. */
 export type EntryHead = Omit<Entry, "value" | "bytes">;
 
+/** What tells how much memory an entry takes. */
+export type MeasuredEntry = Pick<Entry, "key" | "value" | "expireTime" | "bytes">;
+
 /** An entry whose value lies in memory as bytes. To read `value` makes a copy of them. */
 export interface EncodedEntry extends Entry {
   readonly isText: boolean;
@@ -120,4 +123,9 @@ export function entryBytes(key: string, value: Value, expireTime: number): numbe
 /** The same for a key and a text that have only ASCII characters, and `length` of them together. */
 export function asciiEntryBytes(length: number, expireTime: number): number {
   return entryOverheadBytes + length + (expireTime === 0 ? 0 : expiryBytes);
+}
+
+/** Whether key and value are text of ASCII characters. Only their lengths are looked at, and `bytes`. */
+export function isAsciiEntry({ key, value, expireTime, bytes }: MeasuredEntry): boolean {
+  return typeof value === "string" && bytes === asciiEntryBytes(key.length + value.length, expireTime);
 }

@@ -61,13 +61,16 @@ export interface ReadonlyStore extends State {
    */
   expired(now: number, limit: number): readonly Entry[];
   /**
-   * The entry of a key that may be replaced, as the store has it; undefined when there is none. As with `view`, it may be read
-   * until the turn of the event loop ends, but the text of its key may stay in memory.
+   * The entry of a key that may be replaced, as the store has it; undefined when there is none. It may be read until the store is
+   * changed. The text of its key may stay in memory.
    */
   stored(key: string): EntryView | undefined;
   /** The memory that an entry takes in this store, in bytes. It need not be in it. */
   bytesOf(entry: EntryView): number;
-  /** Of the store as it is. What it lets pass is sure to fit if nothing else is applied before. */
+  /**
+   * Of the store as it is. What it lets pass is sure to fit if nothing else is applied before. To be called before each batch: the
+   * store then expects changes.
+   */
   room(): Room;
   /** A snapshot of the current state, valid until it is released. */
   snapshot(options?: Partial<SnapshotBounds>): Snapshot;

@@ -1,6 +1,7 @@
-import { type Entry, valueBytes } from "./entry.ts";
+import type { Entry } from "./entry.ts";
 import { Demand } from "./memory/demand.ts";
 import type { Room } from "./store.ts";
+import { recordBytesOf } from "./tree/entry-bytes.ts";
 import type { Tree } from "./tree/tree.ts";
 
 /** The memory of a tree for one batch. What it lets pass is sure to find its memory. */
@@ -18,7 +19,7 @@ export class TreeRoom implements Room {
     operation.clear();
     for (const entry of entries) {
       if (entry === undefined) operation.remove();
-      else operation.put(Buffer.byteLength(entry.key), valueBytes(entry.value), entry.expireTime !== 0);
+      else operation.put(recordBytesOf(entry));
     }
     if (!this.#tree.fits(operation, this.#taken)) {
       const { reservedBytesMax, usedBytes } = this.#tree.usage;

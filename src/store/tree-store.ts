@@ -3,6 +3,7 @@ import type { Transaction, TransactionEvent } from "../transaction-log/transacti
 import { asciiEntryBytes, type Entry, type EntryView, entryAfter, entryBytes, valueBytes } from "./entry.ts";
 import type { KeyRange } from "./key-range.ts";
 import { Demand } from "./memory/demand.ts";
+import { recordBytes } from "./memory/record-format.ts";
 import { noRef, type Ref, type Slabs } from "./memory/slabs.ts";
 import { PinnedSnapshot } from "./pinned-snapshot.ts";
 import { type Snapshot, type SnapshotBounds, unbounded } from "./snapshot.ts";
@@ -10,7 +11,7 @@ import { StateHash } from "./state-hash.ts";
 import type { Change, Room, Store } from "./store.ts";
 import { toByteRange } from "./tree/byte-range.ts";
 import { treeBytesOf } from "./tree/entry-bytes.ts";
-import { RecordView } from "./tree/record-view.ts";
+import { type RecordSource, RecordView } from "./tree/record-view.ts";
 import { Tree } from "./tree/tree.ts";
 import { TreeRoom } from "./tree-room.ts";
 
@@ -20,6 +21,10 @@ import { TreeRoom } from "./tree-room.ts";
  */
 export class TreeStore implements Store {
   readonly #tree: Tree;
+  /** Sources of the records that `view` has found, */
+  readonly #untilTurnEnds: RecordSource;
+  /** and of those that `stored` has found. */
+  readonly #untilChange: RecordSource;
   readonly #hash = new StateHash();
   #revision = 0;
   #time = 0;
@@ -30,7 +35,21 @@ export class TreeStore implements Store {
   readonly #demand = new Demand();
 
   constructor(slabs: Slabs) {
-    this.#tree = new Tree(slabs, { isExclusive: true });
+    const tree = new Tree(slabs, { isExclusive: true });
+    const { records } = tree;
+    this.#tree = tree;
+    this.#untilTurnEnds = {
+      records,
+      get generation() {
+        return tree.readTurns;
+      },
+    };
+    this.#untilChange = {
+      records,
+      get generation() {
+        return tree.changes;
+      },
+    };
   }
 
   get revision(): number {
@@ -67,12 +86,12 @@ export class TreeStore implements Store {
 
   view(key: string): EntryView | undefined {
     const ref = this.#tree.findForTurn(key);
-    return ref === noRef ? undefined : new RecordView(this.#tree, ref, key);
+    return ref === noRef ? undefined : new RecordView(this.#untilTurnEnds, ref, key);
   }
 
   stored(key: string): EntryView | undefined {
-    const ref = this.#tree.findForTurn(key);
-    return ref === noRef ? undefined : new RecordView(this.#tree, ref);
+    const ref = this.#tree.find(key);
+    return ref === noRef ? undefined : new RecordView(this.#untilChange, ref);
   }
 
   *scan(range: KeyRange, reverse: boolean): Generator<Entry, void> {
@@ -96,6 +115,7 @@ export class TreeStore implements Store {
   }
 
   room(): Room {
+    this.#tree.expectChanges();
     return new TreeRoom(this.#tree);
   }
 
@@ -164,9 +184,11 @@ export class TreeStore implements Store {
       const ref = event.type === "touch" ? this.#tree.find(event.key) : noRef;
       if (event.type === "delete") demand.remove();
       else if (event.type === "put") {
-        demand.put(Buffer.byteLength(event.key), valueBytes(event.value), event.expireTime !== 0);
+        const keyBytes = Buffer.byteLength(event.key);
+        demand.put(recordBytes(keyBytes, valueBytes(event.value), event.expireTime !== 0));
       } else if (ref !== noRef) {
-        demand.put(records.keyLength(ref), records.valueLength(ref), event.expireTime !== 0);
+        const valueLength = records.valueLength(ref);
+        demand.put(recordBytes(records.keyLength(ref), valueLength, event.expireTime !== 0));
       }
     }
     if (this.#tree.fits(demand)) return;
@@ -204,10 +226,15 @@ export class TreeStore implements Store {
 
   /** Puts or removes an entry. Returns the one before. */
   #replace(key: string, entry: Entry | undefined): Entry | undefined {
-    const { records } = this.#tree;
-    const replaced = entry === undefined ? this.#tree.remove(key) : this.#tree.put(entry);
+    const tree = this.#tree;
+    const { records } = tree;
+    const replaced = tree.find(key);
+    // A record that is overwritten cannot be read later.
+    const previous = this.#entryOf(replaced, key);
     if (replaced !== noRef) this.#hash.removeRecord(records, replaced);
-    if (entry !== undefined) this.#hash.addRecord(records, this.#tree.newest);
-    return this.#entryOf(replaced, key);
+    if (entry === undefined) tree.remove(key);
+    else if (replaced === noRef || !tree.overwrite(replaced, entry)) tree.put(entry);
+    if (entry !== undefined) this.#hash.addRecord(records, tree.newest);
+    return previous;
   }
 }

@@ -122,6 +122,11 @@ export class Allocator {
     return slotClass === runClass ? (this.#runs.get(block) as number) * blockBytes : slotBytes(slotClass);
   }
 
+  /** Whether the slot of a record is the one that a record of `bytes` would get. */
+  isSlotFor(ref: Ref, bytes: number): boolean {
+    return bytes <= slotBytesMax && this.#class[blockOf(ref)] === recordClass(bytes);
+  }
+
   /**
    * Closes the sparsest block among the first `candidates` of each list, if less than `fillMax` of it is in use: it gives no
    * slots until `reopen`. Returns -1 when there is none.

@@ -1,4 +1,3 @@
-import { recordBytes } from "./record-format.ts";
 import { pageBytes, pageClass, recordClass, slotBytes, slotBytesMax } from "./size-classes.ts";
 import { blockBytes } from "./slabs.ts";
 
@@ -11,7 +10,7 @@ const logOfChildrenMin = Math.log(childrenMin);
 /** The memory that a batch of changes takes at most. It takes no more before it is published, whatever the order. */
 export class Demand {
   /** The number of records by class of slots. */
-  readonly #slots = new Uint32Array(pageClass);
+  readonly #slots: number[] = Array.from({ length: pageClass }, () => 0);
   /** The classes that have records. */
   readonly #classes: number[] = [];
   #puts = 0;
@@ -35,10 +34,9 @@ export class Demand {
     return this.#longestRun;
   }
 
-  /** Adds a put of a key and a value of so many bytes of UTF-8. `expires`: the entry has an expire time. */
-  put(keyBytes: number, valueBytes: number, expires: boolean): void {
+  /** Adds a put of an entry whose record has so many bytes. */
+  put(bytes: number): void {
     this.#puts++;
-    const bytes = recordBytes(keyBytes, valueBytes, expires);
     if (bytes > slotBytesMax) {
       const blocks = Math.ceil(bytes / blockBytes);
       this.#runs++;

@@ -1,5 +1,5 @@
 /**
- * A record is one entry: a header of 32 bytes, then the key and the value. It begins at a unit of 8 bytes and never changes.
+ * A record is one entry: a header of 32 bytes, then the key and the value. It begins at a unit of 8 bytes.
  *
  *     word 0   length of the value in bytes
  *     word 1   length of the key in bytes (low 16 bits), flags (high 16 bits)

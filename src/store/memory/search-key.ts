@@ -11,6 +11,8 @@ export class SearchKey {
   length = 0;
   /** Whether the key is known to have only ASCII characters. */
   isAscii = false;
+  #hash = 0;
+  #isHashed = false;
 
   constructor() {
     this.bytes = Buffer.allocUnsafeSlow(keyBytesLimit + 1);
@@ -19,6 +21,7 @@ export class SearchKey {
 
   /** Throws a RangeError if the text has more than `keyBytesLimit` bytes. */
   setText(text: string): void {
+    this.#isHashed = false;
     const { length } = text;
     this.isAscii = length <= loopMax && this.#setAscii(text);
     if (this.isAscii) return;
@@ -29,6 +32,7 @@ export class SearchKey {
   }
 
   setBytes(bytes: Uint8Array): void {
+    this.#isHashed = false;
     if (bytes.length > keyBytesLimit) throw tooLong();
     this.bytes.set(bytes);
     this.length = bytes.length;
@@ -37,13 +41,25 @@ export class SearchKey {
 
   /** Copies the key of a record from the bytes of its slab. */
   copyFrom(source: Uint8Array, start: number, length: number): void {
+    this.#isHashed = false;
     for (let index = 0; index < length; index++) this.bytes[index] = source[start + index] as number;
     this.length = length;
     this.isAscii = false;
   }
 
-  /** MurmurHash3_x86_32 of the key. The seed is secret, so that clients cannot choose keys with the same hash. */
+  /**
+   * MurmurHash3_x86_32 of the key. The seed is secret, so that clients cannot choose keys with the same hash. It must always be
+   * the same one.
+   */
   hash(seed: number): number {
+    if (!this.#isHashed) {
+      this.#hash = this.#computeHash(seed);
+      this.#isHashed = true;
+    }
+    return this.#hash;
+  }
+
+  #computeHash(seed: number): number {
     const { length } = this;
     const words = this.#words;
     const whole = length >>> 2;

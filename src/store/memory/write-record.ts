@@ -1,3 +1,4 @@
+import { valueBytes } from "../entry.ts";
 import type { Allocator } from "./allocator.ts";
 import {
   asciiKeyFlag,
@@ -18,13 +19,25 @@ const loopMax = 40;
 
 /** Writes an entry, whose key `key` holds already, as a new record. */
 export function writeRecord(slabs: Slabs, allocator: Allocator, key: SearchKey, entry: RecordEntry): Ref {
+  const valueLength = valueBytes(entry.value);
+  const ref = allocator.allocateRecord(recordBytes(key.length, valueLength, entry.expireTime !== 0));
+  fillRecord(slabs, ref, key, entry, valueLength);
+  return ref;
+}
+
+/** Writes an entry, whose key `key` holds already, into memory that is large enough. `valueLength` is in bytes. */
+export function fillRecord(
+  slabs: Slabs,
+  ref: Ref,
+  key: SearchKey,
+  entry: RecordEntry,
+  valueLength: number,
+): void {
   const { value, revision, createRevision, version, updateTime, expireTime } = entry;
   const isText = typeof value === "string";
-  const valueLength = isText ? Buffer.byteLength(value) : value.length;
   const isAsciiText = isText && valueLength === value.length;
   const expires = expireTime !== 0;
   const keyOffset = headerBytes + (expires ? expireTimeBytes : 0);
-  const ref = allocator.allocateRecord(recordBytes(key.length, valueLength, expires));
 
   const words = slabs.wordsOf(ref);
   const word = wordOf(ref);
@@ -54,7 +67,6 @@ export function writeRecord(slabs: Slabs, allocator: Allocator, key: SearchKey, 
   else if (isAsciiText && valueLength <= loopMax) {
     for (let index = 0; index < valueLength; index++) bytes[valueStart + index] = value.charCodeAt(index);
   } else bytes.write(value, valueStart, isAsciiText ? "latin1" : "utf8");
-  return ref;
 }
 
 /** Writes a copy of a record with another expire time, in milliseconds since 1970 UTC; 0: never. */
@@ -70,9 +82,9 @@ export function copyWithExpireTime(
   const words = slabs.wordsOf(ref);
   const word = wordOf(ref);
   const keyBytes = records.keyLength(ref);
-  const valueBytes = words[word] as number;
-  const end = start + recordBytes(keyBytes, valueBytes, records.expireTime(ref) !== 0);
-  const copy = allocator.allocateRecord(recordBytes(keyBytes, valueBytes, expires));
+  const valueLength = words[word] as number;
+  const end = start + recordBytes(keyBytes, valueLength, records.expireTime(ref) !== 0);
+  const copy = allocator.allocateRecord(recordBytes(keyBytes, valueLength, expires));
   const copyWords = slabs.wordsOf(copy);
   const copyWord = wordOf(copy);
   copyWords.set(words.subarray(word, word + headerBytes / 4), copyWord);
@@ -83,6 +95,6 @@ export function copyWithExpireTime(
     copyWords[copyWord + 9] = highBits(expireTime);
   }
   const contentStart = copyWord * 4 + headerBytes + (expires ? expireTimeBytes : 0);
-  slabs.bytesOf(copy).set(slabs.bytesOf(ref).subarray(end - keyBytes - valueBytes, end), contentStart);
+  slabs.bytesOf(copy).set(slabs.bytesOf(ref).subarray(end - keyBytes - valueLength, end), contentStart);
   return copy;
 }

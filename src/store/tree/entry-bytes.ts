@@ -1,4 +1,4 @@
-import { type Entry, valueBytes } from "../entry.ts";
+import { isAsciiEntry, type MeasuredEntry, valueBytes } from "../entry.ts";
 import { recordBytes } from "../memory/record-format.ts";
 import { recordClass, slotBytes, slotBytesMax } from "../memory/size-classes.ts";
 import { blockBytes } from "../memory/slabs.ts";
@@ -21,9 +21,17 @@ export function treeEntryBytes(recordMemory: number, expires: boolean): number {
 }
 
 /** The same for an entry that need not be in the tree. */
-export function treeBytesOf({ key, value, expireTime }: Pick<Entry, "key" | "value" | "expireTime">): number {
-  const expires = expireTime !== 0;
-  return treeEntryBytes(memoryOf(recordBytes(Buffer.byteLength(key), valueBytes(value), expires)), expires);
+export function treeBytesOf(entry: MeasuredEntry): number {
+  const expires = entry.expireTime !== 0;
+  return treeEntryBytes(memoryOf(recordBytesOf(entry)), expires);
+}
+
+/** The bytes of the record of an entry. */
+export function recordBytesOf(entry: MeasuredEntry): number {
+  const { key, value, expireTime } = entry;
+  const isAscii = isAsciiEntry(entry);
+  const keyBytes = isAscii ? key.length : Buffer.byteLength(key);
+  return recordBytes(keyBytes, isAscii ? value.length : valueBytes(value), expireTime !== 0);
 }
 
 /** The size of the slot, or of the run of blocks, for a record of `bytes`. */

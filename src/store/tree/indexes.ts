@@ -93,6 +93,16 @@ export class Indexes {
     this.#hashes.verify(all);
   }
 
+  /** To be called before a record is overwritten where it lies with another one of its key, */
+  willChange(ref: Ref): void {
+    this.#left(ref);
+  }
+
+  /** and after that. */
+  hasChanged(ref: Ref): void {
+    this.#came(ref);
+  }
+
   #came(ref: Ref): void {
     const expireTime = this.#records.expireTime(ref);
     this.#entryBytes += this.bytesOf(ref);

@@ -3,28 +3,29 @@ import { asciiEntryBytes, type EncodedEntry, entryBytes } from "../entry.ts";
 import type { Records } from "../memory/records.ts";
 import type { Ref } from "../memory/slabs.ts";
 
-interface Source {
+/** Where a record lies, as long as it does. */
+export interface RecordSource {
   readonly records: Records;
   /** Grows when the record may be gone. */
-  readonly readTurns: number;
+  readonly generation: number;
 }
 
 /**
- * An entry that is read where it lies. The source must keep the record until the turn of the event loop ends; whoever reads
- * after that gets an error, and never the bytes of another record.
+ * An entry that is read where it lies. A reader gets an error when the record may be gone, and never the bytes of another
+ * record.
  */
 export class RecordView implements EncodedEntry {
   #key: string | undefined;
-  readonly #source: Source;
+  readonly #source: RecordSource;
   readonly #ref: Ref;
-  readonly #turn: number;
+  readonly #generation: number;
 
   /** `key` is the record's key if the caller has a text that the view may give. */
-  constructor(source: Source, ref: Ref, key?: string) {
+  constructor(source: RecordSource, ref: Ref, key?: string) {
     this.#key = key;
     this.#source = source;
     this.#ref = ref;
-    this.#turn = source.readTurns;
+    this.#generation = source.generation;
   }
 
   get key(): string {
@@ -77,9 +78,11 @@ export class RecordView implements EncodedEntry {
   }
 
   get #records(): Records {
-    const { records, readTurns } = this.#source;
-    if (readTurns !== this.#turn)
-      throw new Error("an entry was read after the turn of the event loop it is valid in");
+    const { records, generation } = this.#source;
+    if (generation !== this.#generation)
+      throw new Error(
+        "an entry was read after the turn of the event loop, or the state, in which it is valid",
+      );
     return records;
   }
 }

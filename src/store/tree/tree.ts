@@ -1,12 +1,14 @@
 import type { RequestId } from "../../transaction-log/codec/request-id.ts";
 import type { RequestRecord } from "../../transaction-log/transaction-logger.ts";
+import { valueBytes } from "../entry.ts";
 import { Allocator } from "../memory/allocator.ts";
 import { MemoryFullError } from "../memory/block-map.ts";
 import { type Demand, nothing } from "../memory/demand.ts";
+import { recordBytes } from "../memory/record-format.ts";
 import { type RecordEntry, Records } from "../memory/records.ts";
 import { pageBytes } from "../memory/size-classes.ts";
 import { noRef, type Ref, type Slabs, wordOf } from "../memory/slabs.ts";
-import { writeRecord } from "../memory/write-record.ts";
+import { fillRecord, writeRecord } from "../memory/write-record.ts";
 import type { ByteRange } from "./byte-range.ts";
 import { createControl } from "./control.ts";
 import { evacuate } from "./evacuation.ts";
@@ -79,9 +81,9 @@ export class Tree {
   readonly #writer: TreeWriter;
   readonly #indexes: Indexes;
   #root: Ref = noRef;
-  /** Grows with each change of the tree. */
-  /** The record of the last `put`. */
+  /** The record of the last `put` or `overwrite`. */
   #newest: Ref = noRef;
+  /** Grows with each change of the tree. */
   #changes = 0;
   /** `#changes` at the last `publish`. */
   #publishedChanges = 0;
@@ -115,7 +117,7 @@ export class Tree {
     return this.#indexes.entryBytes;
   }
 
-  /** The record that the last `put` wrote. It stays readable until the next change. */
+  /** The record that the last `put` or `overwrite` wrote. It stays readable until the next change. */
   get newest(): Ref {
     return this.#newest;
   }
@@ -176,6 +178,16 @@ export class Tree {
     return this.#versions.readTurns;
   }
 
+  /** Grows when a record that `find` has found may be gone, or may have changed. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** See `Versions.expectChanges`. */
+  expectChanges(): void {
+    this.#versions.expectChanges();
+  }
+
   /** Frees at once what would be freed at the end of the turn. */
   endTurn(): void {
     this.#versions.endTurn();
@@ -216,6 +228,26 @@ export class Tree {
       this.#versions.retire(replaced);
     }
     return replaced;
+  }
+
+  /**
+   * Overwrites a record where it lies with an entry of another revision. The record must be what `find` has just returned for the
+   * key of the entry. Returns false, and changes nothing, if somebody else may read the record, or if the entry needs another slot.
+   */
+  overwrite(record: Ref, entry: RecordEntry): boolean {
+    const { key } = this.#search;
+    const revision = this.#records.revision(record);
+    const valueLength = valueBytes(entry.value);
+    const bytes = recordBytes(key.length, valueLength, entry.expireTime !== 0);
+    // An item of the expire times names its record by ref and revision.
+    if (revision === entry.revision || !this.#versions.ownsRecord(revision)) return false;
+    if (!this.#allocator.isSlotFor(record, bytes)) return false;
+    this.#changes++;
+    this.#indexes.willChange(record);
+    fillRecord(this.#slabs, record, key, entry, valueLength);
+    this.#indexes.hasChanged(record);
+    this.#newest = record;
+    return true;
   }
 
   /**

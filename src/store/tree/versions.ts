@@ -47,7 +47,8 @@ interface Retired {
 /**
  * The versions of the tree, on the side of the thread that writes.
  *
- * A version is under way until it is published; then it never changes, except where nobody can read it (`ownedFrom`). What version v replaces is retired with v. It is freed
+ * A version is under way until it is published; then it never changes, except where nobody can read it (`ownedFrom`,
+ * `ownsRecord`). What version v replaces is retired with v. It is freed
  * when v is published if it was made after the newest pin, and else when no pin holds a version older than v.
  *
  * The protocol with other threads: a reader stores its pin, and then sees that the version is still the published one; see
@@ -74,8 +75,14 @@ export class Versions {
   #retiredBytes = 0;
   /** Bytes of all pages and records that were ever kept for pins. */
   #keptBytesEver = 0;
+  /** A record of a later revision is not reached by a pin; Infinity: other threads may have pins. */
+  #pinnedRevision = Number.POSITIVE_INFINITY;
   /** Something was read that must stay until the turn of the event loop ends. */
   #keepsForTurn = false;
+  /** Changes are about to be made; see `expectChanges`. */
+  #expectsChanges = false;
+  /** `endTurn` will be called at the end of the turn. */
+  #isTurnEnding = false;
   /** The number of such turns that have ended. */
   #readTurns = 0;
   /** Retired in this turn. */
@@ -122,6 +129,14 @@ export class Versions {
   /** Pages of this version and later ones may be changed in place: nobody but this thread can read them. */
   get ownedFrom(): number {
     return this.#ownedFrom;
+  }
+
+  /**
+   * Whether a record that the version under way reaches may be overwritten where it lies: nobody else can read it. `revision` is
+   * that of the record.
+   */
+  ownsRecord(revision: number): boolean {
+    return !this.#keepsForTurn && revision > this.#pinnedRevision;
   }
 
   /** The number of pages and records that wait until no reader needs them. */
@@ -176,9 +191,10 @@ export class Versions {
     Atomics.store(this.control, versionWord, version | 0);
     this.#published = version;
     this.#state = state;
+    this.#expectsChanges = false;
     this.#own();
     if (this.#replaced.length > 0) {
-      if (this.#keepsForTurn && this.#waiting.length === 0) setImmediate(() => this.endTurn());
+      if (this.#keepsForTurn) this.#endTurnLater();
       this.#waiting.push({ version, refs: this.#replaced });
       this.#replaced = [];
     }
@@ -188,10 +204,21 @@ export class Versions {
 
   /**
    * Keeps all that this thread can read now until the turn of the event loop ends. It costs a read nothing: a version that is
-   * published meanwhile frees later what it would have freed at once.
+   * published meanwhile frees later what it would have freed at once, and its changes overwrite no record.
    */
   keepForTurn(): void {
+    if (this.#keepsForTurn) return;
     this.#keepsForTurn = true;
+    if (this.#expectsChanges) this.#endTurnLater();
+  }
+
+  /**
+   * To be called when changes will be made in a later turn of the event loop. What is read in a turn is then not kept any longer
+   * than the turn lasts, though that costs a call at the end of each turn with reads, until the changes are published.
+   */
+  expectChanges(): void {
+    this.#expectsChanges = true;
+    if (this.#keepsForTurn) this.#endTurnLater();
   }
 
   /** Frees what waits for the end of the turn. What was read in the turn must not be read any more. */
@@ -294,13 +321,26 @@ export class Versions {
     for (const pin of ended) pin.tellEnd();
   }
 
+  #endTurnLater(): void {
+    if (this.#isTurnEnding) return;
+    this.#isTurnEnding = true;
+    setImmediate(() => {
+      this.#isTurnEnding = false;
+      this.endTurn();
+    });
+  }
+
   #own(): void {
-    let from = this.current;
-    if (this.#isExclusive) {
-      from = 0;
-      for (const { version } of this.#pins) from = Math.max(from, version + versionStep);
+    if (!this.#isExclusive) {
+      this.#ownedFrom = this.current;
+      return;
     }
-    this.#ownedFrom = from;
+    this.#ownedFrom = 0;
+    this.#pinnedRevision = -1;
+    for (const { version, revision } of this.#pins) {
+      this.#ownedFrom = Math.max(this.#ownedFrom, version + versionStep);
+      this.#pinnedRevision = Math.max(this.#pinnedRevision, revision);
+    }
   }
 
   #pinned(): Pinned {

@@ -29,7 +29,7 @@ test(`a demand for which there is room is met in any order (seed ${seed})`, () =
       const valueMax = random.pick([100, 30_000, 200_000, 600_000]);
       for (let put = 0; put < puts; put++) {
         const valueBytes = Math.floor((random.below(1000) / 1000) ** 3 * valueMax);
-        demand.put(5, valueBytes, put % 2 === 0);
+        demand.put(recordBytes(5, valueBytes, put % 2 === 0));
         allocations.push(recordBytes(5, valueBytes, put % 2 === 0));
       }
       if (!allocator.hasRoom(demand, demand.blocks(2))) {
@@ -59,8 +59,8 @@ test("a single block may spoil a place for a run", () => {
   free(0, 20);
   free(40, 41);
   const demand = new Demand();
-  for (let run = 0; run < 2; run++) demand.put(5, 600_000, false);
-  demand.put(5, 5, false);
+  for (let run = 0; run < 2; run++) demand.put(recordBytes(5, 600_000, false));
+  demand.put(recordBytes(5, 5, false));
   // 20 blocks in a row hold two runs of 10, but not after another block.
   expect(allocator.hasRoom(demand, 21)).toBe(false);
   expect(allocator.hasRoom(demand, 22)).toBe(false);
@@ -77,7 +77,7 @@ test(`two demands take no more than their sum, and no less than both together (s
       const valueBytes = random.below(random.pick([100, 40_000, 300_000]));
       for (const demand of [next, together]) {
         if (change % 4 === 0) demand.remove();
-        else demand.put(9, valueBytes, false);
+        else demand.put(recordBytes(9, valueBytes, false));
       }
     }
     const both = sum.blocks(3, next);
@@ -96,11 +96,11 @@ test("counts a block for each class, and each run", () => {
   demand.remove();
   expect([demand.puts, demand.runs, demand.blocks(3)]).toEqual([0, 0, 1]);
   // 1,023 records of 64 bytes fit into one block; their pages are at most 1,024 × (2 × (1 + 3) + 1).
-  for (let put = 0; put < 1023; put++) demand.put(12, 20, false);
+  for (let put = 0; put < 1023; put++) demand.put(recordBytes(12, 20, false));
   expect(demand.blocks(1)).toBe(144 + 1);
-  demand.put(12, 12, true);
-  demand.put(12, 20, false);
+  demand.put(recordBytes(12, 12, true));
+  demand.put(recordBytes(12, 20, false));
   expect(demand.blocks(1)).toBe(145 + 2);
-  demand.put(12, 65_536, false);
+  demand.put(recordBytes(12, 65_536, false));
   expect([demand.runs, demand.longestRun, demand.blocks(1)]).toEqual([1, 2, 145 + 2 + 2]);
 });

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { MemoryFullError } from "../../../src/store/memory/block-map.ts";
 import { Demand } from "../../../src/store/memory/demand.ts";
+import { recordBytes } from "../../../src/store/memory/record-format.ts";
 import { blockBytes, reserveSlabs } from "../../../src/store/memory/slabs.ts";
 import { Tree } from "../../../src/store/tree/tree.ts";
 import { createRandom, type Random, seed } from "../../support/random.ts";
@@ -29,7 +30,7 @@ function demandOf(changes: readonly Change[]): Demand {
   const demand = new Demand();
   for (const { key, length, expireTime } of changes) {
     if (length === undefined) demand.remove();
-    else demand.put(key.length, length, expireTime !== 0);
+    else demand.put(recordBytes(key.length, length, expireTime !== 0));
   }
   return demand;
 }
@@ -115,9 +116,9 @@ test("evacuation leaves room for a batch that waits", () => {
   for (let index = 0; index < 2000; index++) if (index % 4 < 2) tree.remove(`key ${index}`);
   tree.publish(2, 2);
   const demand = new Demand();
-  while (tree.fits(demand)) demand.put(8, 30_000, false);
+  while (tree.fits(demand)) demand.put(recordBytes(8, 30_000, false));
   // Beyond what `fits` leaves.
-  for (let more = 0; more < 200; more++) demand.put(8, 30_000, false);
+  for (let more = 0; more < 200; more++) demand.put(recordBytes(8, 30_000, false));
   expect(tree.evacuate(1000, demand)).toBe(0);
   expect(tree.evacuate(1000)).toBeGreaterThan(0);
   tree.verify();
