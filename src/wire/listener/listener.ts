@@ -9,7 +9,7 @@ import type { Stream } from "../http2/stream.ts";
 import type { WireLog } from "../wire-log.ts";
 import { hasOneHost } from "./authority.ts";
 import { gatherRequests } from "./http1/gathered-requests.ts";
-import type { Http1EndReason } from "./http1/http1-connection.ts";
+import type { HandleRequest, Http1EndReason } from "./http1/http1-connection.ts";
 import { Http1Connections } from "./http1/http1-connections.ts";
 import { Http1Exchange } from "./http1/http1-exchange.ts";
 import { createHttp1Server } from "./http1/http1-server.ts";
@@ -149,23 +149,24 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     });
   }
 
-  function begin(request: IncomingMessage, response: ServerResponse): boolean {
-    return http1.find(request.socket)?.begin(request, response) ?? false;
+  function begin(request: IncomingMessage, response: ServerResponse, handleIt: HandleRequest): void {
+    http1.find(request.socket)?.begin(request, response, handleIt);
   }
 
   const gather = gatherRequests(handleHttp1);
   function serveRequest(request: IncomingMessage, response: ServerResponse): void {
-    if (begin(request, response)) gather(request, response);
+    begin(request, response, gather);
   }
   server.on("request", serveRequest);
   // The router refuses it. Node alone would respond with 417, and nobody would count it.
   server.on("checkExpectation", serveRequest);
-  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
-    if (!begin(request, response)) return;
-    handleHttp1(request, response);
-    // A request that its headers alone refuse has its response by now, and its body need not come.
-    guard(request.socket, () => {
-      if (!response.headersSent && !response.closed) response.writeContinue();
+  server.on("checkContinue", (expecting: IncomingMessage, refusable: ServerResponse) => {
+    begin(expecting, refusable, (request, response) => {
+      handleHttp1(request, response);
+      // A request that its headers alone refuse has its response by now, and its body need not come.
+      guard(request.socket, () => {
+        if (!response.headersSent && !response.closed) response.writeContinue();
+      });
     });
   });
   // Only keepAliveTimeout sets a time on the socket. With a listener, closing it is the listener's.

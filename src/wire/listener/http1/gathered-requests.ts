@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-
-type Handle = (request: IncomingMessage, response: ServerResponse) => void;
+import type { HandleRequest } from "./http1-connection.ts";
 
 /** While requests come alone, one of so many waits for others, to find out whether there are any. */
 const probeInterval = 16;
@@ -12,7 +11,7 @@ const probeInterval = 16;
  * the turn costs a tenth of their time. So are requests with a body, which may get a response before the body turns out to
  * be broken. HTTP/2 connections gather what they write by themselves.
  */
-export function gatherRequests(handle: Handle): Handle {
+export function gatherRequests(handle: HandleRequest): HandleRequest {
   let gathered: [IncomingMessage, ServerResponse][] = [];
   /** How many came in the turn that was gathered last, and after it, each alone. */
   let together = 1;

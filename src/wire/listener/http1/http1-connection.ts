@@ -30,8 +30,13 @@ export interface Http1ConnectionOptions {
   readonly onEnd: (reason: Http1EndReason) => void;
 }
 
+export type HandleRequest = (request: IncomingMessage, response: ServerResponse) => void;
+
 /** About what a request in a pipeline that waits behind another one holds, besides its target, headers and body. */
 const pipelinedBytes = 4096;
+
+/** RFC 9110, section 9.2.1. */
+const safeMethods: ReadonlySet<string | undefined> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 
 const statusLines: Partial<Record<Http1EndReason, string>> = {
   malformed_request: "400 Bad Request",
@@ -60,6 +65,8 @@ export class Http1Connection {
   /** Of the request that came last; its response may wait for others. */
   #request: IncomingMessage | undefined = undefined;
   #response: ServerResponse | undefined = undefined;
+  /** Whether all requests whose responses are under way are safe. */
+  #areSafe = true;
 
   constructor(socket: Socket, options: Http1ConnectionOptions, now: number) {
     this.socket = socket;
@@ -71,25 +78,31 @@ export class Http1Connection {
   }
 
   /**
-   * The headers of a request have come. In a pipeline it counts as held; one that has no room ends the connection. Returns
-   * whether the request is to be handled.
+   * The headers of a request have come. In a pipeline it counts as held; one that has no room ends the connection. Calls
+   * `handle` when the request is to be handled: at once, or in a pipeline with a request that is not safe, after the response
+   * to the request before (RFC 9112, section 9.3.2). Otherwise a write could overtake another one, and a read a write.
    */
-  begin(request: IncomingMessage, response: ServerResponse): boolean {
-    if (this.#isOver) return false;
-    if (this.isResponding) {
+  begin(request: IncomingMessage, response: ServerResponse, handle: HandleRequest): void {
+    if (this.#isOver) return;
+    const isSafe = safeMethods.has(request.method);
+    const before = this.isResponding ? this.#response : undefined;
+    if (before !== undefined) {
       const { url = "", rawHeaders } = request;
       const bytes = rawHeaders.reduce((sum, { length }) => sum + length, pipelinedBytes + url.length);
       const reason = this.budget.take(bytes);
-      if (reason !== undefined) {
-        this.end(reason);
-        return false;
-      }
+      if (reason !== undefined) return this.end(reason);
       response.once("close", () => this.budget.give(bytes));
     }
     this.#request = request;
     this.#response = response;
     this.#isLate = false;
-    return true;
+    const mustWait = before !== undefined && !(isSafe && this.#areSafe);
+    this.#areSafe = isSafe && !mustWait;
+    if (!mustWait) return handle(request, response);
+    before.once("close", () => {
+      // After the last response of the connection, and when the client has gone, nobody would get the response.
+      if (this.socket.writable) handle(request, response);
+    });
   }
 
   /**
