@@ -6,6 +6,9 @@ import type { Policy } from "./policy.ts";
 /** Of each connection. A proxy sends the calls of many clients on one. */
 const callersMax = 16;
 
+/** A header with the longest token has 87 characters. Between `Bearer` and the token it may have any number of spaces. */
+const headerLengthMax = 128;
+
 /**
  * The callers that came last on each connection, where a token of the policy told who they are. The next call with the same
  * header is of the same caller: neither the token is hashed again nor its identity looked up.
@@ -31,6 +34,7 @@ export class RecentCallers {
     const authorization = origin.header("authorization");
     // What a JWT proves ends with the keys of its issuer.
     if (caller.credential.via !== "token" || authorization === undefined) return;
+    if (authorization.length > headerLengthMax) return;
     let callers = this.#callers.get(origin.peer);
     if (callers === undefined) this.#callers.set(origin.peer, (callers = new Map()));
     callers.delete(authorization);

@@ -62,6 +62,16 @@ test("calls of 16 tokens that take turns on a connection are each of one caller,
   expect(call(tokens[0]).identity.name).toBe("name0");
 });
 
+test("a header that is longer than tokens are is not kept for the connection", async () => {
+  const { call } = await connect(policyFor(one.entry));
+  const [, token = ""] = one.headers.authorization.split(" ");
+  const withSpaces = (spaces: number) =>
+    call({ ...one, headers: { authorization: `Bearer${" ".repeat(spaces)}${token}` } });
+  expect(withSpaces(2)).toBe(withSpaces(2));
+  expect(withSpaces(30_000).identity.name).toBe("one");
+  expect(withSpaces(30_000)).not.toBe(withSpaces(30_000));
+});
+
 test("a token that the next policy does not have is refused on its connection", async () => {
   const { call, replacePolicy } = await connect(policyFor(one.entry));
   const before = call(one);
