@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { availableParallelism } from "node:os";
+import { availableParallelism, cpus } from "node:os";
 import { createInterface } from "node:readline";
 
 /** A server under measurement, pinned to one core where that is possible. */
@@ -31,8 +31,16 @@ export function pinned(core: number, command: readonly string[]): readonly strin
 
 /** Keeps this process, where it makes the load itself, off the server's core. */
 export function pinThisProcess(): void {
-  if (canPin)
-    spawnSync("taskset", ["--all-tasks", "--cpu-list", "--pid", String(loadCore), String(process.pid)]);
+  useCores(String(loadCore));
+}
+
+/** The end of `pinThisProcess`, for processes that this one starts: they have its cores. */
+export function unpinThisProcess(): void {
+  useCores(`0-${cpus().length - 1}`);
+}
+
+function useCores(list: string): void {
+  if (canPin) spawnSync("taskset", ["--all-tasks", "--cpu-list", "--pid", list, String(process.pid)]);
 }
 
 /** Starts a script in this Node, as `npm start` and the image do: the peers made of Node get the same. */

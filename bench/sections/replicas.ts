@@ -18,24 +18,30 @@ import { appendAlone, replayAlone } from "../replicas/log-alone.ts";
 import { type LogServer, withLogServers } from "../replicas/log-server.ts";
 import { flagsOf, type SharedLog } from "../replicas/shared-log.ts";
 import { duetKv, type Run } from "../results.ts";
+import { pinThisProcess, unpinThisProcess } from "../server-process.ts";
 
 const section = "replicas";
 const value = "x".repeat(64);
 
 /**
- * Replicas on a PostgreSQL that syncs, and on three servers of NATS that do. All of them, the servers and the load share the
- * machine, so more replicas do not have more cores.
+ * Replicas on a PostgreSQL that syncs, and on three servers of NATS that do. All of them, the servers and the load share all
+ * cores of the machine, so more replicas do not have more cores.
  */
-export function replicas(run: Run): Promise<void> {
-  return withLogServers(async (server) => {
-    for (const measureOn of [appends, writes, oneWriter, compactions, reads, lag, gaps]) {
-      try {
-        await measureOn(run, server);
-      } catch (error) {
-        run.failed(`${measureOn.name} of replicas on ${server.name}`, error);
+export async function replicas(run: Run): Promise<void> {
+  unpinThisProcess();
+  try {
+    await withLogServers(async (server) => {
+      for (const measureOn of [appends, writes, oneWriter, compactions, reads, lag, gaps]) {
+        try {
+          await measureOn(run, server);
+        } catch (error) {
+          run.failed(`${measureOn.name} of replicas on ${server.name}`, error);
+        }
       }
-    }
-  });
+    });
+  } finally {
+    pinThisProcess();
+  }
 }
 
 /** Starts replicas, calls `use`, and stops those that are left. */
