@@ -7,7 +7,7 @@ import { verifyLog } from "./file/repair/verify.ts";
 import { silentSink } from "./log-sink.ts";
 import type { PostgresTransactionLoggerOptions } from "./postgres/options.ts";
 import type { RemoteLogDriver } from "./remote/driver.ts";
-import { inspectRemoteLog } from "./remote/inspect.ts";
+import { inspectRemoteLog, type RemoteLogFindings, readsOfEachCopy } from "./remote/inspect.ts";
 import { optionsFromEnvironment } from "./remote/jetstream/environment.ts";
 import type { JetStreamLogOptions } from "./remote/jetstream/options.ts";
 import { toLine } from "./transaction-line.ts";
@@ -123,16 +123,21 @@ export async function runOnRemoteLog(
   printError: Print,
 ): Promise<number> {
   const isVerify = verb === "verify";
+  const reads = isVerify ? readsOfEachCopy(await driver.countCopies()) : 1;
   let damagedReads = 0;
-  const report = await inspectRemoteLog(driver, {
+  const printed = new Set<string>();
+  const findings: RemoteLogFindings = {
     onTransactions(transactions) {
       if (verb === "cat") for (const transaction of transactions) print(toLine(transaction));
     },
     onDamagedRead({ what, copies }) {
       damagedReads++;
+      if (printed.has(what)) return;
+      printed.add(what);
       (isVerify ? print : printError)(`damaged copy: ${what}; the copies are on ${copies}`);
     },
-  });
+  };
+  const report = await inspectRemoteLog(driver, findings, reads);
   const { batches, transactions, lastSequence, horizon, damage } = report;
   if (isVerify) {
     print(
@@ -141,6 +146,12 @@ export async function runOnRemoteLog(
   }
   if (damage) throw damage;
   if (!isVerify) return exitCodes.good;
+  if (report.reads < reads) {
+    print(
+      `Read ${report.reads} of ${reads} times, because the log was compacted meanwhile: damage in one of the copies may not ` +
+        "have been found.",
+    );
+  }
   if (damagedReads === 0) {
     print("The log is good.");
     return exitCodes.good;

@@ -282,6 +282,10 @@ export class MemoryLogDriver implements RemoteLogDriver {
     this.moves++;
   }
 
+  async countCopies() {
+    return copies;
+  }
+
   async describeCopies() {
     return "one, two and three";
   }

@@ -118,6 +118,9 @@ export interface RemoteLogDriver {
    */
   moveOn(): void;
 
+  /** The number of copies of the log. */
+  countCopies(): Promise<number>;
+
   /** Names the copies of the log, for a message to an operator. */
   describeCopies(): Promise<string>;
 

@@ -18,6 +18,8 @@ export class LogReader {
   #cursor: Cursor;
   /** Everything that some copy has up to here was read. */
   #reached: number;
+  /** What is wrong with the copy whose page was read last, right after the cursor. */
+  #damage: ChainError | undefined;
 
   constructor(history: History, cursor: Cursor) {
     this.#history = history;
@@ -73,6 +75,10 @@ export class LogReader {
   }
 
   async #next(copy: Copy): Promise<readonly ChainedBatch[]> {
+    const damage = this.#damage;
+    this.#damage = undefined;
+    // Another copy may have what is missing; then nobody would know of the damage.
+    if (damage !== undefined) return this.#readOtherCopies(damage);
     try {
       return await this.#read(copy);
     } catch (error) {
@@ -114,9 +120,10 @@ export class LogReader {
       const known = this.#knownIn(page);
       if (known > end.position) throw new ChainError(`message ${known}, a batch, is missing`);
     } catch (error) {
-      // What is before the damage is good. The damage is met again in the next page.
+      // What is before the damage is good.
       if (batches.length === 0) throw error;
       broken = error;
+      if (error instanceof ChainError) this.#damage = error;
     }
     this.#cursor = end;
     this.#reached = broken === undefined ? Math.max(this.#reached, page.reached) : end.position;

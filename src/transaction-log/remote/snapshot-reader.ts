@@ -59,8 +59,12 @@ async function readPieces(
   from: PieceCursor,
 ): Promise<readonly ChainedPiece[]> {
   const { driver } = history;
-  const read = async (copy: Copy) =>
-    chainPieces(from, await driver.readPieces(snapshot, from.position, copy));
+  const read = async (copy: Copy) => {
+    const { pieces, damage } = chainPieces(from, await driver.readPieces(snapshot, from.position, copy));
+    // The next read may be of another copy, which has what is missing here.
+    if (damage) await history.reportDamage(damage);
+    return pieces;
+  };
   try {
     const pieces = await read("any");
     if (pieces.length > 0) return pieces;
@@ -71,16 +75,20 @@ async function readPieces(
   return readOtherCopies(driver, read);
 }
 
-/** What is before the first damage. Throws ChainError when there is nothing, and LOG_VERSION. */
-function chainPieces(from: PieceCursor, messages: readonly LogMessage[]): readonly ChainedPiece[] {
+/** The first damage, and what is before it. Throws ChainError when there is nothing, and LOG_VERSION. */
+function chainPieces(
+  from: PieceCursor,
+  messages: readonly LogMessage[],
+): { readonly pieces: readonly ChainedPiece[]; readonly damage?: ChainError } {
   const pieces: ChainedPiece[] = [];
   try {
     for (const message of messages) pieces.push(chainPiece(pieces.at(-1)?.end ?? from, message));
   } catch (error) {
-    // The damage is met again in the next page.
     if (pieces.length === 0) throw error;
+    // What else it may be is met again in the next page.
+    if (error instanceof ChainError) return { pieces, damage: error };
   }
-  return pieces;
+  return { pieces };
 }
 
 function chainPiece(from: PieceCursor, { position, bytes }: LogMessage): ChainedPiece {

@@ -67,7 +67,14 @@ it("inspects a log: what it contains, and where it is damaged", async () => {
   await log.compact(retaining(10, simples(1, 20)));
   const { report, seen, damagedReads } = await inspect(engine);
   expect(damagedReads).toEqual([]);
-  expect(report).toEqual({ batches: 5, transactions: 17, lastSequence: 20, horizon: 10, damage: undefined });
+  expect(report).toEqual({
+    reads: 1,
+    batches: 5,
+    transactions: 17,
+    lastSequence: 20,
+    horizon: 10,
+    damage: undefined,
+  });
   expect(seen).toEqual(simples(4, 17));
   for (const copy of [0, 1, 2]) engine.damageCopy(copy, engine.batches[3] as number, "flipped");
   const damaged = await inspect(engine);

@@ -58,6 +58,16 @@ describe("a damaged snapshot", () => {
     expect(await readAll(log)).toHaveLength(40);
   });
 
+  it("counts the damage of a copy of which the next read shows nothing", async () => {
+    const { engine, log, large, snapshot } = await compacted();
+    engine.damageCopy(1, 2, "lost", snapshot);
+    const [driver] = [...engine.drivers];
+    const read = driver!.readPieces.bind(driver);
+    driver!.readPieces = (id, after, copy) => read(id, after, copy === "any" ? (after === 0 ? 1 : 0) : copy);
+    expect(await readAll(log)).toEqual(large);
+    expect(log.usage?.damagedReads).toBe(1);
+  });
+
   it("is LOG_CORRUPT when a piece is whole in none of them", async () => {
     const { engine, log, snapshot } = await compacted();
     for (const copy of [0, 1, 2]) engine.damageCopy(copy, 2, "flipped", snapshot);

@@ -188,6 +188,12 @@ export class JetStreamDriver implements RemoteLogDriver {
     this.#connection.reconnect().catch(() => {});
   }
 
+  async countCopies(): Promise<number> {
+    this.#assertConnected();
+    // A server without a cluster names no copy.
+    return (await serversOf(this.#manager, this.#names.stream)).length || 1;
+  }
+
   async describeCopies(): Promise<string> {
     try {
       const servers = await serversOf(this.#manager, this.#names.stream);
