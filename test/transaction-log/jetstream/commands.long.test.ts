@@ -6,7 +6,10 @@ import { natsBinary } from "../../support/nats-binary.ts";
 import { request } from "../../support/rest-request.ts";
 import { startServerProcess } from "../../support/server-process.ts";
 import { serverProgram } from "../../support/server-program.ts";
+import { sharedPostgres } from "../../support/shared-postgres.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
+
+const postgres = sharedPostgres();
 
 describe.skipIf(natsBinary() === undefined)("the service and its commands with a log in JetStream", () => {
   let cluster: NatsCluster;
@@ -59,5 +62,35 @@ describe.skipIf(natsBinary() === undefined)("the service and its commands with a
       expect(await second.stop()).toBe(0);
     }
     expect(run("log", "verify", "--log", cluster.url("missing"))).toMatchObject({ status: 1 });
+  });
+
+  it("is saved and restored from one kind of log to another, with the same revisions", async () => {
+    const directory = await temporaryDirectory();
+    const flags = ["--nats-replicas", "1", "--nats-monitor", cluster.monitors.join()];
+    const logs = [
+      cluster.url("first"),
+      `file:${join(directory, "data")}`,
+      await postgres.createDatabase(),
+      cluster.url("last"),
+    ];
+    for (const [index, log] of logs.entries()) {
+      const isFirst = index === 0;
+      const [before, backup] = [index - 1, index].map((each) => join(directory, `backup ${each}`));
+      if (!isFirst) {
+        expect(run("snapshot", "restore", before!, "--log", log)).toMatchObject({ status: 0 });
+        expect(run("log", "verify", "--log", log).stdout).toContain("The log is good.");
+      }
+      const server = await startServerProcess(["--log", log, ...(log.startsWith("nats") ? flags : [])]);
+      const call = (method: string, body = "") =>
+        request(`http://${server.address}`, method, "/v1/key/greeting", {}, body);
+      try {
+        if (isFirst) for (const value of ["hi", "hello"]) expect((await call("PUT", value)).status).toBe(201);
+        const { body, headers } = await call("GET");
+        expect([body.toString(), headers["etag"]]).toEqual(["hello", '"2"']);
+        expect(run("snapshot", "save", backup!, "--server", server.address)).toMatchObject({ status: 0 });
+      } finally {
+        expect(await server.stop()).toBe(0);
+      }
+    }
   });
 });
