@@ -22,8 +22,7 @@ const outcomeOfCode: Readonly<Record<string, Outcome>> = {
 
 const adviceOfReason: Readonly<Record<string, string>> = {
   NO_SUCH_KEY: "List the keys: duetkv ls.",
-  KEY_EXISTS:
-    "Omit --if-new to replace the entry, or use --if-revision with the revision that you have read.",
+  KEY_EXISTS: "Read the entry. To replace it, put it without --if-new, or with --if-revision.",
   REVISION_COMPACTED: "Start at a later revision, or start over with --existing.",
   QUOTA_EXCEEDED: "Delete entries under the prefix, or ask the operator for a larger quota.",
   STORE_FULL: "Delete entries, or give the service more memory (--store-bytes-max).",

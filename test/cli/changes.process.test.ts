@@ -58,7 +58,7 @@ test("a commit changes all or nothing, and prints a line for each mutation", asy
   for (const args of [["commit"], ["commit", "--dry-run"]]) {
     const { code, stdout, stderr } = await duetkv(args, { input: commit });
     expect({ args, code, stdout: stdout.toString() }).toEqual({ args, code: 4, stdout: "" });
-    expect(stderr).toMatch(/^duetkv: .*(exists|revision)/);
+    expect(stderr).toMatch(/^duetkv: the check of c\/new fails: .*(exists|revision)/);
   }
 });
 

@@ -1,6 +1,8 @@
+import { CallError } from "../client/call-error.ts";
 import type { Client } from "../client/client.ts";
 import type { BatchGetResponse, CommitResponse, Entry } from "../client/messages.ts";
 import { type Check, type CommitRequest, type Mutation, parseCommitRequest } from "../commit-request.ts";
+import { describeCallError } from "../describe-call-error.ts";
 import { CommandFailure } from "../failure.ts";
 import type { Run } from "../invocation.ts";
 import { toPrintable } from "../printable.ts";
@@ -19,7 +21,7 @@ export const run: Run<"commit"> = async ({ positionals: [file], flags, output, o
     for (const mutation of request.mutations) output.line(toDryLine(mutation, present));
     return 0;
   }
-  const response = await client.write<CommitResponse>("Commit", request);
+  const response = await nameFailedCheck(request, client.write<CommitResponse>("Commit", request));
   if (output.json) {
     output.object(response);
     return 0;
@@ -74,4 +76,18 @@ function assertHolds({ key, precondition }: Check, entry: Entry | undefined): vo
     message: `the check of ${toPrintable(key)} fails: ${now}`,
     advice: "The commit would change nothing.",
   });
+}
+
+/** The service tells only the index of the check that failed. */
+async function nameFailedCheck<Result>({ checks }: CommitRequest, write: Promise<Result>): Promise<Result> {
+  try {
+    return await write;
+  } catch (error) {
+    if (!(error instanceof CallError)) throw error;
+    const { details } = describeCallError(error);
+    const check = checks[Number(error.details.metadata["check"])];
+    if (check === undefined || details.outcome !== "conditionFailed") throw error;
+    const message = `the check of ${toPrintable(check.key)} fails: ${details.message}`;
+    throw new CommandFailure({ ...details, message, advice: "The commit has changed nothing." }, error);
+  }
 }
