@@ -93,12 +93,12 @@ export class Indexes {
     this.#hashes.verify(all);
   }
 
-  /** To be called before a record is overwritten where it lies with another one of its key, */
+  /** A record is about to be overwritten where it lies; `hasChanged` must follow. */
   willChange(ref: Ref): void {
     this.#left(ref);
   }
 
-  /** and after that. */
+  /** A record has been overwritten where it lies with an entry of the same key. */
   hasChanged(ref: Ref): void {
     this.#came(ref);
   }

@@ -48,8 +48,8 @@ interface Retired {
  * The versions of the tree, on the side of the thread that writes.
  *
  * A version is under way until it is published; then it never changes, except where nobody can read it (`ownedFrom`,
- * `ownsRecord`). What version v replaces is retired with v. It is freed
- * when v is published if it was made after the newest pin, and else when no pin holds a version older than v.
+ * `ownsRecord`). What version v replaces is retired with v. It is freed when v is published if it was made after the newest
+ * pin, and else when no pin holds a version older than v.
  *
  * The protocol with other threads: a reader stores its pin, and then sees that the version is still the published one; see
  * `SharedReader`. The writer publishes, and then reads the pins. So either the writer sees the pin, or the reader sees a
